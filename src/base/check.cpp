@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/check.hpp"
+
+#include <cerrno>
+#include <system_error>
+
+namespace symmem {
+
+void fail_errno(int error, std::string what) {
+  const bool exhausted =
+      error == ENOMEM || error == EMFILE || error == ENFILE || error == ENOSPC || error == EAGAIN;
+  throw Error(exhausted ? Errc::exhausted : Errc::internal,
+              std::move(what) + ": " + std::generic_category().message(error));
+}
+
+}  // namespace symmem

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/event_loop.hpp"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <utility>  // Asio 1.74 uses std::exchange without including it.
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <future>
+#include <thread>
+
+namespace symmem {
+namespace asio = boost::asio;
+
+class EventLoop::Impl {
+ public:
+  Impl() : work(asio::make_work_guard(io)) {
+    // The application's signal handlers are for its own threads.
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    thread = std::thread([this] { io.run(); });
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    pthread_setname_np(thread.native_handle(), "symmem");
+  }
+  ~Impl() {
+    io.stop();
+    thread.join();
+  }
+  bool inside() const { return std::this_thread::get_id() == thread.get_id(); }
+
+  asio::io_context io{1};
+  asio::executor_work_guard<asio::io_context::executor_type> work;
+  std::thread thread;
+};
+
+EventLoop::EventLoop() : impl_(std::make_unique<Impl>()) {}
+EventLoop::~EventLoop() = default;
+
+boost::asio::io_context& EventLoop::io() { return impl_->io; }
+
+void EventLoop::post(std::function<void()> handler) { asio::post(impl_->io, std::move(handler)); }
+
+void EventLoop::run(const std::function<void()>& handler) {
+  if (impl_->inside()) return handler();
+  std::promise<void> done;
+  post([&] {
+    handler();
+    done.set_value();
+  });
+  done.get_future().wait();
+}
+
+namespace {
+
+/// Runs `step` in the loop until told to stop; both forms of Subscription are this.
+template <typename Source>
+class Repeating : public EventLoop::Subscription {
+ public:
+  template <typename... Args>
+  Repeating(EventLoop& loop, std::function<void()> handler, Args&&... args)
+      : loop_(loop), state_(std::make_shared<State>(loop.io(), std::forward<Args>(args)...)) {
+    state_->handler = std::move(handler);
+    loop_.post([state = state_] { state->wait(state); });
+  }
+  ~Repeating() override {
+    loop_.run([this] { state_->stop(); });
+  }
+
+ private:
+  struct State : Source {
+    using Source::Source;
+    void wait(const std::shared_ptr<State>& self) {
+      if (stopped) return;
+      this->arm([self](const boost::system::error_code& error) {
+        if (self->stopped || error == asio::error::operation_aborted) return;
+        // The handler may end the Subscription, and with it the handler's own captures.
+        const std::function<void()> call = self->handler;
+        call();
+        self->wait(self);
+      });
+    }
+    void stop() {
+      stopped = true;
+      handler = nullptr;
+      this->cancel();
+    }
+    std::function<void()> handler;
+    bool stopped = false;
+  };
+
+  EventLoop& loop_;
+  std::shared_ptr<State> state_;
+};
+
+/// Waits until a descriptor is readable. It borrows the descriptor: released, never closed.
+class Readable {
+ public:
+  Readable(asio::io_context& io, int fd) : descriptor_(io, fd) {}
+  ~Readable() { cancel(); }
+  template <typename Done>
+  void arm(Done done) {
+    descriptor_.async_wait(asio::posix::stream_descriptor::wait_read, std::move(done));
+  }
+  void cancel() {
+    if (descriptor_.is_open()) descriptor_.release();
+  }
+
+ private:
+  asio::posix::stream_descriptor descriptor_;
+};
+
+class Ticking {
+ public:
+  Ticking(asio::io_context& io, std::chrono::milliseconds period) : timer_(io), period_(period) {}
+  template <typename Done>
+  void arm(Done done) {
+    timer_.expires_after(period_);
+    timer_.async_wait(std::move(done));
+  }
+  void cancel() { timer_.cancel(); }
+
+ private:
+  asio::steady_timer timer_;
+  std::chrono::milliseconds period_;
+};
+
+}  // namespace
+
+std::unique_ptr<EventLoop::Subscription> EventLoop::watch(int fd, std::function<void()> handler) {
+  return std::make_unique<Repeating<Readable>>(*this, std::move(handler), fd);
+}
+
+std::unique_ptr<EventLoop::Subscription> EventLoop::every(std::chrono::milliseconds period,
+                                                          std::function<void()> handler) {
+  return std::make_unique<Repeating<Ticking>>(*this, std::move(handler), period);
+}
+
+}  // namespace symmem

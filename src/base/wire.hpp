@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace symmem {
+
+/// Appends values to a byte string: integers little-endian, strings and lists behind a u32 count.
+class Writer {
+ public:
+  template <std::unsigned_integral T>
+  Writer& put(T value) {
+    for (std::size_t i = 0; i < sizeof(T); ++i)
+      bytes_.push_back(static_cast<char>(value >> (8 * i)));
+    return *this;
+  }
+  Writer& put(std::string_view value);
+  Writer& put(const std::vector<std::string>& values);
+  /// Bytes as they are, with no count.
+  Writer& raw(std::string_view value) {
+    bytes_.append(value);
+    return *this;
+  }
+
+  const std::string& bytes() const& { return bytes_; }
+  std::string bytes() && { return std::move(bytes_); }
+
+ private:
+  std::string bytes_;
+};
+
+/// Takes values from a byte string that somebody else made. Every length is checked against what is
+/// left before anything is sized by it; a short or overlong input throws Error(invalid_argument)
+/// that says what was read and at which byte. The input must outlive the Reader.
+class Reader {
+ public:
+  /// `what` names the input in errors: "store frame".
+  Reader(std::string_view bytes, std::string_view what) : bytes_(bytes), what_(what) {}
+
+  template <std::unsigned_integral T>
+  T get() {
+    const std::string_view from = raw(sizeof(T));
+    std::uint64_t value = 0;
+    for (std::size_t i = 0; i < sizeof(T); ++i)
+      value |= std::uint64_t{static_cast<unsigned char>(from[i])} << (8 * i);
+    return static_cast<T>(value);
+  }
+  std::string string();
+  std::vector<std::string> strings();
+  std::string_view raw(std::size_t count);
+  std::size_t left() const { return bytes_.size() - at_; }
+  /// Throws if bytes are left over.
+  void finish() const;
+
+ private:
+  std::string_view bytes_;
+  std::string_view what_;
+  std::size_t at_ = 0;
+};
+
+/// CRC-32 (IEEE 802.3, reflected, as zlib's), which ends handles and keys.
+std::uint32_t crc32(std::string_view bytes);
+
+}  // namespace symmem
