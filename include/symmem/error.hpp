@@ -14,10 +14,10 @@ enum class Errc {
   exhausted,         ///< Free something, or raise the limit that the message names.
   timeout,           ///< The deadline passed; the message names the ranks that are missing.
   peer_lost,         ///< A member died or left. Go on without it in a new group.
-  store_lost,        ///< The store is gone: mapped memory stays valid, collectives and waits do not.
-  refused,           ///< Wrong secret, wrong job, no permission.
-  finished,          ///< The Context, group or memory was closed before, or this is a forked child.
-  internal,          ///< A bug in symmem: please report it with the message.
+  store_lost,  ///< The store is gone: mapped memory stays valid, collectives and waits do not.
+  refused,     ///< Wrong secret, wrong job, no permission.
+  finished,    ///< The Context, group or memory was closed before, or this is a forked child.
+  internal,    ///< A bug in symmem: please report it with the message.
 };
 
 /// Returns the enumerator's name, "peer_lost".

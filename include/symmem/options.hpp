@@ -34,8 +34,8 @@ struct Options {
   bool insecure = false;
   std::string log = "warn";
 
-  /// Reads the environment. Throws Error(invalid_argument) naming the variable, its value and what is
-  /// allowed. Warns on stderr about unknown SYMMEM_* names, with the nearest known one.
+  /// Reads the environment. Throws Error(invalid_argument) naming the variable, its value and what
+  /// is allowed. Warns on stderr about unknown SYMMEM_* names, with the nearest known one.
   static Options from_env();
 };
 

@@ -61,11 +61,11 @@ class Store {
   virtual void set(const std::string& key, const std::string& value, Timeout = {}) = 0;
   /// Waits until `key` exists and returns its value.
   virtual std::string get(const std::string& key, Timeout = {}) = 0;
-  /// Adds to a decimal counter (absent: 0) and returns the sum. A value that is not a 64-bit decimal
-  /// number, or a sum that overflows, is Error(invalid_argument) and changes nothing.
+  /// Adds to a decimal counter (absent: 0) and returns the sum. A value that is not a 64-bit
+  /// decimal number, or a sum that overflows, is Error(invalid_argument) and changes nothing.
   virtual std::int64_t add(const std::string& key, std::int64_t amount, Timeout = {}) = 0;
-  /// Sets `key` to `desired` if its value is `expected` (an absent key counts as empty). Returns the
-  /// value that `key` then has; an absent key that stays absent returns "".
+  /// Sets `key` to `desired` if its value is `expected` (an absent key counts as empty). Returns
+  /// the value that `key` then has; an absent key that stays absent returns "".
   virtual std::string compare_set(const std::string& key, const std::string& expected,
                                   const std::string& desired, Timeout = {}) = 0;
   /// Waits until all of `keys` exist; the timeout's error lists those that do not.
@@ -90,9 +90,9 @@ class Store {
   /// counted, and the barrier may be used again.
   virtual void barrier(const std::string& key, int count, Timeout = {}) = 0;
 
-  /// Collective over the group: waits until all ranks have joined. Fails alike on all of them if one
-  /// does not come by the first deadline, if world sizes differ, or if a rank is claimed twice (the
-  /// error names both processes). `listener` is called until end or leave.
+  /// Collective over the group: waits until all ranks have joined. Fails alike on all of them if
+  /// one does not come by the first deadline, if world sizes differ, or if a rank is claimed twice
+  /// (the error names both processes). `listener` is called until end or leave.
   virtual Membership join(const JoinRequest& request, std::shared_ptr<GroupListener> listener,
                           Timeout = {}) = 0;
   /// Collective over the group: each rank gives a value and gets all of them, by rank. The store
@@ -109,7 +109,8 @@ class Store {
 };
 
 /// A store within one process: for tests, for one rank, for ranks that are threads.
-std::shared_ptr<Store> make_hash_store(std::chrono::milliseconds timeout = std::chrono::seconds(30));
+std::shared_ptr<Store> make_hash_store(
+    std::chrono::milliseconds timeout = std::chrono::seconds(30));
 
 /// A view of `store` in which every key and group name begins with `prefix` + "/". Nests.
 std::shared_ptr<Store> make_prefix_store(std::string prefix, std::shared_ptr<Store> store);
