@@ -1,5 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-# Flags for what is built here, never for those who link symmem.
+# Flags for everything that is built here, and never for those who link symmem.
 add_library(symmem_flags INTERFACE)
 target_compile_options(symmem_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
   $<$<BOOL:${SYMMEM_WARNINGS_AS_ERRORS}>:-Werror>)
+
+if(SYMMEM_SANITIZE)
+  set(sanitize -fsanitize=${SYMMEM_SANITIZE} -fno-omit-frame-pointer)
+  if(SYMMEM_SANITIZE MATCHES undefined)
+    list(APPEND sanitize -fno-sanitize-recover=undefined)
+  endif()
+  if(SYMMEM_SANITIZE MATCHES thread)
+    # Asio's fences are unknown to TSan; without them it orders by atomics, which TSan knows.
+    target_compile_definitions(symmem_flags INTERFACE BOOST_ASIO_DISABLE_FENCED_BLOCK)
+  endif()
+  target_compile_options(symmem_flags INTERFACE ${sanitize})
+  target_link_options(symmem_flags INTERFACE ${sanitize})
+endif()
+
+if(SYMMEM_FUZZ)
+  target_compile_options(symmem_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
+# For this folder and those below, so that no target can be forgotten.
+link_libraries($<BUILD_INTERFACE:symmem_flags>)

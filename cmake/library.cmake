@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+# The library that users link, made of symmem_objects.
+add_library(symmem)
+add_library(symmem::symmem ALIAS symmem)
+set_target_properties(symmem PROPERTIES
+  VERSION ${PROJECT_VERSION}
+  SOVERSION ${PROJECT_VERSION_MAJOR}
+  LINKER_LANGUAGE CXX)
+target_compile_features(symmem PUBLIC cxx_std_20)
+target_sources(symmem PUBLIC FILE_SET HEADERS BASE_DIRS include FILES
+  include/symmem/device.hpp
+  include/symmem/error.hpp
+  include/symmem/options.hpp
+  include/symmem/store.hpp
+  include/symmem/timeout.hpp)
+
+# The named ones again, since an installed static library must name what it needs.
+target_link_libraries(symmem PRIVATE $<BUILD_INTERFACE:symmem_objects>
+  Threads::Threads OpenSSL::Crypto fmt::fmt spdlog::spdlog)
+
+if(BUILD_SHARED_LIBS)
+  set(exports ${CMAKE_CURRENT_SOURCE_DIR}/cmake/exports.map)
+  target_link_options(symmem PRIVATE -Wl,--version-script=${exports})
+  set_property(TARGET symmem APPEND PROPERTY LINK_DEPENDS ${exports})
+endif()

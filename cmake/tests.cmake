@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+find_package(doctest 2.4.9 REQUIRED)
+
+# symmem_add_tests(<name> SOURCES a_test.cpp ... [LABELS label ...] [PROCESSES n] [LINK target ...])
+#
+# Makes one program <name>_tests and, for each source file, one ctest entry <name>.<file without
+# _test>: a process start costs seconds under sanitizers, so test cases do not get one each. The
+# program has the inner parts of the library and the harness (tests/harness). Labels: by default the
+# part of <name> before the first "_". PROCESSES: how many busy processes a test starts; ctest -j
+# then leaves it as many processors. Exit code 77 means skipped.
+function(symmem_add_tests name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "PROCESSES" "SOURCES;LABELS;LINK")
+  if(NOT arg_SOURCES)
+    return()
+  endif()
+  if(NOT arg_LABELS)
+    string(REGEX REPLACE "_.*" "" arg_LABELS ${name})
+  endif()
+  if(NOT arg_PROCESSES)
+    set(arg_PROCESSES 1)
+  endif()
+  add_executable(${name}_tests ${arg_SOURCES})
+  target_include_directories(${name}_tests PRIVATE
+    ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/transports ${PROJECT_SOURCE_DIR}/tests)
+  target_link_libraries(${name}_tests PRIVATE symmem_harness symmem_objects ${arg_LINK})
+  foreach(source IN LISTS arg_SOURCES)
+    cmake_path(GET source STEM stem)
+    string(REGEX REPLACE "_test$" "" entry ${stem})
+    add_test(NAME ${name}.${entry} COMMAND ${name}_tests "--source-file=*/${stem}.cpp")
+    set_tests_properties(${name}.${entry} PROPERTIES
+      LABELS "${arg_LABELS}" PROCESSORS ${arg_PROCESSES} TIMEOUT 300 SKIP_RETURN_CODE 77)
+  endforeach()
+endfunction()
