@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Checks what every file owes: a licence line, at most 500 lines, nothing left to do, no sleep in a
+# test, and its place in the list of public headers. usage: files.sh <source tree>
+set -euo pipefail
+export LC_ALL=C
+cd "$1"
+failed=0
+
+wrong() {
+  echo "$*"
+  failed=1
+}
+
+folders=()
+for folder in include src transports tests bench docs cmake; do
+  [[ -d $folder ]] && folders+=("$folder")
+done
+
+while IFS= read -r file; do
+  head -n 3 "$file" | grep -q 'SPDX-License-Identifier: Apache-2.0' || wrong "$file: no SPDX line"
+  lines=$(wc -l <"$file")
+  ((lines <= 500)) || wrong "$file: $lines lines, 500 are allowed: split it by idea"
+  if match=$(grep -nE '\b(TODO|FIXME|XXX|HACK)\b' "$file"); then
+    [[ $file == tests/layout/* ]] || wrong "$file: something is left to do: $match"
+  fi
+  if [[ $file == tests/* ]] && match=$(grep -nE '\b(sleep_for|sleep_until|usleep|nanosleep|sleep)[ (]' "$file"); then
+    [[ $file == tests/layout/* ]] || wrong "$file: a test must wait for an event, not sleep: $match"
+  fi
+done < <(find "${folders[@]}" -type f \( -name '*.[ch]pp' -o -name '*.cu' -o -name '*.cuh' \
+  -o -name '*.cmake' -o -name CMakeLists.txt -o -name '*.sh' \) | sort)
+
+for header in include/symmem/*.hpp; do
+  grep -qF "$header" cmake/library.cmake || wrong "$header: not in the list of cmake/library.cmake"
+done
+exit "$failed"
