@@ -3,6 +3,10 @@
 add_library(symmem_flags INTERFACE)
 target_compile_options(symmem_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
   $<$<BOOL:${SYMMEM_WARNINGS_AS_ERRORS}>:-Werror>)
+if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  # GCC 12 sees an overlap in std::string's own code: gcc.gnu.org/PR105651.
+  target_compile_options(symmem_flags INTERFACE -Wno-restrict)
+endif()
 
 if(SYMMEM_SANITIZE)
   set(sanitize -fsanitize=${SYMMEM_SANITIZE} -fno-omit-frame-pointer)

@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Builds the consumer against symmem and runs it: against what <build> installs, or with symmem as a
+# subdirectory and against what that installs.
+# usage: check.sh installed|subdirectory <source> <build> <cmake> <compiler> <flags> [cmake option ...]
+set -euo pipefail
+mode=$1 source=$2 build=$3 cmake=$4
+export CXX=$5 CXXFLAGS=$6
+shift 6
+consumer="$source/tests/package/consumer"
+work="$build/package_$mode"
+rm -rf "$work"
+mkdir -p "$work"
+
+configure() { # configure <source> <build> [option ...]
+  "$cmake" -S "$1" -B "$2" "${@:3}" >"$work/log" || { cat "$work/log" && exit 1; }
+}
+
+# Installs a build tree, and moves the result, since a package must not know where it was made.
+install_moved() {
+  "$cmake" --install "$1" --prefix "$work/first" >/dev/null
+  mv "$work/first" "$work/moved"
+}
+
+by_find_package() {
+  configure "$consumer" "$work/found" -DCMAKE_PREFIX_PATH="$work/moved"
+  "$cmake" --build "$work/found"
+  "$work/found/consumer"
+}
+
+by_pkg_config() { # by_pkg_config [--static]
+  command -v pkg-config >/dev/null || { echo 'skipped: pkg-config is not installed'; exit 77; }
+  local pc flags
+  pc="$(find "$work/moved" -name symmem.pc)"
+  flags="$(PKG_CONFIG_PATH="$(dirname "$pc")" pkg-config "$@" --cflags --libs symmem)"
+  # shellcheck disable=SC2086  # Both are lists of flags.
+  "$CXX" -std=c++20 $CXXFLAGS "$consumer/main.cpp" -o "$work/by_pkg_config" $flags
+  LD_LIBRARY_PATH="$(dirname "$(dirname "$pc")")" "$work/by_pkg_config"
+}
+
+case "$mode" in
+installed)
+  install_moved "$build"
+  by_find_package
+  by_pkg_config
+  if [[ -x "$work/moved/bin/symmem" ]]; then "$work/moved/bin/symmem" --version; fi
+  ;;
+subdirectory)
+  configure "$consumer" "$work/sub" -DSYMMEM_SOURCE="$source" "$@"
+  "$cmake" --build "$work/sub"
+  "$work/sub/consumer"
+  install_moved "$work/sub" # A static library: its users must find what it needs.
+  by_find_package
+  by_pkg_config --static
+  ;;
+esac
