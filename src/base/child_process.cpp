@@ -103,7 +103,7 @@ ChildProcess::ChildProcess(const ChildCommand& command) {
     ::waitpid(pid_, nullptr, 0);
     require(no_pidfd == 0, Errc::unsupported, "pidfd_open: {} (Linux 5.3 or newer is needed)",
             ::strerrordesc_np(no_pidfd));
-    fail(Errc::invalid_argument, "cannot start {}: {}", quoted(command.words[0]),
+    fail(Errc::invalid_argument, "cannot start {}: {}", in_quotes(command.words[0]),
          ::strerrordesc_np(error));
   }
   for (const Pipe* pipe : {&output, &errors}) ::fcntl(pipe->read.get(), F_SETFL, O_NONBLOCK);

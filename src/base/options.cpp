@@ -12,7 +12,7 @@ namespace {
 
 [[noreturn]] void refuse(const OptionRow& row, const std::string& text) {
   fail(Errc::invalid_argument, "{}={} is not allowed: give {}", row.name,
-       row.hidden ? "(hidden)" : quoted(text), row.form);
+       row.hidden ? "(hidden)" : in_quotes(text), row.form);
 }
 
 /// The option that `name` was perhaps meant to be; empty if none is near.

@@ -97,7 +97,7 @@ std::vector<std::string> split(std::string_view text, char separator) {
 std::string show_time(std::chrono::milliseconds time) { return show(time.count(), kTimes); }
 std::string show_size(std::int64_t bytes) { return show(bytes, kSizes); }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   constexpr std::size_t kMostShown = 100;
   std::string shown(text.substr(0, kMostShown));
   for (char& c : shown)

@@ -30,7 +30,7 @@ std::string show_time(std::chrono::milliseconds time);
 std::string show_size(std::int64_t bytes);
 
 /// `text` in quotes, fit for one line of an error: cut when long, control bytes as '?'.
-std::string quoted(std::string_view text);
+std::string in_quotes(std::string_view text);
 
 /// How many letters must be added, removed or replaced to make one of the other.
 std::size_t edit_distance(std::string_view a, std::string_view b);

@@ -19,7 +19,7 @@ std::optional<int> read_number(const Environment& environment, const std::string
   require(value.has_value(), Errc::invalid_argument,
           "{}={} ({}) is not a whole number from {} to {}; mend it, or set SYMMEM_RANK and "
           "SYMMEM_WORLD_SIZE, which win",
-          name, quoted(text), launcher, min, kMost);
+          name, in_quotes(text), launcher, min, kMost);
   return static_cast<int>(*value);
 }
 
@@ -102,7 +102,7 @@ Launch find_launch(const Options& options, const Environment& environment) {
   if (!options.store.empty()) {
     const auto url = parse_store_url(options.store);
     require(url.has_value(), Errc::invalid_argument, "SYMMEM_STORE={} is not allowed: give {}",
-            quoted(options.store), kStoreUrlForm);
+            in_quotes(options.store), kStoreUrlForm);
     launch.store = StorePlace{url->host, url->port, 1, url->job};
   }
   return launch;

@@ -48,7 +48,7 @@ Place beside_master(const Environment& environment, std::string host, std::strin
       port.has_value(), Errc::invalid_argument,
       "MASTER_PORT={} is not a whole number from 1 to 65534 (the store uses the port after it); "
       "mend it or set SYMMEM_STORE=tcp://host:port",
-      quoted(text));
+      in_quotes(text));
   return StorePlace{std::move(host), static_cast<std::uint16_t>(*port + 1), 1, std::move(job)};
 }
 

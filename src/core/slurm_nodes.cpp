@@ -13,7 +13,8 @@ constexpr std::string_view kDigits = "0123456789";
 
 [[noreturn]] void refuse(std::string_view list) {
   fail(Errc::invalid_argument,
-       "{} is no Slurm node list: expected names such as gpu7 or gpu[003-017,020]", quoted(list));
+       "{} is no Slurm node list: expected names such as gpu7 or gpu[003-017,020]",
+       in_quotes(list));
 }
 
 /// Takes "003-017,020]" from the front of `rest` and returns "003".
