@@ -41,7 +41,7 @@ BEGIN {
   else if (to == "") ;
   else if (from == "include" && to != "include") wrong("public headers include std and each other only")
   else if (from == "base" && to != "base" && to != "include") wrong("base stands below " to)
-  else if (from == "cli" || $1 == "src/core/builtin_transports.cpp") ;
+  else if (from == "cli" || $1 == "src/core/builtin.cpp") ;
   else if (to != from && to != "base" && to != "include") wrong(from " and " to " must not know each other")
 
   asio = $3 ~ /^boost\/asio/

@@ -21,7 +21,7 @@ fresh() {
   write src/base/event_loop.cpp '#include <boost/asio/post.hpp>' '#include "symmem/a.hpp"'
   write src/store/server.cpp '#include <boost/asio/post.hpp>' '#include "base/wire.hpp"'
   write src/core/context.cpp '#include <fmt/format.h>' '#include "core/group.hpp"'
-  write src/core/builtin_transports.cpp '#include "shm/factory.hpp"'
+  write src/core/builtin.cpp '#include "shm/factory.hpp"'
   write src/cli/main.cpp '#include "store/server.hpp"' '#include <CLI/CLI.hpp>'
   write transports/shm/shm.cpp '#include "base/wire.hpp"' '#include "shm/handle.hpp"'
   write transports/ucx/ucx.cpp '#include <ucp/api/ucp.h>'
