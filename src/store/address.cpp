@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/address.hpp"
+
+#include <netdb.h>
+#include <netinet/in.h>
+
+#include <condition_variable>
+#include <cstring>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "base/check.hpp"
+#include "base/handle.hpp"
+
+namespace symmem::store {
+namespace {
+
+std::string without_brackets(const std::string& host) {
+  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  return bracketed ? host.substr(1, host.size() - 2) : host;
+}
+
+struct Answer {
+  int error = 0;
+  std::vector<Address> addresses;
+};
+
+Answer look_up(const std::string& host, const std::string& port, int flags) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = flags | AI_NUMERICSERV;
+  addrinfo* first = nullptr;
+  Answer answer;
+  answer.error = ::getaddrinfo(host.c_str(), port.c_str(), &hints, &first);
+  const Handle<addrinfo*, ::freeaddrinfo> list(first);
+  for (const addrinfo* at = first; at; at = at->ai_next) {
+    Address address;
+    std::memcpy(&address.storage, at->ai_addr, at->ai_addrlen);
+    address.length = at->ai_addrlen;
+    answer.addresses.push_back(address);
+  }
+  return answer;
+}
+
+/// getaddrinfo has no deadline, so it gets a thread, which we stop waiting for.
+Answer look_up_by(const Deadline& deadline, const std::string& host, const std::string& port) {
+  struct Shared {
+    std::mutex mutex;
+    std::condition_variable done;
+    std::optional<Answer> answer;
+  };
+  const auto shared = std::make_shared<Shared>();
+  std::thread([shared, host, port] {
+    Answer answer = look_up(host, port, 0);
+    const std::lock_guard lock(shared->mutex);
+    shared->answer = std::move(answer);
+    shared->done.notify_one();
+  }).detach();
+  std::unique_lock lock(shared->mutex);
+  const bool in_time =
+      shared->done.wait_until(lock, deadline.when(), [&] { return shared->answer.has_value(); });
+  require(in_time, Errc::timeout, "host {} was not resolved within {:.3f} s", host,
+          deadline.elapsed_seconds());
+  return std::move(*shared->answer);
+}
+
+}  // namespace
+
+bool Address::is_loopback() const {
+  if (family() == AF_INET) {
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(storage);
+    return (ntohl(v4.sin_addr.s_addr) >> 24) == 127;
+  }
+  const auto& v6 = reinterpret_cast<const sockaddr_in6&>(storage).sin6_addr;
+  return IN6_IS_ADDR_LOOPBACK(&v6) || (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == 127);
+}
+
+std::uint16_t Address::port() const {
+  return ntohs(family() == AF_INET ? reinterpret_cast<const sockaddr_in&>(storage).sin_port
+                                   : reinterpret_cast<const sockaddr_in6&>(storage).sin6_port);
+}
+
+std::vector<Address> resolve(const std::string& host, std::uint16_t port,
+                             const Deadline& deadline) {
+  const std::string name = without_brackets(host);
+  require(!name.empty() && name.find('\0') == std::string::npos, Errc::invalid_argument,
+          "the store's host is empty or not a name");
+  Answer answer = look_up(name, std::to_string(port), AI_NUMERICHOST);
+  if (answer.error == EAI_NONAME) answer = look_up_by(deadline, name, std::to_string(port));
+  require(answer.error == 0 && !answer.addresses.empty(), Errc::invalid_argument,
+          "host {} cannot be resolved: {}", name, ::gai_strerror(answer.error));
+  return std::move(answer.addresses);
+}
+
+std::string url_of(const std::string& host, std::uint16_t port) {
+  const std::string name = without_brackets(host);
+  const bool v6 = name.find(':') != std::string::npos;
+  return fmt::format("tcp://{}{}{}:{}", v6 ? "[" : "", name, v6 ? "]" : "", port);
+}
+
+}  // namespace symmem::store

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "base/deadline.hpp"
+#include "base/handle.hpp"
+#include "store/frame.hpp"
+#include "symmem/store.hpp"
+
+namespace symmem::store {
+
+/// A connection on which the handshake is done.
+struct Connected {
+  Fd socket;           // Non-blocking, no Nagle delay.
+  FrameReader frames;  // May hold what came after the welcome.
+  Process server;
+};
+
+/// Connects to options.host and port: all addresses of the name at once, again with growing pauses
+/// while nobody listens or the name is not known yet. Throws Error(timeout) after `deadline`, with
+/// the last reason, or at once what the handshake refuses.
+Connected connect(const TcpStoreOptions& options, const Process& process, const Deadline& deadline);
+
+}  // namespace symmem::store

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/frame.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/check.hpp"
+#include "base/wire.hpp"
+
+namespace symmem::store {
+
+void append_frame(std::string& out, Kind kind, std::uint64_t id, std::string_view body) {
+  Writer header;
+  header.put(static_cast<std::uint32_t>(body.size())).put(static_cast<std::uint32_t>(kind)).put(id);
+  out.append(header.bytes()).append(body);
+}
+
+std::span<char> FrameReader::space() {
+  constexpr std::size_t kSmallest = 1u << 10;  // Thousands of idle connections are the rule.
+  constexpr std::size_t kUsual = 64u << 10;    // Enough that a system call is not the bottleneck.
+  const std::size_t left = end_ - begin_;
+  if (left == 0 && buffer_.size() > kUsual) std::vector<char>().swap(buffer_);
+  if (left > 0 && begin_ > 0) std::memmove(buffer_.data(), buffer_.data() + begin_, left);
+  begin_ = 0;
+  end_ = left;
+  const bool full = buffer_.size() - end_ <= buffer_.size() / 2;
+  if (full || (more_at_once_ && buffer_.size() < kUsual))
+    buffer_.resize(std::max(kSmallest, 2 * buffer_.size()));
+  more_at_once_ = false;
+  return std::span(buffer_).subspan(end_);
+}
+
+void FrameReader::filled(std::size_t count) {
+  end_ += count;
+  more_at_once_ = end_ == buffer_.size();
+}
+
+std::optional<Frame> FrameReader::next() {
+  if (end_ - begin_ < kHeaderBytes) return std::nullopt;
+  Reader header(std::string_view(buffer_.data() + begin_, kHeaderBytes), "store frame");
+  const std::size_t length = header.get<std::uint32_t>();
+  const Kind kind{header.get<std::uint32_t>()};
+  const std::uint64_t id = header.get<std::uint64_t>();
+  require(length <= max_body_, Errc::invalid_argument,
+          "a store frame announces {} bytes; at most {} are allowed here", length, max_body_);
+  if (end_ - begin_ - kHeaderBytes < length) return std::nullopt;
+  const Frame frame{kind, id, {buffer_.data() + begin_ + kHeaderBytes, length}};
+  begin_ += kHeaderBytes + length;
+  return frame;
+}
+
+}  // namespace symmem::store

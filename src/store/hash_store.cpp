@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <unistd.h>
+
+#include <condition_variable>
+#include <unordered_map>
+
+#include "base/host.hpp"
+#include "base/random.hpp"
+#include "store/link.hpp"
+#include "store/state.hpp"
+
+namespace symmem::store {
+namespace {
+
+/// A State within this process. The threads that call are all there is: each one that waits also
+/// watches the time.
+class LocalLink final : public Link, private Outbox {
+ public:
+  std::string call(const Request& request, const Seen& seen) override {
+    Call mine{seen, {}, {}};
+    std::vector<MemberGone> events;
+    {
+      std::unique_lock lock(mutex_);
+      const Ticket ticket{0, next_++};
+      calls_.emplace(ticket.request, &mine);
+      const auto now = Clock::now();
+      state_.handle(ticket, request, now);
+      alarms_.run(now);
+      while (!mine.reply) {
+        // Those who caused an event tell of it, but not while they wait.
+        if (!events_.empty()) {
+          events.swap(events_);
+          lock.unlock();
+          tell(events);
+          lock.lock();
+          continue;
+        }
+        mine.changed.wait_until(lock, now + request.timeout);
+        alarms_.run(Clock::now());
+      }
+      events.swap(events_);
+    }
+    tell(events);
+    return std::move(*mine.reply);
+  }
+  Listeners& listeners() override { return listeners_; }
+
+ private:
+  struct Call {
+    const Seen& seen;
+    std::optional<std::string> reply;
+    std::condition_variable changed;
+  };
+
+  void reply(Ticket ticket, std::string_view body) override {
+    const auto found = calls_.find(ticket.request);
+    Call& call = *found->second;
+    calls_.erase(found);
+    if (call.seen) call.seen(body);
+    call.reply = body;
+    call.changed.notify_one();
+  }
+  void push(ClientId, const MemberGone& event) override { events_.push_back(event); }
+  const Process& process(ClientId) override { return process_; }
+
+  void tell(std::vector<MemberGone>& events) {
+    for (const MemberGone& event : events) listeners_.member_gone(event);
+    events.clear();
+  }
+
+  Listeners listeners_;
+  const Process process_{host_name(), ::getpid(), random_u64()};
+  std::mutex mutex_;
+  Alarms alarms_;
+  State state_{*this, alarms_, to_hex(random_bytes(8))};
+  std::unordered_map<std::uint64_t, Call*> calls_;
+  std::vector<MemberGone> events_;
+  std::uint64_t next_ = 0;
+};
+
+}  // namespace
+}  // namespace symmem::store
+
+namespace symmem {
+
+std::shared_ptr<Store> make_hash_store(std::chrono::milliseconds timeout) {
+  return store::make_request_store(std::make_unique<store::LocalLink>(), timeout);
+}
+
+}  // namespace symmem

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+
+#include "store/alarms.hpp"
+#include "store/groups.hpp"
+#include "store/outbox.hpp"
+
+namespace symmem::store {
+
+/// The groups of one job that are forming. A join ends alike on all ranks: with the group, or with
+/// one error, which is kept for the ranks that did not come yet.
+class Joins {
+ public:
+  /// `id_seed` begins the ids of groups and must differ from that of any other store.
+  Joins(Outbox& outbox, Alarms& alarms, Groups& groups, std::string id_seed)
+      : outbox_(outbox), alarms_(alarms), groups_(groups), id_seed_(std::move(id_seed)) {}
+
+  void join(Ticket ticket, const Request& request, Clock::time_point now);
+  void drop(ClientId client, const std::string& reason);
+
+ private:
+  struct Joiner {
+    Ticket ticket;
+    Process process;
+    Alarms::Alarm alarm;
+  };
+  struct Forming {
+    int world_size;
+    std::map<int, Joiner> joiners;
+  };
+  struct Failed {
+    std::string verdict;
+    std::size_t world_size;
+    std::set<int> told;
+    std::set<ClientId> participants;  // The record goes when these have gone.
+  };
+  using AllForming = std::map<std::string, Forming, std::less<>>;
+
+  /// Replies to a rank that comes after its join has failed.
+  bool told_of_failure(Ticket ticket, const std::string& name, int rank);
+  void require_vacant(const std::string& name, int rank, const Process& process) const;
+  void expire(const std::string& name, int rank, std::chrono::milliseconds timeout);
+  void form(AllForming::iterator at);
+  void fail(AllForming::iterator at, Errc code, const std::string& text);
+
+  Outbox& outbox_;
+  Alarms& alarms_;
+  Groups& groups_;
+  const std::string id_seed_;
+  std::uint64_t next_id_ = 0;
+  AllForming forming_;
+  std::map<std::string, Failed, std::less<>> failed_;
+};
+
+}  // namespace symmem::store

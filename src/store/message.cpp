@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/message.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "base/check.hpp"
+#include "base/wire.hpp"
+#include "store/limits.hpp"
+
+namespace symmem::store {
+namespace {
+
+constexpr std::size_t kAny = kMaxListEntries + 1;
+
+/// How many keys, values and numbers a command takes.
+struct Form {
+  Kind kind;
+  std::string_view name;
+  std::size_t keys, values, numbers;
+};
+
+constexpr auto kForms = std::to_array<Form>({
+    {Kind::set, "set", kAny, kAny, 0},            // keys, as many values
+    {Kind::get, "get", kAny, 0, 0},               // keys
+    {Kind::add, "add", 1, 0, 1},                  // key; amount
+    {Kind::compare_set, "compare_set", 1, 2, 0},  // key; expected, desired
+    {Kind::wait, "wait", kAny, 0, 0},             // keys
+    {Kind::check, "check", kAny, 0, 0},           // keys
+    {Kind::append, "append", 1, 1, 0},            // key; value
+    {Kind::remove, "delete_key", 1, 0, 0},        // key
+    {Kind::num_keys, "num_keys", 0, 0, 0},        //
+    {Kind::list, "list", 1, 0, 0},                // prefix
+    {Kind::barrier, "barrier", 1, 0, 1},          // key; count
+    {Kind::join, "join", 1, 1, 4},                // group; host; rank, world size, pid, process id
+    {Kind::gather, "gather", 2, 1, 1},            // group id, key; value; rank
+    {Kind::end, "end", 1, 0, 1},                  // group id; rank
+    {Kind::leave, "leave", 1, 0, 1},              // group id; rank
+    {Kind::ping, "ping", 0, 0, 0},                //
+});
+
+const Form* find_form(Kind kind) {
+  const auto form =
+      std::find_if(kForms.begin(), kForms.end(), [&](const Form& row) { return row.kind == kind; });
+  return form == kForms.end() ? nullptr : form;
+}
+
+void require_count(const Form& form, std::string_view what, std::size_t count, std::size_t wanted) {
+  if (wanted == kAny)
+    require(count <= kMaxListEntries, Errc::invalid_argument, "{} of {} {}; at most {} a request",
+            form.name, count, what, kMaxListEntries);
+  else
+    require(count == wanted, Errc::invalid_argument, "{} takes {} {}, not {}", form.name, wanted,
+            what, count);
+}
+
+void require_size(const Form& form, std::string_view what, std::string_view entry,
+                  std::size_t most) {
+  require(entry.size() <= most, Errc::invalid_argument, "{} with a {} of {} bytes; at most {}",
+          form.name, what, entry.size(), most);
+}
+
+template <typename List>
+void put_list(Writer& out, const List& list) {
+  out.put(static_cast<std::uint32_t>(list.size()));
+  for (const auto& entry : list) out.put(entry);
+}
+
+void read_views(Reader& in, std::vector<std::string_view>& views) {
+  const std::size_t count = in.get<std::uint32_t>();
+  require(count <= in.left() / 4, Errc::invalid_argument,
+          "store request is cut short: a list of {} strings in {} bytes", count, in.left());
+  views.resize(count);
+  for (std::string_view& view : views) view = in.raw(in.get<std::uint32_t>());
+}
+
+void read_numbers(Reader& in, std::vector<std::uint64_t>& numbers) {
+  const std::size_t count = in.get<std::uint32_t>();
+  require(count <= in.left() / 8, Errc::invalid_argument,
+          "store message is cut short: a list of {} numbers in {} bytes", count, in.left());
+  numbers.resize(count);
+  for (std::uint64_t& number : numbers) number = in.get<std::uint64_t>();
+}
+
+}  // namespace
+
+std::string_view name(Kind kind) {
+  const Form* form = find_form(kind);
+  return form ? form->name : "unknown command";
+}
+
+void validate(const Request& request) {
+  const Form* form = find_form(request.kind);
+  require(form != nullptr, Errc::invalid_argument, "the store knows no command {}",
+          static_cast<std::uint32_t>(request.kind));
+  require_count(*form, "keys", request.keys.size(), form->keys);
+  require_count(*form, "values", request.values.size(), form->values);
+  require_count(*form, "numbers", request.numbers.size(), form->numbers);
+  require(request.kind != Kind::set || request.keys.size() == request.values.size(),
+          Errc::invalid_argument, "set of {} keys with {} values", request.keys.size(),
+          request.values.size());
+  for (const std::string_view key : request.keys) require_size(*form, "key", key, kMaxKeyBytes);
+  for (const std::string_view value : request.values)
+    require_size(*form, "value", value, kMaxValueBytes);
+}
+
+std::string encode(const Request& request) {
+  Writer out;
+  out.put(static_cast<std::uint64_t>(request.timeout.count()));
+  put_list(out, request.keys);
+  put_list(out, request.values);
+  put_list(out, request.numbers);
+  return std::move(out).bytes();
+}
+
+void decode(const Frame& frame, Request& request) {
+  Reader in(frame.body, "store request");
+  request.kind = frame.kind;
+  // Anything that would overflow a clock is "for ever": a century.
+  constexpr std::uint64_t kForEver = std::chrono::milliseconds(std::chrono::hours(876'000)).count();
+  request.timeout = std::chrono::milliseconds(std::min(in.get<std::uint64_t>(), kForEver));
+  read_views(in, request.keys);
+  read_views(in, request.values);
+  read_numbers(in, request.numbers);
+  in.finish();
+}
+
+// A reply begins with one byte: 0 for success, else the error's code + 1.
+
+std::string encode_reply(std::span<const std::string_view> values,
+                         std::span<const std::uint64_t> numbers) {
+  Writer out;
+  out.put(std::uint8_t{0});
+  put_list(out, values);
+  put_list(out, numbers);
+  if (out.bytes().size() > kMaxFrameBytes)
+    return encode_failure(
+        Errc::invalid_argument,
+        fmt::format("the reply has {} bytes; at most {} fit into one: ask for less",
+                    out.bytes().size(), kMaxFrameBytes));
+  return std::move(out).bytes();
+}
+
+std::string encode_reply(std::uint64_t number) { return encode_reply({}, std::span(&number, 1)); }
+
+std::string encode_failure(Errc code, std::string_view text) {
+  return Writer().put(static_cast<std::uint8_t>(static_cast<int>(code) + 1)).put(text).bytes();
+}
+
+Reply decode_reply(std::string_view body) {
+  Reply reply;
+  std::uint8_t status = 0;
+  std::string text;
+  try {
+    Reader in(body, "store reply");
+    status = in.get<std::uint8_t>();
+    if (status == 0) {
+      reply.values = in.strings();
+      read_numbers(in, reply.numbers);
+    } else {
+      text = in.string();
+      require(status - 1 <= static_cast<int>(Errc::internal), Errc::internal,
+              "store reply has the unknown status {}", status);
+    }
+    in.finish();
+  } catch (const Error& error) {
+    throw Error(Errc::internal, error.what());
+  }
+  if (status != 0) throw Error(static_cast<Errc>(status - 1), std::move(text));
+  return reply;
+}
+
+std::string encode(const MemberGone& event) {
+  return Writer()
+      .put(std::string_view(event.group_id))
+      .put(static_cast<std::uint32_t>(event.rank))
+      .put(static_cast<std::uint32_t>(event.gone))
+      .put(static_cast<std::uint8_t>(event.how))
+      .put(std::string_view(event.reason))
+      .bytes();
+}
+
+MemberGone decode_member_gone(std::string_view body) {
+  Reader in(body, "store push");
+  MemberGone event;
+  event.group_id = in.string();
+  event.rank = static_cast<int>(in.get<std::uint32_t>());
+  event.gone = static_cast<int>(in.get<std::uint32_t>());
+  event.how = in.get<std::uint8_t>() == 0 ? Departure::left : Departure::lost;
+  event.reason = in.string();
+  in.finish();
+  return event;
+}
+
+}  // namespace symmem::store

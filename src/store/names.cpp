@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/names.hpp"
+
+#include <fmt/format.h>
+
+#include <iterator>
+
+namespace symmem::store {
+
+std::string in_quotes(std::string_view key) {
+  constexpr std::size_t kShown = 80;
+  std::string text = "\"";
+  for (const char c : key.substr(0, kShown)) {
+    if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\')
+      text.push_back(c);
+    else
+      fmt::format_to(std::back_inserter(text), "\\x{:02x}", static_cast<unsigned char>(c));
+  }
+  return text + (key.size() > kShown ? "...\"" : "\"");
+}
+
+std::string name_of(const Process& process) {
+  return fmt::format("(host {}, pid {})", process.host, process.pid);
+}
+
+std::string name_of(int rank, const Process& process) {
+  return fmt::format("rank {} {}", rank, name_of(process));
+}
+
+std::string enumerate(const std::vector<std::string>& names) {
+  constexpr std::size_t kShown = 16;
+  std::string text;
+  for (std::size_t i = 0; i < names.size() && i < kShown; ++i)
+    text += (i > 0 ? ", " : "") + names[i];
+  if (names.size() > kShown) text += fmt::format(" and {} more", names.size() - kShown);
+  return text;
+}
+
+std::string seconds(std::chrono::steady_clock::duration duration) {
+  return fmt::format("{:.3f} s", std::chrono::duration<double>(duration).count());
+}
+
+}  // namespace symmem::store

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "symmem/store.hpp"
+
+namespace symmem::store {
+
+/// How error messages of the store name things.
+
+/// In quotes, unprintable bytes as \xNN, shortened after 80 bytes: keys may be any bytes.
+std::string in_quotes(std::string_view key);
+/// "(host a, pid 17)"
+std::string name_of(const Process& process);
+/// "rank 2 (host a, pid 17)"
+std::string name_of(int rank, const Process& process);
+/// "a, b, c"; after 16 "and 5 more": a message is read by people.
+std::string enumerate(const std::vector<std::string>& names);
+/// "0.250 s"
+std::string seconds(std::chrono::steady_clock::duration duration);
+
+}  // namespace symmem::store

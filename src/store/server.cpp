@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/server.hpp"
+
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/check.hpp"
+#include "base/deadline.hpp"
+#include "base/host.hpp"
+#include "base/random.hpp"
+#include "store/names.hpp"
+
+namespace symmem::store {
+namespace asio = boost::asio;
+using asio::ip::tcp;
+
+namespace {
+
+tcp protocol_of(int socket) {
+  sockaddr_storage address{};
+  socklen_t length = sizeof address;
+  ::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &length);
+  return address.ss_family == AF_INET6 ? tcp::v6() : tcp::v4();
+}
+
+}  // namespace
+
+Server::Server(asio::io_context& io, Fd listening, const TcpStoreOptions& options,
+               StoreServer::Serves serves)
+    : io_(io),
+      acceptor_(io, protocol_of(listening.get()), listening.get()),
+      alarm_timer_(io),
+      life_timer_(io),
+      accept_timer_(io),
+      options_(options),
+      serves_(serves),
+      process_{host_name(), ::getpid(), random_u64()} {
+  listening.release();
+  acceptor_.non_blocking(true);
+}
+
+void Server::start() {
+  accept_soon();
+  check_lives();
+}
+
+void Server::close() {
+  closed_ = true;
+  boost::system::error_code ignored;
+  acceptor_.close(ignored);
+  for (auto* timer : {&alarm_timer_, &life_timer_, &accept_timer_}) timer->cancel();
+  while (!sessions_.empty()) sessions_.begin()->second->close("the store was closed");
+  unflushed_.clear();
+}
+
+bool Server::wait_until_left(std::chrono::milliseconds timeout) {
+  std::unique_lock lock(left_mutex_);
+  return left_.wait_until(lock, Deadline::in(timeout, timeout).when(),
+                          [this] { return connected_ == 0; });
+}
+
+// Accepting.
+
+void Server::accept_soon() {
+  if (accepting_ || closed_) return;
+  accepting_ = true;
+  acceptor_.async_wait(tcp::acceptor::wait_read, [self = shared_from_this()](const auto& error) {
+    self->accepting_ = false;
+    if (!error && !self->closed_) self->accept_some();
+  });
+}
+
+/// Accepts a few at a time, so that members do not wait for a crowd.
+void Server::accept_some() {
+  for (int i = 0; i < 32; ++i) {
+    // Those who wait in the kernel's queue cost nothing until others have proven themselves or
+    // left.
+    if (strangers_ >= kMaxStrangers || sessions_.size() >= kMaxConnections) return;
+    const int socket = ::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC);
+    if (socket >= 0) {
+      add_session(socket);
+    } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+      accept_timer_.expires_after(std::chrono::milliseconds(50));
+      accept_timer_.async_wait([self = shared_from_this()](const auto&) { self->accept_soon(); });
+      return;
+    } else if (errno == EAGAIN) {
+      break;
+    }
+  }
+  accept_soon();
+}
+
+void Server::add_session(int socket) {
+  const int on = 1;
+  ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  Session::Socket owned(io_, protocol_of(socket), socket);
+  owned.non_blocking(true);
+  const ClientId id = next_client_++;
+  const auto session =
+      std::make_shared<Session>(shared_from_this(), id, std::move(owned), options_.secret);
+  sessions_.emplace(id, session);
+  ++strangers_;
+  session->start();
+}
+
+// Sessions.
+
+// Ids of groups are never given twice, also not by another server.
+Server::Job::Job(Outbox& outbox, Alarms& alarms) : state(outbox, alarms, to_hex(random_bytes(8))) {}
+
+State& Server::admit(Session& session) {
+  const std::string& job = session.hello().job;
+  if (serves_ == StoreServer::Serves::one_job && job != options_.job)
+    fail(Errc::refused, "this server belongs to job {} {}; you asked for job {}",
+         in_quotes(options_.job), name_of(process_), in_quotes(job));
+  const auto at = jobs_.try_emplace(job, *this, alarms_).first;
+  ++at->second.members;
+  --strangers_;
+  accept_soon();
+  const std::lock_guard lock(left_mutex_);
+  ++connected_;
+  return at->second.state;
+}
+
+void Server::forget(Session& session, State* state, const std::string& reason) {
+  const auto kept = session.shared_from_this();
+  sessions_.erase(session.id());
+  accept_soon();
+  if (!state) {
+    --strangers_;
+    return;
+  }
+  state->drop(session.id(), reason);
+  const auto job = jobs_.find(session.hello().job);
+  // One job's own server keeps what it has, for those who come again.
+  if (--job->second.members == 0 && serves_ == StoreServer::Serves::any_job) jobs_.erase(job);
+  const std::lock_guard lock(left_mutex_);
+  if (--connected_ == 0) left_.notify_all();
+}
+
+void Server::reply(Ticket ticket, std::string_view body) {
+  const auto found = sessions_.find(ticket.client);
+  if (found == sessions_.end()) return;
+  found->second->reply_sent();
+  found->second->queue(Kind::reply, ticket.request, body);
+}
+
+void Server::push(ClientId client, const MemberGone& event) {
+  const auto found = sessions_.find(client);
+  if (found != sessions_.end()) found->second->queue(Kind::member_gone, 0, encode(event));
+}
+
+const Process& Server::process(ClientId client) {
+  return sessions_.find(client)->second->hello().process;
+}
+
+// Time.
+
+Clock::time_point Server::now() {
+  if (!now_) now_ = Clock::now();
+  return *now_;
+}
+
+void Server::settle() {
+  // Closing a session while flushing may have more to say to others.
+  do {
+    alarms_.run(now());
+    const auto sessions = std::exchange(unflushed_, {});
+    for (const auto& session : sessions) session->flush();
+  } while (!unflushed_.empty());
+  now_.reset();
+  set_timer();
+}
+
+void Server::set_timer() {
+  const auto next = alarms_.next();
+  // A timer that is set too early does no harm, and most alarms are unset before their time.
+  if (closed_ || !next || (timer_set_for_ && *timer_set_for_ <= *next)) return;
+  timer_set_for_ = *next;
+  alarm_timer_.expires_at(*next);
+  alarm_timer_.async_wait([self = shared_from_this()](const auto& error) {
+    if (error || self->closed_) return;
+    self->timer_set_for_.reset();
+    self->settle();
+  });
+}
+
+void Server::check_lives() {
+  if (closed_) return;
+  std::vector<std::shared_ptr<Session>> all;
+  for (const auto& [id, session] : sessions_) all.push_back(session);
+  for (const auto& session : all) session->check_life(now());
+  settle();
+  life_timer_.expires_after(std::chrono::milliseconds(100));
+  life_timer_.async_wait([self = shared_from_this()](const auto&) { self->check_lives(); });
+}
+
+}  // namespace symmem::store

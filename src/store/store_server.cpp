@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <system_error>
+
+#include "base/check.hpp"
+#include "base/event_loop.hpp"
+#include "store/address.hpp"
+#include "store/server.hpp"
+
+namespace symmem {
+namespace {
+
+/// Binds to the first address of the name: to one, not to all, and never to the wildcard unasked.
+Fd listen_on(const TcpStoreOptions& options) {
+  const store::Address address =
+      store::resolve(options.host, options.port, Deadline::in(options.timeout, {}))[0];
+  const std::string url = store::url_of(options.host, options.port);
+  require(
+      address.is_loopback() || !options.secret.empty() || options.insecure, Errc::refused,
+      "a store at {} can be reached from other hosts and has no secret: set SYMMEM_SECRET_FILE, "
+      "or SYMMEM_INSECURE=1 if nobody else is on this network",
+      url);
+  Fd socket(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!socket) fail_errno(errno, "socket for the store's server");
+  const int on = 1;
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  const bool bound =
+      ::bind(socket.get(), address.get(), address.length) == 0 && ::listen(socket.get(), 4096) == 0;
+  require(bound, Errc::invalid_argument, "cannot listen at {}: {}{}", url,
+          errno == EADDRINUSE      ? fmt::format("port {} is in use: ", options.port)
+          : errno == EADDRNOTAVAIL ? fmt::format("{} is no address of this host: ", options.host)
+                                   : "",
+          std::generic_category().message(errno));
+  return socket;
+}
+
+std::uint16_t bound_port(int socket) {
+  store::Address address;
+  address.length = sizeof address.storage;
+  ::getsockname(socket, reinterpret_cast<sockaddr*>(&address.storage), &address.length);
+  return address.port();
+}
+
+}  // namespace
+
+class StoreServer::Impl {
+ public:
+  Impl(const TcpStoreOptions& options, Serves serves) : host(options.host) {
+    Fd socket = listen_on(options);
+    port = bound_port(socket.get());
+    server = std::make_shared<store::Server>(loop.io(), std::move(socket), options, serves);
+    loop.run([this] { server->start(); });
+  }
+  ~Impl() {
+    loop.run([this] { server->close(); });
+  }
+
+  const std::string host;
+  std::uint16_t port = 0;
+  EventLoop loop;
+  std::shared_ptr<store::Server> server;
+};
+
+StoreServer::StoreServer(const TcpStoreOptions& options, Serves serves)
+    : impl_(std::make_unique<Impl>(options, serves)) {}
+StoreServer::~StoreServer() = default;
+StoreServer::StoreServer(StoreServer&&) noexcept = default;
+StoreServer& StoreServer::operator=(StoreServer&&) noexcept = default;
+
+std::uint16_t StoreServer::port() const { return impl_->port; }
+std::string StoreServer::url() const { return store::url_of(impl_->host, impl_->port); }
+bool StoreServer::wait_until_left(std::chrono::milliseconds timeout) {
+  return impl_->server->wait_until_left(timeout);
+}
+
+}  // namespace symmem
