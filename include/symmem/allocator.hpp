@@ -6,6 +6,7 @@
 #include <string>
 
 #include "symmem/device.hpp"
+#include "symmem/timeout.hpp"
 
 namespace symmem {
 
@@ -25,8 +26,12 @@ class SymmetricMemoryAllocator {
   virtual void free(void* ptr) = 0;
   /// Bytes as asked for, not as rounded.
   virtual std::size_t get_alloc_size(void* ptr) const = 0;
-  /// Collective over the group; see symmem::rendezvous.
-  virtual std::shared_ptr<SymmetricMemory> rendezvous(void* ptr, const std::string& group_name) = 0;
+  /// Collective over the group; see Context::rendezvous.
+  virtual std::shared_ptr<SymmetricMemory> rendezvous(void* ptr, const std::string& group_name,
+                                                      Timeout timeout = {}) = 0;
+  /// The result of an earlier rendezvous that is not closed, or null. Local.
+  virtual std::shared_ptr<SymmetricMemory> get_symmetric_memory(
+      void* ptr, const std::string& group_name) const = 0;
   /// Tells whether any group has this allocation rendezvoused and not closed.
   virtual bool is_rendezvous_completed(void* ptr) const = 0;
   /// symmem makes no multicast calls: false.

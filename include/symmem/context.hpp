@@ -103,10 +103,11 @@ class Context {
   /// True from the moment that destruction begins.
   bool is_finalizing() const;
 
-  class Impl;
+  /// What the destructor does before it frees anything: for the default Context, at exit. Once.
+  void finalize() noexcept;
 
  private:
-  friend void finalize_default_context();
+  class Impl;
   std::unique_ptr<Impl> impl_;
 };
 

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/fd_service.hpp"
+
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+
+#include "base/check.hpp"
+#include "base/deadline.hpp"
+#include "base/random.hpp"
+#include "base/unix_socket.hpp"
+#include "base/wire.hpp"
+
+namespace symmem {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kRequestMagic = "SYMMFDQ1";
+constexpr std::string_view kReplyMagic = "SYMMFDR1";
+/// An asker that says nothing is dropped after this long; a sweep runs as often.
+constexpr std::chrono::seconds kSilence{5};
+/// Askers at once; more wait in the listen queue.
+constexpr std::size_t kMaxCallers = 256;
+
+constexpr std::string_view kPrefix = "symmem-";
+constexpr std::string_view kSuffix = ".sock";
+
+/// Removes sockets in `dir` that nobody serves any more: their process was killed.
+void remove_dead_sockets(const fs::path& dir) {
+  std::error_code ignored;
+  for (const fs::directory_entry& entry : fs::directory_iterator(dir, ignored)) {
+    const std::string file = entry.path().filename();
+    if (!file.starts_with(kPrefix) || !file.ends_with(kSuffix)) continue;
+    const Fd probe = make_unix_socket();
+    const UnixAddress address(entry.path());
+    if (::connect(probe.get(), address.get(), address.length) != 0 && errno == ECONNREFUSED)
+      fs::remove(entry.path(), ignored);
+  }
+}
+
+/// The directory for sockets with a path: ours alone, so that nobody can put a socket in our place.
+void check_socket_dir(const std::string& dir) {
+  struct stat info {};
+  if (::mkdir(dir.c_str(), 0700) != 0 && errno != EEXIST)
+    fail_errno(errno, fmt::format("SYMMEM_SOCKET_DIR: mkdir \"{}\"", dir));
+  if (::stat(dir.c_str(), &info) != 0)
+    fail_errno(errno, fmt::format("SYMMEM_SOCKET_DIR: stat \"{}\"", dir));
+  require(S_ISDIR(info.st_mode) && info.st_uid == ::geteuid() && (info.st_mode & 077) == 0,
+          Errc::invalid_argument,
+          "SYMMEM_SOCKET_DIR \"{}\" must be a directory of this user that no other can enter (mode "
+          "0700, is {:o})",
+          dir, info.st_mode & 07777);
+}
+
+/// Waits until `fd` is ready for `events`.
+void wait_ready(int fd, short events, const Deadline& deadline, const std::string& address) {
+  pollfd entry{fd, events, 0};
+  while (::poll(&entry, 1, deadline.remaining_for_poll()) <= 0)
+    require(!deadline.expired(), Errc::timeout,
+            "the process that serves descriptors at {} did not answer within {} ms (stopped?)",
+            address, deadline.timeout().count());
+}
+
+void connect(int fd, const std::string& address, const Deadline& deadline) {
+  const UnixAddress to(address);
+  while (::connect(fd, to.get(), to.length) != 0) {
+    const int error = errno;
+    if (error == EINTR) continue;
+    // EAGAIN: its listen queue is full. There is no event to wait for; yield to those in it.
+    require(
+        error == EAGAIN && !deadline.expired(), Errc::refused,
+        "nobody serves descriptors at {} ({}): the process ended, or it lives in another network "
+        "namespace (then set SYMMEM_SOCKET_DIR to a folder that both share)",
+        address, std::generic_category().message(error));
+    ::poll(nullptr, 0, 1);
+  }
+}
+
+}  // namespace
+
+FdService::FdService(EventLoop& loop, const std::string& socket_dir) : loop_(loop) {
+  const std::string name = std::string(kPrefix) + to_hex(random_bytes(16)) + std::string(kSuffix);
+  if (!socket_dir.empty()) {
+    check_socket_dir(socket_dir);
+    remove_dead_sockets(socket_dir);
+    path_ = fs::path(socket_dir) / name;
+  }
+  address_ = path_.empty() ? "@" + name : path_;
+  const UnixAddress address(address_);
+  socket_ = make_unix_socket();
+  if (::bind(socket_.get(), address.get(), address.length) != 0 ||
+      ::listen(socket_.get(), SOMAXCONN) != 0)
+    fail_errno(errno, "cannot serve descriptors at " + address_);
+  connecting_ = loop_.watch(socket_.get(), [this] { accept(); });
+  sweeping_ = loop_.every(kSilence, [this] { drop_silent(); });
+}
+
+FdService::~FdService() {
+  connecting_.reset();
+  sweeping_.reset();
+  loop_.run([this] { callers_.clear(); });
+  if (!path_.empty()) ::unlink(path_.c_str());
+}
+
+std::unique_ptr<FdService::Ticket> FdService::offer(int fd) {
+  return std::make_unique<Ticket>(offers_, fd);
+}
+
+FdService::Ticket::Ticket(std::shared_ptr<Offers> offers, int fd)
+    : offers_(std::move(offers)), token_(random_bytes(kTokenBytes)) {
+  const std::lock_guard lock(offers_->mutex);
+  offers_->descriptors[token_] = fd;
+}
+
+FdService::Ticket::~Ticket() {
+  const std::lock_guard lock(offers_->mutex);
+  offers_->descriptors.erase(token_);
+}
+
+void FdService::accept() {
+  while (callers_.size() < kMaxCallers) {
+    Fd caller(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (!caller) return;
+    const int fd = caller.get();
+    Caller& entry = callers_[fd];
+    entry.socket = std::move(caller);
+    entry.since = std::chrono::steady_clock::now();
+    entry.readable = loop_.watch(fd, [this, fd] { answer(fd); });
+  }
+}
+
+void FdService::answer(int caller) {
+  const Received request = receive_with_fd(caller, kRequestMagic.size() + kTokenBytes + 1);
+  const std::string_view bytes = request.bytes;
+  if (bytes.size() == kRequestMagic.size() + kTokenBytes && bytes.starts_with(kRequestMagic)) {
+    const std::lock_guard lock(offers_->mutex);
+    const auto found = offers_->descriptors.find(std::string(bytes.substr(kRequestMagic.size())));
+    std::string refusal;
+    if (!same_user(caller))
+      refusal = "it belongs to another user";
+    else if (found == offers_->descriptors.end())
+      refusal = "it has no such memory (any more)";
+    // A failed send shows at the asker, whose socket closes with the entry.
+    static_cast<void>(send_with_fd(caller, std::string(kReplyMagic) + refusal,
+                                   refusal.empty() ? found->second : -1));
+  }
+  callers_.erase(caller);
+  accept();  // Those who were beyond the limit.
+}
+
+void FdService::drop_silent() {
+  const auto now = std::chrono::steady_clock::now();
+  std::erase_if(callers_, [&](const auto& entry) { return now - entry.second.since > kSilence; });
+  accept();
+}
+
+Fd fetch_fd(const std::string& address, const std::string& token,
+            std::chrono::milliseconds timeout) {
+  const Deadline deadline = Deadline::in(timeout, timeout);
+  const Fd socket = make_unix_socket();
+  connect(socket.get(), address, deadline);
+  require(same_user(socket.get()), Errc::refused, "{} is served by another user", address);
+  require(send_with_fd(socket.get(), std::string(kRequestMagic) + token, -1), Errc::refused,
+          "the process that serves descriptors at {} closed the connection", address);
+  wait_ready(socket.get(), POLLIN, deadline, address);
+  Received reply = receive_with_fd(socket.get(), 256);
+  require(reply.bytes.starts_with(kReplyMagic), Errc::refused,
+          "the process that serves descriptors at {} closed the connection", address);
+  require(bool(reply.fd), Errc::refused, "the process that serves descriptors at {} refused: {}",
+          address, reply.bytes.substr(kReplyMagic.size()));
+  return std::move(reply.fd);
+}
+
+}  // namespace symmem

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/connections.hpp"
+
+#include <algorithm>
+
+#include "base/check.hpp"
+#include "base/wire.hpp"
+#include "core/signal_pad.hpp"
+
+namespace symmem {
+namespace {
+
+/// Entries whose object is gone make room when there are more than this.
+constexpr std::size_t kMaxStale = 1024;
+
+template <typename Map>
+void forget_stale(Map& map) {
+  if (map.size() > kMaxStale)
+    std::erase_if(map, [](const auto& entry) { return entry.second.expired(); });
+}
+
+/// A pair's unconnected ends are listed up to this many pairs.
+constexpr int kMaxPairsTold = 8;
+
+}  // namespace
+
+std::shared_ptr<Export> Connector::export_once(Transport& transport,
+                                               const std::shared_ptr<Block>& block,
+                                               std::string& refusal) {
+  const Key key{block->id, transport.name()};
+  if (auto known = exports_[key].lock()) return known;
+  Offer<Export> offer = transport.export_block(block);
+  refusal = std::move(offer.refusal);
+  exports_[key] = offer.value;
+  forget_stale(exports_);
+  return offer.value;
+}
+
+std::shared_ptr<Attachment> Connector::attach_once(Transport& transport, const PeerInfo& peer,
+                                                   const Place& place, std::string_view handle,
+                                                   std::uint64_t bytes, const Deadline& deadline,
+                                                   std::string& refusal) {
+  const Key key{place.block, transport.name()};
+  auto attachment = attachments_[key].lock();
+  if (!attachment) {
+    Offer<Attachment> offer = transport.attach(peer, place.block, handle, deadline.remaining());
+    refusal = std::move(offer.refusal);
+    attachment = std::move(offer.value);
+  }
+  if (!attachment) return nullptr;
+  // The place came from the peer; the size of the block the transport has measured.
+  require(place.offset <= attachment->bytes() && bytes <= attachment->bytes() - place.offset,
+          Errc::invalid_argument,
+          "rank {} announced {} bytes at offset {} of a block that has {} bytes", peer.rank, bytes,
+          place.offset, attachment->bytes());
+  attachments_[key] = attachment;
+  forget_stale(attachments_);
+  return attachment;
+}
+
+/// One rendezvous' way through the transports.
+class Connector::Rounds {
+ public:
+  Rounds(Connector& connector, Collective& collective, const Meeting& meeting)
+      : connector_(connector),
+        collective_(collective),
+        meeting_(meeting),
+        size_(static_cast<std::size_t>(meeting.group.world_size())),
+        connections_(std::make_shared<Connections>()),
+        refused_(size_ * size_),
+        transport_(size_ * size_, kNone) {
+    connections_->peers.resize(size_);
+    for (std::size_t r = 0; r < size_; ++r) transport_[r * size_ + r] = kSelf;
+    connections_->peers[self()].route.transport = "self";
+  }
+
+  /// One round a transport, best first, while some pair is left.
+  std::shared_ptr<Connections> run() {
+    for (std::size_t t = 0; t < meeting_.transports.size() && !complete(); ++t) round(t);
+    require_complete();
+    for (std::size_t r = 0; r < size_; ++r)
+      if (r != self()) connections_->peers[r].route = route(self(), r);
+    return std::move(connections_);
+  }
+
+ private:
+  static constexpr std::size_t kNone = SIZE_MAX, kSelf = SIZE_MAX - 1;
+
+  /// A rank's handles in one round, or why it exports nothing.
+  struct Handles {
+    std::string refusal, buffer, pad;
+  };
+
+  std::size_t self() const { return static_cast<std::size_t>(meeting_.group.rank()); }
+  Transport& transport(std::size_t t) const { return *meeting_.transports[t]; }
+  bool complete() const {
+    return std::none_of(transport_.begin(), transport_.end(),
+                        [](std::size_t t) { return t == kNone; });
+  }
+
+  void round(std::size_t t) {
+    std::vector<Handles> handles;
+    for (const std::string& bytes : collective_.gather([&] { return export_blocks(t); })) {
+      Reader reader(bytes, "a rank's handles");
+      Handles& entry = handles.emplace_back();
+      entry.refusal = reader.string();
+      entry.buffer = reader.string();
+      entry.pad = reader.string();
+      reader.finish();
+    }
+    agree(t, collective_.gather([&] { return attach_peers(t, handles); }));
+  }
+
+  std::string export_blocks(std::size_t t) {
+    std::string refusal;
+    auto buffer = connector_.export_once(transport(t), meeting_.buffer, refusal);
+    auto pad = buffer ? connector_.export_once(transport(t), meeting_.pad, refusal) : nullptr;
+    Writer writer;
+    writer.put(std::string_view(refusal));
+    writer.put(std::string_view(pad ? buffer->handle() : ""));
+    writer.put(std::string_view(pad ? pad->handle() : ""));
+    if (pad) connections_->exports.insert(connections_->exports.end(), {buffer, pad});
+    return std::move(writer).bytes();
+  }
+
+  /// Attaches every peer that is left; says for each rank "" (attached) or why not.
+  std::string attach_peers(std::size_t t, const std::vector<Handles>& handles) {
+    std::vector<std::string> outcome(size_);
+    for (std::size_t r = 0; r < size_; ++r) {
+      if (transport_[self() * size_ + r] != kNone) continue;
+      try {
+        outcome[r] = handles[r].refusal.empty() ? attach(t, r, handles[r])
+                                                : "it does not export: " + handles[r].refusal;
+      } catch (Error& e) {
+        e.add(fmt::format("attach {} by {}", meeting_.group.describe(static_cast<int>(r)),
+                          transport(t).name()));
+        throw;
+      }
+    }
+    return Writer().put(outcome).bytes();
+  }
+
+  std::string attach(std::size_t t, std::size_t r, const Handles& handles) {
+    const Description& theirs = meeting_.described[r];
+    Connection& connection = connections_->peers[r];
+    std::string refusal;
+    connection.buffer = connector_.attach_once(transport(t), info(r), theirs.buffer, handles.buffer,
+                                               theirs.bytes, collective_.deadline(), refusal);
+    if (connection.buffer)
+      connection.pad = connector_.attach_once(
+          transport(t), info(r), theirs.pad, handles.pad,
+          SignalPad::bytes(static_cast<int>(theirs.channels), meeting_.group.world_size()),
+          collective_.deadline(), refusal);
+    return connection.pad ? "" : refusal.empty() ? "refused without a reason" : refusal;
+  }
+
+  PeerInfo info(std::size_t r) const {
+    return {static_cast<int>(r), meeting_.group.member(static_cast<int>(r)),
+            meeting_.described[r].host_id};
+  }
+
+  /// A pair is connected by the first transport that attached in both directions. What only one end
+  /// attached is dropped.
+  void agree(std::size_t t, const std::vector<std::string>& table) {
+    std::vector<std::vector<std::string>> outcomes;
+    for (const std::string& bytes : table) {
+      Reader reader(bytes, "a rank's attachments");
+      outcomes.push_back(reader.strings());
+      reader.finish();
+      require(outcomes.back().size() == size_, Errc::invalid_argument,
+              "a rank's attachments list {} ranks instead of {}", outcomes.back().size(), size_);
+    }
+    for (std::size_t a = 0; a < size_; ++a)
+      for (std::size_t b = a + 1; b < size_; ++b)
+        if (transport_[a * size_ + b] == kNone) settle(t, a, b, outcomes[a][b], outcomes[b][a]);
+  }
+
+  void settle(std::size_t t, std::size_t a, std::size_t b, const std::string& from_a,
+              const std::string& from_b) {
+    if (from_a.empty() && from_b.empty()) {
+      transport_[a * size_ + b] = transport_[b * size_ + a] = t;
+      return;
+    }
+    for (const auto& [near, far, mine, theirs] :
+         {std::tie(a, b, from_a, from_b), std::tie(b, a, from_b, from_a)}) {
+      refused_[near * size_ + far].push_back(
+          {std::string(transport(t).name()),
+           mine.empty() ? fmt::format("rank {} could not attach: {}", far, theirs) : mine});
+      if (near == self()) connections_->peers[far] = Connection{};
+    }
+  }
+
+  Route route(std::size_t from, std::size_t to) const {
+    const std::size_t t = transport_[from * size_ + to];
+    return {t == kNone ? "none" : std::string(transport(t).name()), refused_[from * size_ + to]};
+  }
+
+  bool acceptable(std::size_t a, std::size_t b) const {
+    const auto& wanted = meeting_.described[self()].require;
+    const std::size_t t = transport_[a * size_ + b];
+    if (t == kNone) return false;
+    return wanted.empty() ||
+           std::find(wanted.begin(), wanted.end(), transport(t).name()) != wanted.end();
+  }
+
+  /// Throws, the same on every rank, for pairs that no transport or not a required one connects.
+  void require_complete() const {
+    std::string pairs;
+    int count = 0;
+    for (std::size_t a = 0; a < size_; ++a)
+      for (std::size_t b = a + 1; b < size_; ++b)
+        if (!acceptable(a, b) && ++count <= kMaxPairsTold)
+          pairs += fmt::format("\n  {} and {}: {}", meeting_.group.describe(static_cast<int>(a)),
+                               meeting_.group.describe(static_cast<int>(b)), reasons(a, b));
+    if (count == 0) return;
+    if (count > kMaxPairsTold) pairs += fmt::format("\n  and {} more pairs", count - kMaxPairsTold);
+    const auto& wanted = meeting_.described[self()].require;
+    fail(Errc::unsupported, "{} pairs of ranks are left without {}:{}", count,
+         wanted.empty()
+             ? "a transport"
+             : fmt::format("a transport that SYMMEM_REQUIRE={} allows", fmt::join(wanted, ",")),
+         pairs);
+  }
+
+  std::string reasons(std::size_t a, std::size_t b) const {
+    const Route way = route(a, b);
+    std::string text = way.transport == "none" ? "" : "connected by " + way.transport;
+    for (const RefusedTransport& refused : way.refused)
+      text += fmt::format("{}{}: {}", text.empty() ? "" : "; ", refused.transport, refused.reason);
+    return text.empty() ? "no transport carries this memory (SYMMEM_TRANSPORTS)" : text;
+  }
+
+  Connector& connector_;
+  Collective& collective_;
+  const Meeting& meeting_;
+  const std::size_t size_;
+  std::shared_ptr<Connections> connections_;
+  std::vector<std::vector<RefusedTransport>> refused_;  ///< [from * size + to]
+  std::vector<std::size_t> transport_;                  ///< [from * size + to], symmetric.
+};
+
+std::shared_ptr<Connections> Connector::connect(Collective& collective, const Meeting& meeting) {
+  Blocks blocks;
+  bool all_kept = true;
+  for (const Description& one : meeting.described) {
+    blocks.emplace_back(one.buffer.block, one.pad.block);
+    all_kept = all_kept && one.buffer.kept && one.pad.kept;
+  }
+  if (const auto known = remembered_.find(blocks); known != remembered_.end()) return known->second;
+  auto connections = Rounds(*this, collective, meeting).run();
+  if (all_kept) remembered_[blocks] = connections;
+  return connections;
+}
+
+}  // namespace symmem

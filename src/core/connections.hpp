@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/block_pool.hpp"
+#include "core/collective.hpp"
+#include "core/description.hpp"
+#include "symmem/symmetric_memory.hpp"
+#include "symmem/transport.hpp"
+
+namespace symmem {
+
+/// How one peer's buffer block and pad block are reached. For the own rank both are empty.
+struct Connection {
+  Route route;
+  std::shared_ptr<Attachment> buffer;
+  std::shared_ptr<Attachment> pad;
+};
+
+/// The connections of one set of blocks, one block pair a rank, and this rank's exports behind
+/// them.
+struct Connections {
+  std::vector<Connection> peers;  ///< By rank.
+  std::vector<std::shared_ptr<Export>> exports;
+};
+
+/// What a rendezvous connects: all ranks' descriptions, and this rank's own blocks.
+struct Meeting {
+  const Group& group;
+  const std::vector<Description>& described;
+  const std::shared_ptr<Block>& buffer;
+  const std::shared_ptr<Block>& pad;
+  const std::vector<std::shared_ptr<Transport>>& transports;
+};
+
+/// Makes and remembers the connections of one group: attachments are made once for each (block,
+/// group), and blocks that live as long as the group are not even looked at a second time. One
+/// collective call at a time uses it.
+class Connector {
+ public:
+  /// Connects every pair of ranks, or throws the same Error on all of them with nothing left
+  /// behind.
+  std::shared_ptr<Connections> connect(Collective& collective, const Meeting& meeting);
+
+ private:
+  class Rounds;
+  using Blocks = std::vector<std::pair<BlockId, BlockId>>;  ///< By rank: buffer, pad.
+  using Key = std::pair<BlockId, std::string>;              ///< Block and transport.
+
+  std::shared_ptr<Export> export_once(Transport& transport, const std::shared_ptr<Block>& block,
+                                      std::string& refusal);
+  std::shared_ptr<Attachment> attach_once(Transport& transport, const PeerInfo& peer,
+                                          const Place& place, std::string_view handle,
+                                          std::uint64_t bytes, const Deadline& deadline,
+                                          std::string& refusal);
+
+  /// Only of kept blocks: all ranks then remember or forget alike.
+  std::map<Blocks, std::shared_ptr<Connections>> remembered_;
+  std::map<Key, std::weak_ptr<Export>> exports_;
+  std::map<Key, std::weak_ptr<Attachment>> attachments_;
+};
+
+}  // namespace symmem

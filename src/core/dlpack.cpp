@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "symmem/dlpack.hpp"
+
+#include <cstddef>
+#include <memory>
+
+#include "base/check.hpp"
+#include "symmem/tensor.hpp"
+
+namespace symmem {
+
+// The layout that the specification of DLPack 1.1 gives on 64-bit machines.
+static_assert(sizeof(DLTensor) == 48 && offsetof(DLTensor, shape) == 24);
+static_assert(sizeof(DLManagedTensorVersioned) == 80 &&
+              offsetof(DLManagedTensorVersioned, dl_tensor) == 32);
+
+namespace {
+
+/// Major versions change the layout, minor ones do not.
+constexpr std::uint32_t kMajor = 1;
+
+/// What a consumer gets: the tensor, and the structure that points into it.
+struct Shared {
+  Tensor tensor;
+  std::vector<std::int64_t> sizes, strides;
+  DLManagedTensorVersioned managed{};
+};
+
+}  // namespace
+
+DLManagedTensorVersioned* Tensor::to_dlpack() const {
+  auto shared = std::make_unique<Shared>(Shared{*this, sizes_, strides_, {}});
+  shared->managed.manager_ctx = shared.get();
+  shared->managed.deleter = [](DLManagedTensorVersioned* self) {
+    delete static_cast<Shared*>(self->manager_ctx);
+  };
+  shared->managed.dl_tensor = {
+      .data = data_,
+      .device = {static_cast<std::int32_t>(device_.type), device_.index},
+      .ndim = static_cast<std::int32_t>(sizes_.size()),
+      .dtype = {dtype_.code, dtype_.bits, dtype_.lanes},
+      .shape = shared->sizes.data(),
+      .strides = shared->strides.data(),
+      .byte_offset = 0,
+  };
+  return &shared.release()->managed;
+}
+
+Tensor Tensor::from_dlpack(DLManagedTensorVersioned* managed) {
+  require(managed != nullptr, Errc::invalid_argument, "from_dlpack: null");
+  const std::shared_ptr<DLManagedTensorVersioned> storage(managed,
+                                                          [](DLManagedTensorVersioned* self) {
+                                                            if (self->deleter != nullptr)
+                                                              self->deleter(self);
+                                                          });
+  require(managed->version.major == kMajor, Errc::unsupported,
+          "from_dlpack: version {}.{}; major version {} is understood", managed->version.major,
+          managed->version.minor, kMajor);
+  const DLTensor& given = managed->dl_tensor;
+  require(given.ndim >= 0 && (given.ndim == 0 || given.shape != nullptr), Errc::invalid_argument,
+          "from_dlpack: {} dimensions without a shape", given.ndim);
+  std::vector<std::int64_t> sizes(given.shape, given.shape + given.ndim);
+  std::vector<std::int64_t> strides = given.strides != nullptr
+                                          ? std::vector(given.strides, given.strides + given.ndim)
+                                          : contiguous_strides(sizes);
+  return {static_cast<std::byte*>(given.data) + given.byte_offset,
+          std::move(sizes),
+          std::move(strides),
+          {given.dtype.code, given.dtype.bits, given.dtype.lanes},
+          {static_cast<DeviceType>(given.device.device_type), given.device.device_id},
+          storage};
+}
+
+}  // namespace symmem

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/foreign_block.hpp"
+
+#include "base/check.hpp"
+#include "core/builtin.hpp"
+#include "core/rendezvous.hpp"
+
+namespace symmem {
+namespace {
+
+class ForeignBlock : public Block {
+ public:
+  ForeignBlock(BlockId block_id, const ForeignMemory& memory)
+      : Block(block_id, static_cast<std::byte*>(memory.pointer), memory.bytes, memory.device, -1) {}
+};
+
+/// Signal pads of the memory's group are ours all the same.
+std::shared_ptr<BlockMaker> maker_of(DeviceType type) {
+  for (auto& maker : make_builtin_block_makers())
+    if (maker->device_type() == type) return maker;
+  fail(Errc::unsupported, "register_buffer: memory of type {} is not supported by this build",
+       to_string(type));
+}
+
+}  // namespace
+
+std::shared_ptr<SymmetricMemory> register_foreign(Runtime& runtime,
+                                                  const std::shared_ptr<GroupRecord>& record,
+                                                  const ForeignMemory& memory,
+                                                  const Deadline& deadline) {
+  const auto find = [&] {
+    require(memory.pointer != nullptr, Errc::invalid_argument, "register_buffer: null pointer");
+    auto block = std::make_shared<ForeignBlock>(runtime.block_ids->next(), memory);
+    return std::make_shared<Allocation>(nullptr, Range{std::move(block), false, 0, memory.bytes},
+                                        memory.bytes);
+  };
+  return meet(runtime, record, "register_buffer", maker_of(memory.device.type), find, deadline);
+}
+
+}  // namespace symmem

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/check.hpp"
+#include "core/allocation.hpp"
+#include "core/group_record.hpp"
+#include "core/signals.hpp"
+#include "symmem/symmetric_memory.hpp"
+
+namespace symmem {
+
+/// What a rendezvous hands to the SymmetricMemory it makes.
+struct MemoryParts {
+  std::shared_ptr<GroupRecord> record;
+  std::shared_ptr<Allocation> allocation;
+  std::shared_ptr<BlockPool> pad_pool;
+  Range pad;
+  std::shared_ptr<Connections> connections;
+  std::vector<Description> described;
+};
+
+class SymmetricMemory::Impl {
+ public:
+  explicit Impl(MemoryParts parts);
+  ~Impl();
+
+  /// Lets go of the peers' blocks. After a good close (`well`) the range and the pad may be used
+  /// again; else they stay as they are, exported, since a peer may still write there. Once.
+  void detach(bool well);
+  /// Takes back the exports too: the Context ends.
+  void withdraw();
+
+  void check_open(const char* operation) const {
+    if (closed.load(std::memory_order_acquire)) [[unlikely]]
+      fail(Errc::finished, "{}: this symmetric memory of group \"{}\" is closed", operation,
+           group->name());
+  }
+  void check_rank(int rank, const char* operation) const {
+    if (rank < 0 || rank >= group->world_size()) [[unlikely]]
+      fail(Errc::invalid_argument, "{}: rank {} is out of range; group \"{}\" has ranks 0 to {}",
+           operation, rank, group->name(), group->world_size() - 1);
+  }
+  /// Where `bytes` at `offset` of `rank`'s buffer are. Every data operation begins with this.
+  std::byte* reach(int rank, std::size_t offset, std::size_t bytes, const char* operation) const {
+    check_open(operation);
+    check_rank(rank, operation);
+    group->check_peer(rank, operation);
+    check_span(offset, bytes, operation);
+    return static_cast<std::byte*>(buffer_ptrs[static_cast<std::size_t>(rank)]) + offset;
+  }
+  void check_span(std::size_t offset, std::size_t bytes, const char* operation) const {
+    if (offset > buffer_bytes || bytes > buffer_bytes - offset) [[unlikely]]
+      fail(Errc::invalid_argument,
+           "{}: {} bytes at offset {} go past the end of the buffer, which has {} bytes", operation,
+           bytes, offset, buffer_bytes);
+  }
+
+  const std::shared_ptr<GroupRecord> record;
+  const std::shared_ptr<Group> group;
+  const std::shared_ptr<Allocation> allocation;
+  const std::size_t buffer_bytes;
+  /// Which rendezvous of the group made this: tells memories apart when they are closed.
+  std::string serial;
+  std::vector<void*> buffer_ptrs;
+  std::vector<void*> pad_ptrs;
+  std::vector<Route> routes;
+  std::unique_ptr<Signals> signals;
+  std::atomic<bool> closed{false};
+  std::shared_ptr<Connections> connections;
+
+ private:
+  const std::shared_ptr<BlockPool> pad_pool_;
+  const Range pad_;
+};
+
+}  // namespace symmem

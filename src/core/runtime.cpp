@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/runtime.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/check.hpp"
+#include "base/host.hpp"
+#include "base/random.hpp"
+#include "core/collective.hpp"
+#include "core/memory_impl.hpp"
+
+namespace symmem {
+namespace {
+
+std::string pick_host_id(const Options& options) {
+  return options.host_id.empty() ? measure_host_id(options.socket_dir.empty()) : options.host_id;
+}
+
+}  // namespace
+
+Runtime::Runtime(const Options& the_options)
+    : options(the_options),
+      process{host_name(), ::getpid(), random_u64()},
+      host_id(pick_host_id(the_options)),
+      log(the_options.log),
+      block_ids(std::make_shared<BlockIds>(process.id)),
+      loop(std::make_shared<EventLoop>()),
+      fds(std::make_unique<FdService>(*loop, the_options.socket_dir)) {}
+
+Runtime::~Runtime() = default;
+
+void Runtime::check() const {
+  fork.check();
+  require(!finalizing.load(), Errc::finished, "the symmem Context has ended");
+}
+
+GroupInfo& Runtime::add_group(const std::string& name, const GroupInfo& info) {
+  require(info.store != nullptr, Errc::invalid_argument, "group \"{}\" needs a store", name);
+  require(info.world_size > 0 && info.rank >= 0 && info.rank < info.world_size,
+          Errc::invalid_argument, "group \"{}\": rank {} is out of range for {} ranks", name,
+          info.rank, info.world_size);
+  const std::lock_guard lock(mutex_);
+  require(!groups_.contains(name), Errc::invalid_argument,
+          "group \"{}\" exists already; end_group it first, or take another name", name);
+  GroupInfo& kept = infos_.emplace_back(info);
+  auto group = std::make_shared<Group>(name, info, process, options.timeout);
+  groups_[name] = {&kept, std::make_shared<GroupRecord>(std::move(group))};
+  return kept;
+}
+
+std::shared_ptr<GroupRecord> Runtime::record(const std::string& name) const {
+  check();
+  const std::lock_guard lock(mutex_);
+  const auto found = groups_.find(name);
+  require(found != groups_.end(), Errc::invalid_argument,
+          "no group is named \"{}\"; name it with set_group_info first", name);
+  return found->second.record;
+}
+
+const GroupInfo& Runtime::group_info(const std::string& name) const {
+  check();
+  const std::lock_guard lock(mutex_);
+  const auto found = groups_.find(name);
+  require(found != groups_.end(), Errc::invalid_argument,
+          "get_group_info: no group is named \"{}\"; name it with set_group_info first", name);
+  return *found->second.info;
+}
+
+void Runtime::end_group(const std::string& name, Timeout timeout) {
+  const std::shared_ptr<GroupRecord> ending = record(name);
+  const Deadline deadline = ending->group->deadline(timeout);
+  bool well = true;
+  std::optional<Error> failure;
+  {
+    Collective collective(ending->group, "end_group", deadline);
+    try {
+      collective.run([&] { ending->group->end(deadline); });
+    } catch (const Error& e) {
+      well = false;
+      failure = e;
+    }
+    for (const auto& memory : ending->memories()) {
+      memory->impl().detach(well);
+      if (well) ending->remove(memory.get());
+    }
+  }
+  ending->group->finish("end_group ended this group");
+  persistent.forget_group(name);
+  {
+    const std::lock_guard lock(mutex_);
+    groups_.erase(name);
+    if (!well) retired_.push_back(ending);
+  }
+  if (failure) throw *failure;
+}
+
+void Runtime::add_transport(DeviceType type, std::shared_ptr<Transport> transport) {
+  require(transport != nullptr, Errc::invalid_argument, "register_transport: no transport given");
+  const std::lock_guard lock(mutex_);
+  auto& known = transports_[type];
+  for (const auto& other : known)
+    require(other->name() != transport->name(), Errc::invalid_argument,
+            "register_transport: memory of type {} has a transport named \"{}\" already",
+            to_string(type), transport->name());
+  known.push_back(std::move(transport));
+}
+
+std::vector<std::shared_ptr<Transport>> Runtime::transports(DeviceType type) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = transports_.find(type);
+  if (found == transports_.end()) return {};
+  const std::vector<std::string>& wanted = options.transports;
+  const auto listed = [&](const std::string& text) {
+    return std::find(wanted.begin(), wanted.end(), text) != wanted.end();
+  };
+  std::vector<std::shared_ptr<Transport>> kept;
+  const bool list = std::any_of(wanted.begin(), wanted.end(),
+                                [](const std::string& name) { return !name.starts_with("^"); });
+  if (list) {
+    for (const std::string& name : wanted)
+      for (const auto& transport : found->second)
+        if (transport->name() == name && !listed("^" + name)) kept.push_back(transport);
+  } else {
+    for (const auto& transport : found->second)
+      if (!listed("^" + std::string(transport->name()))) kept.push_back(transport);
+  }
+  return kept;
+}
+
+void Runtime::shut_down() noexcept {
+  std::vector<std::shared_ptr<GroupRecord>> records;
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto& [name, named] : groups_) records.push_back(named.record);
+    records.insert(records.end(), retired_.begin(), retired_.end());
+    groups_.clear();
+    retired_.clear();
+  }
+  for (const auto& record : records) {
+    record->group->finish("the Context has ended");
+    for (const auto& memory : record->memories()) {
+      memory->impl().detach(false);
+      memory->impl().withdraw();
+      record->remove(memory.get());
+    }
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    transports_.clear();
+    for (GroupInfo& info : infos_) info.store.reset();
+  }
+  fds.reset();
+}
+
+}  // namespace symmem

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/event_loop.hpp"
+#include "base/fd_service.hpp"
+#include "base/fork.hpp"
+#include "base/log.hpp"
+#include "core/group_record.hpp"
+#include "core/persistent.hpp"
+#include "symmem/options.hpp"
+#include "symmem/transport.hpp"
+
+namespace symmem {
+
+/// What the parts of a Context share. Its allocators hold it weakly: they may outlive the Context.
+class Runtime {
+ public:
+  explicit Runtime(const Options& the_options);
+  ~Runtime();
+
+  /// Throws Error(finished) once the Context ends, and in a forked child.
+  void check() const;
+
+  /// Error(invalid_argument) for a name that is in use, or unknown.
+  GroupInfo& add_group(const std::string& name, const GroupInfo& info);
+  std::shared_ptr<GroupRecord> record(const std::string& name) const;
+  const GroupInfo& group_info(const std::string& name) const;
+  /// Collective: closes what is left in the group and forgets it.
+  void end_group(const std::string& name, Timeout timeout);
+
+  void add_transport(DeviceType type, std::shared_ptr<Transport> transport);
+  /// Those for `type` that SYMMEM_TRANSPORTS keeps, best first.
+  std::vector<std::shared_ptr<Transport>> transports(DeviceType type) const;
+
+  /// Leaves every group and lets go of all peers' memory. After `finalizing` was set.
+  void shut_down() noexcept;
+
+  const Options options;
+  const Process process;
+  const std::string host_id;
+  const ForkGuard fork;
+  Log log;
+  const std::shared_ptr<BlockIds> block_ids;
+  std::atomic<bool> finalizing{false};
+  Persistent persistent;
+  std::shared_ptr<EventLoop> loop;
+  std::unique_ptr<FdService> fds;
+
+ private:
+  struct Named {
+    GroupInfo* info = nullptr;
+    std::shared_ptr<GroupRecord> record;
+  };
+
+  mutable std::mutex mutex_;     ///< Guards what follows.
+  std::deque<GroupInfo> infos_;  ///< Never shrinks: get_group_info's result stays valid.
+  std::map<std::string, Named> groups_;
+  std::vector<std::shared_ptr<GroupRecord>> retired_;  ///< Ended, but peers may still write there.
+  std::map<DeviceType, std::vector<std::shared_ptr<Transport>>> transports_;
+};
+
+}  // namespace symmem

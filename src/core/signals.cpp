@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/signals.hpp"
+
+#include "base/check.hpp"
+#include "core/doorbell.hpp"
+
+namespace symmem {
+namespace {
+
+/// Claims what one thread at a time may do, until destruction.
+class Claim {
+ public:
+  explicit Claim(std::atomic<bool>& busy) : busy_(busy), won_(!busy.exchange(true)) {}
+  ~Claim() {
+    if (won_) busy_.store(false);
+  }
+  Claim(const Claim&) = delete;
+  Claim& operator=(const Claim&) = delete;
+  bool won() const { return won_; }
+
+ private:
+  std::atomic<bool>& busy_;
+  const bool won_;
+};
+
+std::uint64_t load(std::uint64_t& count) {
+  return std::atomic_ref(count).load(std::memory_order_seq_cst);
+}
+
+}  // namespace
+
+Signals::Signals(std::shared_ptr<Group> group, int channels, std::vector<SignalPad> pads)
+    : group_(std::move(group)),
+      channels_(channels),
+      pads_(std::move(pads)),
+      taken_(static_cast<std::size_t>(channels) * pads_.size()),
+      epochs_(static_cast<std::size_t>(channels)) {
+  group_->add_sleeper(this);
+}
+
+Signals::~Signals() { group_->remove_sleeper(this); }
+
+void Signals::wake() { ring(own()); }
+
+void Signals::check_channel(int channel, const char* operation) const {
+  require(channel >= 0 && channel < channels_, Errc::invalid_argument,
+          "{}: channel {} is out of range; 0 to {} exist (SYMMEM_CHANNELS)", operation, channel,
+          channels_ - 1);
+}
+
+void Signals::put(int dst, int channel) {
+  const SignalPad& pad = pads_[static_cast<std::size_t>(dst)];
+  add_count(pad.signals(channel, group_->rank()), pad);
+}
+
+void Signals::wait(int src, int channel, Timeout timeout) {
+  Taken& taken =
+      taken_[static_cast<std::size_t>(channel) * pads_.size() + static_cast<std::size_t>(src)];
+  const Claim claim(taken.busy);
+  require(claim.won(), Errc::invalid_argument,
+          "wait_signal: another thread waits for {} on channel {}; one at a time can",
+          group_->describe(src), channel);
+  const std::uint64_t before = taken.count.load(std::memory_order_relaxed);
+  std::uint64_t& arrived = own().signals(channel, src);
+  const auto ready = [&] { return load(arrived) > before; };
+  if (!ready()) {
+    const Deadline deadline = group_->deadline(timeout);
+    // What the source signalled before it went still counts, so look at the count after the group.
+    const auto look = [&] {
+      try {
+        group_->check_waitable({src}, "wait_signal");
+      } catch (const Error&) {
+        if (!ready()) throw;
+      }
+    };
+    require(wait_until(own(), deadline, ready, look), Errc::timeout,
+            "wait_signal on channel {} of group \"{}\": no signal from {} within {:.3f} s; nothing "
+            "was consumed",
+            channel, group_->name(), group_->describe(src), deadline.elapsed_seconds());
+  }
+  tsan_acquire();
+  taken.count.store(before + 1, std::memory_order_relaxed);
+}
+
+std::vector<int> Signals::missing(int channel, std::uint64_t epoch) const {
+  std::vector<int> ranks;
+  for (int rank = 0; rank < group_->world_size(); ++rank)
+    if (rank != group_->rank() && load(own().arrivals(channel, rank)) < epoch)
+      ranks.push_back(rank);
+  return ranks;
+}
+
+bool Signals::all_arrived(int channel, std::uint64_t epoch) const {
+  for (int rank = 0; rank < group_->world_size(); ++rank)
+    if (rank != group_->rank() && load(own().arrivals(channel, rank)) < epoch) return false;
+  return true;
+}
+
+void Signals::barrier(int channel, Timeout timeout) {
+  Epoch& epoch = epochs_[static_cast<std::size_t>(channel)];
+  const Claim claim(epoch.busy);
+  require(claim.won(), Errc::invalid_argument,
+          "barrier: another thread is in the barrier of channel {}; use one channel a thread",
+          channel);
+  require(
+      !epoch.failed.load(std::memory_order_relaxed), Errc::finished,
+      "barrier: an earlier barrier on channel {} of group \"{}\" failed, after which its ranks no "
+      "longer agree; use another channel",
+      channel, group_->name());
+  const Deadline deadline = group_->deadline(timeout);
+  const std::uint64_t next = epoch.count.load(std::memory_order_relaxed) + 1;
+  epoch.count.store(next, std::memory_order_relaxed);
+  try {
+    arrive_and_wait(channel, next, deadline);
+  } catch (const Error&) {
+    epoch.failed.store(true, std::memory_order_relaxed);
+    throw;
+  }
+  tsan_acquire();
+}
+
+void Signals::arrive_and_wait(int channel, std::uint64_t epoch, const Deadline& deadline) {
+  const int self = group_->rank();
+  for (int i = 1; i < group_->world_size(); ++i) {
+    // Each rank begins behind itself, so that not all hit the same pad at once.
+    const SignalPad& pad = pads_[static_cast<std::size_t>((self + i) % group_->world_size())];
+    add_count(pad.arrivals(channel, self), pad);
+  }
+  const auto ready = [&] { return all_arrived(channel, epoch); };
+  const auto look = [&] {
+    try {
+      group_->check_waitable(missing(channel, epoch), "barrier");
+    } catch (const Error&) {
+      if (!ready()) throw;
+    }
+  };
+  require(wait_until(own(), deadline, ready, look), Errc::timeout,
+          "barrier on channel {} of group \"{}\": after {:.3f} s still missing: {}", channel,
+          group_->name(), deadline.elapsed_seconds(), group_->describe(missing(channel, epoch)));
+}
+
+}  // namespace symmem

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "core/group.hpp"
+#include "core/signal_pad.hpp"
+
+namespace symmem {
+
+/// The counting signals and barriers of one SymmetricMemory: its own pad, the pads of its peers,
+/// and what this rank has consumed, which only this process knows.
+class Signals : public Sleeper {
+ public:
+  /// `pads` by rank, the own one included.
+  Signals(std::shared_ptr<Group> group, int channels, std::vector<SignalPad> pads);
+  ~Signals() override;
+
+  int channels() const { return channels_; }
+  void check_channel(int channel, const char* operation) const;
+
+  void put(int dst, int channel);
+  void wait(int src, int channel, Timeout timeout);
+  void barrier(int channel, Timeout timeout);
+
+  /// From the group: a member went.
+  void wake() override;
+
+ private:
+  /// What this rank consumed of one (channel, source). One thread at a time, by `busy`.
+  struct Taken {
+    std::atomic<bool> busy{false};
+    std::atomic<std::uint64_t> count{0};
+  };
+  struct Epoch {
+    std::atomic<bool> busy{false};
+    std::atomic<bool> failed{false};
+    std::atomic<std::uint64_t> count{0};
+  };
+
+  const SignalPad& own() const { return pads_[static_cast<std::size_t>(group_->rank())]; }
+  std::vector<int> missing(int channel, std::uint64_t epoch) const;
+  bool all_arrived(int channel, std::uint64_t epoch) const;
+  void arrive_and_wait(int channel, std::uint64_t epoch, const Deadline& deadline);
+
+  const std::shared_ptr<Group> group_;
+  const int channels_;
+  const std::vector<SignalPad> pads_;
+  std::vector<Taken> taken_;   ///< By channel, then source.
+  std::vector<Epoch> epochs_;  ///< By channel.
+};
+
+}  // namespace symmem

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "symmem/symmetric_memory.hpp"
+
+#include <limits>
+
+#include "core/collective.hpp"
+#include "core/memory_impl.hpp"
+
+namespace symmem {
+
+SymmetricMemory::SymmetricMemory(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+SymmetricMemory::~SymmetricMemory() = default;
+
+int SymmetricMemory::rank() const { return impl_->group->rank(); }
+int SymmetricMemory::world_size() const { return impl_->group->world_size(); }
+const std::string& SymmetricMemory::group_name() const { return impl_->group->name(); }
+Device SymmetricMemory::device() const { return impl_->allocation->range().block->device; }
+std::size_t SymmetricMemory::buffer_size() const { return impl_->buffer_bytes; }
+int SymmetricMemory::channels() const { return impl_->signals->channels(); }
+std::size_t SymmetricMemory::signal_pad_size() const {
+  return SignalPad::bytes(channels(), world_size());
+}
+const std::vector<void*>& SymmetricMemory::buffer_ptrs() const { return impl_->buffer_ptrs; }
+const std::vector<void*>& SymmetricMemory::signal_pad_ptrs() const { return impl_->pad_ptrs; }
+
+Peer SymmetricMemory::peer(int rank) const {
+  impl_->check_open("peer");
+  return {buffer_ptrs().at(static_cast<std::size_t>(rank)), route(rank).transport};
+}
+
+const Route& SymmetricMemory::route(int rank) const {
+  impl_->check_rank(rank, "route");
+  return impl_->routes[static_cast<std::size_t>(rank)];
+}
+
+std::string SymmetricMemory::explain() const {
+  std::string text = fmt::format("routes of rank {} in group \"{}\", {} bytes on {}:\n", rank(),
+                                 group_name(), buffer_size(), to_string(device()));
+  for (int r = 0; r < world_size(); ++r) {
+    text += fmt::format("  {}: {}", impl_->group->describe(r), route(r).transport);
+    for (const RefusedTransport& refused : route(r).refused)
+      text += fmt::format("; {} refused: {}", refused.transport, refused.reason);
+    text += '\n';
+  }
+  return text;
+}
+
+Tensor SymmetricMemory::get_buffer(int rank, const std::vector<std::int64_t>& sizes, DataType dtype,
+                                   std::int64_t storage_offset) const {
+  const std::vector<std::int64_t> strides = contiguous_strides(sizes);
+  const std::size_t bytes = strided_extent(sizes, strides, dtype);
+  require(storage_offset >= 0 && dtype.bytes() > 0 &&
+              static_cast<std::size_t>(storage_offset) <=
+                  std::numeric_limits<std::size_t>::max() / dtype.bytes(),
+          Errc::invalid_argument,
+          "get_buffer: storage_offset {} elements of {} bytes is out of range", storage_offset,
+          dtype.bytes());
+  std::byte* at = impl_->reach(rank, static_cast<std::size_t>(storage_offset) * dtype.bytes(),
+                               bytes, "get_buffer");
+  // The view keeps mapped what it points into: the own block or the attached one.
+  const std::shared_ptr<void> storage =
+      rank == this->rank()
+          ? std::shared_ptr<void>(impl_->allocation->range().block)
+          : std::shared_ptr<void>(impl_->connections->peers[static_cast<std::size_t>(rank)].buffer);
+  return {at, sizes, strides, dtype, device(), storage};
+}
+
+void SymmetricMemory::close(Timeout timeout) {
+  const auto keep = shared_from_this();  // The record's share may be the last but ours.
+  impl_->check_open("close");
+  const Deadline deadline = impl_->group->deadline(timeout);
+  Collective collective(impl_->group, "close", deadline);
+  bool well = false;
+  try {
+    flush(timeout);
+    collective.run([&] {
+      for (const std::string& serial : collective.gather([&] { return impl_->serial; }))
+        require(serial == impl_->serial, Errc::invalid_argument,
+                "the ranks closed different memories; close in the same order on all ranks");
+    });
+    well = true;
+  } catch (const Error&) {
+    impl_->detach(false);
+    throw;
+  }
+  impl_->detach(well);
+  impl_->record->remove(this);
+}
+
+}  // namespace symmem

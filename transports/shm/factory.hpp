@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+
+#include "base/transport_environment.hpp"
+#include "symmem/transport.hpp"
+
+namespace symmem::shm {
+
+/// Shared memory of one host: the peer's memfd, fetched by SCM_RIGHTS and mapped.
+inline constexpr DeviceType kDevice = DeviceType::host;
+std::shared_ptr<Transport> make_transport(const TransportEnvironment& environment);
+
+}  // namespace symmem::shm
