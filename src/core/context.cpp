@@ -18,20 +18,29 @@ namespace symmem {
 
 class Context::Impl {
  public:
-  Impl(const Options& options, std::shared_ptr<Store> store)
+  explicit Impl(const Options& options)
       : runtime(std::make_shared<Runtime>(options)),
         environment{runtime->options, runtime->host_id, *runtime->loop, *runtime->fds,
                     runtime->log} {
-    check_options(options);
-    launch = find_launch(options, process_environment());
-    runtime->log.name_rank(launch.rank);
-    for (const std::string& warning : launch.warnings) runtime->log.warn("{}", warning);
     for (auto& maker : make_builtin_block_makers())
       allocators[maker->device_type()] = std::make_shared<BlockAllocator>(runtime, maker);
     for (auto& builtin : make_builtin_transports(environment))
       runtime->add_transport(builtin.device, std::move(builtin.transport));
+  }
+
+  /// Collective over all ranks. If it throws, the destructor still serves the others their error.
+  void join(std::shared_ptr<Store> store) {
+    const Environment variables = process_environment();
+    launch = find_launch(runtime->options, variables);
+    runtime->log.name_rank(launch.rank);
+    for (const std::string& warning : launch.warnings) runtime->log.warn("{}", warning);
+    for (const ShownOption& option : show_options(runtime->options, variables))
+      runtime->log.info("{}={} ({})", option.name, option.value, option.origin);
     job = store ? JobStore{{}, std::move(store)} : open_store(*runtime, launch);
-    join();
+    runtime->add_group(kWorld, {launch.rank, launch.world_size, job.store});
+    const auto group = runtime->record(kWorld)->group;
+    group->join(group->deadline({}));
+    runtime->log.info("joined: {}", launch.text());
   }
 
   ~Impl() {
@@ -52,13 +61,6 @@ class Context::Impl {
     }
     job.server.reset();
     runtime->loop.reset();
-  }
-
-  void join() {
-    runtime->add_group(kWorld, {launch.rank, launch.world_size, job.store});
-    const auto group = runtime->record(kWorld)->group;
-    group->join(group->deadline({}));
-    runtime->log.info("joined: {}", launch.text());
   }
 
   std::shared_ptr<SymmetricMemoryAllocator> allocator(DeviceType type) const {
@@ -91,8 +93,10 @@ class Context::Impl {
 
 Context::Context(const Options& options) : Context(options, nullptr) {}
 
-Context::Context(const Options& options, std::shared_ptr<Store> store) try
-    : impl_(std::make_unique<Impl>(options, std::move(store))) {
+Context::Context(const Options& options, std::shared_ptr<Store> store) try {
+  check_options(options);
+  impl_ = std::make_unique<Impl>(options);
+  impl_->join(std::move(store));
 } catch (Error& e) {
   e.add("join");
   throw;

@@ -19,15 +19,15 @@ SymmetricMemory::Impl::Impl(MemoryParts parts)
       allocation(std::move(parts.allocation)),
       buffer_bytes(allocation->bytes()),
       connections(std::move(parts.connections)),
-      pad_pool_(std::move(parts.pad_pool)),
-      pad_(std::move(parts.pad)) {
+      pad_pool(std::move(parts.pad_pool)),
+      pad(std::move(parts.pad)) {
   for (std::size_t r = 0; r < connections->peers.size(); ++r) {
     const Connection& peer = connections->peers[r];
     const Description& theirs = parts.described[r];
     const bool self = static_cast<int>(r) == group->rank();
     buffer_ptrs.push_back(self ? allocation->pointer()
                                : peer.buffer->pointer() + theirs.buffer.offset);
-    pad_ptrs.push_back(self ? pad_.pointer() : peer.pad->pointer() + theirs.pad.offset);
+    pad_ptrs.push_back(self ? pad.pointer() : peer.pad->pointer() + theirs.pad.offset);
     routes.push_back(peer.route);
   }
   const Description& own = parts.described[static_cast<std::size_t>(group->rank())];
@@ -42,7 +42,7 @@ void SymmetricMemory::Impl::detach(bool well) {
   auto exports = std::make_shared<Connections>();
   if (!well) exports->exports = connections->exports;
   connections = std::move(exports);
-  if (well) pad_pool_->give_back(pad_);
+  if (well) pad_pool->give_back(pad);
   allocation->closed(group->name(), well);
 }
 

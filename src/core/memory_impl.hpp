@@ -69,13 +69,11 @@ class SymmetricMemory::Impl {
   std::vector<void*> buffer_ptrs;
   std::vector<void*> pad_ptrs;
   std::vector<Route> routes;
-  std::unique_ptr<Signals> signals;
   std::atomic<bool> closed{false};
   std::shared_ptr<Connections> connections;
-
- private:
-  const std::shared_ptr<BlockPool> pad_pool_;
-  const Range pad_;
+  const std::shared_ptr<BlockPool> pad_pool;
+  const Range pad;
+  std::unique_ptr<Signals> signals;  ///< Last: it goes before the pad that it rings.
 };
 
 }  // namespace symmem

@@ -97,6 +97,7 @@ std::shared_ptr<SymmetricMemory> meet(Runtime& runtime, const std::shared_ptr<Gr
     memory->impl().serial = collective.serial();
     allocation->add(record->group->name(), memory);
     record->add(memory);
+    if (runtime.log.shows(LogLevel::info)) runtime.log.info("{}", memory->explain());
     return memory;
   });
 }

@@ -70,20 +70,21 @@ void SymmetricMemory::close(Timeout timeout) {
   impl_->check_open("close");
   const Deadline deadline = impl_->group->deadline(timeout);
   Collective collective(impl_->group, "close", deadline);
-  bool well = false;
   try {
-    flush(timeout);
     collective.run([&] {
-      for (const std::string& serial : collective.gather([&] { return impl_->serial; }))
+      const auto finish = [&] {
+        flush(deadline.remaining());
+        return impl_->serial;
+      };
+      for (const std::string& serial : collective.gather(finish))
         require(serial == impl_->serial, Errc::invalid_argument,
                 "the ranks closed different memories; close in the same order on all ranks");
     });
-    well = true;
   } catch (const Error&) {
     impl_->detach(false);
     throw;
   }
-  impl_->detach(well);
+  impl_->detach(true);
   impl_->record->remove(this);
 }
 
