@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <functional>
+#include <optional>
+#include <source_location>
+#include <string>
+#include <vector>
+
+#include "symmem/error.hpp"
+
+namespace symmem::harness {
+
+/// The Error that `call` throws; empty if it throws none.
+inline std::optional<Error> error_of(const std::function<void()>& call) {
+  try {
+    call();
+  } catch (const Error& error) {
+    return error;
+  }
+  return {};
+}
+
+/// Checks that `error` is there, has this code, and a message with all of `parts` in it.
+inline void check_error(const std::optional<Error>& error, Errc code,
+                        const std::vector<std::string>& parts = {},
+                        std::source_location site = std::source_location::current()) {
+  const auto wrong = [&](const std::string& why) {
+    ADD_FAIL_CHECK_AT(site.file_name(), static_cast<int>(site.line()), why);
+  };
+  if (!error) return wrong("no Error was thrown");
+  const std::string message = std::string(name(error->code())) + ": " + error->what();
+  if (error->code() != code) wrong("not " + std::string(name(code)) + " but " + message);
+  for (const std::string& part : parts)
+    if (message.find(part) == std::string::npos) wrong("\"" + part + "\" is not in: " + message);
+}
+
+/// The same for the Error that `call` throws.
+inline void check_error(const std::function<void()>& call, Errc code,
+                        const std::vector<std::string>& parts = {},
+                        std::source_location site = std::source_location::current()) {
+  check_error(error_of(call), code, parts, site);
+}
+
+/// Checks that there is an Error on every rank, and the same one.
+inline void check_alike(const std::vector<std::optional<Error>>& errors, Errc code,
+                        const std::vector<std::string>& parts = {},
+                        std::source_location site = std::source_location::current()) {
+  for (const auto& error : errors) {
+    check_error(error, code, parts, site);
+    if (error && errors[0] && std::string(error->what()) != errors[0]->what())
+      ADD_FAIL_CHECK_AT(
+          site.file_name(), static_cast<int>(site.line()),
+          std::string("the ranks' errors differ: ") + errors[0]->what() + " / " + error->what());
+  }
+}
+
+}  // namespace symmem::harness

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "harness/resources.hpp"
+
+#include <fmt/format.h>
+#include <sched.h>
+
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+#include "base/deadline.hpp"
+
+namespace symmem::harness {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// "socket" of "socket:[4711]": inode numbers tell nothing.
+std::string kind_of(const std::string& target) {
+  const bool numbered = target.ends_with(']') && !target.starts_with("anon_inode");
+  return numbered ? target.substr(0, target.find(':')) : target;
+}
+
+void count_descriptors(std::map<std::string, int>& counts) {
+  for (const fs::directory_entry& entry : fs::directory_iterator("/proc/self/fd")) {
+    std::error_code gone;
+    const std::string target = fs::read_symlink(entry.path(), gone);
+    // The listing itself has one open.
+    if (!gone && target.find("/proc/") != 0) ++counts["fd " + kind_of(target)];
+  }
+}
+
+void count_mappings(std::map<std::string, int>& counts) {
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {
+    const std::size_t path = line.find('/');
+    if (path == std::string::npos || line.find(".so") != std::string::npos) continue;
+    ++counts["mapping " + line.substr(path)];
+  }
+}
+
+void count_threads(std::map<std::string, int>& counts) {
+  for (const fs::directory_entry& entry : fs::directory_iterator("/proc/self/task")) {
+    std::string name;
+    std::getline(std::ifstream(entry.path() / "comm"), name);
+    // Empty: it ended meanwhile.
+    if (!name.empty()) ++counts["thread " + name];
+  }
+}
+
+/// Names of ours only: other programs come and go there.
+void count_shared_files(std::map<std::string, int>& counts) {
+  std::error_code absent;
+  for (const fs::directory_entry& entry : fs::directory_iterator("/dev/shm", absent))
+    if (entry.path().string().find("symmem") != std::string::npos) ++counts[entry.path()];
+}
+
+}  // namespace
+
+Resources Resources::now() {
+  Resources resources;
+  count_descriptors(resources.counts_);
+  count_mappings(resources.counts_);
+  count_threads(resources.counts_);
+  count_shared_files(resources.counts_);
+  return resources;
+}
+
+std::string Resources::changes() const {
+  const Deadline deadline = Deadline::in(std::chrono::seconds(5), {});
+  for (;;) {
+    const Resources after = now();
+    std::set<std::string> names;
+    for (const auto& [name, count] : counts_) names.insert(name);
+    for (const auto& [name, count] : after.counts_) names.insert(name);
+    const auto count_in = [](const Resources& resources, const std::string& name) {
+      const auto found = resources.counts_.find(name);
+      return found == resources.counts_.end() ? 0 : found->second;
+    };
+    std::string text;
+    for (const std::string& name : names)
+      if (const int was = count_in(*this, name), is = count_in(after, name); was != is)
+        text += fmt::format("{}{}: {} -> {}", text.empty() ? "" : ", ", name, was, is);
+    if (text.empty() || deadline.expired()) return text;
+    ::sched_yield();
+  }
+}
+
+}  // namespace symmem::harness

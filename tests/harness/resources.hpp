@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <string>
+
+namespace symmem::harness {
+
+/// What this process holds of the system, by kind and name: "fd socket", "mapping /memfd:symmem",
+/// "thread symmem", "/dev/shm/symmem-1". Anonymous memory and shared libraries are left out: the
+/// allocator and the resolver keep them.
+///
+///   const Resources before = Resources::now();
+///   ... what must leave nothing behind ...
+///   CHECK(before.changes() == "");
+class Resources {
+ public:
+  static Resources now();
+
+  /// What differs now, "fd socket: 3 -> 4", by ", "; empty if nothing does. Measures again while
+  /// there is a difference, for some seconds: a joined thread stays listed for a moment.
+  std::string changes() const;
+
+ private:
+  std::map<std::string, int> counts_;
+};
+
+}  // namespace symmem::harness
