@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who is let in.
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "raw_member.hpp"
+#include "store/handshake.hpp"
+#include "store/secret.hpp"
+#include "stores.hpp"
+
+namespace symmem {
+namespace {
+
+using namespace std::chrono_literals;
+using store::ClientHandshake;
+using store::Frame;
+using store::Kind;
+using store::ServerHandshake;
+
+const store::Hello kHello{"job", {"host", 17, 18}, 10s};
+
+TEST_CASE("the same secret on both ends lets a client in, also beyond loopback") {
+  TcpStoreOptions options;
+  options.secret = "a secret with \n any \0 bytes";
+  StoreServer server(options, StoreServer::Serves::one_job);
+  options.port = server.port();
+  make_tcp_store(options)->set("key", "value");
+}
+
+TEST_CASE("another secret, or one on one end only, is refused at once and never shown") {
+  for (const auto& [ours, theirs] :
+       {std::pair{"hush-a", "hush-b"}, {"hush-a", ""}, {"", "hush-b"}}) {
+    TcpStoreOptions options;
+    options.secret = theirs;
+    StoreServer server(options, StoreServer::Serves::one_job);
+    options = options_for(server);
+    options.secret = ours;
+    const Error error = error_of([&] { make_tcp_store(options); });
+    CHECK(error.code() == Errc::refused);
+    CHECK(contains(error.what(), "secret"));
+    CHECK(contains(error.what(), server.url()));
+    CHECK(!contains(error.what(), "hush"));
+  }
+}
+
+TEST_CASE("both ends prove that they know the secret") {
+  ClientHandshake client(kHello, "secret", "url");
+  ServerHandshake server("secret");
+  const auto challenge = server.take({Kind::hello, 0, client.hello()});
+  REQUIRE(challenge.has_value());
+  const std::string proof = client.answer({Kind::challenge, 0, *challenge});
+  CHECK(!server.take({Kind::proof, 0, proof}).has_value());
+  CHECK(server.hello().job == "job");
+  CHECK(server.hello().process.pid == 17);
+  CHECK(server.hello().liveness == 10s);
+  CHECK(client.finish({Kind::welcome, 0, store::encode_welcome({"h", 1, 2})}).host == "h");
+}
+
+TEST_CASE("a proof is worth nothing for another connection") {
+  ClientHandshake client(kHello, "secret", "url");
+  ServerHandshake first("secret"), second("secret");
+  const std::string proof =
+      client.answer({Kind::challenge, 0, *first.take({Kind::hello, 0, client.hello()})});
+  const auto challenge = *second.take({Kind::hello, 0, client.hello()});
+  CHECK(error_of([&] { second.take({Kind::proof, 0, proof}); }).code() == Errc::refused);
+  // Nor is a server's old challenge for a client's new hello.
+  ClientHandshake other(kHello, "secret", "url");
+  CHECK(error_of([&] { other.answer({Kind::challenge, 0, challenge}); }).code() == Errc::refused);
+}
+
+TEST_CASE("what an end said cannot be sent back to it as proof") {
+  ClientHandshake client(kHello, "secret", "url");
+  ServerHandshake server("secret");
+  const std::string challenge = *server.take({Kind::hello, 0, client.hello()});
+  // The server's own proof: a length and 32 bytes at the challenge's end.
+  const std::string reflected = challenge.substr(challenge.size() - 36);
+  CHECK(error_of([&] { server.take({Kind::proof, 0, reflected}); }).code() == Errc::refused);
+}
+
+TEST_CASE("a hello that was changed on its way is noticed") {
+  ClientHandshake client(kHello, "secret", "url");
+  ServerHandshake server("secret");
+  std::string changed = client.hello();
+  changed[changed.find("job")] = 'J';
+  const std::string challenge = *server.take({Kind::hello, 0, changed});
+  CHECK(error_of([&] { client.answer({Kind::challenge, 0, challenge}); }).code() == Errc::refused);
+}
+
+TEST_CASE("a server without a secret cannot be taken for one that knows it") {
+  ClientHandshake client(kHello, "secret", "url");
+  ServerHandshake server("");
+  const std::string challenge = *server.take({Kind::hello, 0, client.hello()});
+  CHECK(error_of([&] { client.answer({Kind::challenge, 0, challenge}); }).code() == Errc::refused);
+}
+
+TEST_CASE("a client finds out what is no store") {
+  for (const std::string& said : {std::string("HTTP/1.1 400 Bad Request\r\n\r\n"),
+                                  std::string("\x04\0\0\0\x07\0\0\0\0\0\0\0\0\0\0\0abcd", 20)}) {
+    const Fd listening(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t length = sizeof address;
+    REQUIRE(::bind(listening.get(), reinterpret_cast<sockaddr*>(&address), length) == 0);
+    REQUIRE(::listen(listening.get(), 1) == 0);
+    ::getsockname(listening.get(), reinterpret_cast<sockaddr*>(&address), &length);
+    std::thread other([&] {
+      RawSocket peer(Fd(::accept(listening.get(), nullptr, nullptr)));
+      peer.send(said);
+      peer.receive_all();
+    });
+    TcpStoreOptions options;
+    options.port = ntohs(address.sin_port);
+    options.timeout = kAmple;
+    const Error error = error_of([&] { make_tcp_store(options); });
+    CHECK(error.code() == Errc::refused);
+    CHECK(contains(error.what(), "not a symmem store"));
+    other.join();
+  }
+}
+
+/// A file in the temporary folder that goes with its object.
+struct SecretFile {
+  SecretFile(const std::string& content, mode_t mode) {
+    std::ofstream(path) << content;
+    ::chmod(path.c_str(), mode);
+  }
+  ~SecretFile() { std::filesystem::remove(path); }
+  const std::string path =
+      std::filesystem::temp_directory_path() / ("symmem-secret-test-" + std::to_string(::getpid()));
+};
+
+TEST_CASE("a secret file gives its bytes but one newline") {
+  CHECK(store::read_secret_file(SecretFile("hush\n", 0600).path) == "hush");
+  CHECK(store::read_secret_file(SecretFile("hush\n\n", 0400).path) == "hush\n");
+  CHECK(store::read_secret_file(SecretFile("hush", 0600).path) == "hush");
+}
+
+TEST_CASE("a secret file that others may read, or that is none, is refused") {
+  for (const mode_t mode : {0640, 0604, 0620}) {
+    const SecretFile file("hush", mode);
+    const Error error = error_of([&] { store::read_secret_file(file.path); });
+    CHECK(error.code() == Errc::refused);
+    CHECK(contains(error.what(), file.path));
+    CHECK(!contains(error.what(), "hush"));
+  }
+  for (const std::string& content : {std::string(), std::string("\n"), std::string(5000, 'h')}) {
+    const SecretFile file(content, 0600);
+    CHECK(error_of([&] { store::read_secret_file(file.path); }).code() == Errc::invalid_argument);
+  }
+  for (const char* path : {"/no/such/file", "/", "/dev/null"})
+    CHECK(error_of([&] { store::read_secret_file(path); }).code() == Errc::invalid_argument);
+}
+
+}  // namespace
+}  // namespace symmem

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where a server listens, and what strangers can do to it.
+#include <sys/resource.h>
+
+#include <fstream>
+#include <random>
+
+#include "base/wire.hpp"
+#include "raw_member.hpp"
+#include "store/handshake.hpp"
+#include "stores.hpp"
+
+namespace symmem {
+namespace {
+
+using namespace std::chrono_literals;
+using store::Kind;
+
+TEST_CASE("a port in use is named") {
+  StoreServer server({}, StoreServer::Serves::one_job);
+  TcpStoreOptions options;
+  options.port = server.port();
+  const Error error = error_of([&] { StoreServer(options, StoreServer::Serves::one_job); });
+  CHECK(error.code() == Errc::invalid_argument);
+  CHECK(contains(error.what(), "port " + std::to_string(server.port()) + " is in use"));
+}
+
+TEST_CASE("an address that is not ours is named") {
+  TcpStoreOptions options;
+  options.host = "192.0.2.1";  // RFC 5737: for documentation, nobody's.
+  options.insecure = true;
+  const Error error = error_of([&] { StoreServer(options, StoreServer::Serves::one_job); });
+  CHECK(error.code() == Errc::invalid_argument);
+  CHECK(contains(error.what(), "192.0.2.1 is no address of this host"));
+}
+
+TEST_CASE("beyond loopback a server wants a secret or to be told that it may do without") {
+  TcpStoreOptions options;
+  options.host = "0.0.0.0";
+  const Error error = error_of([&] { StoreServer(options, StoreServer::Serves::one_job); });
+  CHECK(error.code() == Errc::refused);
+  CHECK(contains(error.what(), "SYMMEM_SECRET_FILE"));
+  options.insecure = true;
+  StoreServer(options, StoreServer::Serves::one_job);
+  options.insecure = false;
+  options.secret = "secret";
+  StoreServer(options, StoreServer::Serves::one_job);
+}
+
+TEST_CASE("a server may be moved") {
+  StoreServer first({}, StoreServer::Serves::one_job);
+  StoreServer second = std::move(first);
+  make_tcp_store(options_for(second))->set("key", "");
+}
+
+/// A server with a member, which must go on working whatever happens beside it.
+struct Besieged {
+  StoreServer server{{}, StoreServer::Serves::one_job};
+  std::shared_ptr<Store> member = make_tcp_store(options_for(server));
+  int calls = 0;
+  void check_member() { CHECK(member->add("calls", 1) == ++calls); }
+};
+
+TEST_CASE("what is no frame of ours is refused or closed, and members do not notice") {
+  Besieged besieged;
+  std::minstd_rand random(7);
+  std::string noise(8192, '\0');
+  for (char& c : noise) c = static_cast<char>(random());
+  const std::string tls("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11);
+  for (const std::string& bytes :
+       {std::string("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"), tls + noise, noise,
+        std::string(64, '\0'), std::string(64, '\xff'),
+        std::string("\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n")}) {
+    RawSocket stranger(besieged.server.port());
+    stranger.send(bytes);
+    const std::string said = stranger.receive_all();
+    CHECK_MESSAGE((said.empty() || contains(said, "store")), said);
+    besieged.check_member();
+  }
+}
+
+TEST_CASE("another magic or version is refused with a text that says so") {
+  StoreServer server({}, StoreServer::Serves::one_job);
+  for (const bool version : {false, true}) {
+    Writer hello;
+    hello.put(version ? store::kMagic : std::uint64_t{1}).put(version ? 99u : store::kVersion);
+    std::string bytes;
+    store::append_frame(bytes, Kind::hello, 0, hello.bytes());
+    RawSocket stranger(server.port());
+    stranger.send(bytes);
+    CHECK(contains(stranger.receive_all(), version ? "version 99" : "does not speak"));
+  }
+}
+
+TEST_CASE("a request before the handshake is refused") {
+  StoreServer server({}, StoreServer::Serves::one_job);
+  std::string bytes;
+  store::append_frame(bytes, Kind::set, 1, store::encode(store::Request{}));
+  RawSocket stranger(server.port());
+  stranger.send(bytes);
+  CHECK(contains(stranger.receive_all(), "begins with a hello"));
+}
+
+TEST_CASE("half a frame costs nobody anything") {
+  Besieged besieged;
+  std::vector<RawSocket> strangers;
+  for (int i = 0; i < 32; ++i) {
+    strangers.emplace_back(besieged.server.port());
+    strangers.back().send(std::string("\x20\0\0\0\x40", 5));
+    besieged.check_member();
+  }
+}
+
+TEST_CASE("a body that is cut short or too long is an error reply, and the connection goes on") {
+  StoreServer server({}, StoreServer::Serves::one_job);
+  RawMember member(server);
+  const std::string good = store::encode(
+      store::Request{.kind = Kind::set, .timeout = 1s, .keys = {"k"}, .values = {"v"}});
+  for (std::size_t length = 0; length < good.size(); ++length) {
+    member.send(Kind::set, good.substr(0, length));
+    CHECK_THROWS_AS(store::decode_reply(member.receive().value()), Error);
+  }
+  member.send(Kind::set, good + "x");
+  CHECK_THROWS_AS(store::decode_reply(member.receive().value()), Error);
+  member.send(Kind{77}, good);
+  CHECK(contains(error_of([&] { store::decode_reply(member.receive().value()); }).what(), "77"));
+  member.send(Kind::set, good);
+  CHECK_NOTHROW(store::decode_reply(member.receive().value()));
+}
+
+TEST_CASE("a frame over the limit closes its connection and no other") {
+  Besieged besieged;
+  RawMember member(besieged.server);
+  Writer header;
+  header.put(std::uint32_t{store::kMaxFrameBytes + 1}).put(std::uint32_t{1}).put(std::uint64_t{1});
+  member.socket().send(header.bytes());
+  CHECK(contains(member.receive().value_or(""), std::to_string(store::kMaxFrameBytes)));
+  CHECK(!member.receive().has_value());
+  besieged.check_member();
+}
+
+std::size_t resident_bytes() {
+  std::size_t pages = 0, resident = 0;
+  std::ifstream("/proc/self/statm") >> pages >> resident;
+  return resident * static_cast<std::size_t>(::getpagesize());
+}
+
+TEST_CASE("an announced length costs no memory until the bytes come") {
+  Besieged besieged;
+  const std::size_t before = resident_bytes();
+  Writer header;
+  header.put(std::uint32_t{store::kMaxFrameBytes}).put(std::uint32_t{1}).put(std::uint64_t{1});
+  std::vector<RawMember> members;
+  for (int i = 0; i < 16; ++i) {
+    members.emplace_back(besieged.server);
+    members.back().socket().send(header.bytes() + std::string(100, 'x'));
+  }
+  for (std::uint32_t count : {0xffffffffu, 0x10000000u}) {
+    // Lists that announce more entries than their frame can hold.
+    RawMember liar(besieged.server);
+    liar.send(Kind::get, Writer().put(std::uint64_t{0}).put(count).bytes());
+    CHECK_THROWS_AS(store::decode_reply(liar.receive().value()), Error);
+  }
+  besieged.check_member();
+  CHECK(resident_bytes() < before + (64u << 20));
+}
+
+TEST_CASE("a client that does not read its replies is not served further, others are") {
+  Besieged besieged;
+  besieged.member->set("big", std::string(1 << 20, 'b'));
+  RawMember greedy(besieged.server);
+  const std::string get =
+      store::encode(store::Request{.kind = Kind::get, .timeout = 1s, .keys = {"big"}});
+  const std::size_t before = resident_bytes();
+  for (std::uint64_t i = 0; i < 500; ++i) greedy.send(Kind::get, get, i);
+  for (int i = 0; i < 100; ++i) besieged.check_member();
+  CHECK(resident_bytes() < before + (128u << 20));
+  // Once it reads, it gets all it asked for.
+  for (int i = 0; i < 500; ++i) {
+    const auto reply = greedy.receive();
+    REQUIRE(reply.has_value());
+    CHECK(reply->size() > 1u << 20);
+  }
+}
+
+}  // namespace
+}  // namespace symmem

@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: Apache-2.0
+// What only stores over TCP have: connecting, being lost, jobs.
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include <filesystem>
+#include <future>
+#include <set>
+
+#include "base/event_loop.hpp"
+#include "raw_member.hpp"
+#include "store/handshake.hpp"
+#include "store/tcp_store.hpp"
+#include "stores.hpp"
+
+namespace symmem {
+namespace {
+
+using namespace std::chrono_literals;
+
+std::set<int> open_descriptors() {
+  std::set<int> open;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd"))
+    open.insert(std::stoi(entry.path().filename()));
+  // The folder's own is closed by now.
+  std::erase_if(open, [](int fd) { return ::fcntl(fd, F_GETFD) < 0; });
+  return open;
+}
+
+TEST_CASE("a connect that nobody answers says where and for how long it tried") {
+  TcpStoreOptions options;
+  options.port = StoreServer({}, StoreServer::Serves::one_job).port();  // Free again.
+  options.timeout = 100ms;
+  const Error error = error_of([&] { make_tcp_store(options); });
+  CHECK(error.code() == Errc::timeout);
+  CHECK(contains(error.what(), "tcp://127.0.0.1:" + std::to_string(options.port)));
+  CHECK(contains(error.what(), "refused"));
+}
+
+TEST_CASE("a client may be there before its server") {
+  TcpStoreOptions options;
+  options.port = StoreServer({}, StoreServer::Serves::one_job).port();
+  options.timeout = kAmple;
+  auto client = std::async(std::launch::async, [&] { return make_tcp_store(options); });
+  const StoreServer server(options, StoreServer::Serves::one_job);
+  client.get()->set("key", "");
+}
+
+TEST_CASE("a name that does not resolve is tried until the deadline and then named") {
+  TcpStoreOptions options;
+  options.host = "no-such-host.invalid";
+  options.port = 1;
+  options.timeout = 50ms;
+  const Error error = error_of([&] { make_tcp_store(options); });
+  CHECK(error.code() == Errc::timeout);
+  CHECK(contains(error.what(), "no-such-host.invalid"));
+}
+
+TEST_CASE("all addresses of a name are tried") {
+  // localhost is ::1 and 127.0.0.1 on most hosts; the server has one of the two.
+  StoreServer server({}, StoreServer::Serves::one_job);
+  TcpStoreOptions options = options_for(server);
+  options.host = "localhost";
+  make_tcp_store(options)->set("key", "");
+}
+
+TEST_CASE("IPv6 works, with and without brackets") {
+  std::optional<StoreServer> server;
+  try {
+    TcpStoreOptions options;
+    options.host = "::1";
+    server.emplace(options, StoreServer::Serves::one_job);
+  } catch (const Error& error) {
+    MESSAGE("skipped: no IPv6 loopback here: ", error.what());
+    return;
+  }
+  CHECK(server->url() == "tcp://[::1]:" + std::to_string(server->port()));
+  for (const char* host : {"::1", "[::1]"}) {
+    TcpStoreOptions options = options_for(*server);
+    options.host = host;
+    make_tcp_store(options)->set("key", host);
+  }
+}
+
+TEST_CASE("a server that goes is a lost store: calls fail, listeners hear it once") {
+  std::optional<StoreServer> server(std::in_place, TcpStoreOptions{}, StoreServer::Serves::one_job);
+  const auto store = make_tcp_store(options_for(*server));
+  const auto recorder = std::make_shared<Recorder>();
+  const Membership group = store->join(join_of(0, 1), recorder);
+  auto waiting = std::async(std::launch::async,
+                            [&] { return error_of([&] { store->get("never", kAmple); }); });
+  store->set("key", "");
+  server.reset();
+  const Error error = waiting.get();
+  CHECK(error.code() == Errc::store_lost);
+  CHECK(contains(error.what(), "closed"));
+  CHECK(recorder->hears("store "));
+  CHECK(error_of([&] { store->set("key", ""); }).code() == Errc::store_lost);
+  CHECK(error_of([&] { store->gather(group, "key", ""); }).code() == Errc::store_lost);
+  store->leave(group);
+  CHECK(recorder->heard().size() == 1);
+}
+
+TEST_CASE("a server that falls silent is a lost store") {
+  // Takes connections as a server does, says welcome, and then nothing.
+  const Fd listening(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof address;
+  REQUIRE(::bind(listening.get(), reinterpret_cast<sockaddr*>(&address), length) == 0);
+  REQUIRE(::listen(listening.get(), 1) == 0);
+  ::getsockname(listening.get(), reinterpret_cast<sockaddr*>(&address), &length);
+  auto serving = std::async(std::launch::async, [&] {
+    RawSocket peer(Fd(::accept(listening.get(), nullptr, nullptr)));
+    store::ServerHandshake handshake("");
+    store::FrameReader frames(store::kMaxHandshakeBytes);
+    for (bool done = false; !done;) {
+      const std::string bytes = peer.receive();
+      const auto space = frames.space();
+      frames.filled(bytes.copy(space.data(), space.size()));
+      while (const auto frame = frames.next()) {
+        const auto challenge = handshake.take(*frame);
+        std::string out;
+        if (challenge)
+          store::append_frame(out, store::Kind::challenge, 0, *challenge);
+        else
+          store::append_frame(out, store::Kind::welcome, 0, store::encode_welcome({}));
+        peer.send(out);
+        done = !challenge;
+      }
+    }
+    return peer;
+  });
+  TcpStoreOptions options;
+  options.port = ntohs(address.sin_port);
+  options.timeout = kAmple;
+  options.liveness = 100ms;
+  const auto store = make_tcp_store(options);
+  const RawSocket silent = serving.get();
+  const Error error = error_of([&] { store->get("key", kAmple); });
+  CHECK(error.code() == Errc::store_lost);
+  CHECK(contains(error.what(), "100 ms"));
+}
+
+TEST_CASE("a member that falls silent is lost") {
+  StoreServer server({}, StoreServer::Serves::one_job);
+  const auto store = make_tcp_store(options_for(server));
+  TcpStoreOptions brief = options_for(server);
+  brief.liveness = 100ms;
+  auto silent = store::connect(brief, process_of(1), Deadline::in(kAmple, kAmple));
+  std::string join;
+  store::append_frame(join, store::Kind::join, 1,
+                      store::encode(store::Request{.kind = store::Kind::join,
+                                                   .timeout = kAmple,
+                                                   .keys = {"world"},
+                                                   .values = {"host1"},
+                                                   .numbers = {1, 2, 1001, 78}}));
+  RawSocket socket(std::move(silent.socket));
+  socket.send(join);
+  // The member falls silent before or after the group forms: both end the collective.
+  const Error error = error_of([&] {
+    const Membership group = store->join(join_of(0, 2), nullptr, kAmple);
+    store->gather(group, "key", "", kAmple);
+  });
+  CHECK(error.code() == Errc::peer_lost);
+  CHECK(contains(error.what(), "rank 1 (host host1, pid 1001)"));
+  CHECK(contains(error.what(), "nothing was heard"));
+}
+
+TEST_CASE("a client that pings is not lost, however long it says nothing else") {
+  StoreServer server({}, StoreServer::Serves::one_job);
+  TcpStoreOptions options = options_for(server);
+  options.liveness = 500ms;
+  const auto store = make_tcp_store(options);
+  const auto other = make_tcp_store(options_for(server));
+  CHECK(error_of([&] { other->get("never", 2s); }).code() == Errc::timeout);
+  store->set("key", "");
+}
+
+TEST_CASE("a job's own server refuses another job and says whose it is") {
+  TcpStoreOptions options;
+  options.job = "mine";
+  StoreServer server(options, StoreServer::Serves::one_job);
+  options.port = server.port();
+  make_tcp_store(options)->set("key", "");
+  options.job = "yours";
+  const Error error = error_of([&] { make_tcp_store(options); });
+  CHECK(error.code() == Errc::refused);
+  CHECK(contains(error.what(), "belongs to job \"mine\""));
+  CHECK(contains(error.what(), "asked for job \"yours\""));
+  CHECK(contains(error.what(), "pid " + std::to_string(::getpid())));
+}
+
+TEST_CASE("jobs on one server see nothing of each other and vanish with their last connection") {
+  StoreServer server({}, StoreServer::Serves::any_job);
+  TcpStoreOptions a = options_for(server), b = options_for(server);
+  a.job = "a";
+  b.job = "b";
+  auto first = make_tcp_store(a);
+  const auto other = make_tcp_store(b);
+  first->set("key", "A");
+  CHECK(!other->check({"key"}));
+  const auto errors =
+      on_ranks(2, [&](int job) { (job == 0 ? first : other)->join(join_of(0, 1), nullptr); });
+  check_none(errors);
+  first.reset();
+  // The server hears of the end of a connection after the client; a new one may still see the job.
+  for (bool there = true; there;) there = make_tcp_store(a)->check({"key"});
+}
+
+TEST_CASE("one job's server keeps keys for those who come again") {
+  StoreServer server({}, StoreServer::Serves::one_job);
+  make_tcp_store(options_for(server))->set("key", "kept");
+  CHECK(server.wait_until_left(kAmple));
+  CHECK(make_tcp_store(options_for(server))->get("key") == "kept");
+}
+
+TEST_CASE("wait_until_left waits for the last client") {
+  StoreServer server({}, StoreServer::Serves::one_job);
+  CHECK(server.wait_until_left(0ms));
+  auto store = make_tcp_store(options_for(server));
+  CHECK(!server.wait_until_left(kBrief));
+  store.reset();
+  CHECK(server.wait_until_left(kAmple));
+}
+
+TEST_CASE("interrupting signals do not disturb a wait") {
+  struct sigaction action {
+  }, before{};
+  action.sa_handler = [](int) {};
+  REQUIRE(::sigaction(SIGUSR1, &action, &before) == 0);
+  StoreServer server({}, StoreServer::Serves::one_job);
+  const auto store = make_tcp_store(options_for(server));
+  std::string got;
+  std::thread waiting([&] { got = store->get("key"); });
+  const auto other = make_tcp_store(options_for(server));
+  for (int i = 0; i < 50; ++i) {
+    ::pthread_kill(waiting.native_handle(), SIGUSR1);
+    other->set("other", "");
+  }
+  other->set("key", "value");
+  waiting.join();
+  CHECK(got == "value");
+  ::sigaction(SIGUSR1, &before, nullptr);
+}
+
+TEST_CASE("many clients may share one event loop") {
+  StoreServer server({}, StoreServer::Serves::one_job);
+  const auto loop = std::make_shared<EventLoop>();
+  check_none(on_ranks(8, [&](int rank) {
+    const auto store = store::connect_tcp_store(options_for(server), process_of(rank), loop);
+    store->barrier("meet", 8);
+    CHECK(store->add("count", 1) > 0);
+  }));
+}
+
+TEST_CASE("nothing is left open when stores and servers go") {
+  const auto before = open_descriptors();
+  for (int i = 0; i < 3; ++i) {
+    StoreServer server({}, StoreServer::Serves::one_job);
+    const auto a = make_tcp_store(options_for(server)), b = make_tcp_store(options_for(server));
+    a->set("key", "");
+    CHECK(b->get("key").empty());
+  }
+  CHECK(open_descriptors() == before);
+}
+
+TEST_CASE("descriptors are closed on exec") {
+  const auto before = open_descriptors();
+  StoreServer server({}, StoreServer::Serves::one_job);
+  const auto store = make_tcp_store(options_for(server));
+  store->set("key", "");
+  for (const int fd : open_descriptors()) {
+    const int flags = ::fcntl(fd, F_GETFD);
+    if (!before.contains(fd) && flags >= 0) CHECK_MESSAGE((flags & FD_CLOEXEC) != 0, fd);
+  }
+}
+
+TEST_CASE("in a forked child every call fails and the parent's connection lives on") {
+  StoreServer server({}, StoreServer::Serves::one_job);
+  auto store = make_tcp_store(options_for(server));
+  const pid_t child = ::fork();
+  if (child == 0) {
+    int result = 1;
+    try {
+      store->set("key", "from the child");
+    } catch (const Error& error) {
+      result = error.code() == Errc::finished ? 0 : 2;
+    }
+    store.reset();
+    ::_exit(result);
+  }
+  int status = -1;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
+  store->set("key", "");
+}
+
+}  // namespace
+}  // namespace symmem
