@@ -114,8 +114,9 @@ void Group::finish(const std::string& why) noexcept {
 }
 
 void Group::end(const Deadline& deadline) {
-  // A group whose members never met has nothing to end.
-  if (joined()) store()->end(membership_, deadline.remaining());
+  store()->end(membership_, deadline.remaining());
+  const std::lock_guard lock(mutex_);
+  membership_.id.clear();  // There is nothing to leave any more.
 }
 
 void Group::member_gone(int rank, Departure how, const std::string& reason) {

@@ -62,7 +62,7 @@ class Group : public GroupListener, public std::enable_shared_from_this<Group> {
   bool joined() const;
   /// The end, alone: tells the store and fails every later call. `why` goes into their errors.
   void finish(const std::string& why) noexcept;
-  /// The end, together: after the store's end().
+  /// The end, together: every rank is here. After join.
   void end(const Deadline& deadline);
 
   /// Serialises collective calls; `try_lock` failing is a caller's error.
