@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <concepts>
 #include <functional>
 #include <optional>
 #include <source_location>
@@ -12,6 +13,11 @@
 #include "symmem/error.hpp"
 
 namespace symmem::harness {
+
+/// Fails the running test at the line that called its helper.
+inline void fail_at(std::source_location site, const std::string& why) {
+  ADD_FAIL_CHECK_AT(site.file_name(), static_cast<int>(site.line()), why);
+}
 
 /// The Error that `call` throws; empty if it throws none.
 inline std::optional<Error> error_of(const std::function<void()>& call) {
@@ -27,20 +33,18 @@ inline std::optional<Error> error_of(const std::function<void()>& call) {
 inline void check_error(const std::optional<Error>& error, Errc code,
                         const std::vector<std::string>& parts = {},
                         std::source_location site = std::source_location::current()) {
-  const auto wrong = [&](const std::string& why) {
-    ADD_FAIL_CHECK_AT(site.file_name(), static_cast<int>(site.line()), why);
-  };
-  if (!error) return wrong("no Error was thrown");
+  if (!error) return fail_at(site, "no Error was thrown");
   const std::string message = std::string(name(error->code())) + ": " + error->what();
-  if (error->code() != code) wrong("not " + std::string(name(code)) + " but " + message);
+  if (error->code() != code) fail_at(site, "not " + std::string(name(code)) + " but " + message);
   for (const std::string& part : parts)
-    if (message.find(part) == std::string::npos) wrong("\"" + part + "\" is not in: " + message);
+    if (message.find(part) == std::string::npos)
+      fail_at(site, "\"" + part + "\" is not in: " + message);
 }
 
 /// The same for the Error that `call` throws.
-inline void check_error(const std::function<void()>& call, Errc code,
-                        const std::vector<std::string>& parts = {},
-                        std::source_location site = std::source_location::current()) {
+template <std::invocable Call>
+void check_error(const Call& call, Errc code, const std::vector<std::string>& parts = {},
+                 std::source_location site = std::source_location::current()) {
   check_error(error_of(call), code, parts, site);
 }
 
@@ -50,10 +54,9 @@ inline void check_alike(const std::vector<std::optional<Error>>& errors, Errc co
                         std::source_location site = std::source_location::current()) {
   for (const auto& error : errors) {
     check_error(error, code, parts, site);
-    if (error && errors[0] && std::string(error->what()) != errors[0]->what())
-      ADD_FAIL_CHECK_AT(
-          site.file_name(), static_cast<int>(site.line()),
-          std::string("the ranks' errors differ: ") + errors[0]->what() + " / " + error->what());
+    if (!error || !errors[0]) continue;
+    const std::string first = errors[0]->what(), other = error->what();
+    if (first != other) fail_at(site, "the ranks' errors differ: " + first + " / " + other);
   }
 }
 

@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "harness/errors.hpp"
 #include "harness/progress.hpp"
 #include "harness/ranks.hpp"
 #include "symmem/context.hpp"
@@ -50,8 +51,8 @@ inline std::vector<std::optional<Error>> errors_of_threads(int count,
 }
 
 /// Ranks as threads of this process, each with a Context of its own, which meet in a store within
-/// the process. `adjust` changes a rank's options. Returns each rank's Error. A rank leaves when its
-/// body ends, well or not: end with something collective where peers still need it.
+/// the process. `adjust` changes a rank's options. Returns each rank's Error. A rank leaves when
+/// its body ends, well or not: end with something collective where peers still need it.
 inline std::vector<std::optional<Error>> errors_of_ranks(
     int count, const std::function<void(Context&)>& body,
     const std::function<void(Options&)>& adjust = [](Options&) {}) {
@@ -71,9 +72,7 @@ inline void run_threads(
     std::source_location site = std::source_location::current()) {
   const auto errors = errors_of_ranks(count, body, adjust);
   for (std::size_t rank = 0; rank < errors.size(); ++rank)
-    if (errors[rank])
-      ADD_FAIL_CHECK_AT(site.file_name(), static_cast<int>(site.line()),
-                        "rank " + std::to_string(rank) + ": " + errors[rank]->what());
+    if (errors[rank]) fail_at(site, "rank " + std::to_string(rank) + ": " + errors[rank]->what());
 }
 
 }  // namespace symmem::harness
