@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// The definitions come from this folder's CMakeLists.txt.
+#include "cli/commands.hpp"
+
+namespace symmem::cli {
+
+std::string version() { return SYMMEM_VERSION; }
+
+std::vector<BuildFact> build_facts() {
+  const std::string sanitizers = SYMMEM_SANITIZERS;
+  return {{"compiler", SYMMEM_COMPILER},
+          {"type", SYMMEM_BUILD_TYPE},
+          {"sanitizers", sanitizers.empty() ? "none" : sanitizers}};
+}
+
+}  // namespace symmem::cli

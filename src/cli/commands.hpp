@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace symmem::cli {
+
+/// Exit codes, besides those of the programs that `symmem run` runs.
+inline constexpr int kFailed = 1;
+inline constexpr int kUsage = 2;
+inline constexpr int kTimedOut = 124;    // As timeout(1).
+inline constexpr int kNotStarted = 127;  // As a shell.
+
+struct RunCommand {
+  int ranks = 1;
+  std::string timeout;  ///< Empty: none.
+  std::vector<std::string> words;
+};
+/// Runs the program as several ranks on this host, with a store for them. Returns the exit code.
+int run(const RunCommand& command);
+
+struct InfoCommand {
+  bool json = false;
+  bool options_markdown = false;
+};
+int info(const InfoCommand& command);
+
+struct StoreCommand {
+  std::string host = "127.0.0.1";
+  int port = 0;
+  std::string secret_file;
+  bool insecure = false;
+};
+/// Serves any number of jobs until SIGINT, SIGTERM or SIGHUP.
+int store(const StoreCommand& command);
+
+/// Facts about this build, by name: "compiler", "type", "sanitizers".
+struct BuildFact {
+  std::string name, value;
+};
+std::string version();
+std::vector<BuildFact> build_facts();
+
+}  // namespace symmem::cli

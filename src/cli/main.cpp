@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+
+#include "cli/commands.hpp"
+#include "symmem/error.hpp"
+
+namespace symmem::cli {
+namespace {
+
+void add_run(CLI::App& app, RunCommand& command) {
+  CLI::App& run = *app.add_subcommand("run", "Run a program as several ranks on this host");
+  run.add_option("-n,--ranks", command.ranks, "How many ranks")
+      ->required()
+      ->check(CLI::Range(1, 1 << 20));
+  run.add_option("--timeout", command.timeout, "End the ranks after this time (30s, 2m)");
+  run.footer(
+      "Then the program and its arguments: symmem run -n 4 ./program --its-own\n"
+      "Each line that a rank writes gets its rank in front. The first rank that fails ends the "
+      "others.\nExit code: that rank's (128 + signal if it was killed); 124 after the timeout; 127 "
+      "if the program cannot be started.");
+  run.prefix_command();
+}
+
+void add_info(CLI::App& app, InfoCommand& command) {
+  CLI::App& info = *app.add_subcommand("info", "Show build, transports, launch and options");
+  info.add_flag("--json", command.json, "As JSON");
+  info.add_flag("--options-markdown", command.options_markdown, "The text of docs/options.md");
+}
+
+void add_store(CLI::App& app, StoreCommand& command) {
+  CLI::App& store = *app.add_subcommand("store", "Serve a store, for any number of jobs");
+  store.add_option("--host", command.host, "Name or address to listen at")->capture_default_str();
+  store.add_option("--port", command.port, "Port; 0 picks a free one")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 65535));
+  store.add_option("--secret-file", command.secret_file,
+                   "Shared secret; not given: SYMMEM_SECRET_FILE or SYMMEM_SECRET");
+  store.add_flag("--insecure", command.insecure, "Listen beyond this host without a secret");
+}
+
+/// One line, whatever the message holds.
+int complain(std::string text, int code) {
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  fmt::print(stderr, "symmem: {}\n", text);
+  return code;
+}
+
+/// Cuts off what follows the first "--", and that: CLI11 would take them for ours.
+std::vector<std::string> cut_at_dashes(std::vector<std::string>& words) {
+  const auto dashes = std::find(words.begin(), words.end(), "--");
+  std::vector<std::string> rest(dashes, words.end());
+  words.erase(dashes, words.end());
+  return rest;
+}
+
+/// The program and its arguments. A "--" before it ended our options; one behind it is its own.
+std::vector<std::string> program_words(std::vector<std::string> words,
+                                       const std::vector<std::string>& rest) {
+  words.insert(words.end(), rest.begin() + (words.empty() && !rest.empty() ? 1 : 0), rest.end());
+  return words;
+}
+
+int main_of(std::vector<std::string> words) {
+  CLI::App app("Symmetric memory for the ranks of a multi-node application", "symmem");
+  app.set_version_flag("--version", "symmem " + version());
+  app.require_subcommand(1);
+  RunCommand run_command;
+  InfoCommand info_command;
+  StoreCommand store_command;
+  const std::vector<std::string> rest = cut_at_dashes(words);
+  add_run(app, run_command);
+  add_info(app, info_command);
+  add_store(app, store_command);
+  try {
+    std::reverse(words.begin(), words.end());  // As CLI11 wants it.
+    app.parse(words);
+  } catch (const CLI::ParseError& error) {
+    // --help and --version come this way, too.
+    if (error.get_exit_code() == 0) return app.exit(error);
+    return complain(std::string(error.what()) + " (symmem --help)", kUsage);
+  }
+  if (app.got_subcommand("info")) return info(info_command);
+  if (app.got_subcommand("store")) return store(store_command);
+  run_command.words = program_words(app.get_subcommand("run")->remaining(), rest);
+  return run(run_command);
+}
+
+}  // namespace
+}  // namespace symmem::cli
+
+int main(int count, char** words) {
+  using namespace symmem::cli;
+  try {
+    return main_of({words + std::min(count, 1), words + count});
+  } catch (const symmem::Error& error) {
+    return complain(error.what(),
+                    error.code() == symmem::Errc::invalid_argument ? kUsage : kFailed);
+  } catch (const std::exception& error) {
+    return complain(error.what(), kFailed);
+  }
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <cstdio>
+
+#include "base/host.hpp"
+#include "base/options.hpp"
+#include "base/parse.hpp"
+#include "base/signal_fd.hpp"
+#include "cli/commands.hpp"
+#include "core/builtin.hpp"
+
+namespace symmem::cli {
+namespace {
+
+/// What the ranks are to be told. A server at every address is reached by the host's name.
+std::string url_for_ranks(const StoreServer& server) {
+  const std::string url = server.url();
+  const StoreUrl place = parse_store_url(url).value();
+  if (place.host != "0.0.0.0" && place.host != "::") return url;
+  return fmt::format("tcp://{}:{}", host_name(), place.port);
+}
+
+}  // namespace
+
+int store(const StoreCommand& command) {
+  const SignalFd signals{SIGINT, SIGTERM, SIGHUP};
+  Options options = read_options(process_environment());
+  if (!command.secret_file.empty()) options.secret_file = command.secret_file;
+  TcpStoreOptions place;
+  place.host = command.host;
+  place.port = static_cast<std::uint16_t>(command.port);
+  place.secret = store_secret(options);
+  place.insecure = command.insecure || options.insecure;
+  place.liveness = options.liveness;
+  const StoreServer server(place, StoreServer::Serves::any_job);
+  fmt::print("SYMMEM_STORE={}\n", url_for_ranks(server));
+  std::fflush(stdout);
+  const int number = signals.wait();
+  fmt::print(stderr, "symmem: the store ends on signal {} (SIG{})\n", number,
+             ::sigabbrev_np(number));
+  return 0;
+}
+
+}  // namespace symmem::cli
