@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <chrono>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,9 +12,11 @@ inline constexpr int kUsage = 2;
 inline constexpr int kTimedOut = 124;    // As timeout(1).
 inline constexpr int kNotStarted = 127;  // As a shell.
 
+/// Numbers and times are as they were typed: each command reads them by the rules of
+/// base/parse.hpp.
 struct RunCommand {
-  int ranks = 1;
-  std::string timeout;  ///< Empty: none.
+  std::string ranks;
+  std::string timeout = "1000000h";  ///< That is, none.
   std::vector<std::string> words;
 };
 /// Runs the program as several ranks on this host, with a store for them. Returns the exit code.
@@ -30,7 +30,7 @@ int info(const InfoCommand& command);
 
 struct StoreCommand {
   std::string host = "127.0.0.1";
-  int port = 0;
+  std::string port = "0";
   std::string secret_file;
   bool insecure = false;
 };

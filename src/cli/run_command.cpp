@@ -37,7 +37,7 @@ int conclude(const JobEnd& job, const ChildProcesses& children, const RunCommand
     case JobEnd::Cause::child_failed: {
       const ChildEnd end = children.end(job.child).value();
       fmt::print(stderr, "symmem: rank {} (pid {}) {}{}\n", job.child, children.pid(job.child),
-                 end.text(), command.ranks > 1 ? "; the others were ended" : "");
+                 end.text(), children.count() > 1 ? "; the others were ended" : "");
       return end.shell_code();
     }
     case JobEnd::Cause::deadline:
@@ -57,10 +57,12 @@ int conclude(const JobEnd& job, const ChildProcesses& children, const RunCommand
 int run(const RunCommand& command) {
   require(!command.words.empty(), Errc::invalid_argument,
           "no program was named: symmem run -n N program [arguments]");
-  Timeout timeout = std::chrono::milliseconds::max();
-  if (!command.timeout.empty()) timeout = parse_time(command.timeout);
-  require(timeout.has_value(), Errc::invalid_argument, "--timeout {} is no time such as 30s, 2m",
-          in_quotes(command.timeout));
+  const auto ranks = parse_whole(command.ranks, 1, 1 << 20);
+  require(ranks.has_value(), Errc::invalid_argument, "--ranks {} is no whole number from 1 to {}",
+          in_quotes(command.ranks), 1 << 20);
+  const auto timeout = parse_time(command.timeout);
+  require(timeout && timeout->count() > 0, Errc::invalid_argument,
+          "--timeout {} is no time such as 500ms, 30s, 2m", in_quotes(command.timeout));
   // Before the store's thread, which is to block them, too.
   const SignalFd signals{SIGINT, SIGTERM, SIGHUP};
   const Options options = read_options(process_environment());
@@ -71,9 +73,9 @@ int run(const RunCommand& command) {
   const StoreServer server(place, StoreServer::Serves::one_job);
   ChildProcesses children(print_line);
   try {
-    for (int rank = 0; rank < command.ranks; ++rank)
-      children.start(
-          {command.words, environment_of(rank, command.ranks, server.url() + "/" + place.job)});
+    for (int rank = 0; rank < *ranks; ++rank)
+      children.start({command.words, environment_of(rank, static_cast<int>(*ranks),
+                                                    server.url() + "/" + place.job)});
   } catch (const Error& error) {
     fmt::print(stderr, "symmem: {}\n", error.what());
     return kNotStarted;

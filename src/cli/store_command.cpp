@@ -4,6 +4,7 @@
 
 #include <cstdio>
 
+#include "base/check.hpp"
 #include "base/host.hpp"
 #include "base/options.hpp"
 #include "base/parse.hpp"
@@ -25,12 +26,16 @@ std::string url_for_ranks(const StoreServer& server) {
 }  // namespace
 
 int store(const StoreCommand& command) {
+  const auto port = parse_whole(command.port, 0, 65535);
+  require(port.has_value(), Errc::invalid_argument, "--port {} is no whole number from 0 to 65535",
+          in_quotes(command.port));
+  // Before the server's thread, which is to block them, too.
   const SignalFd signals{SIGINT, SIGTERM, SIGHUP};
   Options options = read_options(process_environment());
   if (!command.secret_file.empty()) options.secret_file = command.secret_file;
   TcpStoreOptions place;
   place.host = command.host;
-  place.port = static_cast<std::uint16_t>(command.port);
+  place.port = static_cast<std::uint16_t>(*port);
   place.secret = store_secret(options);
   place.insecure = command.insecure || options.insecure;
   place.liveness = options.liveness;

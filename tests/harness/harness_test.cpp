@@ -4,10 +4,10 @@
 #include <signal.h>
 #include <sys/mman.h>
 
-#include <filesystem>
 #include <future>
 #include <thread>
 
+#include "harness/program.hpp"
 #include "harness/ranks.hpp"
 #include "harness/resources.hpp"
 
@@ -16,26 +16,10 @@ using namespace symmem::harness;
 
 namespace {
 
-struct Ran {
-  int code;
-  std::string output;
-  bool says(const std::string& text) const { return output.find(text) != std::string::npos; }
-};
-
 /// Runs test cases that are meant to fail, in the program made of specimens.cpp.
 Ran run_specimens(const std::string& filter) {
-  Ran ran{-1, {}};
-  ChildProcesses program(
-      [&ran](int, Stream, std::string_view line) { ran.output += std::string(line) + "\n"; });
-  const auto path = std::filesystem::read_symlink("/proc/self/exe").parent_path();
-  program.start({{path / "harness_specimens", "--no-colors", "--test-case=" + filter},
-                 process_environment()});
-  const auto end = program.wait(0, Deadline::in(std::chrono::seconds(120) * kSlow, {}));
-  REQUIRE(end);
-  ran.code = end->shell_code();
-  INFO(ran.output);
-  CHECK_FALSE(ran.says("Sanitizer"));
-  return ran;
+  return run_program(
+      {program_of_build("harness_specimens"), "--no-colors", "--test-case=" + filter});
 }
 
 }  // namespace

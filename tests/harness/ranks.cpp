@@ -11,6 +11,7 @@
 
 #include "base/parse.hpp"
 #include "base/random.hpp"
+#include "harness/program.hpp"
 #include "harness/progress.hpp"
 
 namespace symmem::harness {
@@ -61,13 +62,6 @@ std::shared_ptr<Store> connect(const std::string& url, std::chrono::milliseconds
   std::exit(anything_failed() ? 1 : 0);
 }
 
-void add(Environment& environment, const Environment& more) {
-  for (const auto& [name, value] : more) {
-    environment.erase(name);
-    if (!value.empty()) environment[name] = value;
-  }
-}
-
 }  // namespace
 
 Ranks::Ranks(int count, const Body& body, const RanksSettings& settings)
@@ -102,21 +96,21 @@ Ranks::Server Ranks::make_server() {
 }
 
 Environment Ranks::environment_of(int rank, int count, int call) const {
-  Environment environment = process_environment();
-  add(environment, {{kCall, std::to_string(call)},
-                    {kControl, control_server_.url},
-                    {kDeadline, show_time(settings_.deadline)},
-                    {"SYMMEM_RANK", std::to_string(rank)},
-                    {"SYMMEM_WORLD_SIZE", std::to_string(count)},
-                    {"SYMMEM_LOCAL_RANK", std::to_string(rank)},
-                    {"SYMMEM_STORE", store_.url},
-                    // Tests run beside others on few processors.
-                    {"SYMMEM_TIMEOUT", "60s"},
-                    {"SYMMEM_LIVENESS", "30s"}});
-  add(environment, settings_.environment);
+  Environment more = {{kCall, std::to_string(call)},
+                      {kControl, control_server_.url},
+                      {kDeadline, show_time(settings_.deadline)},
+                      {"SYMMEM_RANK", std::to_string(rank)},
+                      {"SYMMEM_WORLD_SIZE", std::to_string(count)},
+                      {"SYMMEM_LOCAL_RANK", std::to_string(rank)},
+                      {"SYMMEM_STORE", store_.url},
+                      // Tests run beside others on few processors.
+                      {"SYMMEM_TIMEOUT", "60s"},
+                      {"SYMMEM_LIVENESS", "30s"}};
+  for (const auto& [name, value] : settings_.environment) more[name] = value;
   const auto own = settings_.environment_of.find(rank);
-  if (own != settings_.environment_of.end()) add(environment, own->second);
-  return environment;
+  if (own != settings_.environment_of.end())
+    for (const auto& [name, value] : own->second) more[name] = value;
+  return environment_with(more);
 }
 
 RankEnd Ranks::wait(int rank) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Test cases that fail on purpose: harness_test.cpp runs this program and reads what it says.
+// Test cases that other tests run as a program of its own, to see it fail, or run as ranks.
 #include <doctest/doctest.h>
 #include <signal.h>
 #include <unistd.h>
@@ -51,3 +51,8 @@ TEST_CASE("the second call fails, not the first") {
 TEST_CASE("skipped") { skip("for a reason"); }
 
 TEST_CASE("not skipped") {}
+
+TEST_CASE("ranks of a launcher join") {
+  symmem::Context context;
+  CHECK(context.world_size() == 3);
+}

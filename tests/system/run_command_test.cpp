@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <doctest/doctest.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+
+#include "harness/program.hpp"
+#include "harness/ranks.hpp"
+
+using namespace symmem;
+using namespace symmem::harness;
+
+namespace {
+
+using Words = std::vector<std::string>;
+
+/// `symmem run` with these words behind it.
+Words run_words(const Words& words) {
+  Words all = {program_of_build("symmem"), "run"};
+  all.insert(all.end(), words.begin(), words.end());
+  return all;
+}
+
+Ran run(const Words& words, const Environment& more = {}) {
+  return run_program(run_words(words), more);
+}
+
+std::vector<std::string> sorted_lines(const std::string& text) {
+  std::vector<std::string> lines;
+  LineCutter cutter;
+  cutter.feed(text, [&lines](std::string_view line) { lines.emplace_back(line); });
+  std::sort(lines.begin(), lines.end());
+  return lines;
+}
+
+/// `symmem run` with one rank that runs until it is killed.
+struct Running {
+  ChildProcesses program{[this](int, Stream, std::string_view line) { lines.emplace_back(line); }};
+  std::vector<std::string> lines;
+  Fd rank;  ///< Readable once the rank has died.
+
+  Running() {
+    program.start({run_words({"-n", "1", "sh", "-c", "echo $$; exec tail -f /dev/null"}),
+                   process_environment()});
+    const Deadline deadline = Deadline::in(RanksSettings().deadline, {});
+    while (lines.empty() && !deadline.expired())
+      program.wait(0, Deadline::in(std::chrono::milliseconds(10), {}));
+    REQUIRE(lines.size() == 1);
+    const std::string pid = lines[0].substr(std::string("[0] ").size());
+    rank = Fd(static_cast<int>(::syscall(SYS_pidfd_open, std::stoi(pid), 0)));
+    REQUIRE(rank);
+  }
+  ChildEnd end() { return program.wait(0, Deadline::in(RanksSettings().deadline, {})).value(); }
+  bool rank_dies() const {
+    pollfd died{rank.get(), POLLIN, 0};
+    return ::poll(&died, 1, static_cast<int>(RanksSettings().deadline.count())) == 1;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("each rank gets its place, and its number in front of its lines") {
+  const Ran ran = run({"-n", "3", "sh", "-c",
+                       "echo $SYMMEM_RANK $SYMMEM_LOCAL_RANK of $SYMMEM_WORLD_SIZE; echo e >&2"});
+  CHECK(ran.code == 0);
+  CHECK(sorted_lines(ran.output) == Words{"[0] 0 0 of 3", "[1] 1 1 of 3", "[2] 2 2 of 3"});
+  CHECK(sorted_lines(ran.errors) == Words{"[0] e", "[1] e", "[2] e"});
+}
+
+TEST_CASE("lines of several ranks stay whole, however many there are") {
+  const Ran ran = run({"-n", "4", "sh", "-c", "yes 0123456789012345678901234567890 | head -5000"});
+  const Words lines = sorted_lines(ran.output);
+  CHECK(lines.size() == 20000);
+  for (const std::string& line : lines)
+    if (line.substr(4) != "0123456789012345678901234567890") FAIL(line);
+}
+
+TEST_CASE("ranks join, with and without a secret in the environment") {
+  const Words words = {"-n", "3", program_of_build("harness_specimens"),
+                       "--test-case=ranks of a launcher join"};
+  for (const char* secret : {"", "open sesame"}) {
+    const Ran ran = run(words, {{"SYMMEM_SECRET", secret}});
+    CHECK_MESSAGE(ran.code == 0, ran.output << ran.errors);
+    CHECK_FALSE(ran.says("sesame"));
+  }
+}
+
+TEST_CASE("the program's own options and dashes are left to it") {
+  CHECK(run({"-n", "1", "echo", "-n", "--timeout", "--", "x"}).output == "[0] --timeout -- x\n");
+  CHECK(run({"-n", "1", "--", "echo", "a", "--", "-n"}).output == "[0] a -- -n\n");
+}
+
+TEST_CASE("the first rank that fails gives the exit code, is named, and ends the others") {
+  const Ran ran =
+      run({"-n", "3", "sh", "-c", "test $SYMMEM_RANK = 1 && exit 7; exec tail -f /dev/null"});
+  CHECK(ran.code == 7);
+  CHECK(ran.errors.find("symmem: rank 1 (pid ") == 0);
+  CHECK(ran.says("exited with code 7; the others were ended"));
+}
+
+TEST_CASE("a rank killed by a signal gives 128 and the signal") {
+  const Ran ran = run({"-n", "1", "sh", "-c", "kill -9 $$"});
+  CHECK(ran.code == 128 + SIGKILL);
+  CHECK(ran.says("was killed by signal 9 (SIGKILL)"));
+}
+
+TEST_CASE("the timeout ends the ranks and names them") {
+  const Ran ran = run({"-n", "2", "--timeout", "200ms", "tail", "-f", "/dev/null"});
+  CHECK(ran.code == 124);
+  CHECK(ran.errors == "symmem: ranks 0, 1 still ran after 200ms and were ended\n");
+}
+
+TEST_CASE("what cannot be run is said in one line") {
+  const auto fails = [](const Words& words, int code, const std::string& text) {
+    const Ran ran = run(words);
+    INFO(ran.errors);
+    CHECK(ran.code == code);
+    CHECK(ran.output.empty());
+    CHECK(ran.errors.find("symmem: ") == 0);
+    CHECK(std::count(ran.errors.begin(), ran.errors.end(), '\n') == 1);
+    CHECK(ran.says(text));
+  };
+  fails({"-n", "2", "no-such-program"}, 127, "cannot start \"no-such-program\": No such file");
+  fails({"-n", "2"}, 2, "no program was named");
+  fails({"echo"}, 2, "--ranks is required");
+  for (const char* ranks : {"0", "-1", "x", "", "99999999999999999999"})
+    fails({"-n", ranks, "true"}, 2, "--ranks");
+  for (const char* time : {"5", "-1s", "soon", "0s"})
+    fails({"-n", "1", "--timeout", time, "true"}, 2, "--timeout");
+}
+
+TEST_CASE("SIGTERM to the launcher is passed to the ranks and gives 143") {
+  Running running;
+  running.program.signal(0, SIGTERM);
+  CHECK(running.rank_dies());
+  CHECK(running.end().exit_code == 128 + SIGTERM);
+  CHECK(running.lines.back() == "symmem: the ranks were ended by signal 15 (SIGTERM)");
+}
+
+TEST_CASE("ranks die with a launcher that is killed") {
+  Running running;
+  running.program.signal(0, SIGKILL);
+  CHECK(running.rank_dies());
+}
