@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <random>
+
+#include "faults/faults.hpp"
+#include "faults/hooked_transport.hpp"
+#include "faults/socket_folder.hpp"
+
+using namespace symmem;
+using namespace symmem::faults;
+
+namespace {
+
+/// Processes 0 and 1 survive; process 2 + n is killed in round n, in which it is rank n % 3.
+constexpr int kSurvivors = 2;
+constexpr int kRounds = 15;
+constexpr std::uint32_t kSeed = 20'240'229;
+
+struct Role {
+  int round;
+  int victim;  ///< Its rank.
+  int rank;    ///< Ours.
+  std::string at(const char* point) const { return fmt::format("round {}/{}", round, point); }
+};
+
+Role role_of(int process, int round) {
+  const int victim = round % 3;
+  if (process >= kSurvivors) return {round, victim, victim};
+  return {round, victim, (victim + 1 + process) % 3};
+}
+
+/// Allocates, meets, puts, signals and closes without end; `point` is called in between.
+void work(Context& context, const std::function<void()>& point) {
+  const int next = (context.rank() + 1) % 3, previous = (context.rank() + 2) % 3;
+  for (std::int64_t i = 0;; ++i) {
+    // Small blocks are shared and large ones are not.
+    const Tensor tensor = allocate(context, kWorld, i % 2 == 0 ? 8192 : 3 << 20);
+    point();
+    const auto memory = context.rendezvous(tensor);
+    point();
+    memory->put_with_signal(next, 0, &i, sizeof i, 0);
+    point();
+    memory->wait_signal(previous, 0);
+    CHECK(*tensor.data<std::int64_t>() == i);
+    point();
+    memory->barrier();
+    point();
+    memory->close();
+    point();
+  }
+}
+
+void fall(RankProcess& self, const Role& role) {
+  await_all(self.control, role.at("begin"), {0, 1});
+  HookedContext context(as_rank(role.rank, 3), [](int) {});
+  arrive(self, role.at("name"), name_here(role.victim));
+  arrive(self, role.at("pid"), std::to_string(::getpid()));
+  work(*context, [] {});
+}
+
+/// Process 0 kills the victim at a random point of its own work, be it within a rendezvous: that is
+/// any point of the victim's.
+void survive(RankProcess& self, const Role& role) {
+  CAPTURE(role.round);
+  std::mt19937 random(kSeed + static_cast<std::uint32_t>(role.round));
+  int left = self.rank == 0 ? static_cast<int>(random() % 60) : -1;
+  pid_t pid = 0;
+  const auto point = [&] {
+    if (left >= 0 && left-- == 0) ::kill(pid, SIGKILL);
+  };
+  arrive(self, role.at("begin"));
+  HookedContext context(as_rank(role.rank, 3), [&](int) { point(); });
+  const int victim = kSurvivors + role.round;
+  pid = std::stoi(await(self.control, role.at("pid"), victim));
+  check_error(Errc::peer_lost, {await(self.control, role.at("name"), victim)},
+              [&] { work(*context, point); });
+  // Neither survivor leaves before the other one has met the victim's end, and not its own.
+  meet(self, role.at("end"), {0, 1});
+}
+
+}  // namespace
+
+TEST_CASE("ranks killed anywhere end the others' work with their name, and nothing is left") {
+  const SocketFolder folder;
+  const Resources before = Resources::now();
+  std::optional<Ranks> ranks;
+  ranks.emplace(
+      kSurvivors + kRounds,
+      [](RankProcess& self) {
+        if (self.rank >= kSurvivors) return fall(self, role_of(self.rank, self.rank - kSurvivors));
+        leaving_nothing([&] {
+          for (int round = 0; round < kRounds; ++round) survive(self, role_of(self.rank, round));
+        });
+        meet(self, "all rounds done", {0, 1});
+        // Whoever comes next removes the sockets of the killed.
+        leaving_nothing([&] { const Context last(as_rank(0, 1)); });
+      },
+      folder.settings());
+  expect_survivors(*ranks, kSurvivors);
+  ranks.reset();
+  CHECK(folder.files().empty());
+  CHECK(before.changes() == "");
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "base/fd_service.hpp"
+#include "base/host.hpp"
+#include "base/log.hpp"
+#include "shm/factory.hpp"
+#include "symmem/context.hpp"
+
+namespace symmem::faults {
+
+/// Shared memory, with a hook before each step of a rendezvous: it may throw, wait or kill.
+class HookedTransport : public Transport {
+ public:
+  static constexpr const char* kName = "hooked";
+  /// Gets 0, 1, ... Among three ranks with fresh blocks the steps are: export the buffer, export
+  /// the pad; attach the first peer's buffer, its pad, the second peer's buffer, its pad.
+  using Hook = std::function<void(int step)>;
+  static constexpr int kExported = 2, kAttached = 6;
+
+  HookedTransport(const Options& options, Hook hook)
+      : hook_(std::move(hook)),
+        options_(options),
+        host_id_(measure_host_id(options_.socket_dir.empty())),
+        fds_(loop_, options_.socket_dir),
+        shm_(shm::make_transport({options_, host_id_, loop_, fds_, log_})) {}
+
+  std::string_view name() const override { return kName; }
+  Offer<Export> export_block(const std::shared_ptr<Block>& block) override {
+    hook_(step_++);
+    return shm_->export_block(block);
+  }
+  Offer<Attachment> attach(const PeerInfo& peer, const BlockId& block, std::string_view handle,
+                           std::chrono::milliseconds timeout) override {
+    hook_(step_++);
+    return shm_->attach(peer, block, handle, timeout);
+  }
+
+ private:
+  const Hook hook_;
+  int step_ = 0;
+  const Options options_;
+  const std::string host_id_;
+  Log log_{"off"};
+  EventLoop loop_;
+  FdService fds_;
+  const std::shared_ptr<Transport> shm_;
+};
+
+/// A rank that reaches its peers by the hooked transport alone.
+class HookedContext {
+ public:
+  HookedContext(Options options, HookedTransport::Hook hook) : context_(only_hooked(options)) {
+    context_.register_transport(DeviceType::host,
+                                std::make_shared<HookedTransport>(options, std::move(hook)));
+  }
+  Context& operator*() { return context_; }
+  Context* operator->() { return &context_; }
+
+ private:
+  static const Options& only_hooked(Options& options) {
+    options.transports = {HookedTransport::kName};
+    return options;
+  }
+  Context context_;
+};
+
+}  // namespace symmem::faults

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "faults/faults.hpp"
+
+using namespace symmem;
+using namespace symmem::faults;
+
+namespace {
+
+/// The options of a job of all ranks whose rank 0 hosts the store.
+Options hosted(RankProcess& self) {
+  Options options = Options::from_env();
+  options.store = agree_on_url(self, self.rank);
+  return options;
+}
+
+}  // namespace
+
+TEST_CASE("the rank that hosts the store may end first: it serves until the others have left") {
+  run_ranks(3, [](RankProcess& self) {
+    arrive(self, "name", name_here(self.rank));
+    leaving_nothing([&] {
+      Context context(hosted(self));
+      Shared shared(context);
+      if (self.rank == 0) return;
+      check_error(Errc::peer_lost, {await(self.control, "name", 0), "left"},
+                  [&] { shared.memory->wait_signal(0, 0); });
+      context.set_group_info("rest", self.rank - 1, 2, context.store());
+      Shared rest(context, "rest");
+      rest.memory->barrier();
+      rest.memory->close();
+      context.end_group("rest");
+    });
+  });
+}
+
+TEST_CASE("when the rank that hosts the store is killed the others learn that the store is lost") {
+  Ranks ranks(3, [](RankProcess& self) {
+    // Process 2 is the rank that hosts: the survivors are processes 0 and 1.
+    const int rank = (self.rank + 1) % 3;
+    Options options = as_rank(rank, 3);
+    options.store = agree_on_url(self, rank);
+    if (rank == 0) {
+      Context context(options);
+      Shared shared(context);
+      await_all(self.control, "waiting", {0, 1});
+      die();
+    }
+    leaving_nothing([&] {
+      Context context(options);
+      Shared shared(context);
+      arrive(self, "waiting");
+      check_error(Errc::store_lost, {"barrier", "the store of group \"world\" is lost"},
+                  [&] { shared.memory->barrier(); });
+      check_error(Errc::store_lost, {"rendezvous", "lost"}, [&] { Shared again(context); });
+    });
+  });
+  expect_survivors(ranks, 2);
+}
+
+TEST_CASE(
+    "a rank that hosts the store and whose peers never come ends with an error that says so") {
+  run_ranks(1, [](RankProcess& self) {
+    leaving_nothing([&] {
+      Options options = hosted(self);
+      options.world_size = 2;
+      options.timeout = std::chrono::seconds(1);
+      check_error(Errc::timeout, {"rank 1 (never joined)"}, [&] { Context context(options); });
+    });
+  });
+}
+
+TEST_CASE("a rank whose store never comes says where it looked") {
+  run_ranks(1, [](RankProcess& self) {
+    leaving_nothing([&] {
+      Options options = hosted(self);
+      options.rank = 1;
+      options.world_size = 2;
+      options.timeout = std::chrono::seconds(1);
+      check_error(Errc::timeout, {"no store answered at tcp://127.0.0.1:"},
+                  [&] { Context context(options); });
+    });
+  });
+}
+
+TEST_CASE("a port that another program holds is refused, naming it") {
+  run_ranks(1, [](RankProcess&) {
+    leaving_nothing([&] {
+      const StoreServer other = serve("other");
+      Options options = as_rank(0, 2);
+      options.store = other.url() + "/mine";
+      check_error(Errc::invalid_argument,
+                  {"port " + std::to_string(other.port()), "job \"other\"", "job \"mine\""},
+                  [&] { Context context(options); });
+    });
+  });
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "faults/faults.hpp"
+#include "faults/hooked_transport.hpp"
+
+using namespace symmem;
+using namespace symmem::faults;
+
+namespace {
+
+/// Has a block of its own, which a rendezvous must attach; small ones share one that is attached
+/// already.
+constexpr std::int64_t kOwnBlock = 4 << 20;
+
+/// A hook that fails at one step on one rank, as told by the test.
+struct Saboteur {
+  int rank = -1;
+  int step = -1;
+  void operator()(int self, int at) const {
+    if (self == rank && at == step) throw Error(Errc::exhausted, "sabotage, as planned");
+  }
+};
+
+/// Makes every step of a rendezvous on one rank fail in turn. `play` gets the rank's Context and a
+/// function that arms a saboteur and restarts the counting of steps.
+template <typename Play>
+void with_sabotage(RankProcess& self, Play play) {
+  leaving_nothing([&] {
+    Saboteur saboteur;
+    int begun_at = 0, now = 0;
+    HookedContext context(Options::from_env(), [&](int step) {
+      now = step + 1;
+      saboteur(self.rank, step - begun_at);
+    });
+    play(*context, [&](Saboteur next) {
+      saboteur = next;
+      begun_at = now;
+    });
+  });
+}
+
+}  // namespace
+
+TEST_CASE("a rank that fails to export or attach fails all, and nothing stays half-built") {
+  run_ranks(3, [](RankProcess& self) {
+    arrive(self, "name", name_here(self.rank));
+    with_sabotage(self, [&](Context& context, auto arm) {
+      // Signal pads share a block, which is exported and attached here, once.
+      Shared first(context);
+      const Tensor tensor = allocate(context, kWorld, kOwnBlock);
+      const Resources before = Resources::now();
+      for (int rank = 0; rank < 3; ++rank) {
+        // Step 0 exports the block; steps 1 and 2 attach those of the two peers.
+        for (int step = 0; step < 3; ++step) {
+          CAPTURE(rank);
+          CAPTURE(step);
+          arm({rank, step});
+          check_error(Errc::exhausted,
+                      {"rendezvous of group \"world\"", "sabotage, as planned",
+                       await(self.control, "name", rank)},
+                      [&] { context.rendezvous(tensor); });
+          CHECK(before.changes() == "");
+        }
+      }
+      arm({});
+      const auto memory = context.rendezvous(tensor);
+      memory->barrier();
+      memory->close();
+    });
+  });
+}
+
+TEST_CASE("a transport that throws what is no Error of symmem fails all ranks alike") {
+  run_ranks(2, [](RankProcess& self) {
+    leaving_nothing([&] {
+      HookedContext context(Options::from_env(), [&](int) {
+        if (self.rank == 1) throw std::runtime_error("out of its depth");
+      });
+      const Tensor tensor = allocate(*context);
+      check_error(Errc::internal, {"rank 1 (host", "out of its depth"},
+                  [&] { context->rendezvous(tensor); });
+    });
+  });
+}
+
+TEST_CASE("many failed rendezvous use up nothing") {
+  run_ranks(2, [](RankProcess& self) {
+    with_sabotage(self, [&](Context& context, auto arm) {
+      Shared first(context);
+      const Tensor tensor = allocate(context, kWorld, kOwnBlock);
+      const Resources before = Resources::now();
+      // More often than signal pads fit into the block they share.
+      for (int i = 0; i < 50; ++i) {
+        arm({1, 1});
+        CHECK_THROWS_AS(context.rendezvous(tensor), Error);
+      }
+      CHECK(before.changes() == "");
+    });
+  });
+}
+
+TEST_CASE("ranks that no transport connects get one error that lists the pairs and the reasons") {
+  RanksSettings settings;
+  settings.environment_of[2] = {{"SYMMEM_HOST_ID", "elsewhere"}};
+  run_ranks(
+      3,
+      [](RankProcess& self) {
+        leaving_nothing([&] {
+          Context context;
+          const Tensor tensor = allocate(context);
+          const std::string text = check_error(
+              Errc::unsupported, {"2 pairs", "rank 0 (", "rank 2 (", "shm: another host"},
+              [&] { context.rendezvous(tensor); });
+          arrive(self, "error", text);
+          CHECK(text == await(self.control, "error", 0));
+          check_error(Errc::invalid_argument, {"no rendezvous"},
+                      [&] { context.get_symmetric_memory(tensor); });
+        });
+      },
+      settings);
+}
+
+TEST_CASE("options and sizes that differ between ranks are one error on all of them") {
+  RanksSettings settings;
+  settings.environment_of[1] = {{"SYMMEM_CHANNELS", "8"}};
+  run_ranks(
+      2,
+      [](RankProcess& self) {
+        leaving_nothing([&] {
+          Context context;
+          const Tensor small = allocate(context, kWorld, 100 + self.rank);
+          check_error(Errc::invalid_argument,
+                      {"sizes in bytes differ", "100 on rank 0 (", "101 on rank 1 ("},
+                      [&] { context.rendezvous(small); });
+          const Tensor same = allocate(context);
+          check_error(Errc::invalid_argument,
+                      {"SYMMEM_CHANNELS differ", "64 on rank 0 (", "8 on rank 1 ("},
+                      [&] { context.rendezvous(same); });
+        });
+      },
+      settings);
+}
+
+TEST_CASE("a rank that two processes claim is one error on all, naming both") {
+  run_ranks(3, [](RankProcess& self) {
+    arrive(self, "name", fmt::format("(host {}, pid {})", host_name(), ::getpid()));
+    leaving_nothing([&] {
+      // Processes 1 and 2 both play rank 1 of 3; whoever comes second makes all fail.
+      const Options options = as_rank(std::min(self.rank, 1), 3);
+      const auto store = connect(options);
+      const std::vector<std::string> parts{"rank 1 is claimed by two processes",
+                                           await(self.control, "name", 1),
+                                           await(self.control, "name", 2)};
+      arrive(self, "error",
+             check_error(Errc::invalid_argument, parts, [&] { Context context(options, store); }));
+      await_all(self.control, "error", {0, 1, 2});
+      check_error(Errc::invalid_argument, {"rank 3", "out of range"},
+                  [] { Context context(as_rank(3, 3)); });
+    });
+  });
+}
+
+TEST_CASE("world sizes that differ are one error on all ranks") {
+  run_ranks(2, [](RankProcess& self) {
+    leaving_nothing([&] {
+      const Options options = as_rank(self.rank, 2 + self.rank);
+      const auto store = connect(options);
+      const std::string text = check_error(
+          Errc::invalid_argument, {"rank 0 (host", "rank 1 (host", "says it has ", " ranks, "},
+          [&] { Context context(options, store); });
+      arrive(self, "error", text);
+      CHECK(await(self.control, "error", 1 - self.rank) == text);
+    });
+  });
+}

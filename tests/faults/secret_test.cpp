@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "faults/faults.hpp"
+
+using namespace symmem;
+using namespace symmem::faults;
+
+namespace {
+
+constexpr const char* kRight = "open-sesame-4711";
+constexpr const char* kWrong = "open-barley-0815";
+
+/// Joins a job of two with a secret for each rank; rank 0 hosts the store. Returns its error.
+std::string join_with(RankProcess& self, const char* of_host, const char* of_guest, Errc code,
+                      const std::vector<std::string>& parts) {
+  Options options = Options::from_env();
+  // Rank 0 waits for a peer that is refused.
+  if (self.rank == 0) options.timeout = std::chrono::seconds(5);
+  options.store = agree_on_url(self, self.rank);
+  options.secret = self.rank == 0 ? of_host : of_guest;
+  const std::string text = check_error(code, parts, [&] { Context context(options); });
+  for (const char* secret : {kRight, kWrong}) CHECK(text.find(secret) == std::string::npos);
+  return text;
+}
+
+/// Rank 1 is refused for the reason given, and rank 0 then misses it.
+void refuse_guest(const char* of_host, const char* of_guest, const char* reason) {
+  Ranks ranks(2, [=](RankProcess& self) {
+    leaving_nothing([&] {
+      if (self.rank == 1)
+        join_with(self, of_host, of_guest, Errc::refused, {"the store at tcp://", reason});
+      else
+        join_with(self, of_host, of_guest, Errc::timeout, {"rank 1 (never joined)"});
+    });
+  });
+  for (int rank = 0; rank < 2; ++rank) {
+    const harness::RankEnd got = ranks.wait(rank);
+    CHECK_MESSAGE(!got.end.failed(), got.output);
+    CHECK(got.output.find("sesame") == std::string::npos);
+    CHECK(got.output.find("barley") == std::string::npos);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a rank with another secret is refused at once, and only that rank") {
+  refuse_guest(kRight, kWrong, "has another secret than this process");
+}
+
+TEST_CASE("a rank without the secret is refused at once, and told which option gives it") {
+  refuse_guest(kRight, "", "SYMMEM_SECRET_FILE");
+}
+
+TEST_CASE("a rank with a secret does not trust a store without") {
+  refuse_guest("", kRight, "has no secret but this process has one");
+}
+
+TEST_CASE("ranks with the same secret, given or in a file, form a job") {
+  run_ranks(2, [](RankProcess& self) {
+    Options options = Options::from_env();
+    options.store = agree_on_url(self, self.rank);
+    options.secret = kRight;
+    leaving_nothing([&] {
+      Context context(options);
+      Shared shared(context);
+      shared.memory->barrier();
+    });
+  });
+}

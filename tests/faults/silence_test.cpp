@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <sys/wait.h>
+
+#include <future>
+
+#include "faults/faults.hpp"
+
+using namespace symmem;
+using namespace symmem::faults;
+
+namespace {
+
+/// Short, since these tests wait for it; long enough for ranks that merely get no processor.
+RanksSettings with_short_liveness() {
+  RanksSettings settings;
+  settings.environment = {{"SYMMEM_LIVENESS", "3s"}};
+  return settings;
+}
+
+/// Makes a child that lives on with all our descriptors, until the test ends.
+void leave_a_child() {
+  if (::fork() != 0) return;
+  // The test reads our output up to its end.
+  for (const int fd : {0, 1, 2}) ::close(fd);
+  for (;;) ::pause();
+}
+
+/// What ranks 0 and 1 see of rank 2 that falls silent: in two threads, a barrier and a rendezvous.
+void lose_rank_2(RankProcess& self, const std::string& victim) {
+  Context context;
+  Shared shared(context);
+  const Tensor tensor = allocate(context);
+  arrive(self, "waiting");
+  auto barrier = std::async(std::launch::async, [&] {
+    check_error(Errc::peer_lost, {"barrier", victim, "nothing was heard"},
+                [&] { shared.memory->barrier(); });
+  });
+  check_error(Errc::peer_lost, {"rendezvous", victim, "nothing was heard"},
+              [&] { context.rendezvous(tensor); });
+  barrier.get();
+}
+
+}  // namespace
+
+TEST_CASE("a killed rank whose forked child keeps its connections open is found by its silence") {
+  Ranks ranks(
+      3,
+      [](RankProcess& self) {
+        if (self.rank == 2) {
+          arrive(self, "victim", name_here(2));
+          Context context;
+          Shared shared(context);
+          await_all(self.control, "waiting", {0, 1});
+          leave_a_child();
+          die();
+        }
+        const std::string victim = await(self.control, "victim", 2);
+        leaving_nothing([&] { lose_rank_2(self, victim); });
+      },
+      with_short_liveness());
+  expect_survivors(ranks, 2);
+}
+
+TEST_CASE("a stopped rank is lost to the others, and is told so when it goes on") {
+  Ranks ranks(
+      3,
+      [](RankProcess& self) {
+        if (self.rank < 2) {
+          const std::string victim = await(self.control, "victim", 2);
+          leaving_nothing([&] { lose_rank_2(self, victim); });
+          return arrive(self, "told");
+        }
+        arrive(self, "victim", name_here(2));
+        leaving_nothing([&] {
+          Context context;
+          Shared shared(context);
+          const Tensor tensor = allocate(context);
+          arrive(self, "waiting");
+          // Here it is stopped, or just before.
+          check_error(Errc::store_lost, {"wait_signal", "is lost"},
+                      [&] { shared.memory->wait_signal(0, 0); });
+          check_error(Errc::store_lost, {"rendezvous", "is lost"},
+                      [&] { context.rendezvous(tensor); });
+          check_error(Errc::store_lost, {"is lost"}, [&] { context.store()->get("key"); });
+        });
+      },
+      with_short_liveness());
+  await_all(ranks.control(), "waiting", {0, 1, 2});
+  ranks.signal(2, SIGSTOP);
+  await_all(ranks.control(), "told", {0, 1});
+  ranks.signal(2, SIGCONT);
+  expect_survivors(ranks, 3);
+}
+
+TEST_CASE("a rank stopped for less than the liveness time is not lost") {
+  Ranks ranks(2, [](RankProcess& self) {
+    leaving_nothing([&] {
+      Context context;
+      Shared shared(context);
+      arrive(self, "waiting");
+      self.control.get("go");
+      shared.memory->barrier();
+      shared.memory->close();
+    });
+  });
+  await_all(ranks.control(), "waiting", {0, 1});
+  ranks.signal(1, SIGSTOP);
+  ranks.control().set("go", "");
+  ranks.signal(1, SIGCONT);
+  expect_survivors(ranks, 2);
+}
+
+TEST_CASE("a rank that leaves while others wait for it is said to have left, not to be lost") {
+  struct Wait {
+    const char* what;
+    std::function<void(Context&, SymmetricMemory&)> run;
+  };
+  static const std::vector<Wait> waits{
+      {"wait_signal", [](auto&, auto& memory) { memory.wait_signal(2, 0); }},
+      {"barrier", [](auto&, auto& memory) { memory.barrier(); }},
+      {"close", [](auto&, auto& memory) { memory.close(); }},
+      {"rendezvous", [](auto& context, auto&) { Shared again(context); }},
+      {"end_group", [](auto& context, auto&) { context.end_group(kWorld); }},
+  };
+  run_ranks(3, [](RankProcess& self) {
+    arrive(self, "name", name_here(self.rank));
+    const std::string leaver = await(self.control, "name", 2);
+    leaving_nothing([&] {
+      for (const Wait& wait : waits) {
+        CAPTURE(wait.what);
+        Context context;
+        Shared shared(context);
+        arrive(self, wait.what);
+        await_all(self.control, wait.what, {0, 1, 2});
+        if (self.rank != 2)
+          check_error(Errc::peer_lost, {wait.what, leaver, "left"},
+                      [&] { wait.run(context, *shared.memory); });
+      }
+    });
+  });
+}

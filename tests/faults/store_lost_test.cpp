@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <future>
+
+#include "faults/faults.hpp"
+
+using namespace symmem;
+using namespace symmem::faults;
+
+namespace {
+
+/// A rank that waits in every way there is, each in a thread of its own, when the store goes; and
+/// works on with what it has mapped.
+void outlive_store(RankProcess& self, const Options& options) {
+  const int other = 1 - options.rank.value();
+  Context context(options);
+  Shared shared(context), closing(context);
+  SymmetricMemory& memory = *shared.memory;
+  const Tensor tensor = allocate(context);
+  std::vector<std::future<void>> waits;
+  const auto wait = [&](const std::string& word, std::function<void()> call) {
+    waits.push_back(std::async(std::launch::async, [word, call] {
+      check_error(Errc::store_lost, {word, "lost"}, call);
+    }));
+  };
+  wait("wait_signal", [&] { memory.wait_signal(other, 0); });
+  if (options.rank == 0) wait("barrier", [&] { memory.barrier(1); });
+  if (options.rank == 0) wait("rendezvous", [&] { context.rendezvous(tensor); });
+  wait("store", [&] { context.store()->get("never"); });
+  arrive(self, "waiting");
+  for (auto& ended : waits) ended.get();
+
+  check_error(Errc::store_lost, {"close of group \"world\""}, [&] { closing.memory->close(); });
+  const int value = 70 + *options.rank;
+  memory.put(other, 64, &value, sizeof value);
+  memory.fetch_add<std::int64_t>(other, 0, 5);
+  memory.flush();
+  meet(self, "put", {0, 1});
+  int got = 0;
+  memory.get(*options.rank, 64, &got, sizeof got);
+  CHECK(got == 70 + other);
+  CHECK(memory.fetch_add<std::int64_t>(*options.rank, 0, 0) == 5);
+  meet(self, "read", {0, 1});
+}
+
+}  // namespace
+
+TEST_CASE("when the store ends all waits fail, and what is mapped works on") {
+  Ranks ranks(2, [](RankProcess& self) {
+    leaving_nothing([&] { outlive_store(self, Options::from_env()); });
+  });
+  await_all(ranks.control(), "waiting", {0, 1});
+  ranks.end_store();
+  expect_survivors(ranks, 2);
+}
+
+TEST_CASE("when the store's process is killed all waits fail, and what is mapped works on") {
+  Ranks ranks(3, [](RankProcess& self) {
+    if (self.rank == 2) {
+      const StoreServer server = serve("mortal");
+      arrive(self, "url", server.url() + "/mortal");
+      await_all(self.control, "waiting", {0, 1});
+      die();
+    }
+    Options options = as_rank(self.rank, 2);
+    options.store = await(self.control, "url", 2);
+    leaving_nothing([&] { outlive_store(self, options); });
+  });
+  expect_survivors(ranks, 2);
+}
