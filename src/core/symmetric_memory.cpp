@@ -25,7 +25,8 @@ const std::vector<void*>& SymmetricMemory::signal_pad_ptrs() const { return impl
 
 Peer SymmetricMemory::peer(int rank) const {
   impl_->check_open("peer");
-  return {buffer_ptrs().at(static_cast<std::size_t>(rank)), route(rank).transport};
+  impl_->check_rank(rank, "peer");
+  return {buffer_ptrs()[static_cast<std::size_t>(rank)], route(rank).transport};
 }
 
 const Route& SymmetricMemory::route(int rank) const {
