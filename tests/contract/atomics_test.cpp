@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <atomic>
+#include <limits>
+
+#include "contract/contract.hpp"
+
+using namespace symmem;
+using namespace symmem::contract;
+
+namespace {
+
+/// Words whose sums wrap and whose bits differ.
+template <typename T>
+std::vector<T> words() {
+  return {T{0},
+          T{1},
+          T{0x5a5a},
+          static_cast<T>(-1),
+          std::numeric_limits<T>::max(),
+          std::numeric_limits<T>::min()};
+}
+
+template <typename T>
+T plus(T a, T b) {
+  using U = std::make_unsigned_t<T>;
+  return static_cast<T>(static_cast<U>(static_cast<U>(a) + static_cast<U>(b)));
+}
+
+/// Runs every operation on a word of the next rank, beside words that must stay as they are.
+template <typename T>
+void compare_with_reference(Context& context, const Shared& shared) {
+  const int peer = next_of(context);
+  constexpr std::size_t kAt = 5 * sizeof(T);
+  const T guards[2] = {static_cast<T>(0x11223344), static_cast<T>(0x55667788)};
+  const auto set = [&](T value) {
+    const T three[3] = {guards[0], value, guards[1]};
+    shared->put(peer, kAt - sizeof(T), three, sizeof three);
+    shared->flush(peer);
+  };
+  const auto check = [&](T before, T returned, T wanted) {
+    T three[3];
+    shared->get(peer, kAt - sizeof(T), three, sizeof three);
+    CHECK(returned == before);
+    CHECK(three[1] == wanted);
+    CHECK((three[0] == guards[0] && three[2] == guards[1]));
+  };
+  for (const T a : words<T>())
+    for (const T b : words<T>()) {
+      set(a), check(a, shared->fetch_add<T>(peer, kAt, b), plus(a, b));
+      set(a), check(a, shared->fetch_and<T>(peer, kAt, b), static_cast<T>(a & b));
+      set(a), check(a, shared->fetch_or<T>(peer, kAt, b), static_cast<T>(a | b));
+      set(a), check(a, shared->fetch_xor<T>(peer, kAt, b), static_cast<T>(a ^ b));
+      set(a), check(a, shared->swap<T>(peer, kAt, b), b);
+      set(a), check(a, shared->compare_swap<T>(peer, kAt, a, b), b);
+      if (a != b) set(a), check(a, shared->compare_swap<T>(peer, kAt, b, T{42}), a);
+    }
+  shared->barrier();
+}
+
+}  // namespace
+
+TEST_CASE("every atomic operation gives what the same one gives here, and touches its word only") {
+  on_ranks([](Context& context) {
+    const Shared shared = share(context, 256);
+    compare_with_reference<std::int32_t>(context, shared);
+    compare_with_reference<std::uint32_t>(context, shared);
+    compare_with_reference<std::int64_t>(context, shared);
+    compare_with_reference<std::uint64_t>(context, shared);
+    shared->close();
+  });
+}
+
+TEST_CASE("no addition of any rank is lost, whoever owns the word") {
+  on_ranks([](Context& context) {
+    constexpr std::uint64_t kTimes = 500;
+    const int size = context.world_size();
+    const Shared shared = share(context, 64);
+    std::uint64_t last64 = 0;
+    bool grows = true;
+    for (std::uint64_t i = 0; i < kTimes; ++i)
+      for (int rank = 0; rank < size; ++rank) {
+        const auto before = shared->fetch_add<std::uint64_t>(rank, 8, 1);
+        if (rank == 0) grows = grows && (i == 0 || before > last64), last64 = before;
+        shared->fetch_add<std::int32_t>(rank, 4, -3);
+      }
+    CHECK(grows);
+    shared->barrier();
+    std::uint64_t sum = 0;
+    std::int32_t negative = 0;
+    for (int rank = 0; rank < size; ++rank) {
+      shared->get(rank, 8, &sum, sizeof sum);
+      shared->get(rank, 4, &negative, sizeof negative);
+      CHECK(sum == kTimes * static_cast<std::uint64_t>(size));
+      CHECK(negative == -3 * static_cast<std::int32_t>(sum));
+    }
+    shared->close();
+  });
+}
+
+TEST_CASE("each value of a counter is given to one caller only") {
+  on_ranks([](Context& context) {
+    constexpr std::uint64_t kTickets = 400;
+    const auto size = static_cast<std::uint64_t>(context.world_size());
+    // Word 0 hands out tickets; behind it, whoever draws one marks it.
+    const Shared shared = share(context, 8 + kTickets * size * 4);
+    for (std::uint64_t i = 0; i < kTickets; ++i) {
+      const auto ticket = shared->fetch_add<std::uint64_t>(0, 0, 1);
+      shared->fetch_add<std::uint32_t>(0, 8 + 4 * ticket, 1);
+    }
+    shared->barrier();
+    const auto* marks = reinterpret_cast<const std::uint32_t*>(shared.local() + 8);
+    if (context.rank() == 0)
+      CHECK(std::count(marks, marks + kTickets * size, 1u) ==
+            static_cast<std::ptrdiff_t>(kTickets * size));
+    shared->close();
+  });
+}
+
+TEST_CASE("additions made by compare_swap in a loop are all there") {
+  on_ranks([](Context& context) {
+    constexpr int kTimes = 200;
+    const Shared shared = share(context, 64);
+    for (int i = 0; i < kTimes; ++i)
+      for (std::uint32_t seen = 0;;) {
+        const auto before = shared->compare_swap<std::uint32_t>(0, 0, seen, seen + 1);
+        if (before == seen) break;
+        seen = before;
+      }
+    shared->barrier();
+    std::uint32_t total = 0;
+    shared->get(0, 0, &total, sizeof total);
+    CHECK(total == static_cast<std::uint32_t>(kTimes * context.world_size()));
+    shared->close();
+  });
+}
+
+TEST_CASE("each rank's bits come and go, whatever the others do to theirs") {
+  on_ranks([](Context& context) {
+    const Shared shared = share(context, 64);
+    const std::uint64_t mine = 1ull << context.rank();
+    bool owns = true;
+    for (int i = 0; i < 300; ++i) {
+      owns = owns && (shared->fetch_or<std::uint64_t>(0, 0, mine) & mine) == 0;
+      owns = owns && (shared->fetch_xor<std::uint64_t>(0, 0, mine) & mine) == mine;
+      owns = owns && (shared->fetch_or<std::uint64_t>(0, 0, mine) & mine) == 0;
+      owns = owns && (shared->fetch_and<std::uint64_t>(0, 0, ~mine) & mine) == mine;
+    }
+    CHECK(owns);
+    shared->fetch_or<std::uint64_t>(0, 0, mine);
+    shared->barrier();
+    std::uint64_t all = 0;
+    shared->get(0, 0, &all, sizeof all);
+    CHECK(all == (1ull << context.world_size()) - 1);
+    shared->close();
+  });
+}
+
+TEST_CASE("the owner's own std::atomic_ref counts with the peers' operations") {
+  on_ranks([](Context& context) {
+    constexpr std::uint64_t kTimes = 1000;
+    const Shared shared = share(context, 64);
+    std::atomic_ref own(*shared.tensor.data<std::uint64_t>());
+    for (std::uint64_t i = 0; i < kTimes; ++i) {
+      own.fetch_add(1);
+      shared->fetch_add<std::uint64_t>(next_of(context), 0, 1);
+    }
+    shared->barrier();
+    CHECK(own.load() == 2 * kTimes);
+    shared->close();
+  });
+}
+
+TEST_CASE("an atomic operation on a word that is not aligned or not inside is refused") {
+  on_ranks([](Context& context) {
+    const Shared shared = share(context, 64);
+    const int peer = next_of(context);
+    check_error([&] { shared->fetch_add<std::uint64_t>(peer, 4, 1); }, Errc::invalid_argument,
+                {"offset 4", "8 bytes"});
+    check_error([&] { shared->swap<std::uint32_t>(peer, 2, 1); }, Errc::invalid_argument,
+                {"offset 2", "4 bytes"});
+    check_error([&] { shared->fetch_or<std::uint64_t>(peer, 64, 1); }, Errc::invalid_argument,
+                {"past the end"});
+    check_error([&] { shared->compare_swap<std::int32_t>(peer, SIZE_MAX - 3, 1, 1); },
+                Errc::invalid_argument, {"past the end"});
+    CHECK(shared->fetch_add<std::uint32_t>(peer, 60, 1) == 0);
+    shared->close();
+  });
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <source_location>
+#include <vector>
+
+#include "harness/errors.hpp"
+#include "harness/rank_threads.hpp"
+#include "harness/ranks.hpp"
+#include "symmem/symmem.hpp"
+
+/// What every transport must do. The tests name none: the ctest entry sets SYMMEM_TRANSPORTS.
+namespace symmem::contract {
+
+using harness::check_error;
+using Bytes = std::vector<std::byte>;
+using Body = std::function<void(Context&)>;
+
+/// Runs `body` on ranks that are processes, then on ranks that are threads. In a rank's process the
+/// call for it does not return, hence the order.
+inline void on_ranks(const Body& body,
+                     std::source_location site = std::source_location::current()) {
+  for (const int count : {2, 4}) harness::run_ranks(count, body, {}, site);
+  for (const int count : {1, 2, 3, 8})
+    harness::run_threads(
+        count, body, [](Options&) {}, site);
+}
+
+/// A tensor of bytes and what the rendezvous made of it.
+struct Shared {
+  Tensor tensor;
+  std::shared_ptr<SymmetricMemory> memory;
+
+  std::byte* local() const { return tensor.data<std::byte>(); }
+  SymmetricMemory* operator->() const { return memory.get(); }
+};
+
+inline Shared share(Context& context, std::size_t bytes) {
+  const auto size = static_cast<std::int64_t>(bytes);
+  Shared shared{context.empty_strided_p2p({size}, {1}, kUint8), nullptr};
+  shared.memory = context.rendezvous(shared.tensor);
+  return shared;
+}
+
+/// Bytes that tell the writer, the target and the place apart.
+inline Bytes pattern(int from, int to, std::size_t bytes) {
+  Bytes made(bytes);
+  std::uint32_t state = static_cast<std::uint32_t>(from * 1009 + to * 9176 + 12345);
+  for (std::byte& byte : made) {
+    state = state * 1664525u + 1013904223u;
+    byte = static_cast<std::byte>(state >> 24);
+  }
+  return made;
+}
+
+inline bool equal(const std::byte* at, const Bytes& wanted) {
+  return wanted.empty() || std::memcmp(at, wanted.data(), wanted.size()) == 0;
+}
+
+/// The next rank, around.
+inline int next_of(const Context& context) { return (context.rank() + 1) % context.world_size(); }
+inline int previous_of(const Context& context) {
+  return (context.rank() + context.world_size() - 1) % context.world_size();
+}
+
+}  // namespace symmem::contract

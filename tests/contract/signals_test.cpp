@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "contract/contract.hpp"
+
+using namespace symmem;
+using namespace symmem::contract;
+
+namespace {
+
+constexpr std::chrono::milliseconds kNow{0};
+
+}  // namespace
+
+TEST_CASE("whoever waited for a signal sees the bytes that were put before it") {
+  on_ranks([](Context& context) {
+    constexpr int kRounds = 300, kData = 0, kAgain = 1;
+    constexpr std::size_t kLargest = 64 << 10;
+    const Shared shared = share(context, kLargest);
+    const int next = next_of(context), previous = previous_of(context);
+    int wrong = 0;
+    for (int round = 0; round < kRounds; ++round) {
+      const std::size_t bytes = round % 3 == 0 ? 8 : round % 3 == 1 ? 3001 : kLargest;
+      const Bytes sent = pattern(context.rank(), round, bytes);
+      if (round % 2 == 0) {
+        shared->put_with_signal(next, 0, sent.data(), bytes, kData);
+      } else {
+        shared->put(next, 0, sent.data(), bytes);
+        shared->put_signal(next, kData);
+      }
+      shared->wait_signal(previous, kData);
+      wrong += !equal(shared.local(), pattern(previous, round, bytes));
+      shared->put_signal(previous, kAgain);
+      shared->wait_signal(next, kAgain);
+    }
+    CHECK(wrong == 0);
+    shared->close();
+  });
+}
+
+TEST_CASE("a hundred signals before any wait are a hundred signals") {
+  on_ranks([](Context& context) {
+    const Shared shared = share(context, 64);
+    const int size = context.world_size();
+    for (int i = 0; i < 100; ++i)
+      for (int to = 0; to < size; ++to) shared->put_signal(to, 3);
+    shared->flush();
+    shared->barrier();
+    for (int from = 0; from < size; ++from) {
+      for (int i = 0; i < 100; ++i) shared->wait_signal(from, 3, kNow);
+      check_error([&] { shared->wait_signal(from, 3, kNow); }, Errc::timeout,
+                  {"channel 3", "rank " + std::to_string(from), "nothing was consumed"});
+    }
+    shared->close();
+  });
+}
+
+TEST_CASE("a signal arrives on its own channel, from its own source, and nowhere else") {
+  on_ranks([](Context& context) {
+    const Shared shared = share(context, 64);
+    const int last = shared->channels() - 1;
+    shared->put_signal(next_of(context), last);
+    shared->flush();
+    shared->barrier();
+    for (int from = 0; from < context.world_size(); ++from)
+      for (const int channel : {0, last - 1, last})
+        if (from != previous_of(context) || channel != last)
+          check_error([&] { shared->wait_signal(from, channel, kNow); }, Errc::timeout);
+    shared->wait_signal(previous_of(context), last, kNow);
+    shared->close();
+  });
+}
+
+TEST_CASE("a wait that timed out consumed nothing") {
+  on_ranks([](Context& context) {
+    const Shared shared = share(context, 64);
+    for (int i = 0; i < 5; ++i)
+      check_error(
+          [&] { shared->wait_signal(previous_of(context), 0, std::chrono::milliseconds(3)); },
+          Errc::timeout);
+    shared->barrier();
+    shared->put_signal(next_of(context), 0);
+    shared->wait_signal(previous_of(context), 0);
+    check_error([&] { shared->wait_signal(previous_of(context), 0, kNow); }, Errc::timeout);
+    shared->close();
+  });
+}
+
+TEST_CASE("signals and barriers on one channel do not consume each other") {
+  on_ranks([](Context& context) {
+    const Shared shared = share(context, 64);
+    for (int i = 0; i < 50; ++i) {
+      shared->put_signal(next_of(context), 2);
+      shared->barrier(2);
+      shared->put_signal(next_of(context), 2);
+      shared->barrier(2);
+      shared->wait_signal(previous_of(context), 2, kNow);
+      shared->wait_signal(previous_of(context), 2, kNow);
+    }
+    shared->barrier(2);
+    check_error([&] { shared->wait_signal(previous_of(context), 2, kNow); }, Errc::timeout);
+    shared->close();
+  });
+}
+
+TEST_CASE("signals of one allocation or group are not those of another") {
+  on_ranks([](Context& context) {
+    const Shared one = share(context, 64), other = share(context, 64);
+    context.set_group_info("again", context.rank(), context.world_size(), context.store());
+    const auto again = context.rendezvous(one.tensor, "again");
+    one->put_signal(next_of(context), 0);
+    again->put_signal(next_of(context), 1);
+    one->flush();
+    one->barrier();
+    check_error([&] { other->wait_signal(previous_of(context), 0, kNow); }, Errc::timeout);
+    check_error([&] { again->wait_signal(previous_of(context), 0, kNow); }, Errc::timeout);
+    check_error([&] { one->wait_signal(previous_of(context), 1, kNow); }, Errc::timeout);
+    one->wait_signal(previous_of(context), 0);
+    again->wait_signal(previous_of(context), 1);
+    again->close();
+    other->close();
+    one->close();
+  });
+}
+
+TEST_CASE("threads that use a channel each do not disturb each other") {
+  on_ranks([](Context& context) {
+    constexpr int kThreads = 4, kRounds = 100;
+    const Shared shared = share(context, kThreads * sizeof(int));
+    const auto errors = harness::errors_of_threads(kThreads, [&](int channel) {
+      const auto at = static_cast<std::size_t>(channel) * sizeof(int);
+      for (int round = 0; round < kRounds; ++round) {
+        const int sent = round * kThreads + channel;
+        shared->put_with_signal(next_of(context), at, &sent, sizeof sent, channel);
+        shared->wait_signal(previous_of(context), channel);
+        int got = -1;
+        shared->get(context.rank(), at, &got, sizeof got);
+        if (got != sent) FAIL_CHECK("channel " << channel << ": " << got << " is not " << sent);
+        shared->barrier(channel);
+      }
+    });
+    for (const auto& error : errors)
+      if (error) FAIL_CHECK(std::string(error->what()));
+    shared->close();
+  });
+}
+
+TEST_CASE("waiting ranks sleep and are woken: a signal passed around the ring comes back") {
+  on_ranks([](Context& context) {
+    const Shared shared = share(context, 64);
+    for (int round = 0; round < 200; ++round) {
+      if (context.rank() == 0) shared->put_signal(next_of(context), 0);
+      shared->wait_signal(previous_of(context), 0);
+      if (context.rank() != 0) shared->put_signal(next_of(context), 0);
+    }
+    shared->close();
+  });
+}

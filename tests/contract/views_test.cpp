@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstdint>
+
+#include "contract/contract.hpp"
+
+using namespace symmem;
+using namespace symmem::contract;
+
+TEST_CASE("a view of a peer's buffer shows its elements, from the offset on") {
+  on_ranks([](Context& context) {
+    constexpr std::int64_t kCount = 120;
+    const Tensor tensor = context.empty_strided_p2p({kCount}, {1}, kInt32);
+    const auto memory = context.rendezvous(tensor);
+    for (std::int64_t i = 0; i < kCount; ++i)
+      tensor.data<std::int32_t>()[i] = static_cast<std::int32_t>(context.rank() * 1000 + i);
+    memory->barrier();
+    for (int of = 0; of < context.world_size(); ++of) {
+      if (memory->peer(of).pointer == nullptr) continue;
+      const Tensor view = memory->get_buffer(of, {4, 5}, kInt32, 100);
+      CHECK(view.sizes() == std::vector<std::int64_t>{4, 5});
+      CHECK(view.strides() == std::vector<std::int64_t>{5, 1});
+      CHECK(view.device() == tensor.device());
+      CHECK(view.data<std::int32_t>()[0] == of * 1000 + 100);
+      CHECK(view.data<std::int32_t>()[19] == of * 1000 + 119);
+      // The offset counts in elements of the view's own type.
+      const Tensor bytes = memory->get_buffer(of, {4}, kUint8, 4);
+      CHECK(*bytes.data<std::int32_t>() == of * 1000 + 1);
+    }
+    memory->barrier();
+    memory->close();
+  });
+}
+
+TEST_CASE("a view that does not fit the buffer is refused") {
+  on_ranks([](Context& context) {
+    const Shared shared = share(context, 400);
+    const int peer = next_of(context);
+    CHECK_NOTHROW(shared->get_buffer(peer, {100}, kInt32));
+    CHECK_NOTHROW(shared->get_buffer(peer, {0}, kInt32, 100));
+    CHECK_NOTHROW(shared->get_buffer(peer, {}, kInt32, 99));
+    const auto refused = [&](std::vector<std::int64_t> sizes, DataType dtype, std::int64_t offset) {
+      check_error([&] { shared->get_buffer(peer, sizes, dtype, offset); }, Errc::invalid_argument);
+    };
+    refused({101}, kInt32, 0);
+    refused({100}, kInt32, 1);
+    refused({1}, kInt32, 100);
+    refused({1}, kInt32, -1);
+    refused({-1}, kInt32, 0);
+    refused({1}, kInt64, INT64_MAX);
+    refused({INT64_MAX, INT64_MAX}, kInt8, 0);
+    refused({0}, kInt32, 101);
+    refused({1}, DataType{0, 0}, 0);
+    shared->close();
+  });
+}
+
+TEST_CASE("a memory knows its ranks, group, sizes, channels and routes") {
+  on_ranks([](Context& context) {
+    const Shared shared = share(context, 1000);
+    CHECK(shared->rank() == context.rank());
+    CHECK(shared->world_size() == context.world_size());
+    CHECK(shared->group_name() == kWorld);
+    CHECK(shared->device() == Device{});
+    CHECK(shared->buffer_size() == 1000);
+    CHECK(shared->channels() == context.options().channels);
+    CHECK(shared->signal_pad_size() >= static_cast<std::size_t>(shared->channels()) * 8);
+    CHECK(shared->signal_pad_ptrs().size() == shared->buffer_ptrs().size());
+    const std::string text = shared->explain();
+    for (int rank = 0; rank < context.world_size(); ++rank) {
+      const std::string& transport = shared->route(rank).transport;
+      CHECK((transport == "self") == (rank == context.rank()));
+      CHECK(text.find("rank " + std::to_string(rank) + " (host") != std::string::npos);
+      CHECK(text.find(": " + transport) != std::string::npos);
+    }
+    shared->close();
+  });
+}
