@@ -1,5 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
+// A user's program: public headers alone, symmetric memory of one rank, and an exception and a cast
+// that cross the library's boundary.
+#include <cstdint>
 #include <cstdio>
+#include <exception>
 #include <symmem/symmem.hpp>
 
-int main() { std::puts(symmem::to_string(symmem::Device{}).c_str()); }
+namespace {
+
+bool add_to_a_word_fails() {
+  const std::shared_ptr<symmem::Store> store = symmem::make_hash_store();
+  store->set("word", "no number");
+  try {
+    store->add("word", 1);
+  } catch (const symmem::Error& error) {
+    const std::exception& base = error;
+    std::printf("%s: %s\n", symmem::name(error.code()).data(), base.what());
+    return error.code() == symmem::Errc::invalid_argument &&
+           dynamic_cast<const symmem::Error*>(&base) == &error;
+  }
+  return false;
+}
+
+bool a_rank_reaches_its_memory() {
+  symmem::Context context;
+  const symmem::Tensor words = context.empty_strided_p2p({4}, {1}, symmem::kInt64);
+  const auto memory = context.rendezvous(words);
+  const std::int64_t sent = 7;
+  memory->put(0, 0, &sent, sizeof sent);
+  memory->flush();
+  const bool same = words.data<std::int64_t>()[0] == sent;
+  memory->close();
+  return same;
+}
+
+}  // namespace
+
+int main() { return add_to_a_word_fails() && a_rank_reaches_its_memory() ? 0 : 1; }
