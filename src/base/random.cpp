@@ -5,7 +5,6 @@
 #include <sys/random.h>
 
 #include <cerrno>
-#include <iterator>
 
 #include "base/check.hpp"
 #include "base/wire.hpp"
@@ -29,8 +28,7 @@ std::uint64_t random_u64() {
 
 std::string to_hex(std::string_view bytes) {
   std::string text;
-  for (const char c : bytes)
-    fmt::format_to(std::back_inserter(text), "{:02x}", static_cast<unsigned char>(c));
+  for (const char c : bytes) text += fmt::format("{:02x}", static_cast<unsigned char>(c));
   return text;
 }
 

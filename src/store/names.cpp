@@ -3,8 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <iterator>
-
 namespace symmem::store {
 
 std::string in_quotes(std::string_view key) {
@@ -14,7 +12,7 @@ std::string in_quotes(std::string_view key) {
     if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\')
       text.push_back(c);
     else
-      fmt::format_to(std::back_inserter(text), "\\x{:02x}", static_cast<unsigned char>(c));
+      text += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
   }
   return text + (key.size() > kShown ? "...\"" : "\"");
 }
