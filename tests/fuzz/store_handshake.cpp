@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// A byte stream as the frames of a handshake, seen by a server and by a client, with and without a
+// secret. Nobody who does not know the secret gets in.
+#include <cstdlib>
+
+#include "store/handshake.hpp"
+#include "store/limits.hpp"
+
+using namespace symmem;
+using namespace symmem::store;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const Hello hello{"job", {"host", 1, 1}, std::chrono::seconds(10)};
+  for (const char* secret : {"", "secret"}) {
+    ServerHandshake server(secret);
+    const ClientHandshake client(hello, secret, "server");
+    FrameReader frames(kMaxHandshakeBytes);
+    const std::string_view input(reinterpret_cast<const char*>(data), size);
+    try {
+      for (std::size_t at = 0; at < input.size();) {
+        const auto space = frames.space();
+        const std::size_t count = input.copy(space.data(), space.size(), at);
+        frames.filled(count);
+        at += count;
+        while (const auto frame = frames.next()) {
+          try {
+            client.answer(*frame);
+            if (*secret != '\0') std::abort();
+          } catch (const Error&) {
+          }
+          try {
+            client.finish(*frame);
+          } catch (const Error&) {
+          }
+          if (!server.take(*frame) && *secret != '\0') std::abort();
+        }
+      }
+    } catch (const Error&) {
+    }
+  }
+  return 0;
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// A byte stream as frames that a server sent: a client throws an Error or reads them.
+#include "store/limits.hpp"
+#include "store/message.hpp"
+
+using namespace symmem;
+using namespace symmem::store;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  FrameReader frames(kMaxFrameBytes);
+  const std::string_view input(reinterpret_cast<const char*>(data), size);
+  for (std::size_t at = 0; at < input.size();) {
+    const auto space = frames.space();
+    const std::size_t count = input.copy(space.data(), space.size(), at);
+    frames.filled(count);
+    at += count;
+    try {
+      while (const auto frame = frames.next()) {
+        try {
+          if (frame->kind == Kind::member_gone)
+            decode_member_gone(frame->body);
+          else
+            decode_reply(frame->body);
+        } catch (const Error&) {  // One bad body does not hide the next.
+        }
+      }
+    } catch (const Error&) {
+      return 0;
+    }
+  }
+  return 0;
+}
