@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// The barrier of 2, 4 and 8 ranks of one host, beside OpenSHMEM's where that is installed. Jobs of
+// the two are run in turn.
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "base/check.hpp"
+#include "figure.hpp"
+#include "ranks.hpp"
+#include "symmem/symmem.hpp"
+
+namespace symmem::bench {
+namespace {
+
+// The program in peers/ does the same.
+constexpr int kBatches = 10, kBarriers = 200;
+
+/// Prints the microseconds of a barrier, by batch.
+void run_rank() {
+  Context context;
+  const Tensor tensor = context.empty_strided_p2p({8}, {1}, kUint8);
+  const auto memory = context.rendezvous(tensor);
+  std::vector<double> times;
+  for (int i = 0; i <= kBatches; ++i) {
+    const double each = seconds_each(kBarriers, [&] { memory->barrier(); });
+    if (i > 0) times.push_back(each * 1e6);  // The first one warms up.
+  }
+  memory->close();
+  if (context.rank() == 0) fmt::print("{}\n", nlohmann::json(times).dump());
+}
+
+double median_of(const std::vector<std::string>& lines) {
+  return median(nlohmann::json::parse(lines.at(0)).get<std::vector<double>>());
+}
+
+/// The peer's time, if it was built.
+std::optional<double> openshmem(int ranks) {
+#ifdef SYMMEM_OSHRUN
+  // Without one-sided MPI, which the barrier does not use and which crashes Open MPI 4.1 at its
+  // end.
+  return median_of(
+      run_program({SYMMEM_OSHRUN, "--allow-run-as-root", "--oversubscribe", "--mca", "osc", "^rdma",
+                   "-n", std::to_string(ranks), SYMMEM_SHMEM_BARRIER}));
+#else
+  static_cast<void>(ranks);
+  return std::nullopt;
+#endif
+}
+
+std::vector<Figure> measure(int rounds) {
+  std::vector<Figure> figures;
+  for (const int ranks : {2, 4, 8})
+    figures.push_back({fmt::format("barrier, {} ranks", ranks),
+                       "us",
+                       "shmem_barrier_all",
+                       {},
+                       {},
+                       {Goal::Kind::ratio_at_most, 1}});
+  for (int round = 0; round < rounds; ++round) {
+    for (std::size_t i = 0; i < figures.size(); ++i) {
+      const int ranks = 2 << i;
+      if (const auto theirs = openshmem(ranks)) figures[i].floor.push_back(*theirs);
+      figures[i].ours.push_back(median_of(run_ranks(ranks, {"--as-rank"})));
+    }
+  }
+  for (Figure& figure : figures)
+    if (figure.floor.empty()) figure.floor_is = "(no oshcc when built)", figure.goal = {};
+  return figures;
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("The barrier, beside OpenSHMEM's");
+  bool json = false, as_rank = false;
+  int rounds = 7;
+  app.add_flag("--json", json, "Print all samples as JSON");
+  app.add_option("--rounds", rounds, "Jobs of each side")->check(CLI::Range(1, 1000));
+  app.add_flag("--as-rank", as_rank, "Be one rank (used by itself)")->group("");
+  CLI11_PARSE(app, argc, argv);
+  if (as_rank) {
+    run_rank();
+    return 0;
+  }
+  const std::vector<Figure> figures = measure(rounds);
+  if (json)
+    print_json(figures);
+  else
+    print_table("Barrier of ranks of one host, beside OpenSHMEM", figures);
+  return 0;
+}
+
+}  // namespace
+}  // namespace symmem::bench
+
+int main(int argc, char** argv) try {
+  return symmem::bench::run(argc, argv);
+} catch (const std::exception& e) {
+  std::fprintf(stderr, "bench_barrier: %s\n", e.what());
+  return 1;
+}

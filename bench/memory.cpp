@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+// Host memory between two ranks of one host, each operation beside its floor: the same work on the
+// mapped memory without symmem, measured in turn by the same processes.
+#include <sys/mman.h>
+
+#include <CLI/CLI.hpp>
+#include <atomic>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "base/check.hpp"
+#include "figure.hpp"
+#include "ranks.hpp"
+#include "symmem/symmem.hpp"
+
+namespace symmem::bench {
+namespace {
+
+using Word = std::int64_t;
+
+constexpr std::size_t kMiB = std::size_t{1} << 20;
+constexpr std::size_t kFar = 128 * kMiB;  ///< Beyond what the caches hold.
+constexpr int kWords = 2048;              ///< Within the first cache.
+constexpr int kChannel = 1;
+
+/// Where things lie in each rank's buffer: the words that several rows use, then bulk data.
+constexpr std::size_t kFlagAt = 0, kOtherFlagAt = 64, kCounterAt = 128, kWordAt = 192;
+constexpr std::size_t kBulkAt = 4096;
+
+/// Both sides of a row run these very instructions.
+[[gnu::noinline]] void store_words(volatile Word* words, Word value) {
+  for (int i = 0; i < kWords; ++i) words[i] = value;
+}
+[[gnu::noinline]] Word load_words(const volatile Word* words) {
+  Word sum = 0;
+  for (int i = 0; i < kWords; ++i) sum += words[i];
+  return sum;
+}
+
+/// Keeps the compiler from merging what one turn of a loop does with the next.
+void end_turn() { asm volatile("" ::: "memory"); }
+
+class Memory {
+ public:
+  Memory(Context& context, int rounds)
+      : rounds_(rounds),
+        tensor_(context.empty_strided_p2p({kBulkAt + kFar}, {1}, kUint8)),
+        memory_(context.rendezvous(tensor_)),
+        peer_(1 - context.rank()),
+        mine_(tensor_.data<std::byte>()),
+        theirs_(static_cast<std::byte*>(memory_->peer(peer_).pointer)),
+        source_(kFar, std::byte{7}) {
+    // Each page is touched on both sides before anything is measured.
+    std::memset(mine_, 0, kBulkAt + kFar);
+    memory_->barrier();
+    load_words(reinterpret_cast<Word*>(theirs_));
+  }
+
+  std::vector<Figure> run() {
+    std::vector<Figure> figures;
+    if (memory_->rank() == 0)
+      figures = {stores(), loads(), put_word(), get_word(), put_near(), put_far(), add()};
+    memory_->barrier();
+    for (const Figure& figure : {signal(), barrier()}) figures.push_back(figure);
+    memory_->close();
+    return figures;
+  }
+
+ private:
+  Figure stores() {
+    Figure figure{"store 8 B by pointer", "ns", "private memory", {}, {}, {}};
+    figure.goal = {Goal::Kind::ratio_at_most, 1.05};
+    auto* near = reinterpret_cast<Word*>(source_.data());
+    auto* far = reinterpret_cast<Word*>(theirs_ + kBulkAt);
+    const auto time = [](Word* words) {
+      return seconds_each(500, [&] { store_words(words, 3); }) * 1e9 / kWords;
+    };
+    alternate(
+        figure, rounds_, [&] { return time(near); }, [&] { return time(far); });
+    require(load_words(far) == 3 * kWords, Errc::internal, "stores by pointer went wrong");
+    return figure;
+  }
+
+  Figure loads() {
+    Figure figure{"load 8 B by pointer", "ns", "private memory", {}, {}, {}};
+    figure.goal = {Goal::Kind::ratio_at_most, 1.05};
+    auto* near = reinterpret_cast<Word*>(source_.data());
+    auto* far = reinterpret_cast<Word*>(theirs_ + kBulkAt);
+    const auto time = [](Word* words) {
+      Word sum = 0;
+      const double each = seconds_each(500, [&] { sum += load_words(words); });
+      require(sum == Word{500} * 3 * kWords, Errc::internal, "loads by pointer went wrong");
+      return each * 1e9 / kWords;
+    };
+    alternate(
+        figure, rounds_, [&] { return time(near); }, [&] { return time(far); });
+    return figure;
+  }
+
+  Figure put_word() {
+    Figure figure{"put 8 B", "ns", "memcpy 8 B", {}, {}, {Goal::Kind::above_floor_at_most, 15}};
+    Word value = 0;
+    alternate(
+        figure, rounds_,
+        [&] {
+          return 1e9 * seconds_each(200'000, [&] {
+                   ++value;
+                   std::memcpy(theirs_ + kWordAt, &value, sizeof value);
+                   end_turn();
+                 });
+        },
+        [&] {
+          return 1e9 * seconds_each(200'000, [&] {
+                   ++value;
+                   memory_->put(peer_, kWordAt, &value, sizeof value);
+                   end_turn();
+                 });
+        });
+    require(std::memcmp(theirs_ + kWordAt, &value, sizeof value) == 0, Errc::internal,
+            "put of a word went wrong");
+    return figure;
+  }
+
+  Figure get_word() {
+    Figure figure{"get 8 B", "ns", "memcpy 8 B", {}, {}, {Goal::Kind::above_floor_at_most, 15}};
+    Word value = 0;
+    alternate(
+        figure, rounds_,
+        [&] {
+          return 1e9 * seconds_each(200'000, [&] {
+                   std::memcpy(&value, theirs_ + kWordAt, sizeof value);
+                   end_turn();
+                 });
+        },
+        [&] {
+          return 1e9 * seconds_each(200'000, [&] {
+                   memory_->get(peer_, kWordAt, &value, sizeof value);
+                   end_turn();
+                 });
+        });
+    require(std::memcmp(theirs_ + kWordAt, &value, sizeof value) == 0, Errc::internal,
+            "get of a word went wrong");
+    return figure;
+  }
+
+  /// GB/s of copies of 1 MiB that walk through `span` bytes.
+  Figure put_bulk(const char* what, std::size_t span, int passes) {
+    Figure figure{what, "GB/s", "memcpy 1 MiB", {}, {}, {Goal::Kind::ratio_at_least, 0.98}};
+    const auto speed = [&](auto copy) {
+      const double seconds = seconds_each(passes, [&] {
+        for (std::size_t at = 0; at < span; at += kMiB) copy(at);
+      });
+      return static_cast<double>(span) / seconds / 1e9;
+    };
+    alternate(
+        figure, rounds_,
+        [&] {
+          return speed(
+              [&](std::size_t at) { std::memcpy(theirs_ + kBulkAt + at, &source_[at], kMiB); });
+        },
+        [&] {
+          return speed(
+              [&](std::size_t at) { memory_->put(peer_, kBulkAt + at, &source_[at], kMiB); });
+        });
+    require(std::memcmp(theirs_ + kBulkAt, source_.data(), span) == 0, Errc::internal,
+            "put of {} bytes went wrong", span);
+    return figure;
+  }
+  Figure put_near() { return put_bulk("put 1 MiB, in cache", kMiB, 100); }
+  Figure put_far() { return put_bulk("put 1 MiB, from DRAM", kFar, 1); }
+
+  Figure add() {
+    Figure figure{
+        "fetch_add 8 B", "ns", "std::atomic_ref", {}, {}, {Goal::Kind::above_floor_at_most, 15}};
+    constexpr int kCount = 100'000;
+    const std::atomic_ref counter(word_at(theirs_, kCounterAt));
+    alternate(
+        figure, rounds_, [&] { return 1e9 * seconds_each(kCount, [&] { counter.fetch_add(1); }); },
+        [&] {
+          return 1e9 *
+                 seconds_each(kCount, [&] { memory_->fetch_add(peer_, kCounterAt, Word{1}); });
+        });
+    require(counter.load() == Word{2} * kCount * (rounds_ + 1), Errc::internal,
+            "fetch_add lost an addition");
+    return figure;
+  }
+
+  /// One way of a message and its answer; both ranks run this.
+  Figure signal() {
+    Figure figure{"signal, one way",
+                  "ns",
+                  "one flag, two processes",
+                  {},
+                  {},
+                  {Goal::Kind::ratio_at_most, 1.5}};
+    constexpr int kTrips = 5000;
+    // The flag is rank 0's; even numbers are its turn.
+    const bool first = memory_->rank() == 0;
+    const std::atomic_ref flag(word_at(first ? mine_ : theirs_, kFlagAt));
+    Word turn = first ? 0 : 1;
+    const auto by_flag = [&] {
+      while (flag.load(std::memory_order_acquire) != turn) {
+      }
+      flag.store(turn + 1, std::memory_order_release);
+      turn += 2;
+    };
+    const auto by_signal = [&] {
+      if (first) memory_->put_signal(peer_, kChannel);
+      memory_->wait_signal(peer_, kChannel);
+      if (!first) memory_->put_signal(peer_, kChannel);
+    };
+    alternate(
+        figure, rounds_, [&] { return start_together(kTrips, by_flag) / 2; },
+        [&] { return start_together(kTrips, by_signal) / 2; });
+    return figure;
+  }
+
+  Figure barrier() {
+    Figure figure{"barrier, 2 ranks", "ns", "two flags exchanged", {}, {}, {}};
+    const std::atomic_ref own(word_at(mine_, kOtherFlagAt));
+    const std::atomic_ref other(word_at(theirs_, kOtherFlagAt));
+    Word epoch = 0;
+    const auto by_flags = [&] {
+      other.store(++epoch, std::memory_order_release);
+      while (own.load(std::memory_order_acquire) < epoch) {
+      }
+    };
+    alternate(
+        figure, rounds_, [&] { return start_together(5000, by_flags); },
+        [&] { return start_together(5000, [&] { memory_->barrier(kChannel); }); });
+    return figure;
+  }
+
+  template <typename Call>
+  double start_together(int count, Call&& call) {
+    memory_->barrier();
+    return 1e9 * seconds_each(count, call);
+  }
+
+  static Word& word_at(std::byte* buffer, std::size_t offset) {
+    return *reinterpret_cast<Word*>(buffer + offset);
+  }
+
+  const int rounds_;
+  const Tensor tensor_;
+  const std::shared_ptr<SymmetricMemory> memory_;
+  const int peer_;
+  std::byte* const mine_;
+  std::byte* const theirs_;
+  std::vector<std::byte> source_;
+};
+
+void run_rank(int rounds) {
+  Context context;
+  Memory memory(context, rounds);
+  const std::vector<Figure> figures = memory.run();
+  if (context.rank() == 0) fmt::print("{}\n", nlohmann::json(figures).dump());
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("Host memory between two ranks of one host, beside its floors");
+  bool json = false, as_rank = false;
+  int rounds = 15;
+  app.add_flag("--json", json, "Print all samples as JSON");
+  app.add_option("--rounds", rounds, "Samples of each side")->check(CLI::Range(1, 1000));
+  app.add_flag("--as-rank", as_rank, "Be one rank (used by itself)")->group("");
+  CLI11_PARSE(app, argc, argv);
+  if (as_rank) {
+    run_rank(rounds);
+    return 0;
+  }
+  const auto lines = run_ranks(2, {"--as-rank", "--rounds", std::to_string(rounds)});
+  const auto figures = nlohmann::json::parse(lines.at(0)).get<std::vector<Figure>>();
+  if (json)
+    print_json(figures);
+  else
+    print_table("Host memory, two ranks of one host", figures);
+  return 0;
+}
+
+}  // namespace
+}  // namespace symmem::bench
+
+int main(int argc, char** argv) try {
+  return symmem::bench::run(argc, argv);
+} catch (const std::exception& e) {
+  std::fprintf(stderr, "bench_memory: %s\n", e.what());
+  return 1;
+}
