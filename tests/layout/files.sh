@@ -24,7 +24,7 @@ while IFS= read -r file; do
   if match=$(grep -nE '\b(TODO|FIXME|XXX|HACK)\b' "$file"); then
     [[ $file == tests/layout/* ]] || wrong "$file: something is left to do: $match"
   fi
-  if [[ $file == tests/* ]] && match=$(grep -nE '\b(sleep_for|sleep_until|usleep|nanosleep|sleep)[ (]' "$file"); then
+  if [[ $file == tests/* ]] && match=$(grep -nE '\b(sleep_for|sleep_until|usleep|nanosleep|sleep) ?\(' "$file"); then
     [[ $file == tests/layout/* ]] || wrong "$file: a test must wait for an event, not sleep: $match"
   fi
 done < <(find "${folders[@]}" -type f \( -name '*.[ch]pp' -o -name '*.cu' -o -name '*.cuh' \
