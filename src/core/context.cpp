@@ -169,10 +169,13 @@ std::shared_ptr<SymmetricMemory> Context::get_symmetric_memory(
     const Tensor& tensor, const std::string& group_name) const {
   auto memory =
       impl_->allocator(tensor.device().type)->get_symmetric_memory(tensor.data(), group_name);
-  require(memory != nullptr, Errc::invalid_argument,
-          "get_symmetric_memory: pointer {} has no rendezvous in group \"{}\"; call rendezvous on "
-          "all its ranks first",
-          tensor.data(), group_name);
+  require(
+      memory != nullptr, Errc::invalid_argument,
+      "get_symmetric_memory: pointer {} has no rendezvous in {}; call rendezvous on all its ranks "
+      "first",
+      tensor.data(),
+      group_name.empty() ? "the group it was allocated for"
+                         : fmt::format("group \"{}\"", group_name));
   return memory;
 }
 

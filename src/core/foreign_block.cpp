@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/foreign_block.hpp"
 
+#include <cstdint>
+#include <limits>
+
 #include "base/check.hpp"
 #include "core/builtin.hpp"
 #include "core/rendezvous.hpp"
@@ -30,6 +33,11 @@ std::shared_ptr<SymmetricMemory> register_foreign(Runtime& runtime,
                                                   const Deadline& deadline) {
   const auto find = [&] {
     require(memory.pointer != nullptr, Errc::invalid_argument, "register_buffer: null pointer");
+    const auto first = reinterpret_cast<std::uintptr_t>(memory.pointer);
+    require(memory.bytes <= std::numeric_limits<std::uintptr_t>::max() - first,
+            Errc::invalid_argument,
+            "register_buffer: {} bytes from {} on go past the end of the address space",
+            memory.bytes, memory.pointer);
     auto block = std::make_shared<ForeignBlock>(runtime.block_ids->next(), memory);
     return std::make_shared<Allocation>(nullptr, Range{std::move(block), false, 0, memory.bytes},
                                         memory.bytes);
