@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "system/plain_allocator.hpp"
+#include "system/system.hpp"
+
+using namespace symmem;
+using namespace symmem::harness;
+
+namespace {
+
+constexpr const char* kActive = "a previous allocation with the same alloc_id is still active";
+
+}  // namespace
+
+TEST_CASE("while a tensor on an alloc_id lives the id cannot be used again") {
+  Context context(options_of(0, 1));
+  for (const std::uint64_t id : {std::uint64_t{0}, std::uint64_t{7}, UINT64_MAX}) {
+    const Tensor first = bytes_tensor(context, 100, kWorld, id);
+    check_error([&] { bytes_tensor(context, 100, kWorld, id); }, Errc::invalid_argument,
+                {kActive, std::to_string(id)});
+  }
+}
+
+TEST_CASE("views and DLPack exports keep an alloc_id in use, a SymmetricMemory does not") {
+  Context context(options_of(0, 1));
+  std::optional<Tensor> tensor = bytes_tensor(context, 100, kWorld, 1);
+  std::optional<Tensor> view = tensor->narrow(0, 50, 10);
+  const auto memory = context.rendezvous(*tensor);
+  DLManagedTensorVersioned* exported = tensor->to_dlpack();
+  void* const at = tensor->data();
+
+  tensor.reset();
+  check_error([&] { bytes_tensor(context, 100, kWorld, 1); }, Errc::invalid_argument, {kActive});
+  view.reset();
+  check_error([&] { bytes_tensor(context, 100, kWorld, 1); }, Errc::invalid_argument, {kActive});
+  exported->deleter(exported);
+  CHECK(bytes_tensor(context, 100, kWorld, 1).data() == at);
+}
+
+TEST_CASE("a used alloc_id gives the same memory back, with contents and rendezvous") {
+  run_threads(2, [](Context& context) {
+    void* at = nullptr;
+    std::shared_ptr<SymmetricMemory> memory;
+    {
+      const Tensor tensor = bytes_tensor(context, 64, kWorld, 5);
+      at = tensor.data();
+      memory = context.rendezvous(tensor);
+      tensor.data<int>()[8] = 1234;
+      check_ring(*memory, tensor);
+    }
+    // Other allocations do not get it meanwhile.
+    CHECK(bytes_tensor(context, 64).data() != at);
+    const Tensor again = context.empty_strided_p2p({16}, {1}, kInt32, {}, kWorld, 5);
+    CHECK(again.data() == at);
+    CHECK(again.data<int>()[8] == 1234);
+    CHECK(context.get_symmetric_memory(again) == memory);
+    CHECK(context.rendezvous(again) == memory);
+    check_ring(*memory, again);
+    memory->close();
+  });
+}
+
+TEST_CASE("an alloc_id is bound to its bytes, device and group, and the error has both values") {
+  Context context(options_of(0, 1));
+  context.set_group_info("other", 0, 1, context.store());
+  context.register_allocator(DeviceType::cuda, std::make_shared<PlainAllocator>());
+  void* const at = bytes_tensor(context, 100, kWorld, 1).data();
+  check_error([&] { bytes_tensor(context, 101, kWorld, 1); }, Errc::invalid_argument,
+              {"alloc_id 1", "bytes 100", "101"});
+  check_error([&] { bytes_tensor(context, 100, "other", 1); }, Errc::invalid_argument,
+              {"group world", "other"});
+  check_error(
+      [&] {
+        context.empty_strided_p2p({100}, {1}, kUint8, {DeviceType::cuda, 1}, kWorld, 1);
+      },
+      Errc::invalid_argument, {"device host", "cuda:1"});
+  // The same bytes in another shape are the same memory.
+  CHECK(context.empty_strided_p2p({5, 5}, {5, 1}, kInt32, {}, kWorld, 1).data() == at);
+}
+
+TEST_CASE("alloc_ids belong to one Context") {
+  Context one(options_of(0, 1)), other(options_of(0, 1));
+  const Tensor a = bytes_tensor(one, 100, kWorld, 1), b = bytes_tensor(other, 200, kWorld, 1);
+  CHECK(a.data() != b.data());
+}
+
+TEST_CASE("an allocation that failed leaves its alloc_id unused") {
+  Context context(options_of(0, 1));
+  check_error([&] { bytes_tensor(context, INT64_MAX / 2, kWorld, 1); }, Errc::exhausted);
+  check_error([&] { bytes_tensor(context, 10, "nobody", 1); }, Errc::invalid_argument);
+  CHECK_NOTHROW(bytes_tensor(context, 100, kWorld, 1));
+}
+
+TEST_CASE("after the end of its group an alloc_id starts afresh") {
+  run_threads(2, [](Context& context) {
+    for (const std::int64_t bytes : {100, 200, 300}) {
+      context.set_group_info("brief", context.rank(), 2, context.store());
+      Tensor tensor = bytes_tensor(context, bytes, "brief", 1);
+      check_ring(*context.rendezvous(tensor), tensor);
+      context.end_group("brief");
+    }
+    // A tensor may outlive the group; the id is free all the same, and its memory is not shared.
+    context.set_group_info("brief", context.rank(), 2, context.store());
+    const Tensor old = bytes_tensor(context, 100, "brief", 1);
+    context.end_group("brief");
+    context.set_group_info("brief", context.rank(), 2, context.store());
+    CHECK(bytes_tensor(context, 100, "brief", 1).data() != old.data());
+  });
+}
+
+TEST_CASE("ranks that rendezvous different alloc_ids get one error") {
+  const auto errors = errors_of_ranks(3, [](Context& context) {
+    const auto id = static_cast<std::uint64_t>(context.rank() == 1 ? 8 : 7);
+    context.rendezvous(bytes_tensor(context, 100, kWorld, id));
+  });
+  check_alike(errors, Errc::invalid_argument,
+              {"alloc_ids", "7 on rank 0", "8 on rank 1", "rank 2"});
+}
+
+TEST_CASE("of several threads that ask for one alloc_id at once one gets it") {
+  Context context(options_of(0, 1));
+  std::vector<std::optional<Tensor>> tensors(8);
+  const auto errors = errors_of_threads(8, [&](int i) {
+    tensors[static_cast<std::size_t>(i)] = bytes_tensor(context, 100, kWorld, 1);
+  });
+  int refused = 0;
+  for (const auto& error : errors)
+    if (error) ++refused, check_error(error, Errc::invalid_argument, {kActive});
+  CHECK(refused == 7);
+}

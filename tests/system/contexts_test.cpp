@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
+#include "base/handle.hpp"
+#include "harness/progress.hpp"
+#include "system/system.hpp"
+
+using namespace symmem;
+using namespace symmem::harness;
+
+namespace {
+
+TcpStoreOptions standalone(const std::string& host) {
+  TcpStoreOptions options;
+  options.host = host;
+  return options;
+}
+
+/// Joins `count` ranks through the store at `url`.
+std::vector<std::optional<Error>> join_at(const std::string& url, int count,
+                                          const std::function<void(Options&)>& adjust = {}) {
+  return errors_of_threads(count, [&](int rank) {
+    Options options = options_of(rank, count);
+    options.store = url;
+    if (adjust) adjust(options);
+    Context context(options);
+    const Tensor tensor = bytes_tensor(context, 64);
+    const auto memory = context.rendezvous(tensor);
+    check_ring(*memory, tensor);
+    memory->close();
+  });
+}
+
+void check_none(const std::vector<std::optional<Error>>& errors) {
+  for (const auto& error : errors)
+    if (error) FAIL_CHECK(std::string(error->what()));
+}
+
+bool has_ipv6() {
+  const Fd socket(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in6 loopback{};
+  loopback.sin6_family = AF_INET6;
+  loopback.sin6_addr = in6addr_loopback;
+  return socket &&
+         ::bind(socket.get(), reinterpret_cast<sockaddr*>(&loopback), sizeof loopback) == 0;
+}
+
+}  // namespace
+
+TEST_CASE("ranks as threads meet through a TCP store, job after job on one store") {
+  const StoreServer server(standalone("127.0.0.1"), StoreServer::Serves::any_job);
+  check_none(join_at(server.url() + "/one", 4));
+  check_none(join_at(server.url() + "/two", 2));
+  check_none(join_at(server.url() + "/one", 3));
+}
+
+TEST_CASE("two jobs at once on one store do not meet") {
+  const StoreServer server(standalone("127.0.0.1"), StoreServer::Serves::any_job);
+  const auto errors = errors_of_threads(2, [&](int job) {
+    check_none(join_at(server.url() + "/job" + std::to_string(job), 2 + job));
+  });
+  check_none(errors);
+}
+
+TEST_CASE("a store at an IPv6 address serves as well") {
+  if (!has_ipv6()) return skip("this host has no IPv6 loopback address");
+  const StoreServer server(standalone("::1"), StoreServer::Serves::any_job);
+  CHECK(server.url().find("[::1]") != std::string::npos);
+  check_none(join_at(server.url() + "/six", 3));
+}
+
+TEST_CASE("two processes that are the same rank get an error that names both") {
+  const StoreServer server(standalone("127.0.0.1"), StoreServer::Serves::any_job);
+  const auto errors = join_at(server.url() + "/doubled", 3, [](Options& options) {
+    if (options.rank == 2) options.rank = 1;
+  });
+  for (const auto& error : errors)
+    check_error(error, Errc::invalid_argument, {"join", "rank 1", "pid", "and"});
+}
+
+TEST_CASE("world sizes that differ are an error on every rank") {
+  const StoreServer server(standalone("127.0.0.1"), StoreServer::Serves::any_job);
+  const auto errors = join_at(server.url() + "/differ", 3, [](Options& options) {
+    if (options.rank == 2) options.world_size = 4;
+  });
+  for (const auto& error : errors)
+    check_error(error, Errc::invalid_argument, {"join", "3", "4", "rank 2"});
+}
+
+TEST_CASE("a rank out of its world is refused before anything is connected") {
+  Options options = options_of(5, 3);
+  check_error([&] { Context context(options); }, Errc::invalid_argument, {"rank 5", "3"});
+  options = options_of(0, 2);
+  options.store.clear();
+  check_error([&] { Context context(options); }, Errc::invalid_argument, {"SYMMEM_STORE"});
+}
+
+TEST_CASE("a Context tells its rank, size, local rank, options and store") {
+  run_threads(
+      2,
+      [](Context& context) {
+        CHECK(context.world_size() == 2);
+        CHECK(context.get_group_info(kWorld).rank == context.rank());
+        CHECK(context.get_group_info(kWorld).store == context.store());
+        CHECK(context.local_rank() == 10 + context.rank());
+        CHECK(context.options().channels == 3);
+        const Tensor tensor = bytes_tensor(context, 8);
+        const auto memory = context.rendezvous(tensor);
+        CHECK(memory->channels() == 3);
+        memory->barrier(2);
+        check_error([&] { memory->barrier(3); }, Errc::invalid_argument, {"0 to 2"});
+        memory->close();
+      },
+      [](Options& options) {
+        options.channels = 3;
+        options.local_rank = 10 + *options.rank;
+      });
+}
+
+TEST_CASE("several Contexts of one process in several jobs work side by side") {
+  const auto stores = {make_hash_store(), make_hash_store(), make_hash_store()};
+  const auto errors = errors_of_threads(2, [&](int rank) {
+    std::vector<std::unique_ptr<Context>> contexts;
+    for (const auto& store : stores)
+      contexts.push_back(std::make_unique<Context>(options_of(rank, 2), store));
+    std::vector<Tensor> tensors;
+    std::vector<std::shared_ptr<SymmetricMemory>> memories;
+    for (const auto& context : contexts) {
+      tensors.push_back(bytes_tensor(*context, 64));
+      memories.push_back(context->rendezvous(tensors.back()));
+    }
+    for (std::size_t i = 0; i < contexts.size(); ++i) check_ring(*memories[i], tensors[i]);
+    // A pointer of one is not symmetric in another.
+    check_error(
+        [&] { contexts[1]->get_allocator(DeviceType::host)->get_alloc_size(tensors[0].data()); },
+        Errc::invalid_argument);
+    // They end in any order, the others go on.
+    memories[1]->barrier();
+    contexts[1].reset();
+    check_ring(*memories[2], tensors[2]);
+    memories[2]->barrier();
+  });
+  check_none(errors);
+}
+
+TEST_CASE("many ranks in one process") {
+  run_threads(16, [](Context& context) {
+    const Tensor tensor = bytes_tensor(context, 64);
+    const auto memory = context.rendezvous(tensor);
+    for (int i = 0; i < 3; ++i) check_ring(*memory, tensor);
+    memory->close();
+  });
+}

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "system/local_transport.hpp"
+#include "system/plain_allocator.hpp"
+#include "system/system.hpp"
+
+using namespace symmem;
+using namespace symmem::harness;
+
+namespace {
+
+using Adjust = std::function<void(Options&)>;
+
+Adjust transports(std::vector<std::string> names) {
+  return [names](Options& options) { options.transports = names; };
+}
+
+/// Rendezvous over what is registered, and a ring of puts through it.
+std::shared_ptr<SymmetricMemory> use(Context& context) {
+  const Tensor tensor = bytes_tensor(context, 64);
+  auto memory = context.rendezvous(tensor);
+  check_ring(*memory, tensor);
+  return memory;
+}
+
+/// Registers a transport "mine" that `spoil` made fail, in front of shm by the options below.
+void add_mine(Context& context, const std::function<void(LocalTransport&)>& spoil,
+              const std::string& name = "mine") {
+  const auto transport = std::make_shared<LocalTransport>(name);
+  spoil(*transport);
+  context.register_transport(DeviceType::host, transport);
+}
+
+const Adjust kMineFirst = transports({"mine", "shm"});
+
+}  // namespace
+
+TEST_CASE("a transport from outside the library carries memory, registered and chosen by name") {
+  run_threads(
+      3,
+      [](Context& context) {
+        add_mine(context, [](LocalTransport&) {});
+        const auto memory = use(context);
+        for (int rank = 0; rank < 3; ++rank) {
+          CHECK(memory->route(rank).transport == (rank == context.rank() ? "self" : "mine"));
+          CHECK(memory->route(rank).refused.empty());
+        }
+        memory->close();
+      },
+      kMineFirst);
+}
+
+TEST_CASE("registered transports come after the built-in ones and are tried only where needed") {
+  const auto counts = std::make_shared<Counts>();
+  run_threads(2, [&](Context& context) {
+    add_mine(context, [&](LocalTransport& transport) { transport.counts = counts; });
+    const auto memory = use(context);
+    CHECK(memory->route(1 - context.rank()).transport == "shm");
+    memory->close();
+  });
+  CHECK(counts->exports == 0);
+}
+
+TEST_CASE("a transport that refuses falls to the next, and the route says why") {
+  const auto check_route = [](const std::function<void(LocalTransport&)>& spoil,
+                              const std::string& reason) {
+    run_threads(
+        2,
+        [&](Context& context) {
+          add_mine(context, spoil);
+          const auto memory = use(context);
+          const Route& route = memory->route(1 - context.rank());
+          CHECK(route.transport == "shm");
+          REQUIRE(route.refused.size() == 1);
+          CHECK(route.refused[0].transport == "mine");
+          CHECK(route.refused[0].reason == reason);
+          CHECK(memory->explain().find("mine refused: " + reason) != std::string::npos);
+          memory->close();
+        },
+        kMineFirst);
+  };
+  check_route(
+      [](LocalTransport& transport) { transport.before_attach = [](int) { return "no way"; }; },
+      "no way");
+  check_route(
+      [](LocalTransport& transport) { transport.before_export = [] { return "not mine"; }; },
+      "it does not export: not mine");
+}
+
+TEST_CASE("a pair that only one end can attach uses the next transport on both ends") {
+  const auto counts = std::make_shared<Counts>();
+  run_threads(
+      3,
+      [&](Context& context) {
+        add_mine(context, [&](LocalTransport& transport) {
+          transport.counts = counts;
+          // 0 cannot attach 2; 2 could attach 0.
+          if (context.rank() == 0)
+            transport.before_attach = [](int peer) { return peer == 2 ? "too far" : ""; };
+        });
+        const auto memory = use(context);
+        const auto transport_to = [&](int rank) { return memory->route(rank).transport; };
+        if (context.rank() == 0) CHECK((transport_to(1) == "mine" && transport_to(2) == "shm"));
+        if (context.rank() == 1) CHECK((transport_to(0) == "mine" && transport_to(2) == "mine"));
+        if (context.rank() == 2) CHECK((transport_to(0) == "shm" && transport_to(1) == "mine"));
+        if (context.rank() == 2)
+          CHECK(memory->route(0).refused[0].reason == "rank 0 could not attach: too far");
+        meet(context, "routes");
+        // What 2 attached of 0 was dropped: four ends of two blocks are left.
+        CHECK(counts->living_attachments == 4 * 2);
+        meet(context, "counted");
+        memory->close();
+      },
+      kMineFirst);
+}
+
+TEST_CASE("an attach that throws on one rank is one error on every rank, and nothing stays") {
+  std::vector<std::optional<Error>> errors(3);
+  const auto counts = std::make_shared<Counts>();
+  run_threads(
+      3,
+      [&](Context& context) {
+        bool broken = true;
+        add_mine(context, [&](LocalTransport& transport) {
+          transport.counts = counts;
+          transport.before_attach = [&](int peer) -> std::string {
+            if (broken && context.rank() == 1 && peer == 2)
+              throw Error(Errc::exhausted, "no more of it");
+            return "";
+          };
+        });
+        meet(context, "start");
+        const Resources before = Resources::now();
+        meet(context, "measured");
+        {
+          const Tensor tensor = bytes_tensor(context, 64);
+          errors[static_cast<std::size_t>(context.rank())] =
+              error_of([&] { context.rendezvous(tensor); });
+          check_error([&] { context.get_symmetric_memory(tensor); }, Errc::invalid_argument);
+        }
+        meet(context, "failed");
+        CHECK(counts->living_attachments == 0);
+        CHECK(counts->living_exports == 0);
+        // The blocks of tensors and pads are the group's, to be used again.
+        const std::string changes = before.changes();
+        CHECK(changes.find("socket") == std::string::npos);
+        CHECK(changes.find("thread") == std::string::npos);
+        meet(context, "checked");
+        broken = false;
+        use(context)->close();
+      },
+      kMineFirst);
+  check_alike(errors, Errc::exhausted,
+              {"rendezvous of group \"world\"", "failed on all 3 ranks", "rank 1 (host",
+               "attach rank 2 (host", "by mine", "no more of it"});
+}
+
+TEST_CASE("an exception that is no Error, from a transport, ends the same way") {
+  const auto errors = errors_of_ranks(
+      2,
+      [](Context& context) {
+        add_mine(context, [&](LocalTransport& transport) {
+          if (context.rank() == 0)
+            transport.before_export = []() -> std::string { throw std::runtime_error("oops"); };
+        });
+        use(context);
+      },
+      kMineFirst);
+  check_alike(errors, Errc::internal, {"rank 0 (host", "oops"});
+}
+
+TEST_CASE("pairs without any transport are one error on every rank, with all reasons") {
+  const auto spoilt = [](Context& context) {
+    add_mine(context, [&](LocalTransport& transport) {
+      transport.before_attach = [](int) { return "out of order"; };
+    });
+    use(context);
+  };
+  check_alike(errors_of_ranks(3, spoilt, transports({"mine"})), Errc::unsupported,
+              {"3 pairs of ranks are left without a transport", "rank 0 (host", "rank 2 (host",
+               "mine: out of order"});
+  const auto apart = [](Options& options) {
+    options.host_id = options.rank == 0 ? "here" : "there";
+  };
+  check_alike(
+      errors_of_ranks(3, spoilt, apart), Errc::unsupported,
+      {"2 pairs of ranks", "shm: another host (id there, here here)", "mine: out of order"});
+  check_alike(errors_of_ranks(
+                  2, [](Context& context) { use(context); }, transports({"^shm"})),
+              Errc::unsupported, {"no transport carries this memory", "SYMMEM_TRANSPORTS"});
+}
+
+TEST_CASE("one rank alone needs no transport") {
+  run_threads(
+      1, [](Context& context) { use(context)->close(); }, transports({"^shm"}));
+}
+
+TEST_CASE("SYMMEM_TRANSPORTS keeps what it lists, in that order, and drops what it negates") {
+  const auto chosen = [](std::vector<std::string> list) {
+    std::string name;
+    run_threads(
+        2,
+        [&](Context& context) {
+          add_mine(context, [](LocalTransport&) {});
+          add_mine(
+              context, [](LocalTransport&) {}, "yours");
+          const auto memory = use(context);
+          if (context.rank() == 0) name = memory->route(1).transport;
+          memory->close();
+        },
+        transports(list));
+    return name;
+  };
+  CHECK(chosen({}) == "shm");
+  CHECK(chosen({"yours", "mine"}) == "yours");
+  CHECK(chosen({"mine", "yours", "shm"}) == "mine");
+  CHECK(chosen({"^shm"}) == "mine");
+  CHECK(chosen({"^shm", "^mine"}) == "yours");
+}
+
+TEST_CASE("a list that both keeps and removes is refused, it could mean two things") {
+  Options options = options_of(0, 1);
+  options.transports = {"shm", "^mine"};
+  check_error([&] { Context context(options); }, Errc::invalid_argument,
+              {"SYMMEM_TRANSPORTS", "shm,^mine"});
+}
+
+TEST_CASE("SYMMEM_REQUIRE turns a fallback into an error that names pairs and reasons") {
+  const auto require_mine = [](Options& options) {
+    options.transports = {"mine", "shm"};
+    options.require = {"mine"};
+  };
+  const auto spoilt = [](Context& context) {
+    add_mine(context, [&](LocalTransport& transport) {
+      if (context.rank() == 2)
+        transport.before_attach = [](int peer) { return peer == 0 ? "too far" : ""; };
+    });
+    use(context);
+  };
+  check_alike(errors_of_ranks(3, spoilt, require_mine), Errc::unsupported,
+              {"1 pairs", "SYMMEM_REQUIRE=mine", "rank 0 (host", "rank 2 (host", "connected by shm",
+               "too far"});
+  run_threads(
+      2,
+      [](Context& context) {
+        add_mine(context, [](LocalTransport&) {});
+        use(context)->close();
+      },
+      require_mine);
+}
+
+TEST_CASE("a second transport of one name, or none, is refused") {
+  Context context(options_of(0, 1));
+  const auto add = [&](const std::string& name) {
+    context.register_transport(DeviceType::host, std::make_shared<LocalTransport>(name));
+  };
+  add("mine");
+  check_error([&] { add("mine"); }, Errc::invalid_argument, {"\"mine\" already", "host"});
+  check_error([&] { add("shm"); }, Errc::invalid_argument, {"\"shm\" already"});
+  check_error([&] { context.register_transport(DeviceType::host, nullptr); },
+              Errc::invalid_argument, {"no transport"});
+  check_error([&] { context.register_allocator(DeviceType::host, nullptr); },
+              Errc::invalid_argument, {"no allocator"});
+}
+
+TEST_CASE("a block smaller than the peer announced is refused") {
+  const auto errors = errors_of_ranks(
+      2,
+      [](Context& context) {
+        class Shrinking : public LocalTransport {
+         public:
+          using LocalTransport::LocalTransport;
+          class Small : public Attachment {
+           public:
+            explicit Small(std::shared_ptr<Attachment> inner) : inner_(std::move(inner)) {}
+            std::byte* pointer() const override { return inner_->pointer(); }
+            std::size_t bytes() const override { return 16; }
+
+           private:
+            std::shared_ptr<Attachment> inner_;
+          };
+          Offer<Attachment> attach(const PeerInfo& peer, const BlockId& block,
+                                   std::string_view handle,
+                                   std::chrono::milliseconds timeout) override {
+            auto offer = LocalTransport::attach(peer, block, handle, timeout);
+            return {std::make_shared<Small>(std::move(offer.value)), {}};
+          }
+        };
+        context.register_transport(DeviceType::host, std::make_shared<Shrinking>("mine"));
+        use(context);
+      },
+      transports({"mine"}));
+  check_alike(errors, Errc::invalid_argument, {"announced 64 bytes", "has 16 bytes"});
+}
+
+TEST_CASE("an allocator from outside the library serves its device type") {
+  Context context(options_of(0, 1));
+  const auto allocator = std::make_shared<PlainAllocator>();
+  const auto type = static_cast<DeviceType>(12);
+  context.register_allocator(type, allocator);
+  CHECK(context.get_allocator(type) == allocator);
+  {
+    const Tensor tensor = context.empty_strided_p2p({10}, {2}, kInt32, {type, 3});
+    CHECK(allocator->asked == "76 on 3 for world");
+    CHECK(tensor.device() == Device{type, 3});
+    check_error([&] { context.rendezvous(tensor); }, Errc::unsupported, {"this one does not"});
+    check_error([&] { context.get_symmetric_memory(tensor); }, Errc::invalid_argument);
+  }
+  CHECK(allocator->living == 0);
+  // Registered anew, the last one serves.
+  const auto other = std::make_shared<PlainAllocator>();
+  context.register_allocator(type, other);
+  CHECK(context.get_allocator(type) == other);
+}
