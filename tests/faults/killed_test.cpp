@@ -150,6 +150,8 @@ TEST_CASE("after a rank was killed its signals count, and the others work with o
       check_error(Errc::peer_lost, {"flush: ", victim}, [&] { memory.flush(); });
       check_error(Errc::peer_lost, {"put_signal: ", victim}, [&] { memory.put_signal(2, 0); });
       check_error(Errc::peer_lost, {"close", victim}, [&] { memory.close(); });
+      // A survivor that leaves would be missed, too.
+      meet(self, "end", {0, 1});
     });
   });
   expect_survivors(ranks, 2);
