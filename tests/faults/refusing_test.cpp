@@ -69,19 +69,6 @@ TEST_CASE("a rank that fails to export or attach fails all, and nothing stays ha
   });
 }
 
-TEST_CASE("a transport that throws what is no Error of symmem fails all ranks alike") {
-  run_ranks(2, [](RankProcess& self) {
-    leaving_nothing([&] {
-      HookedContext context(Options::from_env(), [&](int) {
-        if (self.rank == 1) throw std::runtime_error("out of its depth");
-      });
-      const Tensor tensor = allocate(*context);
-      check_error(Errc::internal, {"rank 1 (host", "out of its depth"},
-                  [&] { context->rendezvous(tensor); });
-    });
-  });
-}
-
 TEST_CASE("many failed rendezvous use up nothing") {
   run_ranks(2, [](RankProcess& self) {
     with_sabotage(self, [&](Context& context, auto arm) {
@@ -96,48 +83,6 @@ TEST_CASE("many failed rendezvous use up nothing") {
       CHECK(before.changes() == "");
     });
   });
-}
-
-TEST_CASE("ranks that no transport connects get one error that lists the pairs and the reasons") {
-  RanksSettings settings;
-  settings.environment_of[2] = {{"SYMMEM_HOST_ID", "elsewhere"}};
-  run_ranks(
-      3,
-      [](RankProcess& self) {
-        leaving_nothing([&] {
-          Context context;
-          const Tensor tensor = allocate(context);
-          const std::string text = check_error(
-              Errc::unsupported, {"2 pairs", "rank 0 (", "rank 2 (", "shm: another host"},
-              [&] { context.rendezvous(tensor); });
-          arrive(self, "error", text);
-          CHECK(text == await(self.control, "error", 0));
-          check_error(Errc::invalid_argument, {"no rendezvous"},
-                      [&] { context.get_symmetric_memory(tensor); });
-        });
-      },
-      settings);
-}
-
-TEST_CASE("options and sizes that differ between ranks are one error on all of them") {
-  RanksSettings settings;
-  settings.environment_of[1] = {{"SYMMEM_CHANNELS", "8"}};
-  run_ranks(
-      2,
-      [](RankProcess& self) {
-        leaving_nothing([&] {
-          Context context;
-          const Tensor small = allocate(context, kWorld, 100 + self.rank);
-          check_error(Errc::invalid_argument,
-                      {"sizes in bytes differ", "100 on rank 0 (", "101 on rank 1 ("},
-                      [&] { context.rendezvous(small); });
-          const Tensor same = allocate(context);
-          check_error(Errc::invalid_argument,
-                      {"SYMMEM_CHANNELS differ", "64 on rank 0 (", "8 on rank 1 ("},
-                      [&] { context.rendezvous(same); });
-        });
-      },
-      settings);
 }
 
 TEST_CASE("a rank that two processes claim is one error on all, naming both") {
@@ -155,20 +100,6 @@ TEST_CASE("a rank that two processes claim is one error on all, naming both") {
       await_all(self.control, "error", {0, 1, 2});
       check_error(Errc::invalid_argument, {"rank 3", "out of range"},
                   [] { Context context(as_rank(3, 3)); });
-    });
-  });
-}
-
-TEST_CASE("world sizes that differ are one error on all ranks") {
-  run_ranks(2, [](RankProcess& self) {
-    leaving_nothing([&] {
-      const Options options = as_rank(self.rank, 2 + self.rank);
-      const auto store = connect(options);
-      const std::string text = check_error(
-          Errc::invalid_argument, {"rank 0 (host", "rank 1 (host", "says it has ", " ranks, "},
-          [&] { Context context(options, store); });
-      arrive(self, "error", text);
-      CHECK(await(self.control, "error", 1 - self.rank) == text);
     });
   });
 }

@@ -5,6 +5,7 @@
 #include <future>
 
 #include "faults/faults.hpp"
+#include "faults/hooked_transport.hpp"
 
 using namespace symmem;
 using namespace symmem::faults;
@@ -62,6 +63,33 @@ TEST_CASE("a killed rank whose forked child keeps its connections open is found 
   expect_survivors(ranks, 2);
 }
 
+TEST_CASE("a killed rank whose child keeps open the store that it hosted is found by its silence") {
+  Ranks ranks(
+      3,
+      [](RankProcess& self) {
+        // Process 2 is the rank that hosts: the survivors are processes 0 and 1.
+        const int rank = (self.rank + 1) % 3;
+        Options options = as_rank(rank, 3);
+        options.store = agree_on_url(self, rank);
+        const auto take_part = [&] {
+          Context context(options);
+          Shared shared(context);
+          arrive(self, "waiting");
+          if (rank == 0) {
+            await_all(self.control, "waiting", {0, 1});
+            leave_a_child();
+            die();
+          }
+          check_error(Errc::store_lost, {"barrier", "nothing was heard from its server"},
+                      [&] { shared.memory->barrier(); });
+        };
+        if (rank == 0) take_part();
+        leaving_nothing(take_part);
+      },
+      with_short_liveness());
+  expect_survivors(ranks, 2);
+}
+
 TEST_CASE("a stopped rank is lost to the others, and is told so when it goes on") {
   Ranks ranks(
       3,
@@ -88,6 +116,36 @@ TEST_CASE("a stopped rank is lost to the others, and is told so when it goes on"
       with_short_liveness());
   await_all(ranks.control(), "waiting", {0, 1, 2});
   ranks.signal(2, SIGSTOP);
+  await_all(ranks.control(), "told", {0, 1});
+  ranks.signal(2, SIGCONT);
+  expect_survivors(ranks, 3);
+}
+
+TEST_CASE("a rank stopped within rendezvous, when others ask it for memory, fails it by name") {
+  Ranks ranks(
+      3,
+      [](RankProcess& self) {
+        arrive(self, "name", name_here(self.rank));
+        const std::string victim = await(self.control, "name", 2);
+        leaving_nothing([&] {
+          // All have exported; whoever attaches now asks a stopped process.
+          const auto stop = [&](int step) {
+            if (step != HookedTransport::kExported) return;
+            if (self.rank == 2) arrive(self, "stopping");
+            self.control.get("stopped");
+          };
+          HookedContext context(Options::from_env(), stop);
+          const Tensor tensor = allocate(*context);
+          const Errc code = self.rank == 2 ? Errc::store_lost : Errc::peer_lost;
+          check_error(code, {"rendezvous", self.rank == 2 ? "is lost" : victim},
+                      [&] { context->rendezvous(tensor, {}, std::chrono::seconds(10)); });
+        });
+        arrive(self, "told");
+      },
+      with_short_liveness());
+  await(ranks.control(), "stopping", 2);
+  ranks.signal(2, SIGSTOP);
+  ranks.control().set("stopped", "");
   await_all(ranks.control(), "told", {0, 1});
   ranks.signal(2, SIGCONT);
   expect_survivors(ranks, 3);
