@@ -6,6 +6,11 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>  // Asio 1.74 uses std::exchange without including it.
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include "base/check.hpp"
 #include "base/deadline.hpp"
@@ -17,30 +22,30 @@ namespace symmem::store {
 namespace asio = boost::asio;
 using asio::ip::tcp;
 
-namespace {
+struct Server::Io {
+  // The address family is for Asio's own use when it opens sockets; these are open.
+  Io(asio::io_context& context, Fd listening)
+      : io(context),
+        acceptor(io, tcp::v4(), listening.get()),
+        alarm_timer(io),
+        life_timer(io),
+        accept_timer(io) {
+    listening.release();
+    acceptor.non_blocking(true);
+  }
 
-tcp protocol_of(int socket) {
-  sockaddr_storage address{};
-  socklen_t length = sizeof address;
-  ::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &length);
-  return address.ss_family == AF_INET6 ? tcp::v6() : tcp::v4();
-}
-
-}  // namespace
+  asio::io_context& io;
+  tcp::acceptor acceptor;
+  asio::steady_timer alarm_timer, life_timer, accept_timer;
+};
 
 Server::Server(asio::io_context& io, Fd listening, const TcpStoreOptions& options,
                StoreServer::Serves serves)
-    : io_(io),
-      acceptor_(io, protocol_of(listening.get()), listening.get()),
-      alarm_timer_(io),
-      life_timer_(io),
-      accept_timer_(io),
+    : io_(std::make_unique<Io>(io, std::move(listening))),
       options_(options),
       serves_(serves),
-      process_{host_name(), ::getpid(), random_u64()} {
-  listening.release();
-  acceptor_.non_blocking(true);
-}
+      process_{host_name(), ::getpid(), random_u64()} {}
+Server::~Server() = default;
 
 void Server::start() {
   accept_soon();
@@ -50,8 +55,8 @@ void Server::start() {
 void Server::close() {
   closed_ = true;
   boost::system::error_code ignored;
-  acceptor_.close(ignored);
-  for (auto* timer : {&alarm_timer_, &life_timer_, &accept_timer_}) timer->cancel();
+  io_->acceptor.close(ignored);
+  for (auto* timer : {&io_->alarm_timer, &io_->life_timer, &io_->accept_timer}) timer->cancel();
   while (!sessions_.empty()) sessions_.begin()->second->close("the store was closed");
   unflushed_.clear();
 }
@@ -67,10 +72,11 @@ bool Server::wait_until_left(std::chrono::milliseconds timeout) {
 void Server::accept_soon() {
   if (accepting_ || closed_) return;
   accepting_ = true;
-  acceptor_.async_wait(tcp::acceptor::wait_read, [self = shared_from_this()](const auto& error) {
-    self->accepting_ = false;
-    if (!error && !self->closed_) self->accept_some();
-  });
+  io_->acceptor.async_wait(tcp::acceptor::wait_read,
+                           [self = shared_from_this()](const auto& error) {
+                             self->accepting_ = false;
+                             if (!error && !self->closed_) self->accept_some();
+                           });
 }
 
 /// Accepts a few at a time, so that members do not wait for a crowd.
@@ -79,12 +85,13 @@ void Server::accept_some() {
     // Those who wait in the kernel's queue cost nothing until others have proven themselves or
     // left.
     if (strangers_ >= kMaxStrangers || sessions_.size() >= kMaxConnections) return;
-    const int socket = ::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC);
-    if (socket >= 0) {
-      add_session(socket);
+    Fd socket(::accept4(io_->acceptor.native_handle(), nullptr, nullptr, SOCK_CLOEXEC));
+    if (socket) {
+      add_session(std::move(socket));
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-      accept_timer_.expires_after(std::chrono::milliseconds(50));
-      accept_timer_.async_wait([self = shared_from_this()](const auto&) { self->accept_soon(); });
+      io_->accept_timer.expires_after(std::chrono::milliseconds(50));
+      io_->accept_timer.async_wait(
+          [self = shared_from_this()](const auto&) { self->accept_soon(); });
       return;
     } else if (errno == EAGAIN) {
       break;
@@ -93,14 +100,12 @@ void Server::accept_some() {
   accept_soon();
 }
 
-void Server::add_session(int socket) {
+void Server::add_session(Fd socket) {
   const int on = 1;
-  ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  Session::Socket owned(io_, protocol_of(socket), socket);
-  owned.non_blocking(true);
+  ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   const ClientId id = next_client_++;
-  const auto session =
-      std::make_shared<Session>(shared_from_this(), id, std::move(owned), options_.secret);
+  const auto session = std::make_shared<Session>(shared_from_this(), id, io_->io, std::move(socket),
+                                                 options_.secret);
   sessions_.emplace(id, session);
   ++strangers_;
   session->start();
@@ -180,8 +185,8 @@ void Server::set_timer() {
   // A timer that is set too early does no harm, and most alarms are unset before their time.
   if (closed_ || !next || (timer_set_for_ && *timer_set_for_ <= *next)) return;
   timer_set_for_ = *next;
-  alarm_timer_.expires_at(*next);
-  alarm_timer_.async_wait([self = shared_from_this()](const auto& error) {
+  io_->alarm_timer.expires_at(*next);
+  io_->alarm_timer.async_wait([self = shared_from_this()](const auto& error) {
     if (error || self->closed_) return;
     self->timer_set_for_.reset();
     self->settle();
@@ -194,8 +199,8 @@ void Server::check_lives() {
   for (const auto& [id, session] : sessions_) all.push_back(session);
   for (const auto& session : all) session->check_life(now());
   settle();
-  life_timer_.expires_after(std::chrono::milliseconds(100));
-  life_timer_.async_wait([self = shared_from_this()](const auto&) { self->check_lives(); });
+  io_->life_timer.expires_after(std::chrono::milliseconds(100));
+  io_->life_timer.async_wait([self = shared_from_this()](const auto&) { self->check_lives(); });
 }
 
 }  // namespace symmem::store

@@ -5,20 +5,19 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
-
-#include <utility>  // Asio 1.74 uses std::exchange without including it.
-
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include "base/handle.hpp"
 #include "store/session.hpp"
 #include "store/state.hpp"
 #include "symmem/store.hpp"
+
+namespace boost::asio {
+class io_context;
+}
 
 namespace symmem::store {
 
@@ -29,6 +28,7 @@ class Server : public std::enable_shared_from_this<Server>, public Outbox {
   /// `listening` is a socket that listens.
   Server(boost::asio::io_context& io, Fd listening, const TcpStoreOptions& options,
          StoreServer::Serves serves);
+  ~Server();
 
   void start();
   void close();
@@ -59,13 +59,12 @@ class Server : public std::enable_shared_from_this<Server>, public Outbox {
   const Process& process(ClientId client) override;
   void accept_soon();
   void accept_some();
-  void add_session(int socket);
+  void add_session(Fd socket);
   void set_timer();
   void check_lives();
 
-  boost::asio::io_context& io_;
-  boost::asio::ip::tcp::acceptor acceptor_;
-  boost::asio::steady_timer alarm_timer_, life_timer_, accept_timer_;
+  struct Io;  // Asio's part: the acceptor and the timers.
+  const std::unique_ptr<Io> io_;
   const TcpStoreOptions options_;
   const StoreServer::Serves serves_;
   const Process process_;

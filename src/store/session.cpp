@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/session.hpp"
 
+#include <utility>  // Asio 1.74 uses std::exchange without including it.
+
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/ip/tcp.hpp>
 
 #include "base/check.hpp"
 #include "store/names.hpp"
@@ -10,17 +13,27 @@
 namespace symmem::store {
 namespace asio = boost::asio;
 
-Session::Session(std::shared_ptr<Server> server, ClientId id, Socket socket, std::string secret)
+struct Session::Socket : asio::ip::tcp::socket {
+  // The address family is for Asio's own use when it opens sockets; this one is open.
+  Socket(asio::io_context& io, Fd fd) : asio::ip::tcp::socket(io, asio::ip::tcp::v4(), fd.get()) {
+    fd.release();
+    non_blocking(true);
+  }
+};
+
+Session::Session(std::shared_ptr<Server> server, ClientId id, asio::io_context& io, Fd socket,
+                 std::string secret)
     : server_(std::move(server)),
       id_(id),
-      socket_(std::move(socket)),
+      socket_(std::make_unique<Socket>(io, std::move(socket))),
       handshake_(std::move(secret)) {}
+Session::~Session() = default;
 
 // Reading.
 
 void Session::read() {
   const auto space = frames_.space();
-  socket_.async_read_some(
+  socket_->async_read_some(
       asio::buffer(space.data(), space.size()),
       [self = shared_from_this()](const auto& error, std::size_t count) {
         if (self->closed_) return;
@@ -107,7 +120,8 @@ void Session::flush() {
   std::size_t sent = 0;
   while (sent < out_.size()) {
     boost::system::error_code error;
-    sent += socket_.send(asio::buffer(out_.data() + sent, out_.size() - sent), MSG_NOSIGNAL, error);
+    sent +=
+        socket_->send(asio::buffer(out_.data() + sent, out_.size() - sent), MSG_NOSIGNAL, error);
     if (error == asio::error::would_block) break;
     if (error && error != asio::error::interrupted) return close(error.message());
   }
@@ -119,7 +133,7 @@ void Session::flush() {
     return;
   }
   writing_ = true;
-  socket_.async_wait(Socket::wait_write, [self = shared_from_this()](const auto&) {
+  socket_->async_wait(Socket::wait_write, [self = shared_from_this()](const auto&) {
     if (self->closed_) return;
     self->writing_ = false;
     self->heard_ = Clock::now();  // It took something, so it lives.
@@ -135,14 +149,14 @@ void Session::check_life(Clock::time_point now) {
   if (now - heard_ <= allowed) return;
   // A server that was held up itself has not read yet what lies there.
   boost::system::error_code error;
-  if (is_member() && !paused_ && socket_.available(error) > 0) return;
+  if (is_member() && !paused_ && socket_->available(error) > 0) return;
   close(fmt::format("nothing was heard from it for {}", seconds(now - heard_)));
 }
 
 void Session::close(const std::string& reason) {
   if (std::exchange(closed_, true)) return;
   boost::system::error_code ignored;
-  socket_.close(ignored);
+  socket_->close(ignored);
   server_->forget(*this, state_, reason);
 }
 

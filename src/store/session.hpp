@@ -4,15 +4,16 @@
 #include <memory>
 #include <string>
 
-#include <utility>  // Asio 1.74 uses std::exchange without including it.
-
-#include <boost/asio/ip/tcp.hpp>
-
+#include "base/handle.hpp"
 #include "store/alarms.hpp"
 #include "store/frame.hpp"
 #include "store/handshake.hpp"
 #include "store/limits.hpp"
 #include "store/outbox.hpp"
+
+namespace boost::asio {
+class io_context;
+}
 
 namespace symmem::store {
 
@@ -23,9 +24,9 @@ class State;
 /// stays as long as an operation of its socket does.
 class Session : public std::enable_shared_from_this<Session> {
  public:
-  using Socket = boost::asio::ip::tcp::socket;
-
-  Session(std::shared_ptr<Server> server, ClientId id, Socket socket, std::string secret);
+  Session(std::shared_ptr<Server> server, ClientId id, boost::asio::io_context& io, Fd socket,
+          std::string secret);
+  ~Session();
 
   void start() { read(); }
   /// Puts a frame into the queue; Server::settle sends it.
@@ -53,7 +54,8 @@ class Session : public std::enable_shared_from_this<Session> {
 
   const std::shared_ptr<Server> server_;
   const ClientId id_;
-  Socket socket_;
+  struct Socket;  // Asio's.
+  const std::unique_ptr<Socket> socket_;
   ServerHandshake handshake_;
   State* state_ = nullptr;  // Of its job, once the handshake is done.
   FrameReader frames_{kMaxHandshakeBytes};
