@@ -65,12 +65,13 @@ Received receive_with_fd(int socket, std::size_t limit) {
   message.msg_iov = &part;
   message.msg_iovlen = 1;
   message.msg_control = control;
-  message.msg_controllen = sizeof control;
+  // Room for one descriptor: the kernel closes what does not fit. With the padding of CMSG_SPACE a
+  // second one would.
+  message.msg_controllen = CMSG_LEN(sizeof(int));
   ssize_t got;
   do got = ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
   while (got < 0 && errno == EINTR);
   received.bytes.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
-  // The control buffer holds one descriptor: the kernel closes what does not fit.
   for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
        header = CMSG_NXTHDR(&message, header)) {
     if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
