@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/log.hpp"
+
+#include <doctest/doctest.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <functional>
+
+#include "base/handle.hpp"
+
+using namespace symmem;
+
+namespace {
+
+/// What `write` puts on stderr.
+std::string errors_of(const std::function<void()>& write) {
+  const Fd file(::memfd_create("stderr", MFD_CLOEXEC)), kept(::dup(STDERR_FILENO));
+  std::fflush(stderr);
+  ::dup2(file.get(), STDERR_FILENO);
+  write();
+  std::fflush(stderr);
+  ::dup2(kept.get(), STDERR_FILENO);
+  std::string text(static_cast<std::size_t>(::lseek(file.get(), 0, SEEK_END)), '\0');
+  REQUIRE(::pread(file.get(), text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()));
+  return text;
+}
+
+bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("a line says the level, the process, its rank once known, and the text") {
+  const std::string text = errors_of([] {
+    Log log("info");
+    log.info("early {}", 1);
+    log.name_rank(3);
+    log.warn("late {}", "two");
+  });
+  const std::string pid = ":" + std::to_string(::getpid());
+  CHECK(has(text, pid + " info: early 1\n"));
+  CHECK(has(text, pid + " rank 3 warning: late two\n"));
+}
+
+TEST_CASE("what is below the level is not written, and not formatted") {
+  CHECK(errors_of([] { Log("warn").info("quiet"); }).empty());
+  CHECK(has(errors_of([] { Log("warn").warn("loud"); }), "loud"));
+  CHECK(errors_of([] { Log("off").write(LogLevel::error, "quiet"); }).empty());
+  CHECK(has(errors_of([] { Log("debug").write(LogLevel::debug, "fine"); }), "fine"));
+  const Log log("error");
+  CHECK_FALSE(log.shows(LogLevel::warn));
+  CHECK(log.shows(LogLevel::error));
+}
+
+TEST_CASE("braces in a text are text, and two logs of one process differ in rank") {
+  CHECK(has(errors_of([] { Log("info").info("{}", "{0} {bad"); }), "{0} {bad"));
+  const std::string text = errors_of([] {
+    Log one("info"), two("info");
+    one.name_rank(1), two.name_rank(2);
+    one.info("a"), two.info("b");
+  });
+  CHECK(has(text, "rank 1 info: a"));
+  CHECK(has(text, "rank 2 info: b"));
+}
