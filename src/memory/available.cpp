@@ -24,8 +24,10 @@ std::optional<std::size_t> read_number(const fs::path& file) {
 std::optional<std::size_t> left_in(const fs::path& dir, const char* limit, const char* usage,
                                    const std::string& cache) {
   const auto most = read_number(dir / limit);
+  // v1 says "no limit" by a number near 2^63. What follows costs the kernel a sum over all CPUs.
+  if (!most || *most >= std::size_t{1} << 62) return {};
   const auto used = read_number(dir / usage);
-  if (!most || !used) return {};
+  if (!used) return {};
   std::size_t reclaimable = 0, value = 0;
   std::ifstream stat(dir / "memory.stat");
   for (std::string key; stat >> key >> value;)
@@ -66,7 +68,7 @@ std::optional<std::size_t> left_in_cgroups() {
 AvailableMemory available_memory() {
   AvailableMemory available;
   std::ifstream info("/proc/meminfo");
-  for (std::string line; std::getline(info, line);) {
+  for (std::string line; !available.host && std::getline(info, line);) {
     std::istringstream words(line);
     std::string key;
     std::size_t kibibytes = 0;
