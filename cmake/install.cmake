@@ -15,7 +15,7 @@ endif()
 
 configure_package_config_file(cmake/symmemConfig.cmake.in symmemConfig.cmake
   INSTALL_DESTINATION ${package_dir} NO_SET_AND_CHECK_MACRO)
-write_basic_package_version_file(symmemConfigVersion.cmake COMPATIBILITY SameMajorVersion)
+write_basic_package_version_file(symmemConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/symmemConfig.cmake ${PROJECT_BINARY_DIR}/symmemConfigVersion.cmake
         DESTINATION ${package_dir})
 

@@ -4,7 +4,7 @@ add_library(symmem)
 add_library(symmem::symmem ALIAS symmem)
 set_target_properties(symmem PROPERTIES
   VERSION ${PROJECT_VERSION}
-  SOVERSION ${PROJECT_VERSION_MAJOR}
+  SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
   LINKER_LANGUAGE CXX)
 target_compile_features(symmem PUBLIC cxx_std_20)
 target_sources(symmem PUBLIC FILE_SET HEADERS BASE_DIRS include FILES

@@ -14,7 +14,7 @@ class SymmetricMemory;
 
 /// Makes symmetric memory of one device type. Lives in the allocator map of a Context. Calls may
 /// come from any thread. A pointer may point anywhere into an allocation; one that points into none
-/// is Error(invalid_argument).
+/// is Error(invalid_argument). alloc must not call the Context that called it.
 class SymmetricMemoryAllocator {
  public:
   virtual ~SymmetricMemoryAllocator() = default;

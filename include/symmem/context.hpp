@@ -50,6 +50,7 @@ class Context {
 
   int rank() const;
   int world_size() const;
+  /// The rank among those on this host, as the launcher says; Error(unsupported) if it does not.
   int local_rank() const;
   const Options& options() const;
   const std::shared_ptr<Store>& store() const;
@@ -86,8 +87,8 @@ class Context {
   /// Collective over the group: makes the allocation that `tensor` lies in reachable for all. All
   /// ranks' allocations must have the same size and device type. Calls of one group match in call
   /// order. Cached for each (allocation, group): then local. The empty name is the group the tensor
-  /// was allocated for. If any rank fails, every rank gets one error that names it, and nothing
-  /// stays.
+  /// was allocated for; a tensor that is not symmetric memory is then an error of this rank alone.
+  /// If any rank fails, every rank gets one error that names it, and nothing stays.
   std::shared_ptr<SymmetricMemory> rendezvous(const Tensor& tensor,
                                               const std::string& group_name = {},
                                               Timeout timeout = {});

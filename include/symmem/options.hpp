@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,7 +23,6 @@ struct Options {
   std::chrono::milliseconds timeout = std::chrono::seconds(30);
   std::chrono::milliseconds liveness = std::chrono::seconds(10);
   std::string host_id;
-  std::string interface;
   std::string socket_dir;
   int channels = 64;
   std::size_t block_size = std::size_t{2} << 20;  ///< Bytes; small allocations share such a block.

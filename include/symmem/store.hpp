@@ -119,9 +119,13 @@ std::shared_ptr<Store> make_prefix_store(std::string prefix, std::shared_ptr<Sto
 struct TcpStoreOptions {
   std::string host = "127.0.0.1";  ///< Name or address; IPv6 with or without brackets.
   std::uint16_t port = 0;          ///< A server's 0 picks a free one.
-  std::string job;                 ///< Keeps jobs on one server apart.
-  std::string secret;              ///< Shared secret for the mutual authentication; empty: none.
-  bool insecure = false;           ///< A server beyond loopback may do without a secret.
+  /// Ports to try from `port` on: a server takes the first that is free, a client finds the one at
+  /// which its job's store answers.
+  int port_count = 1;
+  std::string job;               ///< Keeps jobs on one server apart.
+  std::string secret;            ///< Shared secret for the mutual authentication; empty: none.
+  bool insecure = false;         ///< A server beyond loopback may do without a secret.
+  bool standalone_only = false;  ///< A client refuses a server that one job's rank hosts.
   std::chrono::milliseconds timeout = std::chrono::seconds(30);   ///< For connecting and for calls.
   std::chrono::milliseconds liveness = std::chrono::seconds(10);  ///< Silence that means lost.
 };
@@ -130,7 +134,7 @@ struct TcpStoreOptions {
 /// Serves one job (`options.job`) or, standalone, any number of jobs.
 class StoreServer {
  public:
-  enum class Serves { one_job, any_job };
+  enum class Serves { one_job, any_job };  ///< Hosted by a rank of the job, or standalone.
   /// Binds to the one address that `options.host` names. Error(invalid_argument) with the port if
   /// it is taken or not ours; Error(refused) beyond loopback without secret unless insecure.
   StoreServer(const TcpStoreOptions& options, Serves serves);
@@ -141,8 +145,9 @@ class StoreServer {
   std::uint16_t port() const;
   /// "tcp://127.0.0.1:4711", as SYMMEM_STORE takes it.
   std::string url() const;
-  /// Waits until no client is connected; false if the timeout passed first.
-  bool wait_until_left(std::chrono::milliseconds timeout);
+  /// Waits until no client is connected, but those of the process with the id `except`; false if
+  /// the timeout passed first.
+  bool wait_until_left(std::chrono::milliseconds timeout, std::uint64_t except = 0);
 
  private:
   class Impl;

@@ -24,6 +24,11 @@ class Deadline {
     return Deadline(std::min(wait, std::chrono::milliseconds(std::chrono::hours(24 * 36500))));
   }
 
+  /// This one, or `timeout` from now if that is sooner.
+  Deadline or_sooner(std::chrono::milliseconds timeout) const {
+    return Deadline(std::min(timeout, remaining()));
+  }
+
   Clock::time_point when() const { return start_ + wait_; }
   bool expired() const { return Clock::now() >= when(); }
   /// Never negative; rounded up, so that a wait for it does not end early.

@@ -2,17 +2,21 @@
 #include "base/event_loop.hpp"
 
 #include <pthread.h>
-#include <signal.h>
 
 #include <utility>  // Asio 1.74 uses std::exchange without including it.
 
+#include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <future>
+#include <system_error>
 #include <thread>
+
+#include "base/check.hpp"
+#include "base/signal_mask.hpp"
 
 namespace symmem {
 namespace asio = boost::asio;
@@ -20,27 +24,31 @@ namespace asio = boost::asio;
 class EventLoop::Impl {
  public:
   Impl() : work(asio::make_work_guard(io)) {
-    // The application's signal handlers are for its own threads.
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    thread = std::thread([this] { io.run(); });
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    const AllSignalsBlocked blocked;
+    try {
+      thread = std::thread([this] { io.run(); });
+    } catch (const std::system_error& e) {
+      fail(Errc::exhausted, "cannot start the background thread: {}", e.what());
+    }
     pthread_setname_np(thread.native_handle(), "symmem");
   }
-  ~Impl() {
+  ~Impl() { stop(); }
+  void stop() {
     io.stop();
-    thread.join();
+    if (thread.joinable()) thread.join();
+    stopped = true;
   }
-  bool inside() const { return std::this_thread::get_id() == thread.get_id(); }
+  bool inside() const { return stopped || std::this_thread::get_id() == thread.get_id(); }
 
   asio::io_context io{1};
   asio::executor_work_guard<asio::io_context::executor_type> work;
   std::thread thread;
+  std::atomic<bool> stopped{false};
 };
 
 EventLoop::EventLoop() : impl_(std::make_unique<Impl>()) {}
 EventLoop::~EventLoop() = default;
+void EventLoop::stop() { impl_->stop(); }
 
 boost::asio::io_context& EventLoop::io() { return impl_->io; }
 

@@ -25,8 +25,12 @@ class EventLoop {
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
 
+  /// Ends the thread; handlers not yet run are dropped. Once, or by the destructor.
+  void stop();
+
   void post(std::function<void()> handler);
-  /// Runs `handler` in the loop and returns when it has run; at once if called from the loop.
+  /// Runs `handler` in the loop and returns when it has run; here and now if called from the loop
+  /// or after stop.
   void run(const std::function<void()>& handler);
 
   /// Something that the loop does again and again until this object goes. Once the destructor has

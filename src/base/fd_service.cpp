@@ -35,6 +35,7 @@ void remove_dead_sockets(const fs::path& dir) {
   for (const fs::directory_entry& entry : fs::directory_iterator(dir, ignored)) {
     const std::string file = entry.path().filename();
     if (!file.starts_with(kPrefix) || !file.ends_with(kSuffix)) continue;
+    if (entry.path().native().size() >= sizeof(sockaddr_un::sun_path)) continue;  // None of ours.
     const Fd probe = make_unix_socket();
     const UnixAddress address(entry.path());
     if (::connect(probe.get(), address.get(), address.length) != 0 && errno == ECONNREFUSED)
@@ -71,8 +72,11 @@ void connect(int fd, const std::string& address, const Deadline& deadline) {
     const int error = errno;
     if (error == EINTR) continue;
     // EAGAIN: its listen queue is full. There is no event to wait for; yield to those in it.
+    require(error != EAGAIN || !deadline.expired(), Errc::timeout,
+            "the process that serves descriptors at {} took no connection within {} ms (stopped?)",
+            address, deadline.timeout().count());
     require(
-        error == EAGAIN && !deadline.expired(), Errc::refused,
+        error == EAGAIN, Errc::refused,
         "nobody serves descriptors at {} ({}): the process ended, or it lives in another network "
         "namespace (then set SYMMEM_SOCKET_DIR to a folder that both share)",
         address, std::generic_category().message(error));
@@ -90,12 +94,15 @@ FdService::FdService(EventLoop& loop, const std::string& socket_dir) : loop_(loo
     path_ = fs::path(socket_dir) / name;
   }
   address_ = path_.empty() ? "@" + name : path_;
-  const UnixAddress address(address_);
+  // A path gets its name once it is served: before, another process would take it for a dead one.
+  const std::string first = path_.empty() ? address_ : path_ + ".new";
+  const UnixAddress address(first);
   socket_ = make_unix_socket();
   if (::bind(socket_.get(), address.get(), address.length) != 0 ||
-      ::listen(socket_.get(), SOMAXCONN) != 0)
+      ::listen(socket_.get(), SOMAXCONN) != 0 ||
+      (!path_.empty() && ::rename(first.c_str(), path_.c_str()) != 0))
     fail_errno(errno, "cannot serve descriptors at " + address_);
-  connecting_ = loop_.watch(socket_.get(), [this] { accept(); });
+  listen();
   sweeping_ = loop_.every(kSilence, [this] { drop_silent(); });
 }
 
@@ -117,14 +124,27 @@ FdService::Ticket::Ticket(std::shared_ptr<Offers> offers, int fd)
 }
 
 FdService::Ticket::~Ticket() {
+  if (fork_.forked()) return;  // The offer is the parent's, and so may be its lock.
   const std::lock_guard lock(offers_->mutex);
   offers_->descriptors.erase(token_);
 }
 
+void FdService::listen() {
+  if (!connecting_) connecting_ = loop_.watch(socket_.get(), [this] { accept(); });
+}
+
 void FdService::accept() {
-  while (callers_.size() < kMaxCallers) {
-    Fd caller(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-    if (!caller) return;
+  while (true) {
+    Fd caller;
+    if (callers_.size() < kMaxCallers)
+      caller = Fd(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (!caller) {
+      // Full, or out of descriptors: those who wait make the socket readable without end, so it is
+      // not watched until a caller or the sweep is done.
+      if (callers_.size() >= kMaxCallers || errno != EAGAIN) connecting_.reset();
+      return;
+    }
+    if (!same_user(caller.get())) continue;
     const int fd = caller.get();
     Caller& entry = callers_[fd];
     entry.socket = std::move(caller);
@@ -140,22 +160,19 @@ void FdService::answer(int caller) {
     const std::lock_guard lock(offers_->mutex);
     const auto found = offers_->descriptors.find(std::string(bytes.substr(kRequestMagic.size())));
     std::string refusal;
-    if (!same_user(caller))
-      refusal = "it belongs to another user";
-    else if (found == offers_->descriptors.end())
-      refusal = "it has no such memory (any more)";
+    if (found == offers_->descriptors.end()) refusal = "it has no such memory (any more)";
     // A failed send shows at the asker, whose socket closes with the entry.
     static_cast<void>(send_with_fd(caller, std::string(kReplyMagic) + refusal,
                                    refusal.empty() ? found->second : -1));
   }
   callers_.erase(caller);
-  accept();  // Those who were beyond the limit.
+  listen();  // To those who were beyond the limit.
 }
 
 void FdService::drop_silent() {
   const auto now = std::chrono::steady_clock::now();
   std::erase_if(callers_, [&](const auto& entry) { return now - entry.second.since > kSilence; });
-  accept();
+  listen();
 }
 
 Fd fetch_fd(const std::string& address, const std::string& token,

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/event_loop.hpp"
+#include "base/fork.hpp"
 #include "base/handle.hpp"
 
 namespace symmem {
@@ -44,6 +45,7 @@ class FdService {
    private:
     const std::shared_ptr<Offers> offers_;
     const std::string token_;
+    const ForkGuard fork_;
   };
   std::unique_ptr<Ticket> offer(int fd);
 
@@ -56,6 +58,7 @@ class FdService {
     std::chrono::steady_clock::time_point since;
   };
 
+  void listen();
   void accept();
   void answer(int caller);
   void drop_silent();

@@ -99,10 +99,14 @@ std::string show_size(std::int64_t bytes) { return show(bytes, kSizes); }
 
 std::string in_quotes(std::string_view text) {
   constexpr std::size_t kMostShown = 100;
-  std::string shown(text.substr(0, kMostShown));
-  for (char& c : shown)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  return '"' + shown + (text.size() > kMostShown ? "...\"" : "\"");
+  std::string shown = "\"";
+  for (const char c : text.substr(0, kMostShown)) {
+    if (c >= ' ' && c <= '~' && c != '"' && c != '\\')
+      shown.push_back(c);
+    else
+      shown += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+  }
+  return shown + (text.size() > kMostShown ? "...\"" : "\"");
 }
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {

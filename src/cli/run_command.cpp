@@ -70,7 +70,7 @@ int run(const RunCommand& command) {
   place.job = to_hex(random_bytes(8));
   place.secret = store_secret(options);
   place.liveness = options.liveness;
-  const StoreServer server(place, StoreServer::Serves::one_job);
+  const StoreServer server(place, StoreServer::Serves::any_job);
   ChildProcesses children(print_line);
   try {
     for (int rank = 0; rank < *ranks; ++rank)

@@ -65,8 +65,11 @@ Collective::Collective(const std::shared_ptr<Group>& group, std::string operatio
       "{}: another thread is in a collective call of this group; such calls match in call order "
       "on all ranks, so make one at a time",
       title());
-  run([&] { group_->check_waitable({group_->rank()}, "join"); });
-  run([&] { group_->join(deadline_); });
+}
+
+void Collective::begin() {
+  group_->check_waitable({group_->rank()}, "join");
+  group_->join(deadline_);
   sequence_ = group_->next_sequence();
 }
 
@@ -75,6 +78,7 @@ std::string Collective::title() const {
 }
 
 std::vector<std::string> Collective::gather(const std::function<std::string()>& part) {
+  if (step_ == 0) begin();
   const Part mine = make_part(operation_, part);
   const std::string key = fmt::format("{}/{}", sequence_, step_++);
   return decode(

@@ -16,11 +16,11 @@ namespace symmem {
 /// names it. Calls of one group match in call order; while one runs another is an error.
 class Collective {
  public:
-  /// Joins the group if this is its first collective call. `operation` must be the same on all
-  /// ranks.
+  /// Error(invalid_argument) if another runs. `operation` must be the same on all ranks.
   Collective(const std::shared_ptr<Group>& group, std::string operation, const Deadline& deadline);
 
-  /// Runs `part` and gathers what it returns, or its Error. Returns all ranks' parts, by rank.
+  /// Runs `part` and gathers what it returns, or its Error. Returns all ranks' parts, by rank. The
+  /// first one joins the group, if no collective call has.
   std::vector<std::string> gather(const std::function<std::string()>& part);
 
   const Deadline& deadline() const { return deadline_; }
@@ -39,6 +39,7 @@ class Collective {
 
  private:
   std::string title() const;
+  void begin();
   std::vector<std::string> decode(const std::vector<std::string>& table) const;
 
   const std::shared_ptr<Group> group_;

@@ -19,6 +19,49 @@ void forget_stale(Map& map) {
     std::erase_if(map, [](const auto& entry) { return entry.second.expired(); });
 }
 
+/// The place came from the peer; the size of the block the transport has measured.
+void check_place(int rank, const Place& place, std::uint64_t bytes, const Attachment& attachment) {
+  require(place.offset <= attachment.bytes() && bytes <= attachment.bytes() - place.offset &&
+              place.offset % BlockPool::kAlignment == 0,
+          Errc::invalid_argument,
+          "rank {} announced {} bytes at offset {} of a block that has {} bytes", rank, bytes,
+          place.offset, attachment.bytes());
+}
+
+std::uint64_t pad_bytes(const Group& group, const Description& described) {
+  return SignalPad::bytes(static_cast<int>(described.channels), group.world_size());
+}
+
+/// What a rank says of its attachments: for each rank 0 (attached) or the number of a reason. The
+/// reasons are few where ranks are many.
+std::string encode_outcome(const std::vector<std::string>& outcome) {
+  std::vector<std::string> reasons;
+  std::vector<std::uint16_t> numbers;
+  for (const std::string& reason : outcome) {
+    const auto known = std::find(reasons.begin(), reasons.end(), reason);
+    numbers.push_back(reason.empty() ? 0 : static_cast<std::uint16_t>(known - reasons.begin() + 1));
+    if (!reason.empty() && known == reasons.end()) reasons.push_back(reason);
+  }
+  Writer writer;
+  writer.put(reasons);
+  for (const std::uint16_t number : numbers) writer.put(number);
+  return std::move(writer).bytes();
+}
+
+std::vector<std::string> decode_outcome(const std::string& bytes, std::size_t ranks) {
+  Reader reader(bytes, "a rank's attachments");
+  const std::vector<std::string> reasons = reader.strings();
+  std::vector<std::string> outcome;
+  for (std::size_t r = 0; r < ranks; ++r) {
+    const auto number = reader.get<std::uint16_t>();
+    require(number <= reasons.size(), Errc::invalid_argument,
+            "a rank's attachments name reason {} of {}", number, reasons.size());
+    outcome.push_back(number == 0 ? "" : reasons[number - 1u]);
+  }
+  reader.finish();
+  return outcome;
+}
+
 /// A pair's unconnected ends are listed up to this many pairs.
 constexpr int kMaxPairsTold = 8;
 
@@ -48,11 +91,7 @@ std::shared_ptr<Attachment> Connector::attach_once(Transport& transport, const P
     attachment = std::move(offer.value);
   }
   if (!attachment) return nullptr;
-  // The place came from the peer; the size of the block the transport has measured.
-  require(place.offset <= attachment->bytes() && bytes <= attachment->bytes() - place.offset,
-          Errc::invalid_argument,
-          "rank {} announced {} bytes at offset {} of a block that has {} bytes", peer.rank, bytes,
-          place.offset, attachment->bytes());
+  check_place(peer.rank, place, bytes, *attachment);
   attachments_[key] = attachment;
   forget_stale(attachments_);
   return attachment;
@@ -137,7 +176,7 @@ class Connector::Rounds {
         throw;
       }
     }
-    return Writer().put(outcome).bytes();
+    return encode_outcome(outcome);
   }
 
   std::string attach(std::size_t t, std::size_t r, const Handles& handles) {
@@ -147,10 +186,9 @@ class Connector::Rounds {
     connection.buffer = connector_.attach_once(transport(t), info(r), theirs.buffer, handles.buffer,
                                                theirs.bytes, collective_.deadline(), refusal);
     if (connection.buffer)
-      connection.pad = connector_.attach_once(
-          transport(t), info(r), theirs.pad, handles.pad,
-          SignalPad::bytes(static_cast<int>(theirs.channels), meeting_.group.world_size()),
-          collective_.deadline(), refusal);
+      connection.pad = connector_.attach_once(transport(t), info(r), theirs.pad, handles.pad,
+                                              pad_bytes(meeting_.group, theirs),
+                                              collective_.deadline(), refusal);
     return connection.pad ? "" : refusal.empty() ? "refused without a reason" : refusal;
   }
 
@@ -163,13 +201,7 @@ class Connector::Rounds {
   /// attached is dropped.
   void agree(std::size_t t, const std::vector<std::string>& table) {
     std::vector<std::vector<std::string>> outcomes;
-    for (const std::string& bytes : table) {
-      Reader reader(bytes, "a rank's attachments");
-      outcomes.push_back(reader.strings());
-      reader.finish();
-      require(outcomes.back().size() == size_, Errc::invalid_argument,
-              "a rank's attachments list {} ranks instead of {}", outcomes.back().size(), size_);
-    }
+    for (const std::string& bytes : table) outcomes.push_back(decode_outcome(bytes, size_));
     for (std::size_t a = 0; a < size_; ++a)
       for (std::size_t b = a + 1; b < size_; ++b)
         if (transport_[a * size_ + b] == kNone) settle(t, a, b, outcomes[a][b], outcomes[b][a]);
@@ -246,7 +278,16 @@ std::shared_ptr<Connections> Connector::connect(Collective& collective, const Me
     blocks.emplace_back(one.buffer.block, one.pad.block);
     all_kept = all_kept && one.buffer.kept && one.pad.kept;
   }
-  if (const auto known = remembered_.find(blocks); known != remembered_.end()) return known->second;
+  if (const auto known = remembered_.find(blocks); known != remembered_.end()) {
+    for (std::size_t r = 0; r < meeting.described.size(); ++r) {
+      const Connection& peer = known->second->peers[r];
+      if (!peer.buffer) continue;  // Ourselves.
+      const Description& theirs = meeting.described[r];
+      check_place(static_cast<int>(r), theirs.buffer, theirs.bytes, *peer.buffer);
+      check_place(static_cast<int>(r), theirs.pad, pad_bytes(meeting.group, theirs), *peer.pad);
+    }
+    return known->second;
+  }
   auto connections = Rounds(*this, collective, meeting).run();
   if (all_kept) remembered_[blocks] = connections;
   return connections;

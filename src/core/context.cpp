@@ -47,20 +47,24 @@ class Context::Impl {
     if (runtime->fork.forked())
       leak();
     else
-      end();
+      end(/*release=*/true);
   }
 
-  /// Leaves, then stops the threads: the server last, since it serves until all have left.
-  void end() noexcept {
+  /// Leaves, then stops the threads: the server last, since it serves until all have left. At exit
+  /// other threads may still be in a put, so nothing is unmapped or freed then.
+  void end(bool release) noexcept {
     if (runtime->fork.forked() || runtime->finalizing.exchange(true)) return;
-    runtime->shut_down();
-    job.store.reset();
+    runtime->leave();
+    if (release) {
+      runtime->release();
+      job.store.reset();
+    }
     try {
-      if (job.server) job.server->wait_until_left(runtime->options.timeout);
+      if (job.server) job.server->wait_until_left(runtime->options.timeout, runtime->process.id);
     } catch (...) {  // Then it ends now.
     }
     job.server.reset();
-    runtime->loop.reset();
+    runtime->loop->stop();
   }
 
   std::shared_ptr<SymmetricMemoryAllocator> allocator(DeviceType type) const {
@@ -103,11 +107,17 @@ Context::Context(const Options& options, std::shared_ptr<Store> store) try {
 }
 
 Context::~Context() = default;
-void Context::finalize() noexcept { impl_->end(); }
+void Context::finalize() noexcept { impl_->end(/*release=*/false); }
 
 int Context::rank() const { return impl_->launch.rank; }
 int Context::world_size() const { return impl_->launch.world_size; }
-int Context::local_rank() const { return impl_->launch.local_rank.value_or(impl_->launch.rank); }
+int Context::local_rank() const {
+  if (world_size() == 1) return 0;
+  require(impl_->launch.local_rank.has_value(), Errc::unsupported,
+          "local_rank: the launcher does not say which rank of its host this is; set "
+          "SYMMEM_LOCAL_RANK");
+  return *impl_->launch.local_rank;
+}
 const Options& Context::options() const { return impl_->runtime->options; }
 const std::shared_ptr<Store>& Context::store() const { return impl_->job.store; }
 bool Context::is_finalizing() const { return impl_->runtime->finalizing.load(); }

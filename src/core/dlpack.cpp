@@ -18,6 +18,8 @@ namespace {
 
 /// Major versions change the layout, minor ones do not.
 constexpr std::uint32_t kMajor = 1;
+/// DLPACK_FLAG_BITMASK_READ_ONLY
+constexpr std::uint64_t kReadOnly = 1;
 
 /// What a consumer gets: the tensor, and the structure that points into it.
 struct Shared {
@@ -56,6 +58,8 @@ Tensor Tensor::from_dlpack(DLManagedTensorVersioned* managed) {
   require(managed->version.major == kMajor, Errc::unsupported,
           "from_dlpack: version {}.{}; major version {} is understood", managed->version.major,
           managed->version.minor, kMajor);
+  require((managed->flags & kReadOnly) == 0, Errc::unsupported,
+          "from_dlpack: the tensor is read-only; a symmem Tensor can be written");
   const DLTensor& given = managed->dl_tensor;
   require(given.ndim >= 0 && (given.ndim == 0 || given.shape != nullptr), Errc::invalid_argument,
           "from_dlpack: {} dimensions without a shape", given.ndim);

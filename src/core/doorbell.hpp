@@ -26,9 +26,12 @@ namespace symmem {
 inline std::atomic<unsigned> tsan_order{0};
 inline void tsan_release() { tsan_order.fetch_add(1, std::memory_order_acq_rel); }
 inline void tsan_acquire() { tsan_order.load(std::memory_order_acquire); }
+/// It does not know fences either.
+inline void full_fence() { tsan_order.fetch_add(1); }
 #else
 inline void tsan_release() {}
 inline void tsan_acquire() {}
+inline void full_fence() { std::atomic_thread_fence(std::memory_order_seq_cst); }
 #endif
 
 /// Makes the owner's sleepers look again. Pairs with wait_until: the count (or flag) that the
@@ -47,6 +50,14 @@ inline void add_count(std::uint64_t& count, const SignalPad& pad) {
   ring(pad);
 }
 
+/// Writes a count that no other thread writes; unlike an addition, this does not wait until the
+/// word is here. Orders all earlier writes of the caller before it. It rings nobody: that is for
+/// ring(), after a full_fence() behind the last of several such writes.
+inline void post_count(std::uint64_t& count, std::uint64_t value) {
+  tsan_release();
+  std::atomic_ref(count).store(value, std::memory_order_release);
+}
+
 /// Counts the caller among the sleepers of its own pad.
 class Sleeping {
  public:
@@ -59,7 +70,17 @@ class Sleeping {
   const std::atomic_ref<std::uint32_t> sleepers_;
 };
 
-/// Waits until ready() or the deadline; tells whether it was ready. `look` is called before each
+/// Begins a wait: looks for about as long as a word takes from core to core, without a pause and
+/// without the clock, each of which takes as long as dozens of looks.
+template <typename Ready>
+bool comes_at_once(Ready ready) {
+  constexpr int kLooks = 96;
+  for (int i = 0; i < kLooks; ++i)
+    if (ready()) return true;
+  return false;
+}
+
+/// Waits on until ready() or the deadline; tells whether it was ready. `look` is called before each
 /// sleep, as a counted sleeper, and may throw: it finds what would make the wait endless.
 ///
 /// Spins about a microsecond, in which a peer that runs now answers; then yields some twenty times,
@@ -69,7 +90,7 @@ template <typename Ready, typename Look>
 bool wait_until(const SignalPad& own, const Deadline& deadline, Ready ready, Look look) {
   constexpr std::chrono::nanoseconds kSpin{1000};
   constexpr int kYields = 20;
-  const auto spin_end = Deadline::Clock::now() + kSpin;
+  const auto spin_end = deadline.when() - deadline.timeout() + kSpin;
   do {
     for (int i = 0; i < 16; ++i) {
       if (ready()) return true;

@@ -35,6 +35,10 @@ class Group : public GroupListener, public std::enable_shared_from_this<Group> {
   /// Error(finished) after finish.
   std::shared_ptr<Store> store() const;
   Deadline deadline(Timeout timeout) const { return Deadline::in(timeout, timeout_); }
+  /// Error(invalid_argument) if it is negative, without a look at the clock.
+  static void check_timeout(Timeout timeout) {
+    if (timeout) static_cast<void>(Deadline::in(timeout, {}));
+  }
   /// Whoever is `rank`. After join.
   Process member(int rank) const;
   /// "rank 2 (host a, pid 17)".
@@ -51,6 +55,7 @@ class Group : public GroupListener, public std::enable_shared_from_this<Group> {
   /// Throws as check_peer does, for all of `ranks`, and Error(store_lost): for waits, which a lost
   /// store would leave without an end.
   void check_waitable(const std::vector<int>& ranks, const char* operation) const;
+  bool store_is_lost() const { return store_lost_.load(); }
   const ForkGuard& fork() const { return fork_; }
 
   /// Wakes `sleeper` whenever a member or the store goes, until removed.

@@ -2,6 +2,7 @@
 #include <cstring>
 #include <limits>
 
+#include "core/doorbell.hpp"
 #include "core/memory_impl.hpp"
 
 namespace symmem {
@@ -69,17 +70,16 @@ void SymmetricMemory::get_nbi(int src, std::size_t offset, void* target, std::si
 
 void SymmetricMemory::put_with_signal(int dst, std::size_t offset, const void* source,
                                       std::size_t bytes, int channel, Timeout timeout) {
+  Group::check_timeout(timeout);
   impl_->signals->check_channel(channel, "put_with_signal");
   put(dst, offset, source, bytes);
   put_signal(dst, channel, timeout);
 }
 
 void SymmetricMemory::flush(int peer, Timeout timeout) {
-  static_cast<void>(impl_->group->deadline(timeout));  // Refuses a negative one.
-  // Stores by pointer are where they belong; this orders them before what follows. (A fence would
-  // do, but ThreadSanitizer does not know fences.)
+  Group::check_timeout(timeout);
   impl_->reach(peer, 0, 0, "flush");
-  std::atomic<int>(0).exchange(1);
+  full_fence();  // Stores by pointer are where they belong; this orders them before what follows.
 }
 
 void SymmetricMemory::flush(Timeout timeout) {
@@ -87,13 +87,14 @@ void SymmetricMemory::flush(Timeout timeout) {
 }
 
 void SymmetricMemory::put_signal(int dst, int channel, Timeout timeout) {
-  if (timeout) static_cast<void>(impl_->group->deadline(timeout));  // Refuses a negative one.
+  Group::check_timeout(timeout);
   impl_->reach(dst, 0, 0, "put_signal");
   impl_->signals->check_channel(channel, "put_signal");
   impl_->signals->put(dst, channel);
 }
 
 void SymmetricMemory::wait_signal(int src, int channel, Timeout timeout) {
+  Group::check_timeout(timeout);
   impl_->check_open("wait_signal");
   impl_->check_rank(src, "wait_signal");
   impl_->group->fork().check();
@@ -102,6 +103,7 @@ void SymmetricMemory::wait_signal(int src, int channel, Timeout timeout) {
 }
 
 void SymmetricMemory::barrier(int channel, Timeout timeout) {
+  Group::check_timeout(timeout);
   impl_->check_open("barrier");
   impl_->group->fork().check();
   impl_->signals->check_channel(channel, "barrier");

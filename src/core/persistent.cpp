@@ -8,6 +8,7 @@
 namespace symmem {
 
 OwnedMemory::~OwnedMemory() {
+  if (fork_.forked()) return;  // It is the parent's, and so may be the allocator's lock.
   try {
     allocator_->free(pointer_);
   } catch (...) {  // A destructor: whoever took the memory back before has said so.

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "base/fork.hpp"
 #include "symmem/allocator.hpp"
 #include "symmem/device.hpp"
 
@@ -26,6 +27,7 @@ class OwnedMemory {
  private:
   const std::shared_ptr<SymmetricMemoryAllocator> allocator_;
   void* const pointer_;
+  const ForkGuard fork_;
 };
 
 /// The allocations that have an alloc_id: each is made once and handed out again whenever no tensor

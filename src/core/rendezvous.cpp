@@ -2,6 +2,7 @@
 #include "core/rendezvous.hpp"
 
 #include <cstring>
+#include <exception>
 
 #include "base/check.hpp"
 #include "core/collective.hpp"
@@ -22,6 +23,8 @@ class PadLease {
     if (pool_) pool_->give_back(range_);
   }
   PadLease(PadLease&&) = default;
+  /// Does not give it back: a peer may write to it.
+  void keep() { pool_.reset(); }
   PadLease& operator=(PadLease&&) = delete;
 
   const Range& range() const { return range_; }
@@ -33,6 +36,27 @@ class PadLease {
  private:
   std::shared_ptr<BlockPool> pool_;
   Range range_;
+};
+
+/// Once peers have been told where this rank's memory is, a store that is lost leaves open whether
+/// they took it: then neither the buffer nor the pad is used again.
+class Unsettled {
+ public:
+  Unsettled(const Group& group, std::shared_ptr<Allocation> allocation, PadLease& pad)
+      : group_(group), allocation_(std::move(allocation)), pad_(pad) {}
+  ~Unsettled() {
+    if (std::uncaught_exceptions() == exceptions_ || !group_.store_is_lost()) return;
+    allocation_->closed(group_.name(), /*well=*/false);
+    pad_.keep();
+  }
+  Unsettled(const Unsettled&) = delete;
+  Unsettled& operator=(const Unsettled&) = delete;
+
+ private:
+  const Group& group_;
+  const std::shared_ptr<Allocation> allocation_;
+  PadLease& pad_;
+  const int exceptions_ = std::uncaught_exceptions();
 };
 
 /// A dozen pads share a block even in groups whose pads are large.
@@ -84,6 +108,7 @@ std::shared_ptr<SymmetricMemory> meet(Runtime& runtime, const std::shared_ptr<Gr
       described.push_back(Description::decode(bytes));
     validate(*record->group, described);
 
+    const Unsettled unsettled(*record->group, allocation, *pad);
     MemoryParts parts;
     parts.record = record;
     parts.allocation = allocation;

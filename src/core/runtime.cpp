@@ -76,7 +76,10 @@ void Runtime::end_group(const std::string& name, Timeout timeout) {
   {
     Collective collective(ending->group, "end_group", deadline);
     try {
-      collective.run([&] { ending->group->end(deadline); });
+      collective.run([&] {
+        collective.gather([] { return std::string(); });
+        ending->group->end(deadline);
+      });
     } catch (const Error& e) {
       well = false;
       failure = e;
@@ -129,28 +132,30 @@ std::vector<std::shared_ptr<Transport>> Runtime::transports(DeviceType type) con
   return kept;
 }
 
-void Runtime::shut_down() noexcept {
-  std::vector<std::shared_ptr<GroupRecord>> records;
-  {
-    const std::lock_guard lock(mutex_);
-    for (auto& [name, named] : groups_) records.push_back(named.record);
-    records.insert(records.end(), retired_.begin(), retired_.end());
-    groups_.clear();
-    retired_.clear();
-  }
-  for (const auto& record : records) {
-    record->group->finish("the Context has ended");
+std::vector<std::shared_ptr<GroupRecord>> Runtime::records() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::shared_ptr<GroupRecord>> all = retired_;
+  for (const auto& [name, named] : groups_) all.push_back(named.record);
+  return all;
+}
+
+void Runtime::leave() noexcept {
+  for (const auto& record : records()) record->group->finish("the Context has ended");
+}
+
+void Runtime::release() noexcept {
+  for (const auto& record : records()) {
     for (const auto& memory : record->memories()) {
       memory->impl().detach(false);
       memory->impl().withdraw();
       record->remove(memory.get());
     }
   }
-  {
-    const std::lock_guard lock(mutex_);
-    transports_.clear();
-    for (GroupInfo& info : infos_) info.store.reset();
-  }
+  const std::lock_guard lock(mutex_);
+  groups_.clear();
+  retired_.clear();
+  transports_.clear();
+  for (GroupInfo& info : infos_) info.store.reset();
   fds.reset();
 }
 

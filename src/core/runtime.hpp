@@ -40,8 +40,10 @@ class Runtime {
   /// Those for `type` that SYMMEM_TRANSPORTS keeps, best first.
   std::vector<std::shared_ptr<Transport>> transports(DeviceType type) const;
 
-  /// Leaves every group and lets go of all peers' memory. After `finalizing` was set.
-  void shut_down() noexcept;
+  /// Leaves every group: later calls fail. After `finalizing` was set.
+  void leave() noexcept;
+  /// Lets go of all memory, ours and the peers'. After leave, and when no other thread uses any.
+  void release() noexcept;
 
   const Options options;
   const Process process;
@@ -59,6 +61,8 @@ class Runtime {
     GroupInfo* info = nullptr;
     std::shared_ptr<GroupRecord> record;
   };
+
+  std::vector<std::shared_ptr<GroupRecord>> records() const;
 
   mutable std::mutex mutex_;     ///< Guards what follows.
   std::deque<GroupInfo> infos_;  ///< Never shrinks: get_group_info's result stays valid.

@@ -10,9 +10,10 @@ namespace {
 /// Claims what one thread at a time may do, until destruction.
 class Claim {
  public:
-  explicit Claim(std::atomic<bool>& busy) : busy_(busy), won_(!busy.exchange(true)) {}
+  explicit Claim(std::atomic<bool>& busy)
+      : busy_(busy), won_(!busy.exchange(true, std::memory_order_acquire)) {}
   ~Claim() {
-    if (won_) busy_.store(false);
+    if (won_) busy_.store(false, std::memory_order_release);
   }
   Claim(const Claim&) = delete;
   Claim& operator=(const Claim&) = delete;
@@ -38,7 +39,9 @@ Signals::Signals(std::shared_ptr<Group> group, int channels, std::vector<SignalP
   group_->add_sleeper(this);
 }
 
-Signals::~Signals() { group_->remove_sleeper(this); }
+Signals::~Signals() {
+  if (!group_->fork().forked()) group_->remove_sleeper(this);  // The parent may hold its lock.
+}
 
 void Signals::wake() { ring(own()); }
 
@@ -57,13 +60,15 @@ void Signals::wait(int src, int channel, Timeout timeout) {
   Taken& taken =
       taken_[static_cast<std::size_t>(channel) * pads_.size() + static_cast<std::size_t>(src)];
   const Claim claim(taken.busy);
-  require(claim.won(), Errc::invalid_argument,
-          "wait_signal: another thread waits for {} on channel {}; one at a time can",
-          group_->describe(src), channel);
+  // A message is made only to be thrown: making it takes longer than a signal.
+  if (!claim.won())
+    fail(Errc::invalid_argument,
+         "wait_signal: another thread waits for {} on channel {}; one at a time can",
+         group_->describe(src), channel);
   const std::uint64_t before = taken.count.load(std::memory_order_relaxed);
   std::uint64_t& arrived = own().signals(channel, src);
   const auto ready = [&] { return load(arrived) > before; };
-  if (!ready()) {
+  if (!comes_at_once(ready)) {
     const Deadline deadline = group_->deadline(timeout);
     // What the source signalled before it went still counts, so look at the count after the group.
     const auto look = [&] {
@@ -73,10 +78,11 @@ void Signals::wait(int src, int channel, Timeout timeout) {
         if (!ready()) throw;
       }
     };
-    require(wait_until(own(), deadline, ready, look), Errc::timeout,
-            "wait_signal on channel {} of group \"{}\": no signal from {} within {:.3f} s; nothing "
-            "was consumed",
-            channel, group_->name(), group_->describe(src), deadline.elapsed_seconds());
+    if (!wait_until(own(), deadline, ready, look))
+      fail(Errc::timeout,
+           "wait_signal on channel {} of group \"{}\": no signal from {} within {:.3f} s; nothing "
+           "was consumed",
+           channel, group_->name(), group_->describe(src), deadline.elapsed_seconds());
   }
   tsan_acquire();
   taken.count.store(before + 1, std::memory_order_relaxed);
@@ -107,11 +113,11 @@ void Signals::barrier(int channel, Timeout timeout) {
       "barrier: an earlier barrier on channel {} of group \"{}\" failed, after which its ranks no "
       "longer agree; use another channel",
       channel, group_->name());
-  const Deadline deadline = group_->deadline(timeout);
+  if (timeout) static_cast<void>(group_->deadline(timeout));  // Refuses a negative one.
   const std::uint64_t next = epoch.count.load(std::memory_order_relaxed) + 1;
   epoch.count.store(next, std::memory_order_relaxed);
   try {
-    arrive_and_wait(channel, next, deadline);
+    if (!arrive(channel, next)) wait_for_all(channel, next, group_->deadline(timeout));
   } catch (const Error&) {
     epoch.failed.store(true, std::memory_order_relaxed);
     throw;
@@ -119,13 +125,18 @@ void Signals::barrier(int channel, Timeout timeout) {
   tsan_acquire();
 }
 
-void Signals::arrive_and_wait(int channel, std::uint64_t epoch, const Deadline& deadline) {
-  const int self = group_->rank();
-  for (int i = 1; i < group_->world_size(); ++i) {
-    // Each rank begins behind itself, so that not all hit the same pad at once.
-    const SignalPad& pad = pads_[static_cast<std::size_t>((self + i) % group_->world_size())];
-    add_count(pad.arrivals(channel, self), pad);
-  }
+bool Signals::arrive(int channel, std::uint64_t epoch) {
+  const int self = group_->rank(), size = group_->world_size();
+  // Each rank begins behind itself, so that not all hit the same pad at once.
+  const auto peer = [&](int i) { return pads_[static_cast<std::size_t>((self + i) % size)]; };
+  for (int i = 1; i < size; ++i) post_count(peer(i).arrivals(channel, self), epoch);
+  const bool all = comes_at_once([&] { return all_arrived(channel, epoch); });
+  full_fence();
+  for (int i = 1; i < size; ++i) ring(peer(i));
+  return all;
+}
+
+void Signals::wait_for_all(int channel, std::uint64_t epoch, const Deadline& deadline) {
   const auto ready = [&] { return all_arrived(channel, epoch); };
   const auto look = [&] {
     try {
@@ -134,9 +145,10 @@ void Signals::arrive_and_wait(int channel, std::uint64_t epoch, const Deadline& 
       if (!ready()) throw;
     }
   };
-  require(wait_until(own(), deadline, ready, look), Errc::timeout,
-          "barrier on channel {} of group \"{}\": after {:.3f} s still missing: {}", channel,
-          group_->name(), deadline.elapsed_seconds(), group_->describe(missing(channel, epoch)));
+  if (!wait_until(own(), deadline, ready, look))
+    fail(Errc::timeout, "barrier on channel {} of group \"{}\": after {:.3f} s still missing: {}",
+         channel, group_->name(), deadline.elapsed_seconds(),
+         group_->describe(missing(channel, epoch)));
 }
 
 }  // namespace symmem

@@ -44,7 +44,9 @@ class Signals : public Sleeper {
   const SignalPad& own() const { return pads_[static_cast<std::size_t>(group_->rank())]; }
   std::vector<int> missing(int channel, std::uint64_t epoch) const;
   bool all_arrived(int channel, std::uint64_t epoch) const;
-  void arrive_and_wait(int channel, std::uint64_t epoch, const Deadline& deadline);
+  /// Tells all peers that this rank has arrived, and whether they all have.
+  bool arrive(int channel, std::uint64_t epoch);
+  void wait_for_all(int channel, std::uint64_t epoch, const Deadline& deadline);
 
   const std::shared_ptr<Group> group_;
   const int channels_;

@@ -12,6 +12,7 @@
 
 #include "base/check.hpp"
 #include "base/handle.hpp"
+#include "base/signal_mask.hpp"
 
 namespace symmem::store {
 namespace {
@@ -51,6 +52,7 @@ Answer look_up_by(const Deadline& deadline, const std::string& host, const std::
     std::optional<Answer> answer;
   };
   const auto shared = std::make_shared<Shared>();
+  const AllSignalsBlocked blocked;
   std::thread([shared, host, port] {
     Answer answer = look_up(host, port, 0);
     const std::lock_guard lock(shared->mutex);

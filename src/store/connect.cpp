@@ -19,6 +19,9 @@
 namespace symmem::store {
 namespace {
 
+/// How long one of several ports is tried at a time.
+constexpr std::chrono::milliseconds kTryPort{500};
+
 /// Nobody there yet, or gone again: worth another try.
 class NotYet : public std::exception {
  public:
@@ -116,13 +119,15 @@ Connected shake_hands(Fd socket, const ClientHandshake& handshake, const Deadlin
   const int fd = connected.socket.get();
   send_frame(fd, Kind::hello, handshake.hello());
   send_frame(fd, Kind::proof, handshake.answer(receive_frame(fd, connected.frames, deadline)));
-  connected.server = handshake.finish(receive_frame(fd, connected.frames, deadline));
+  connected.welcome = handshake.finish(receive_frame(fd, connected.frames, deadline));
   connected.frames.set_max_body(kMaxFrameBytes);
   return connected;
 }
 
-Connected attempt(const TcpStoreOptions& options, const ClientHandshake& handshake,
-                  const std::string& url, const Deadline& deadline) {
+Connected attempt(const TcpStoreOptions& options, const Process& process,
+                  const Deadline& deadline) {
+  const std::string url = url_of(options.host, options.port);
+  const ClientHandshake handshake({options.job, process, options.liveness}, options.secret, url);
   std::vector<Address> addresses;
   try {
     addresses = resolve(options.host, options.port, deadline);
@@ -143,24 +148,38 @@ Connected attempt(const TcpStoreOptions& options, const ClientHandshake& handsha
 
 Connected connect(const TcpStoreOptions& options, const Process& process,
                   const Deadline& deadline) {
-  const std::string url = url_of(options.host, options.port);
-  require(options.port != 0, Errc::invalid_argument, "{}: port 0 is no port to connect to", url);
-  const ClientHandshake handshake({options.job, process, options.liveness}, options.secret, url);
+  require(options.port != 0, Errc::invalid_argument, "{}: port 0 is no port to connect to",
+          url_of(options.host, options.port));
+  std::optional<Error> refusal;
+  std::string last;
   for (auto pause = std::chrono::milliseconds(5);;
        pause = std::min(2 * pause, std::chrono::milliseconds(500))) {
-    try {
-      return attempt(options, handshake, url, deadline);
-    } catch (const NotYet& reason) {
-      if (deadline.remaining() <= pause)
-        fail(Errc::timeout,
-             "no store answered at {} within {:.3f} s ({}); is it up, is this its address?", url,
-             deadline.elapsed_seconds(), reason.what());
+    for (int i = 0; i < options.port_count; ++i) {
+      TcpStoreOptions one = options;
+      one.port = static_cast<std::uint16_t>(options.port + i);
+      try {
+        // A mute program at one port must not keep us from the next.
+        return attempt(one, process,
+                       options.port_count == 1 ? deadline : deadline.or_sooner(kTryPort));
+      } catch (const NotYet& reason) {
+        last = reason.what();
+      } catch (const Error& error) {
+        if (options.port_count == 1) throw;
+        refusal = error;
+      }
     }
+    if (deadline.remaining() <= pause) break;
     // The low bits of the process's id keep thousands of ranks from trying in step.
     const auto jitter =
         std::chrono::milliseconds(process.id % (static_cast<std::uint64_t>(pause.count()) / 2 + 1));
     ::poll(nullptr, 0, static_cast<int>((pause - jitter).count()));
   }
+  if (refusal) throw *refusal;
+  fail(Errc::timeout,
+       "no store answered at {}{} within {:.3f} s ({}); is it up, is this its address?",
+       url_of(options.host, options.port),
+       options.port_count == 1 ? "" : fmt::format(" and the next {} ports", options.port_count - 1),
+       deadline.elapsed_seconds(), last);
 }
 
 }  // namespace symmem::store

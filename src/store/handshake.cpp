@@ -27,9 +27,15 @@ void put_process(Writer& out, const Process& process) {
       .put(process.id);
 }
 
+/// As gethostname(2) has it on Linux, with room to spare.
+constexpr std::size_t kMaxHostName = 255;
+
 Process read_process(Reader& in) {
   Process process;
-  process.host = in.string();
+  // It goes into other ranks' errors and logs: a name, and nothing for their terminals.
+  process.host = in.string().substr(0, kMaxHostName);
+  for (char& c : process.host)
+    if (c <= ' ' || c > '~') c = '?';
   process.pid = static_cast<std::int64_t>(in.get<std::uint64_t>());
   process.id = in.get<std::uint64_t>();
   return process;
@@ -83,12 +89,12 @@ std::string ClientHandshake::answer(const Frame& frame) const {
   return Writer().put(std::string_view(proof_of(kClientRole, secret_, transcript))).bytes();
 }
 
-Process ClientHandshake::finish(const Frame& frame) const {
+Welcome ClientHandshake::finish(const Frame& frame) const {
   require_kind(frame, Kind::welcome);
   Reader in(frame.body, "store welcome");
-  Process server = read_process(in);
+  Welcome welcome{read_process(in), in.get<std::uint8_t>() != 0};
   in.finish();
-  return server;
+  return welcome;
 }
 
 std::optional<std::string> ServerHandshake::take(const Frame& frame) {
@@ -126,9 +132,10 @@ std::string ServerHandshake::challenge(std::string_view body) {
       .bytes();
 }
 
-std::string encode_welcome(const Process& server) {
+std::string encode_welcome(const Welcome& welcome) {
   Writer out;
-  put_process(out, server);
+  put_process(out, welcome.server);
+  out.put(static_cast<std::uint8_t>(welcome.standalone));
   return std::move(out).bytes();
 }
 

@@ -28,11 +28,16 @@ struct Hello {
 ///   client -> hello      magic, version, client's nonce, job, process, liveness
 ///   server -> challenge  magic, version, server's nonce, server's proof
 ///   client -> proof      client's proof
-///   server -> welcome    server's process         (or, at any step, a refusal: code, text)
+///   server -> welcome    server's process, kind   (or, at any step, a refusal: code, text)
 ///
 /// A proof is an HMAC over the role, the whole hello and the server's nonce, so it is worth nothing
 /// in another connection, for another hello, or sent back to its maker. Without a secret proofs are
 /// empty. The server proves itself first: a client with a wrong secret learns so by itself.
+struct Welcome {
+  Process server;
+  bool standalone = false;  ///< Not hosted by a rank of one job.
+};
+
 class ClientHandshake {
  public:
   /// `server` names it in errors: "tcp://127.0.0.1:4711".
@@ -42,8 +47,7 @@ class ClientHandshake {
   const std::string& hello() const { return hello_; }
   /// Checks the challenge and returns the body of the proof.
   std::string answer(const Frame& frame) const;
-  /// Takes the welcome; returns the server's process.
-  Process finish(const Frame& frame) const;
+  Welcome finish(const Frame& frame) const;
 
  private:
   /// Throws what a refusal says; Error(refused) if the frame is neither that nor `expected`.
@@ -71,7 +75,7 @@ class ServerHandshake {
   std::string transcript_;  // The hello's body and our nonce; empty until the hello is there.
 };
 
-std::string encode_welcome(const Process& server);
+std::string encode_welcome(const Welcome& welcome);
 std::string encode_refusal(Errc code, std::string_view text);
 
 }  // namespace symmem::store

@@ -29,7 +29,6 @@ void Joins::join(Ticket ticket, const Request& request, Clock::time_point now) {
   const auto at = forming_.try_emplace(name, Forming{size, {}}).first;
   auto& joiners = at->second.joiners;
   const auto timeout = request.timeout;
-  // Both ways to fail need the newcomer in the table: it shares the verdict.
   const auto claimed = joiners.find(rank);
   if (claimed != joiners.end()) {
     const std::string text =

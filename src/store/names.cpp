@@ -5,18 +5,6 @@
 
 namespace symmem::store {
 
-std::string in_quotes(std::string_view key) {
-  constexpr std::size_t kShown = 80;
-  std::string text = "\"";
-  for (const char c : key.substr(0, kShown)) {
-    if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\')
-      text.push_back(c);
-    else
-      text += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-  }
-  return text + (key.size() > kShown ? "...\"" : "\"");
-}
-
 std::string name_of(const Process& process) {
   return fmt::format("(host {}, pid {})", process.host, process.pid);
 }

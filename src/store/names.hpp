@@ -6,14 +6,13 @@
 #include <string_view>
 #include <vector>
 
+#include "base/parse.hpp"
 #include "symmem/store.hpp"
 
 namespace symmem::store {
 
 /// How error messages of the store name things.
 
-/// In quotes, unprintable bytes as \xNN, shortened after 80 bytes: keys may be any bytes.
-std::string in_quotes(std::string_view key);
 /// "(host a, pid 17)"
 std::string name_of(const Process& process);
 /// "rank 2 (host a, pid 17)"

@@ -61,10 +61,10 @@ void Server::close() {
   unflushed_.clear();
 }
 
-bool Server::wait_until_left(std::chrono::milliseconds timeout) {
+bool Server::wait_until_left(std::chrono::milliseconds timeout, std::uint64_t except) {
   std::unique_lock lock(left_mutex_);
   return left_.wait_until(lock, Deadline::in(timeout, timeout).when(),
-                          [this] { return connected_ == 0; });
+                          [&] { return connected_.size() == connected_.count(except); });
 }
 
 // Accepting.
@@ -104,11 +104,16 @@ void Server::add_session(Fd socket) {
   const int on = 1;
   ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   const ClientId id = next_client_++;
-  const auto session = std::make_shared<Session>(shared_from_this(), id, io_->io, std::move(socket),
-                                                 options_.secret);
-  sessions_.emplace(id, session);
-  ++strangers_;
-  session->start();
+  try {
+    const auto session = std::make_shared<Session>(shared_from_this(), id, io_->io,
+                                                   std::move(socket), options_.secret);
+    sessions_.emplace(id, session);
+    ++strangers_;
+    session->start();
+  } catch (const std::exception&) {
+    // Out of memory or of epoll watches: this connection is not to be the end of all others.
+    strangers_ -= sessions_.erase(id);
+  }
 }
 
 // Sessions.
@@ -126,7 +131,7 @@ State& Server::admit(Session& session) {
   --strangers_;
   accept_soon();
   const std::lock_guard lock(left_mutex_);
-  ++connected_;
+  connected_.insert(session.hello().process.id);
   return at->second.state;
 }
 
@@ -143,7 +148,8 @@ void Server::forget(Session& session, State* state, const std::string& reason) {
   // One job's own server keeps what it has, for those who come again.
   if (--job->second.members == 0 && serves_ == StoreServer::Serves::any_job) jobs_.erase(job);
   const std::lock_guard lock(left_mutex_);
-  if (--connected_ == 0) left_.notify_all();
+  connected_.erase(connected_.find(session.hello().process.id));
+  left_.notify_all();
 }
 
 void Server::reply(Ticket ticket, std::string_view body) {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -32,7 +33,7 @@ class Server : public std::enable_shared_from_this<Server>, public Outbox {
 
   void start();
   void close();
-  bool wait_until_left(std::chrono::milliseconds timeout);
+  bool wait_until_left(std::chrono::milliseconds timeout, std::uint64_t except);
 
   // For sessions.
   /// The State of the session's job. Error(refused) if that job is not served here.
@@ -46,7 +47,7 @@ class Server : public std::enable_shared_from_this<Server>, public Outbox {
   Clock::time_point now();
   /// One for all: a request is done with before the next one is read.
   Request& request() { return request_; }
-  const Process& process() const { return process_; }
+  Welcome welcome() const { return {process_, serves_ == StoreServer::Serves::any_job}; }
 
  private:
   struct Job {
@@ -83,7 +84,7 @@ class Server : public std::enable_shared_from_this<Server>, public Outbox {
 
   std::mutex left_mutex_;  // For what wait_until_left looks at.
   std::condition_variable left_;
-  std::size_t connected_ = 0;
+  std::multiset<std::uint64_t> connected_;  // Ids of the clients' processes.
 };
 
 }  // namespace symmem::store

@@ -80,7 +80,7 @@ void Session::take_handshake(const Frame& frame) {
     state_ = &server_->admit(*this);
     heard_ = server_->now();
     frames_.set_max_body(kMaxFrameBytes);
-    queue(Kind::welcome, 0, encode_welcome(server_->process()));
+    queue(Kind::welcome, 0, encode_welcome(server_->welcome()));
   } catch (const Error& error) {
     refuse(error.code(), error.what());
   }

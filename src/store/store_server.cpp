@@ -13,6 +13,7 @@ namespace symmem {
 namespace {
 
 /// Binds to the first address of the name: to one, not to all, and never to the wildcard unasked.
+/// Empty if the port is in use and others may be tried.
 Fd listen_on(const TcpStoreOptions& options) {
   const store::Address address =
       store::resolve(options.host, options.port, Deadline::in(options.timeout, {}))[0];
@@ -28,12 +29,21 @@ Fd listen_on(const TcpStoreOptions& options) {
   ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   const bool bound =
       ::bind(socket.get(), address.get(), address.length) == 0 && ::listen(socket.get(), 4096) == 0;
+  if (!bound && errno == EADDRINUSE && options.port_count > 1) return Fd();
   require(bound, Errc::invalid_argument, "cannot listen at {}: {}{}", url,
           errno == EADDRINUSE      ? fmt::format("port {} is in use: ", options.port)
           : errno == EADDRNOTAVAIL ? fmt::format("{} is no address of this host: ", options.host)
                                    : "",
           std::generic_category().message(errno));
   return socket;
+}
+
+Fd listen_on_first_free(TcpStoreOptions options) {
+  while (true) {
+    if (Fd socket = listen_on(options)) return socket;
+    ++options.port;
+    --options.port_count;
+  }
 }
 
 std::uint16_t bound_port(int socket) {
@@ -48,7 +58,7 @@ std::uint16_t bound_port(int socket) {
 class StoreServer::Impl {
  public:
   Impl(const TcpStoreOptions& options, Serves serves) : host(options.host) {
-    Fd socket = listen_on(options);
+    Fd socket = listen_on_first_free(options);
     port = bound_port(socket.get());
     server = std::make_shared<store::Server>(loop.io(), std::move(socket), options, serves);
     loop.run([this] { server->start(); });
@@ -71,8 +81,8 @@ StoreServer& StoreServer::operator=(StoreServer&&) noexcept = default;
 
 std::uint16_t StoreServer::port() const { return impl_->port; }
 std::string StoreServer::url() const { return store::url_of(impl_->host, impl_->port); }
-bool StoreServer::wait_until_left(std::chrono::milliseconds timeout) {
-  return impl_->server->wait_until_left(timeout);
+bool StoreServer::wait_until_left(std::chrono::milliseconds timeout, std::uint64_t except) {
+  return impl_->server->wait_until_left(timeout, except);
 }
 
 }  // namespace symmem

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/check.hpp"
+#include "base/fork.hpp"
 #include "base/host.hpp"
 #include "base/random.hpp"
 #include "store/address.hpp"
@@ -18,17 +19,22 @@ namespace {
 class TcpLink final : public Link {
  public:
   TcpLink(const TcpStoreOptions& options, const Process& process, std::shared_ptr<Poller> poller)
-      : poller_(std::move(poller)), pid_(::getpid()) {
+      : poller_(std::move(poller)) {
     Connected connected = connect(options, process, Deadline::in(options.timeout, options.timeout));
+    require(
+        !options.standalone_only || connected.welcome.standalone, Errc::refused,
+        "the store at {} is hosted by another run's rank 0 {}, which has not ended yet: wait for "
+        "it, or take another port or job name",
+        url_of(options.host, options.port), name_of(connected.welcome.server));
     fd_ = connected.socket.get();
     const std::string name = fmt::format("the store at {} {}", url_of(options.host, options.port),
-                                         name_of(connected.server));
+                                         name_of(connected.welcome.server));
     connection_ =
         std::make_shared<Connection>(std::move(connected), *poller_, name, options.liveness);
     poller_->add(fd_, connection_);
   }
   ~TcpLink() override {
-    if (::getpid() != pid_) {
+    if (fork_.forked()) {
       // In a forked child the connection is its parent's, and the loop to stop has no thread.
       static_cast<void>(new auto(std::move(poller_)));
       return;
@@ -38,16 +44,14 @@ class TcpLink final : public Link {
   }
 
   std::string call(const Request& request, const Seen& seen) override {
-    require(::getpid() == pid_, Errc::finished,
-            "the store's connection belongs to process {}; this is a forked child, {}", pid_,
-            ::getpid());
+    fork_.check();
     return connection_->call(request, seen);
   }
   Listeners& listeners() override { return connection_->listeners(); }
 
  private:
   std::shared_ptr<Poller> poller_;
-  const pid_t pid_;
+  const ForkGuard fork_;
   int fd_ = -1;
   std::shared_ptr<Connection> connection_;
 };

@@ -36,7 +36,6 @@ const std::vector<BadOption>& bad_options() {
       {"SYMMEM_TIMEOUT", time},
       {"SYMMEM_LIVENESS", time},
       {"SYMMEM_HOST_ID", text},
-      {"SYMMEM_INTERFACE", text},
       {"SYMMEM_SOCKET_DIR", {"junk", "-1", "relative/path", "/" + std::string(200, 'x')}},
       {"SYMMEM_CHANNELS", {"junk", "-1", "0", "4097", kHuge, "8 "}},
       {"SYMMEM_BLOCK_SIZE", {"junk", "-1", "0", "4097", "64q", kHuge, "16777216t", "4095"}},

@@ -74,6 +74,14 @@ void leaving_nothing(Body body) {
   CHECK(before.changes() == "");
 }
 
+/// What happens must end the waits, not their deadline: one that goes on hangs until the test's
+/// own.
+inline RanksSettings with_endless_waits() {
+  RanksSettings settings;
+  settings.environment = {{"SYMMEM_TIMEOUT", "1h"}};
+  return settings;
+}
+
 /// The options of a process that plays `rank` of `size`: a test may play several jobs in turn.
 inline Options as_rank(int rank, int size) {
   Options options = Options::from_env();
@@ -86,7 +94,7 @@ inline Options as_rank(int rank, int size) {
 inline StoreServer serve(const std::string& job) {
   TcpStoreOptions options;
   options.job = job;
-  return {options, StoreServer::Serves::one_job};
+  return {options, StoreServer::Serves::any_job};
 }
 
 /// Where rank 0 may host a store: the port was free a moment ago. Rank 0 picks, all return the

@@ -16,44 +16,50 @@ Options hosted(RankProcess& self) {
 }  // namespace
 
 TEST_CASE("the rank that hosts the store may end first: it serves until the others have left") {
-  run_ranks(3, [](RankProcess& self) {
-    arrive(self, "name", name_here(self.rank));
-    leaving_nothing([&] {
-      Context context(hosted(self));
-      Shared shared(context);
-      if (self.rank == 0) return;
-      check_error(Errc::peer_lost, {await(self.control, "name", 0), "left"},
-                  [&] { shared.memory->wait_signal(0, 0); });
-      context.set_group_info("rest", self.rank - 1, 2, context.store());
-      Shared rest(context, "rest");
-      rest.memory->barrier();
-      rest.memory->close();
-      context.end_group("rest");
-    });
-  });
+  run_ranks(
+      3,
+      [](RankProcess& self) {
+        arrive(self, "name", name_here(self.rank));
+        leaving_nothing([&] {
+          Context context(hosted(self));
+          Shared shared(context);
+          if (self.rank == 0) return;
+          check_error(Errc::peer_lost, {await(self.control, "name", 0), "left"},
+                      [&] { shared.memory->wait_signal(0, 0); });
+          context.set_group_info("rest", self.rank - 1, 2, context.store());
+          Shared rest(context, "rest");
+          rest.memory->barrier();
+          rest.memory->close();
+          context.end_group("rest");
+        });
+      },
+      with_endless_waits());
 }
 
 TEST_CASE("when the rank that hosts the store is killed the others learn that the store is lost") {
-  Ranks ranks(3, [](RankProcess& self) {
-    // Process 2 is the rank that hosts: the survivors are processes 0 and 1.
-    const int rank = (self.rank + 1) % 3;
-    Options options = as_rank(rank, 3);
-    options.store = agree_on_url(self, rank);
-    if (rank == 0) {
-      Context context(options);
-      Shared shared(context);
-      await_all(self.control, "waiting", {0, 1});
-      die();
-    }
-    leaving_nothing([&] {
-      Context context(options);
-      Shared shared(context);
-      arrive(self, "waiting");
-      check_error(Errc::store_lost, {"barrier", "the store of group \"world\" is lost"},
-                  [&] { shared.memory->barrier(); });
-      check_error(Errc::store_lost, {"rendezvous", "lost"}, [&] { Shared again(context); });
-    });
-  });
+  Ranks ranks(
+      3,
+      [](RankProcess& self) {
+        // Process 2 is the rank that hosts: the survivors are processes 0 and 1.
+        const int rank = (self.rank + 1) % 3;
+        Options options = as_rank(rank, 3);
+        options.store = agree_on_url(self, rank);
+        if (rank == 0) {
+          Context context(options);
+          Shared shared(context);
+          await_all(self.control, "waiting", {0, 1});
+          die();
+        }
+        leaving_nothing([&] {
+          Context context(options);
+          Shared shared(context);
+          arrive(self, "waiting");
+          check_error(Errc::store_lost, {"barrier", "the store of group \"world\" is lost"},
+                      [&] { shared.memory->barrier(); });
+          check_error(Errc::store_lost, {"rendezvous", "lost"}, [&] { Shared again(context); });
+        });
+      },
+      with_endless_waits());
   expect_survivors(ranks, 2);
 }
 

@@ -96,63 +96,72 @@ void survive_waiting(RankProcess& self, int round) {
 
 TEST_CASE(
     "a rank killed at any step of rendezvous fails it alike on all others, who keep nothing") {
-  Ranks ranks(kSurvivors + HookedTransport::kAttached, [](RankProcess& self) {
-    if (self.rank >= kSurvivors) return die_in_rendezvous(self, self.rank - kSurvivors);
-    leaving_nothing([&] {
-      for (int round = 0; round < HookedTransport::kAttached; ++round)
-        survive_rendezvous(self, round);
-    });
-  });
+  Ranks ranks(
+      kSurvivors + HookedTransport::kAttached,
+      [](RankProcess& self) {
+        if (self.rank >= kSurvivors) return die_in_rendezvous(self, self.rank - kSurvivors);
+        leaving_nothing([&] {
+          for (int round = 0; round < HookedTransport::kAttached; ++round)
+            survive_rendezvous(self, round);
+        });
+      },
+      with_endless_waits());
   expect_survivors(ranks, kSurvivors);
 }
 
 TEST_CASE("a rank killed while others wait for it is named by their errors") {
   const int rounds = static_cast<int>(waits().size());
-  Ranks ranks(kSurvivors + rounds, [rounds](RankProcess& self) {
-    if (self.rank >= kSurvivors) return die_while_awaited(self, self.rank - kSurvivors);
-    leaving_nothing([&] {
-      for (int round = 0; round < rounds; ++round) survive_waiting(self, round);
-    });
-  });
+  Ranks ranks(
+      kSurvivors + rounds,
+      [rounds](RankProcess& self) {
+        if (self.rank >= kSurvivors) return die_while_awaited(self, self.rank - kSurvivors);
+        leaving_nothing([&] {
+          for (int round = 0; round < rounds; ++round) survive_waiting(self, round);
+        });
+      },
+      with_endless_waits());
   expect_survivors(ranks, kSurvivors);
 }
 
 TEST_CASE("after a rank was killed its signals count, and the others work with one another") {
-  Ranks ranks(3, [](RankProcess& self) {
-    if (self.rank == 2) {
-      arrive(self, "victim", name_here(2));
-      Context context(as_rank(2, 3));
-      Shared shared(context);
-      for (int i = 0; i < 3; ++i) shared.memory->put_signal(0, 5);
-      await_all(self.control, "waiting", {0, 1});
-      die();
-    }
-    const std::string victim = await(self.control, "victim", 2);
-    leaving_nothing([&] {
-      Context context;
-      Shared shared(context);
-      SymmetricMemory& memory = *shared.memory;
-      arrive(self, "waiting");
-      const int other = 1 - self.rank;
-      check_error(Errc::peer_lost, {victim}, [&] { memory.wait_signal(2, 0); });
-      if (self.rank == 0)
-        for (int i = 0; i < 3; ++i) CHECK_NOTHROW(memory.wait_signal(2, 5));
-      check_error(Errc::peer_lost, {victim}, [&] { memory.wait_signal(2, 5); });
+  Ranks ranks(
+      3,
+      [](RankProcess& self) {
+        if (self.rank == 2) {
+          arrive(self, "victim", name_here(2));
+          Context context(as_rank(2, 3));
+          Shared shared(context);
+          for (int i = 0; i < 3; ++i) shared.memory->put_signal(0, 5);
+          await_all(self.control, "waiting", {0, 1});
+          die();
+        }
+        const std::string victim = await(self.control, "victim", 2);
+        leaving_nothing([&] {
+          Context context;
+          Shared shared(context);
+          SymmetricMemory& memory = *shared.memory;
+          arrive(self, "waiting");
+          const int other = 1 - self.rank;
+          check_error(Errc::peer_lost, {victim}, [&] { memory.wait_signal(2, 0); });
+          if (self.rank == 0)
+            for (int i = 0; i < 3; ++i) CHECK_NOTHROW(memory.wait_signal(2, 5));
+          check_error(Errc::peer_lost, {victim}, [&] { memory.wait_signal(2, 5); });
 
-      const int value = 40 + self.rank;
-      memory.put_with_signal(other, 0, &value, sizeof value, 1);
-      memory.wait_signal(other, 1);
-      CHECK(*static_cast<int*>(memory.buffer_ptrs()[static_cast<std::size_t>(self.rank)]) ==
-            40 + other);
-      int copy = 0;
-      check_error(Errc::peer_lost, {"put: ", victim}, [&] { memory.put(2, 0, &copy, 4); });
-      check_error(Errc::peer_lost, {"get: ", victim}, [&] { memory.get(2, 0, &copy, 4); });
-      check_error(Errc::peer_lost, {"flush: ", victim}, [&] { memory.flush(); });
-      check_error(Errc::peer_lost, {"put_signal: ", victim}, [&] { memory.put_signal(2, 0); });
-      check_error(Errc::peer_lost, {"close", victim}, [&] { memory.close(); });
-      // A survivor that leaves would be missed, too.
-      meet(self, "end", {0, 1});
-    });
-  });
+          const int value = 40 + self.rank;
+          memory.put_with_signal(other, 0, &value, sizeof value, 1);
+          memory.wait_signal(other, 1);
+          CHECK(*static_cast<int*>(memory.buffer_ptrs()[static_cast<std::size_t>(self.rank)]) ==
+                40 + other);
+          int copy = 0;
+          check_error(Errc::peer_lost, {"put: ", victim}, [&] { memory.put(2, 0, &copy, 4); });
+          check_error(Errc::peer_lost, {"get: ", victim}, [&] { memory.get(2, 0, &copy, 4); });
+          check_error(Errc::peer_lost, {"flush: ", victim}, [&] { memory.flush(); });
+          check_error(Errc::peer_lost, {"put_signal: ", victim}, [&] { memory.put_signal(2, 0); });
+          check_error(Errc::peer_lost, {"close", victim}, [&] { memory.close(); });
+          // A survivor that leaves would be missed, too.
+          meet(self, "end", {0, 1});
+        });
+      },
+      with_endless_waits());
   expect_survivors(ranks, 2);
 }

@@ -70,19 +70,25 @@ TEST_CASE("a rank that fails to export or attach fails all, and nothing stays ha
 }
 
 TEST_CASE("many failed rendezvous use up nothing") {
-  run_ranks(2, [](RankProcess& self) {
-    with_sabotage(self, [&](Context& context, auto arm) {
-      Shared first(context);
-      const Tensor tensor = allocate(context, kWorld, kOwnBlock);
-      const Resources before = Resources::now();
-      // More often than signal pads fit into the block they share.
-      for (int i = 0; i < 50; ++i) {
-        arm({1, 1});
-        CHECK_THROWS_AS(context.rendezvous(tensor), Error);
-      }
-      CHECK(before.changes() == "");
-    });
-  });
+  RanksSettings settings;
+  // A dozen signal pads to a block.
+  settings.environment = {{"SYMMEM_BLOCK_SIZE", "4k"}};
+  run_ranks(
+      2,
+      [](RankProcess& self) {
+        with_sabotage(self, [&](Context& context, auto arm) {
+          Shared first(context);
+          const Tensor tensor = allocate(context, kWorld, kOwnBlock);
+          const Resources before = Resources::now();
+          // Many more than signal pads fit into the block they share.
+          for (int i = 0; i < 50; ++i) {
+            arm({1, 1});
+            CHECK_THROWS_AS(context.rendezvous(tensor), Error);
+          }
+          CHECK(before.changes() == "");
+        });
+      },
+      settings);
 }
 
 TEST_CASE("a rank that two processes claim is one error on all, naming both") {

@@ -14,8 +14,8 @@ namespace {
 
 /// Short, since these tests wait for it; long enough for ranks that merely get no processor.
 RanksSettings with_short_liveness() {
-  RanksSettings settings;
-  settings.environment = {{"SYMMEM_LIVENESS", "3s"}};
+  RanksSettings settings = with_endless_waits();
+  settings.environment["SYMMEM_LIVENESS"] = "3s";
   return settings;
 }
 
@@ -181,20 +181,23 @@ TEST_CASE("a rank that leaves while others wait for it is said to have left, not
       {"rendezvous", [](auto& context, auto&) { Shared again(context); }},
       {"end_group", [](auto& context, auto&) { context.end_group(kWorld); }},
   };
-  run_ranks(3, [](RankProcess& self) {
-    arrive(self, "name", name_here(self.rank));
-    const std::string leaver = await(self.control, "name", 2);
-    leaving_nothing([&] {
-      for (const Wait& wait : waits) {
-        CAPTURE(wait.what);
-        Context context;
-        Shared shared(context);
-        arrive(self, wait.what);
-        await_all(self.control, wait.what, {0, 1, 2});
-        if (self.rank != 2)
-          check_error(Errc::peer_lost, {wait.what, leaver, "left"},
-                      [&] { wait.run(context, *shared.memory); });
-      }
-    });
-  });
+  run_ranks(
+      3,
+      [](RankProcess& self) {
+        arrive(self, "name", name_here(self.rank));
+        const std::string leaver = await(self.control, "name", 2);
+        leaving_nothing([&] {
+          for (const Wait& wait : waits) {
+            CAPTURE(wait.what);
+            Context context;
+            Shared shared(context);
+            arrive(self, wait.what);
+            await_all(self.control, wait.what, {0, 1, 2});
+            if (self.rank != 2)
+              check_error(Errc::peer_lost, {wait.what, leaver, "left"},
+                          [&] { wait.run(context, *shared.memory); });
+          }
+        });
+      },
+      with_endless_waits());
 }

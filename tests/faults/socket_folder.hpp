@@ -27,9 +27,10 @@ class SocketFolder {
   SocketFolder(const SocketFolder&) = delete;
   SocketFolder& operator=(const SocketFolder&) = delete;
 
+  /// For ranks that use it, and whose waits end by what happens.
   RanksSettings settings() const {
-    RanksSettings settings;
-    settings.environment = {{"SYMMEM_SOCKET_DIR", path_.string()}};
+    RanksSettings settings = with_endless_waits();
+    settings.environment["SYMMEM_SOCKET_DIR"] = path_.string();
     return settings;
   }
   /// What lies in it, sorted.

@@ -45,25 +45,29 @@ void outlive_store(RankProcess& self, const Options& options) {
 }  // namespace
 
 TEST_CASE("when the store ends all waits fail, and what is mapped works on") {
-  Ranks ranks(2, [](RankProcess& self) {
-    leaving_nothing([&] { outlive_store(self, Options::from_env()); });
-  });
+  Ranks ranks(
+      2,
+      [](RankProcess& self) { leaving_nothing([&] { outlive_store(self, Options::from_env()); }); },
+      with_endless_waits());
   await_all(ranks.control(), "waiting", {0, 1});
   ranks.end_store();
   expect_survivors(ranks, 2);
 }
 
 TEST_CASE("when the store's process is killed all waits fail, and what is mapped works on") {
-  Ranks ranks(3, [](RankProcess& self) {
-    if (self.rank == 2) {
-      const StoreServer server = serve("mortal");
-      arrive(self, "url", server.url() + "/mortal");
-      await_all(self.control, "waiting", {0, 1});
-      die();
-    }
-    Options options = as_rank(self.rank, 2);
-    options.store = await(self.control, "url", 2);
-    leaving_nothing([&] { outlive_store(self, options); });
-  });
+  Ranks ranks(
+      3,
+      [](RankProcess& self) {
+        if (self.rank == 2) {
+          const StoreServer server = serve("mortal");
+          arrive(self, "url", server.url() + "/mortal");
+          await_all(self.control, "waiting", {0, 1});
+          die();
+        }
+        Options options = as_rank(self.rank, 2);
+        options.store = await(self.control, "url", 2);
+        leaving_nothing([&] { outlive_store(self, options); });
+      },
+      with_endless_waits());
   expect_survivors(ranks, 2);
 }

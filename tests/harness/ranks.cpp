@@ -90,7 +90,7 @@ Ranks::~Ranks() = default;
 Ranks::Server Ranks::make_server() {
   TcpStoreOptions options;
   options.job = to_hex(random_bytes(8));
-  auto server = std::make_unique<StoreServer>(options, StoreServer::Serves::one_job);
+  auto server = std::make_unique<StoreServer>(options, StoreServer::Serves::any_job);
   const std::string url = server->url() + "/" + options.job;
   return {std::move(server), url};
 }

@@ -55,7 +55,8 @@ TEST_CASE("both ends prove that they know the secret") {
   CHECK(server.hello().job == "job");
   CHECK(server.hello().process.pid == 17);
   CHECK(server.hello().liveness == 10s);
-  CHECK(client.finish({Kind::welcome, 0, store::encode_welcome({"h", 1, 2})}).host == "h");
+  CHECK(client.finish({Kind::welcome, 0, store::encode_welcome({{"h", 1, 2}, true})}).server.host ==
+        "h");
 }
 
 TEST_CASE("a proof is worth nothing for another connection") {

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bytes as what the other rank of two says in a collective call: every rank gets its value, or an
+// Error that is not ours to blame.
+#include <cstdlib>
+
+#include "core/collective.hpp"
+#include "unit/core/stub_store.hpp"
+
+using namespace symmem;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string other(reinterpret_cast<const char*>(data), size);
+  const auto store = std::make_shared<StubStore>([&](const std::string& mine) {
+    return std::vector<std::string>{mine, other};
+  });
+  const std::chrono::hours ample(1);
+  const auto group =
+      std::make_shared<Group>("g", GroupInfo{0, 2, store}, Process{"h", 1, 1}, ample);
+  try {
+    Collective collective(group, "call", Deadline::in(ample, ample));
+    const auto values = collective.gather([] { return "mine"; });
+    if (values.size() != 2 || values[0] != "mine" || values[1].size() > size) std::abort();
+  } catch (const Error&) {  // Any code: the other rank says which.
+  }
+  return 0;
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shm/handle.hpp"
+
+#include <doctest/doctest.h>
+
+#include "base/wire.hpp"
+#include "harness/errors.hpp"
+
+using namespace symmem;
+using namespace symmem::harness;
+using symmem::shm::ShmHandle;
+
+namespace {
+
+const ShmHandle kHandle{"@symmem-0123.sock", std::string(16, '\x81'), 1ull << 40};
+
+bool refused(const std::string& bytes) {
+  const auto error = error_of([&] { ShmHandle::decode(bytes); });
+  return error && error->code() == Errc::invalid_argument;
+}
+
+}  // namespace
+
+TEST_CASE("a handle is read as it was written") {
+  for (const ShmHandle& handle : {kHandle, ShmHandle{"", "", 0}}) {
+    const ShmHandle read = ShmHandle::decode(handle.encode());
+    CHECK(read.address == handle.address);
+    CHECK(read.token == handle.token);
+    CHECK(read.bytes == handle.bytes);
+  }
+}
+
+TEST_CASE("a handle with any bit changed is refused") {
+  const std::string good = kHandle.encode();
+  int accepted = 0;
+  for (std::size_t bit = 0; bit < good.size() * 8; ++bit) {
+    std::string bad = good;
+    bad[bit / 8] = static_cast<char>(bad[bit / 8] ^ (1 << bit % 8));
+    accepted += !refused(bad);
+  }
+  CHECK(accepted == 0);
+}
+
+TEST_CASE("a handle cut anywhere, with more behind it, or of another kind is refused") {
+  const std::string good = kHandle.encode();
+  for (std::size_t length = 0; length < good.size(); ++length)
+    CHECK(refused(good.substr(0, length)));
+  CHECK(refused(good + "x"));
+  CHECK(refused(good + good));
+  CHECK(refused(std::string(good.size(), '\xff')));
+  const std::string other = Writer().raw("SYMMUCX1").raw(good.substr(8, good.size() - 12)).bytes();
+  check_error([&] { ShmHandle::decode(Writer().raw(other).put(crc32(other)).bytes()); },
+              Errc::invalid_argument, {"SYMMSHM1"});
+}
