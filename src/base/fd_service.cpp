@@ -110,6 +110,10 @@ FdService::~FdService() {
   connecting_.reset();
   sweeping_.reset();
   loop_.run([this] { callers_.clear(); });
+  remove_path();
+}
+
+void FdService::remove_path() {
   if (!path_.empty()) ::unlink(path_.c_str());
 }
 

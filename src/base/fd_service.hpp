@@ -34,6 +34,10 @@ class FdService {
     std::mutex mutex;
     std::map<std::string, int> descriptors;  ///< By token; borrowed.
   };
+  /// Removes the socket's path, if it has one: what the destructor does, for a process that exits
+  /// without one.
+  void remove_path();
+
   /// A descriptor on offer, for as long as this object lives (it may outlive the service); `fd` is
   /// borrowed as long.
   class Ticket {

@@ -20,6 +20,7 @@ struct Thread {
 constexpr Thread kThreads[] = {
     {"symmem", "one a Context: talks to the store, hands out descriptors, hears of lost ranks"},
     {"symmem", "one a store server, in the process that hosts it: rank 0, run, store"},
+    {"resolver", "for as long as a host name is looked up, at join"},
 };
 
 struct Facts {

@@ -58,6 +58,8 @@ class Context::Impl {
     if (release) {
       runtime->release();
       job.store.reset();
+    } else {
+      runtime->fds->remove_path();
     }
     try {
       if (job.server) job.server->wait_until_left(runtime->options.timeout, runtime->process.id);

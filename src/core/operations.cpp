@@ -97,7 +97,7 @@ void SymmetricMemory::wait_signal(int src, int channel, Timeout timeout) {
   Group::check_timeout(timeout);
   impl_->check_open("wait_signal");
   impl_->check_rank(src, "wait_signal");
-  impl_->group->fork().check();
+  impl_->group->check_peer(rank(), "wait_signal");
   impl_->signals->check_channel(channel, "wait_signal");
   impl_->signals->wait(src, channel, timeout);
 }
@@ -105,7 +105,7 @@ void SymmetricMemory::wait_signal(int src, int channel, Timeout timeout) {
 void SymmetricMemory::barrier(int channel, Timeout timeout) {
   Group::check_timeout(timeout);
   impl_->check_open("barrier");
-  impl_->group->fork().check();
+  impl_->group->check_peer(rank(), "barrier");
   impl_->signals->check_channel(channel, "barrier");
   impl_->signals->barrier(channel, timeout);
 }

@@ -23,6 +23,12 @@ struct Hello {
   std::chrono::milliseconds liveness{0};
 };
 
+/// What a server says of itself.
+struct Welcome {
+  Process server;
+  bool standalone = false;  ///< Not hosted by a rank of one job.
+};
+
 /// How a client and a server come to trust each other, without I/O:
 ///
 ///   client -> hello      magic, version, client's nonce, job, process, liveness
@@ -33,11 +39,6 @@ struct Hello {
 /// A proof is an HMAC over the role, the whole hello and the server's nonce, so it is worth nothing
 /// in another connection, for another hello, or sent back to its maker. Without a secret proofs are
 /// empty. The server proves itself first: a client with a wrong secret learns so by itself.
-struct Welcome {
-  Process server;
-  bool standalone = false;  ///< Not hosted by a rank of one job.
-};
-
 class ClientHandshake {
  public:
   /// `server` names it in errors: "tcp://127.0.0.1:4711".

@@ -91,10 +91,12 @@ TEST_CASE("a rank whose store never comes says where it looked") {
 TEST_CASE("a port that another program holds is refused, naming it") {
   run_ranks(1, [](RankProcess&) {
     leaving_nothing([&] {
-      const StoreServer other = serve("other");
+      TcpStoreOptions place;
+      place.job = "other";
+      const StoreServer other(place, StoreServer::Serves::one_job);
       Options options = as_rank(0, 2);
       options.store = other.url() + "/mine";
-      check_error(Errc::invalid_argument,
+      check_error(Errc::refused,
                   {"port " + std::to_string(other.port()), "job \"other\"", "job \"mine\""},
                   [&] { Context context(options); });
     });

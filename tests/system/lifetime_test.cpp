@@ -21,20 +21,26 @@ bool is_reused(Context& context, const void* at) {
                      [&](const Tensor& tensor) { return tensor.data() == at; });
 }
 
-/// Every call on a closed memory says that it is closed.
-void check_closed(SymmetricMemory& memory) {
+/// Every call on a memory that is over says why.
+void check_over(SymmetricMemory& memory, const std::string& why) {
   int word = 0;
-  const std::vector<std::string> parts{"closed"};
-  check_error([&] { memory.put(0, 0, &word, 4); }, Errc::finished, parts);
-  check_error([&] { memory.get(0, 0, &word, 4); }, Errc::finished, parts);
-  check_error([&] { memory.fetch_add(0, 0, 1); }, Errc::finished, parts);
-  check_error([&] { memory.flush(); }, Errc::finished, parts);
-  check_error([&] { memory.put_signal(0, 0); }, Errc::finished, parts);
-  check_error([&] { memory.wait_signal(0, 0); }, Errc::finished, parts);
-  check_error([&] { memory.barrier(); }, Errc::finished, parts);
-  check_error([&] { memory.get_buffer(0, {1}, kInt8); }, Errc::finished, parts);
-  check_error([&] { memory.peer(0); }, Errc::finished, parts);
-  check_error([&] { memory.close(); }, Errc::finished, parts);
+  const auto over = [&](const std::function<void()>& call) {
+    check_error(error_of(call), Errc::finished, {why});
+  };
+  over([&] { memory.put(0, 0, &word, 4); });
+  over([&] { memory.get(0, 0, &word, 4); });
+  over([&] { memory.fetch_add(0, 0, 1); });
+  over([&] { memory.flush(); });
+  over([&] { memory.put_signal(0, 0); });
+  over([&] { memory.wait_signal(0, 0); });
+  over([&] { memory.barrier(); });
+  over([&] { memory.get_buffer(0, {1}, kInt8); });
+  over([&] { memory.close(); });
+}
+
+void check_closed(SymmetricMemory& memory) {
+  check_over(memory, "closed");
+  check_error([&] { memory.peer(0); }, Errc::finished, {"closed"});
 }
 
 }  // namespace
@@ -191,7 +197,7 @@ TEST_CASE("after finalize every call of the Context says that it has ended") {
   ended([&] { context.end_group(kWorld); });
   int own = 0;
   ended([&] { context.register_buffer(&own, 4, {}); });
-  check_closed(*memory);
+  check_over(*memory, "Context has ended");
 }
 
 TEST_CASE("a rank that left is named by whoever still wants it") {

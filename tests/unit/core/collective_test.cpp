@@ -58,13 +58,13 @@ TEST_CASE("each gather gives every rank all values, by rank, call after call") {
     std::set<std::string> serials;
     for (int call = 0; call < 5; ++call) {
       Collective collective(group, "call", ample());
-      CHECK(serials.insert(collective.serial()).second);
       for (int step = 0; step < 3; ++step) {
         const std::string text = std::to_string(call * 10 + step);
         const auto all =
             collective.gather([&] { return text + " of " + std::to_string(group->rank()); });
         CHECK(all == std::vector<std::string>{text + " of 0", text + " of 1", text + " of 2"});
       }
+      CHECK(serials.insert(collective.serial()).second);
     }
   }));
 }
@@ -116,7 +116,8 @@ TEST_CASE("after finish a call says why there is none any more") {
   check_none(on_groups(1, [](const std::shared_ptr<Group>& group) {
     Collective(group, "call", ample()).gather([] { return ""; });
     group->finish("the test is over");
-    check_error([&] { Collective(group, "late", ample()); }, Errc::finished, {"the test is over"});
+    check_error([&] { Collective(group, "late", ample()).gather([] { return ""; }); },
+                Errc::finished, {"the test is over"});
     check_error([&] { group->check_peer(0, "put"); }, Errc::finished, {"put", "the test is over"});
   }));
 }

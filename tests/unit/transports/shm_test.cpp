@@ -22,9 +22,15 @@ namespace {
 
 constexpr std::chrono::seconds kAmple{60};
 
+Options with_verify(bool verify) {
+  Options options;
+  options.verify = verify;
+  return options;
+}
+
 /// One process's side.
 struct Side {
-  explicit Side(bool verify = true) { options.verify = verify; }
+  explicit Side(bool verify = true) : options(with_verify(verify)) {}
   Offer<Attachment> attach(const std::string& handle, BlockId id = {1, 2},
                            const std::string& host = "host") {
     return transport->attach({3, {"host", 4, 5}, host}, id, handle, kAmple);
