@@ -84,8 +84,8 @@ bool comes_at_once(Ready ready) {
 /// sleep, as a counted sleeper, and may throw: it finds what would make the wait endless.
 ///
 /// Spins about a microsecond, in which a peer that runs now answers; then yields some twenty times,
-/// which with more ranks than cores lets the peer run; then sleeps (docs/performance.md has the
-/// measurements behind the figures).
+/// which with more ranks than cores lets the peer run; then sleeps (longer spinning takes the
+/// processor from the very rank that is waited for).
 template <typename Ready, typename Look>
 bool wait_until(const SignalPad& own, const Deadline& deadline, Ready ready, Look look) {
   constexpr std::chrono::nanoseconds kSpin{1000};
