@@ -44,23 +44,20 @@ class Context::Impl {
   }
 
   ~Impl() {
-    if (runtime->fork.forked())
+    if (runtime->fork.forked()) {
       leak();
-    else
-      end(/*release=*/true);
+    } else {
+      end();
+      runtime->release();
+    }
   }
 
-  /// Leaves, then stops the threads: the server last, since it serves until all have left. At exit
-  /// other threads may still be in a put, so nothing is unmapped or freed then.
-  void end(bool release) noexcept {
+  /// Leaves, then stops the threads: the server last, since it serves until all have left. Nothing
+  /// is unmapped or freed: at exit other threads may still be in a put. Once.
+  void end() noexcept {
     if (runtime->fork.forked() || runtime->finalizing.exchange(true)) return;
     runtime->leave();
-    if (release) {
-      runtime->release();
-      job.store.reset();
-    } else {
-      runtime->fds->remove_path();
-    }
+    runtime->fds->remove_path();
     try {
       if (job.server) job.server->wait_until_left(runtime->options.timeout, runtime->process.id);
     } catch (...) {  // Then it ends now.
@@ -109,7 +106,7 @@ Context::Context(const Options& options, std::shared_ptr<Store> store) try {
 }
 
 Context::~Context() = default;
-void Context::finalize() noexcept { impl_->end(/*release=*/false); }
+void Context::finalize() noexcept { impl_->end(); }
 
 int Context::rank() const { return impl_->launch.rank; }
 int Context::world_size() const { return impl_->launch.world_size; }

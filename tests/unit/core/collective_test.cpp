@@ -25,6 +25,7 @@ std::vector<std::optional<Error>> on_groups(
     const auto group = std::make_shared<Group>("g", GroupInfo{rank, size, store},
                                                Process{"h", 100 + rank, 1}, ample().timeout());
     body(group);
+    group->finish("the test is over");  // Else the store and the group keep each other.
   });
 }
 
@@ -109,6 +110,7 @@ TEST_CASE("while a call runs, another of the same group is refused, of another g
       Collective(other, "third", ample()).gather([] { return ""; });
     }));
     check_error(second, Errc::invalid_argument, {"second of group \"g\"", "another thread"});
+    other->finish("the test is over");
   }));
 }
 
