@@ -102,14 +102,19 @@ FdService::FdService(EventLoop& loop, const std::string& socket_dir) : loop_(loo
       ::listen(socket_.get(), SOMAXCONN) != 0 ||
       (!path_.empty() && ::rename(first.c_str(), path_.c_str()) != 0))
     fail_errno(errno, "cannot serve descriptors at " + address_);
-  listen();
-  sweeping_ = loop_.every(kSilence, [this] { drop_silent(); });
+  // In the loop, as all that touches these: an asker may come before the watch is kept here.
+  loop_.run([this] {
+    listen();
+    sweeping_ = loop_.every(kSilence, [this] { drop_silent(); });
+  });
 }
 
 FdService::~FdService() {
-  connecting_.reset();
-  sweeping_.reset();
-  loop_.run([this] { callers_.clear(); });
+  loop_.run([this] {
+    connecting_.reset();
+    sweeping_.reset();
+    callers_.clear();
+  });
   remove_path();
 }
 
