@@ -24,8 +24,9 @@ std::vector<std::optional<Error>> on_groups(
   return errors_of_threads(size, [&](int rank) {
     const auto group = std::make_shared<Group>("g", GroupInfo{rank, size, store},
                                                Process{"h", 100 + rank, 1}, ample().timeout());
+    // The store and the group keep each other until the group is finished, also after an Error.
+    const std::shared_ptr<void> end(nullptr, [&](void*) { group->finish("the test is over"); });
     body(group);
-    group->finish("the test is over");  // Else the store and the group keep each other.
   });
 }
 
