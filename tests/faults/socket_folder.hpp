@@ -7,15 +7,17 @@
 #include <string>
 #include <vector>
 
+#include "base/environment.hpp"
 #include "faults/faults.hpp"
 
 namespace symmem::faults {
 
-/// A folder for SYMMEM_SOCKET_DIR. A rank of the test goes through the same constructor, but uses
-/// the folder that it was given.
+/// A folder for SYMMEM_SOCKET_DIR, made by the test. A rank comes through the same constructor, but
+/// never to the destructor: it makes none.
 class SocketFolder {
  public:
-  SocketFolder() {
+  SocketFolder() : path_(value_of(process_environment(), kVariable)) {
+    if (!path_.empty()) return;
     char name[] = "/tmp/symmem-faults-XXXXXX";
     REQUIRE(::mkdtemp(name) != nullptr);
     path_ = name;
@@ -31,20 +33,21 @@ class SocketFolder {
   RanksSettings settings() const {
     RanksSettings settings = with_endless_waits();
     settings.environment["SYMMEM_SOCKET_DIR"] = path_.string();
+    settings.environment[kVariable] = path_.string();
     return settings;
   }
   /// What lies in it, sorted.
-  std::vector<std::string> files() const { return files_in(path_); }
-
-  static std::vector<std::string> files_in(const std::filesystem::path& folder) {
+  std::vector<std::string> files() const {
     std::vector<std::string> files;
-    for (const auto& entry : std::filesystem::directory_iterator(folder))
+    for (const auto& entry : std::filesystem::directory_iterator(path_))
       files.push_back(entry.path());
     std::sort(files.begin(), files.end());
     return files;
   }
 
  private:
+  static constexpr const char* kVariable = "FAULTS_SOCKET_FOLDER";
+
   std::filesystem::path path_;
 };
 
