@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What only stores over TCP have: connecting, being lost, jobs.
 #include <fcntl.h>
+#include <netdb.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -59,6 +60,12 @@ TEST_CASE("a name that does not resolve is tried until the deadline and then nam
 }
 
 TEST_CASE("all addresses of a name are tried") {
+  addrinfo* addresses = nullptr;
+  if (::getaddrinfo("localhost", nullptr, nullptr, &addresses) != 0) {
+    MESSAGE("skipped: this host does not know localhost; is there an /etc/hosts?");
+    return;
+  }
+  ::freeaddrinfo(addresses);
   // localhost is ::1 and 127.0.0.1 on most hosts; the server has one of the two.
   StoreServer server({}, StoreServer::Serves::one_job);
   TcpStoreOptions options = options_for(server);
@@ -95,7 +102,7 @@ TEST_CASE("a server that goes is a lost store: calls fail, listeners hear it onc
   server.reset();
   const Error error = waiting.get();
   CHECK(error.code() == Errc::store_lost);
-  CHECK(contains(error.what(), "closed"));
+  CHECK(contains(error.what(), "is lost"));
   CHECK(recorder->hears("store "));
   CHECK(error_of([&] { store->set("key", ""); }).code() == Errc::store_lost);
   CHECK(error_of([&] { store->gather(group, "key", ""); }).code() == Errc::store_lost);
