@@ -21,8 +21,9 @@ struct Process {
 /// How a member went: it said so, or it was not heard of any more.
 enum class Departure { left, lost };
 
-/// Hears what becomes of a group's members. Called from a thread of the store: must not block and
-/// must not call the store.
+/// Hears what becomes of a group's members. Called from a thread of the store, or from one that is
+/// in a call of it: must not block, must not call the store, and must not take a lock that anybody
+/// holds while calling it.
 class GroupListener {
  public:
   virtual ~GroupListener() = default;

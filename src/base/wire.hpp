@@ -14,8 +14,9 @@ class Writer {
  public:
   template <std::unsigned_integral T>
   Writer& put(T value) {
-    for (std::size_t i = 0; i < sizeof(T); ++i)
-      bytes_.push_back(static_cast<char>(value >> (8 * i)));
+    char coded[sizeof(T)];
+    for (std::size_t i = 0; i < sizeof(T); ++i) coded[i] = static_cast<char>(value >> (8 * i));
+    bytes_.append(coded, sizeof(T));
     return *this;
   }
   Writer& put(std::string_view value);

@@ -99,16 +99,15 @@ void send_frame(int socket, Kind kind, std::string_view body) {
 Frame receive_frame(int socket, FrameReader& frames, const Deadline& deadline) {
   while (true) {
     if (const auto frame = frames.next()) return *frame;
-    const auto space = frames.space();
-    const ssize_t count = ::recv(socket, space.data(), space.size(), 0);
-    if (count > 0) {
-      frames.filled(static_cast<std::size_t>(count));
-      continue;
-    }
-    if (count == 0) throw NotYet("connection closed during the handshake");
-    if (errno != EAGAIN && errno != EINTR) not_yet(errno);
     std::vector<pollfd> waiting{{socket, POLLIN, 0}};
     if (!wait_for(waiting, deadline)) throw NotYet("connected, but no answer to our hello");
+    const auto space = frames.space();
+    const ssize_t count = ::recv(socket, space.data(), space.size(), 0);
+    if (count == 0) throw NotYet("connection closed during the handshake");
+    if (count > 0)
+      frames.filled(static_cast<std::size_t>(count));
+    else if (errno != EAGAIN && errno != EINTR)
+      not_yet(errno);
   }
 }
 

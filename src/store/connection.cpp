@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/connection.hpp"
 
-#include <poll.h>
+#include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <system_error>
+#include <utility>
 
 #include "base/check.hpp"
 #include "store/limits.hpp"
@@ -22,25 +23,26 @@ Connection::Connection(Connected connected, Poller& poller, std::string name,
       liveness_(liveness),
       frames_(std::move(connected.frames)),
       watched_for_(EPOLLIN),
-      last_ping_(Clock::now()) {}
+      last_ping_(Clock::now()) {
+  ::fcntl(socket_.get(), F_SETFL, ::fcntl(socket_.get(), F_GETFL) & ~O_NONBLOCK);
+}
 
 std::string Connection::call(const Request& request, const Link::Seen& seen) {
   const std::string body = encode(request);
   require(body.size() <= kMaxFrameBytes, Errc::invalid_argument,
           "{} with {} bytes in all; at most {} fit into one request", store::name(request.kind),
           body.size(), kMaxFrameBytes);
-  const auto limit = Clock::now() + request.timeout + liveness_;
-  Call mine{seen};
+  Call mine{store::name(request.kind), Clock::now() + request.timeout + liveness_, seen};
   std::uint64_t id = 0;
   {
     const std::lock_guard lock(mutex_);
     require_not_lost();
     id = next_id_++;
     calls_.emplace(id, &mine);
-    adjust_watch();
+    adjust_watch(Listen::soon);
   }
   send(request.kind, id, body);
-  await(mine, store::name(request.kind), limit);
+  await(mine);
   return std::move(*mine.reply);
 }
 
@@ -62,7 +64,7 @@ void Connection::send(Kind kind, std::uint64_t id, std::string_view body) {
   }
   if (error != 0) return lose(std::generic_category().message(error));
   const std::lock_guard lock(mutex_);
-  adjust_watch();
+  adjust_watch(Listen::soon);
 }
 
 /// Sends what the socket takes; returns errno's value if that failed. Needs out_mutex_.
@@ -88,48 +90,37 @@ int Connection::flush() {
 
 // Receiving.
 
-void Connection::await(Call& mine, std::string_view what, Clock::time_point limit) {
+void Connection::await(Call& mine) {
   std::unique_lock lock(mutex_);
-  while (!mine.reply) {
-    if (lost_) break;
-    if (Clock::now() >= limit) {
-      lock.unlock();
-      lose(fmt::format("it did not answer {} by its deadline and {} ms more", what,
-                       liveness_.count()));
-      lock.lock();
-    } else if (reading_) {
-      mine.changed.wait_until(lock, limit);
-    } else {
-      reading_ = true;
-      lock.unlock();
-      pollfd waiting{socket_.get(), POLLIN, 0};
-      const auto left = std::chrono::ceil<std::chrono::milliseconds>(limit - Clock::now());
-      ::poll(&waiting, 1, static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 1'000'000)));
-      receive();
-      lock.lock();
-      reading_ = false;
+  while (!mine.reply && !lost_) {
+    if (reading_) {
+      mine.changed.wait(lock);
+      continue;
     }
+    reading_ = true;
+    lock.unlock();
+    // Nothing but bytes or the connection's end wakes this; tick() sees to it that one of them
+    // comes.
+    receive(0);
+    lock.lock();
+    reading_ = false;
   }
-  if (!mine.reply) {
-    std::erase_if(calls_, [&](const auto& entry) { return entry.second == &mine; });
-    pass_on();
-    require_not_lost();
-  }
-  pass_on();
+  pass_on(Listen::soon);
+  if (!mine.reply) require_not_lost();
 }
 
 /// Finds somebody to read on: another waiting thread, else the poller's. Needs mutex_.
-void Connection::pass_on() {
+void Connection::pass_on(Listen when) {
   if (reading_) return;
   if (!calls_.empty()) calls_.begin()->second->changed.notify_one();
-  adjust_watch();
+  adjust_watch(when);
 }
 
 /// Takes what is there and gives it to whom it is for; false if nothing was. By whom holds
 /// reading_.
-bool Connection::receive() {
+bool Connection::receive(int flags) {
   const auto space = frames_.space();
-  const ssize_t count = ::recv(socket_.get(), space.data(), space.size(), MSG_DONTWAIT);
+  const ssize_t count = ::recv(socket_.get(), space.data(), space.size(), flags);
   if (count < 0) {
     if (errno != EAGAIN && errno != EINTR) lose(std::generic_category().message(errno));
     return false;
@@ -147,7 +138,7 @@ bool Connection::receive() {
   }
   for (const MemberGone& event : events_) listeners_.member_gone(event);
   events_.clear();
-  return true;
+  return static_cast<std::size_t>(count) == space.size();
 }
 
 void Connection::take_frames() {
@@ -173,15 +164,16 @@ void Connection::take_frames() {
 void Connection::ready() {
   {
     std::unique_lock lock(mutex_);
+    resting_ = false;
     if (lost_) return;
     if (!reading_) {
       reading_ = true;
       lock.unlock();
-      while (receive()) {
+      while (receive(MSG_DONTWAIT)) {
       }
       lock.lock();
       reading_ = false;
-      pass_on();
+      pass_on(Listen::now);
     }
   }
   int error = 0;
@@ -191,40 +183,56 @@ void Connection::ready() {
   }
   if (error != 0) return lose(std::generic_category().message(error));
   const std::lock_guard lock(mutex_);
-  adjust_watch();
+  adjust_watch(Listen::now);
 }
 
-/// Tells the poller what its thread is to wait for now. Needs mutex_.
-void Connection::adjust_watch() {
+/// Tells the poller what its thread is to wait for. One that calls often calls again soon, so the
+/// poller is not told to listen after each call: it looks after a while. Needs mutex_.
+void Connection::adjust_watch(Listen when) {
+  if (lost_) return;
   std::uint32_t events = 0;
-  if (!reading_ && calls_.empty()) events |= EPOLLIN;
+  if (!reading_ && calls_.empty()) {
+    if (when == Listen::now || (watched_for_ & EPOLLIN) != 0)
+      events |= EPOLLIN;
+    else if (!std::exchange(resting_, true))
+      poller_.look_soon(socket_.get());
+  }
   {
     const std::lock_guard lock(out_mutex_);
     if (blocked_) events |= EPOLLOUT;
   }
-  if (lost_ || events == watched_for_) return;
+  if (events == watched_for_) return;
   watched_for_ = events;
   poller_.watch_for(socket_.get(), events);
 }
 
 // Life and death.
 
+std::optional<std::string> Connection::why_lost(Clock::time_point now) const {
+  if (unanswered_since_ && now - *unanswered_since_ > liveness_)
+    return fmt::format("nothing was heard from its server for {} ms", liveness_.count());
+  for (const auto& [id, call] : calls_)
+    if (now >= call->limit)
+      return fmt::format("it did not answer {} by its deadline and {} ms more", call->what,
+                         liveness_.count());
+  return std::nullopt;
+}
+
 void Connection::tick() {
   // What lies in the socket is heard first: this process may have been stopped meanwhile.
   ready();
   const auto now = Clock::now();
-  bool silent = false;
+  std::optional<std::string> reason;
   {
     const std::lock_guard lock(mutex_);
     if (lost_) return;
-    silent = unanswered_since_ && now - *unanswered_since_ > liveness_;
-    if (!silent && now - last_ping_ < std::min(std::chrono::milliseconds(1000), liveness_ / 4))
+    reason = why_lost(now);
+    if (!reason && now - last_ping_ < std::min(std::chrono::milliseconds(1000), liveness_ / 4))
       return;
     last_ping_ = now;
     if (!unanswered_since_) unanswered_since_ = now;
   }
-  if (silent)
-    return lose(fmt::format("nothing was heard from its server for {} ms", liveness_.count()));
+  if (reason) return lose(*reason);
   send(Kind::ping, 0, encode(Request{}));
 }
 

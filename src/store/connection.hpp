@@ -36,6 +36,8 @@ class Connection final : public Poller::Watched {
 
  private:
   struct Call {
+    std::string_view what;
+    Clock::time_point limit;  // Without a reply by then the server is lost.
     const Link::Seen& seen;
     std::optional<std::string> reply = {};
     std::condition_variable changed = {};
@@ -43,13 +45,15 @@ class Connection final : public Poller::Watched {
 
   void send(Kind kind, std::uint64_t id, std::string_view body);
   int flush();
-  void await(Call& mine, std::string_view what, Clock::time_point limit);
-  bool receive();
+  void await(Call& mine);
+  bool receive(int flags);
   void take_frames();
   void lose(const std::string& reason);
   void require_not_lost() const;
-  void adjust_watch();
-  void pass_on();
+  enum class Listen { now, soon };
+  void adjust_watch(Listen when);
+  void pass_on(Listen when);
+  std::optional<std::string> why_lost(Clock::time_point now) const;
 
   const Fd socket_;
   Poller& poller_;
@@ -67,6 +71,7 @@ class Connection final : public Poller::Watched {
   std::uint64_t next_id_ = 1;
   std::optional<std::string> lost_;  // Why.
   std::uint32_t watched_for_;
+  bool resting_ = false;  // The poller will look soon.
   // Lost by silence: nothing was heard since a ping that is older than the liveness time.
   Clock::time_point last_ping_;
   std::optional<Clock::time_point> unanswered_since_;

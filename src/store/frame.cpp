@@ -10,9 +10,15 @@
 namespace symmem::store {
 
 void append_frame(std::string& out, Kind kind, std::uint64_t id, std::string_view body) {
-  Writer header;
-  header.put(static_cast<std::uint32_t>(body.size())).put(static_cast<std::uint32_t>(kind)).put(id);
-  out.append(header.bytes()).append(body);
+  const auto put = [&](auto value) {
+    char coded[sizeof value];
+    for (std::size_t i = 0; i < sizeof value; ++i) coded[i] = static_cast<char>(value >> (8 * i));
+    out.append(coded, sizeof value);
+  };
+  put(static_cast<std::uint32_t>(body.size()));
+  put(static_cast<std::uint32_t>(kind));
+  put(id);
+  out.append(body);
 }
 
 std::span<char> FrameReader::space() {

@@ -2,18 +2,26 @@
 #include "store/poller.hpp"
 
 #include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
-#include <vector>
+#include <utility>
 
 #include "base/check.hpp"
 
 namespace symmem::store {
 
 Poller::Poller(std::shared_ptr<EventLoop> loop, std::chrono::milliseconds period)
-    : loop_(std::move(loop)), epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
-  if (!epoll_) fail_errno(errno, "epoll_create1");
+    : loop_(std::move(loop)),
+      epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+      timer_(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)) {
+  if (!epoll_ || !timer_) fail_errno(errno, "epoll_create1 or timerfd_create");
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.fd = timer_.get();
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, timer_.get(), &event);
   readable_ = loop_->watch(epoll_.get(), [this] { poll(); });
   ticking_ = loop_->every(period, [this] { tick(); });
 }
@@ -43,18 +51,43 @@ void Poller::remove(int fd) {
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
 }
 
+void Poller::look_soon(int fd) {
+  constexpr long kSoon = 10'000'000;  // Nanoseconds.
+  const std::lock_guard lock(mutex_);
+  soon_.push_back(fd);
+  if (soon_.size() > 1) return;
+  itimerspec when{};
+  when.it_value.tv_nsec = kSoon;
+  ::timerfd_settime(timer_.get(), 0, &when, nullptr);
+}
+
+std::vector<int> Poller::take_soon() {
+  const std::lock_guard lock(mutex_);
+  std::uint64_t count = 0;
+  static_cast<void>(!::read(timer_.get(), &count, sizeof count));
+  return std::exchange(soon_, {});
+}
+
 void Poller::poll() {
   std::array<epoll_event, 64> events;
   const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), 0);
   for (int i = 0; i < count; ++i) {
-    std::shared_ptr<Watched> watched;
-    {
-      const std::lock_guard lock(mutex_);
-      const auto found = watched_.find(events[static_cast<std::size_t>(i)].data.fd);
-      if (found != watched_.end()) watched = found->second;
-    }
-    if (watched) watched->ready();
+    const int fd = events[static_cast<std::size_t>(i)].data.fd;
+    if (fd != timer_.get())
+      call_ready(fd);
+    else
+      for (const int resting : take_soon()) call_ready(resting);
   }
+}
+
+void Poller::call_ready(int fd) {
+  std::shared_ptr<Watched> watched;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = watched_.find(fd);
+    if (found != watched_.end()) watched = found->second;
+  }
+  if (watched) watched->ready();
 }
 
 void Poller::tick() {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <unordered_map>
+#include <vector>
 
 #include "base/event_loop.hpp"
 #include "base/handle.hpp"
@@ -30,15 +31,20 @@ class Poller {
   void add(int fd, std::shared_ptr<Watched> watched);
   /// `events` as epoll(7) has them; 0 for none.
   void watch_for(int fd, std::uint32_t events);
+  /// Calls ready() for `fd` a little later, even if nothing has come by then.
+  void look_soon(int fd);
   void remove(int fd);
 
  private:
   void poll();
   void tick();
+  void call_ready(int fd);
+  std::vector<int> take_soon();
 
   const std::shared_ptr<EventLoop> loop_;
-  const Fd epoll_;
+  const Fd epoll_, timer_;
   std::mutex mutex_;
+  std::vector<int> soon_;
   std::unordered_map<int, std::shared_ptr<Watched>> watched_;
   std::unique_ptr<EventLoop::Subscription> readable_, ticking_;
 };

@@ -179,8 +179,9 @@ void Server::settle() {
   // Closing a session while flushing may have more to say to others.
   do {
     alarms_.run(now());
-    const auto sessions = std::exchange(unflushed_, {});
-    for (const auto& session : sessions) session->flush();
+    flushing_.swap(unflushed_);
+    for (const auto& session : flushing_) session->flush();
+    flushing_.clear();
   } while (!unflushed_.empty());
   now_.reset();
   set_timer();

@@ -73,7 +73,7 @@ class Server : public std::enable_shared_from_this<Server>, public Outbox {
   Alarms alarms_;
   std::map<std::string, Job> jobs_;
   std::unordered_map<ClientId, std::shared_ptr<Session>> sessions_;
-  std::vector<std::shared_ptr<Session>> unflushed_;
+  std::vector<std::shared_ptr<Session>> unflushed_, flushing_;
   Request request_;
   ClientId next_client_ = 1;
   std::size_t strangers_ = 0;
