@@ -3,9 +3,11 @@
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
+#include <sched.h>
 #include <signal.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <functional>
 #include <source_location>
 #include <string>
@@ -13,6 +15,7 @@
 
 #include "base/host.hpp"
 #include "base/parse.hpp"
+#include "core/signal_pad.hpp"
 #include "harness/errors.hpp"
 #include "harness/ranks.hpp"
 #include "harness/resources.hpp"
@@ -100,7 +103,11 @@ inline StoreServer serve(const std::string& job) {
 /// Where rank 0 may host a store: the port was free a moment ago. Rank 0 picks, all return the
 /// same.
 inline std::string agree_on_url(RankProcess& self, int rank) {
-  if (rank == 0) self.control.set("url", serve({}).url() + "/hosted");
+  if (rank == 0) {
+    // The server is gone before anybody hears of it.
+    const std::string url = serve({}).url() + "/hosted";
+    self.control.set("url", url);
+  }
   return self.control.get("url");
 }
 
@@ -129,6 +136,15 @@ struct Shared {
   Tensor tensor;
   std::shared_ptr<SymmetricMemory> memory;
 };
+
+/// Waits until `count` threads of `rank` sleep in waits on `memory`, or are about to: what happens
+/// next must wake them.
+inline void await_sleepers(const SymmetricMemory& memory, int rank, std::uint32_t count = 1) {
+  const SignalPad pad(
+      static_cast<std::byte*>(memory.signal_pad_ptrs().at(static_cast<std::size_t>(rank))),
+      memory.world_size());
+  while (std::atomic_ref(pad.sleepers()).load() < count) ::sched_yield();
+}
 
 /// Checks that the processes 0 to `survivors`-1 succeed and all others were killed.
 inline void expect_survivors(Ranks& ranks, int survivors) {

@@ -46,17 +46,19 @@ void survive_rendezvous(RankProcess& self, int round) {
 /// A wait that needs rank 2. All of it happens in group "team", or in "own" of the store.
 struct Wait {
   const char* what;
+  bool sleeps;  ///< On the memory's pad, and not in a store's call.
   std::function<void(Context&, SymmetricMemory&, const Membership&)> run;
 };
 
 const std::vector<Wait>& waits() {
   static const std::vector<Wait> all{
-      {"wait_signal", [](auto&, auto& memory, auto&) { memory.wait_signal(2, 0); }},
-      {"barrier", [](auto&, auto& memory, auto&) { memory.barrier(1); }},
-      {"close", [](auto&, auto& memory, auto&) { memory.close(); }},
-      {"end_group", [](auto& context, auto&, auto&) { context.end_group("team"); }},
-      {"rendezvous", [](auto& context, auto&, auto&) { Shared again(context, "team"); }},
-      {"gather", [](auto& context, auto&, auto& own) { context.store()->gather(own, "k", "v"); }},
+      {"wait_signal", true, [](auto&, auto& memory, auto&) { memory.wait_signal(2, 0); }},
+      {"barrier", true, [](auto&, auto& memory, auto&) { memory.barrier(1); }},
+      {"close", false, [](auto&, auto& memory, auto&) { memory.close(); }},
+      {"end_group", false, [](auto& context, auto&, auto&) { context.end_group("team"); }},
+      {"rendezvous", false, [](auto& context, auto&, auto&) { Shared again(context, "team"); }},
+      {"gather", false,
+       [](auto& context, auto&, auto& own) { context.store()->gather(own, "k", "v"); }},
   };
   return all;
 }
@@ -78,6 +80,8 @@ void die_while_awaited(RankProcess& self, int round) {
   await_all(self.control, round_name(round, "begin"), {0, 1});
   Member member(2);
   await_all(self.control, round_name(round, "waiting"), {0, 1});
+  if (waits().at(static_cast<std::size_t>(round)).sleeps)
+    for (const int rank : {0, 1}) await_sleepers(*member.shared->memory, rank);
   die();
 }
 

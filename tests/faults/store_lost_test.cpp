@@ -26,6 +26,7 @@ void outlive_store(RankProcess& self, const Options& options) {
   if (options.rank == 0) wait("barrier", [&] { memory.barrier(1); });
   if (options.rank == 0) wait("rendezvous", [&] { context.rendezvous(tensor); });
   wait("store", [&] { context.store()->get("never"); });
+  await_sleepers(memory, *options.rank, options.rank == 0 ? 2 : 1);
   arrive(self, "waiting");
   for (auto& ended : waits) ended.get();
 

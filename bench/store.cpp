@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: Apache-2.0
+// The store's server in a process of its own: one request at a time beside a raw TCP echo of the
+// same bytes and beside Redis, pipelined requests beside Redis, and many clients joining at once.
+#include <poll.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <atomic>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "base/check.hpp"
+#include "base/child_process.hpp"
+#include "base/deadline.hpp"
+#include "figure.hpp"
+#include "store/connect.hpp"
+#include "store/message.hpp"
+#include "store/tcp_store.hpp"
+#include "symmem/store.hpp"
+#include "wire.hpp"
+
+namespace symmem::bench {
+namespace {
+
+using store::Kind;
+
+const std::string kKey = "some/key", kValue = "12345678";
+constexpr int kRounds = 15;
+
+rlim_t raise_descriptor_limit() {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+  return limit.rlim_cur;
+}
+
+/// Where this thread and what it starts runs. Servers get core 0. One request at a time, the client
+/// is there too: between two cores, what one sees is how fast a sleeping core wakes, which in a
+/// virtual machine is anything from 5 to 200 us. Pipelining, the client has a core of its own.
+void run_on_core(unsigned core) {
+  cpu_set_t cores;
+  CPU_ZERO(&cores);
+  CPU_SET(core % std::thread::hardware_concurrency(), &cores);
+  ::sched_setaffinity(0, sizeof cores, &cores);
+}
+
+// Servers.
+
+/// What the other process does: a store and an echo, until it is killed.
+int serve(const std::string& host) {
+  raise_descriptor_limit();
+  TcpStoreOptions options;
+  options.host = host;
+  options.insecure = true;  // Nobody but this machine is asked to come.
+  const StoreServer server(options, StoreServer::Serves::one_job);
+  std::printf("%u %u\n", server.port(), start_echo_server());
+  std::fflush(stdout);
+  while (true) ::pause();
+}
+
+struct OurServer {
+  explicit OurServer(const std::string& host = "127.0.0.1")
+      : process({{"/proc/self/exe", "--serve", host}, process_environment()}) {
+    pollfd waiting{process.output_fd(), POLLIN, 0};
+    char line[64] = {};
+    require(::poll(&waiting, 1, 30'000) == 1 &&
+                ::read(process.output_fd(), line, sizeof line - 1) > 0 &&
+                std::sscanf(line, "%hu %hu", &port, &echo_port) == 2,
+            Errc::internal, "the server's process did not start");
+  }
+  TcpStoreOptions options() const {
+    TcpStoreOptions options;
+    options.port = port;
+    return options;
+  }
+  ChildProcess process;
+  std::uint16_t port = 0, echo_port = 0;
+};
+
+struct Redis {
+  Redis()
+      : port(free_port()),
+        process({{"redis-server", "--port", std::to_string(port), "--bind", "127.0.0.1", "--save",
+                  "", "--appendonly", "no"},
+                 process_environment()}) {
+    const Deadline deadline = Deadline::in(std::chrono::seconds(10), {});
+    while (true) {
+      try {
+        Wire wire(port);
+        return;
+      } catch (const Error&) {
+        if (deadline.expired()) throw;
+        ::poll(nullptr, 0, 10);
+      }
+    }
+  }
+  std::uint16_t port;
+  ChildProcess process;
+};
+
+/// Redis' form of a command.
+std::string resp(const std::vector<std::string>& words) {
+  std::string text = fmt::format("*{}\r\n", words.size());
+  for (const std::string& word : words) text += fmt::format("${}\r\n{}\r\n", word.size(), word);
+  return text;
+}
+
+// One at a time.
+
+struct Operation {
+  std::string name;
+  std::function<void(Store&)> call;  // Checks what comes back.
+  store::Request request;            // The same, to know its bytes.
+  std::string redis, redis_reply;    // An empty reply: any line.
+};
+
+std::vector<Operation> operations() {
+  return {
+      {"set",
+       [](Store& store) { store.set(kKey, kValue); },
+       {.kind = Kind::set, .keys = {kKey}, .values = {kValue}},
+       resp({"SET", kKey, kValue}),
+       "+OK\r\n"},
+      {"get",
+       [](Store& store) { require(store.get(kKey) == kValue, Errc::internal, "another value"); },
+       {.kind = Kind::get, .keys = {kKey}},
+       resp({"GET", kKey}),
+       "$8\r\n12345678\r\n"},
+      {"add 0",
+       [](Store& store) { require(store.add(kKey, 0) == 12345678, Errc::internal, "sum"); },
+       {.kind = Kind::add, .keys = {kKey}, .numbers = {0}},
+       resp({"INCRBY", kKey, "0"}),
+       ":12345678\r\n"},
+  };
+}
+
+/// Microseconds that a request and its reply take.
+double exchange(Wire& wire, std::string_view request, std::string_view reply, int count) {
+  return 1e6 * seconds_each(count, [&] {
+           wire.send(request);
+           require(wire.receive(reply.size()) == reply, Errc::internal, "a reply is wrong");
+         });
+}
+
+void one_at_a_time(const OurServer& server, const Redis* redis, std::vector<Figure>& figures) {
+  constexpr int kCount = 1000;
+  const auto client = make_tcp_store(server.options());
+  Wire echo(server.echo_port);
+  for (const Operation& operation : operations()) {
+    const auto ours = [&] { return 1e6 * seconds_each(kCount, [&] { operation.call(*client); }); };
+    std::string bytes;
+    store::append_frame(bytes, operation.request.kind, 1, store::encode(operation.request));
+    Figure beside_echo{operation.name,
+                       "us",
+                       fmt::format("TCP echo {} B", bytes.size()),
+                       {},
+                       {},
+                       {Goal::Kind::ratio_at_most, 1.3}};
+    alternate(
+        beside_echo, kRounds, [&] { return exchange(echo, bytes, bytes, kCount); }, ours);
+    figures.push_back(beside_echo);
+    if (!redis) continue;
+    Wire wire(redis->port);
+    Figure beside_redis{operation.name, "us", "Redis", {}, {}, {Goal::Kind::ratio_at_most, 1.0}};
+    alternate(
+        beside_redis, kRounds,
+        [&] { return exchange(wire, operation.redis, operation.redis_reply, kCount); }, ours);
+    figures.push_back(beside_redis);
+  }
+}
+
+// Pipelined, as redis-benchmark -c 50 -P 16 does it; both servers get the same load.
+
+struct Load {
+  std::vector<Wire> wires;
+  std::string batch;
+  std::size_t reply_bytes;
+
+  /// Thousands of requests a second.
+  double run() {
+    constexpr int kTurns = 40, kDepth = 16;
+    const double seconds = seconds_each(kTurns, [&] {
+      for (Wire& wire : wires) wire.send(batch);
+      for (Wire& wire : wires) wire.receive(reply_bytes);
+    });
+    return static_cast<double>(wires.size()) * kDepth / seconds / 1e3;
+  }
+};
+
+void pipelined(const OurServer& server, const Redis& redis, std::vector<Figure>& figures) {
+  for (const Operation& operation : operations()) {
+    Load theirs{{}, {}, 16 * operation.redis_reply.size()};
+    Load ours{{}, {}, 0};
+    for (std::uint64_t i = 0; i < 16; ++i) {
+      theirs.batch += operation.redis;
+      store::append_frame(ours.batch, operation.request.kind, i, store::encode(operation.request));
+    }
+    const Deadline deadline = Deadline::in(std::chrono::seconds(30), {});
+    for (std::uint64_t i = 0; i < 50; ++i) {
+      theirs.wires.emplace_back(redis.port);
+      ours.wires.emplace_back(store::connect(server.options(), {"bench", 1, i}, deadline).socket);
+    }
+    const std::string_view value = kValue;
+    const std::string reply = operation.name == "set"   ? store::encode_reply({})
+                              : operation.name == "get" ? store::encode_reply(std::span(&value, 1))
+                                                        : store::encode_reply(12345678);
+    ours.reply_bytes = 16 * (store::kHeaderBytes + reply.size());
+    Figure figure{operation.name + ", 50 clients x 16 at once",
+                  "k/s",
+                  "Redis",
+                  {},
+                  {},
+                  {Goal::Kind::ratio_at_least, 0.5}};
+    alternate(
+        figure, kRounds, [&] { return theirs.run(); }, [&] { return ours.run(); });
+    figures.push_back(figure);
+  }
+}
+
+// Joining.
+
+double join_all(int clients) {
+  const OurServer server("0.0.0.0");
+  const auto poller =
+      std::make_shared<store::Poller>(std::make_shared<EventLoop>(), std::chrono::seconds(1));
+  std::vector<std::shared_ptr<Store>> stores(static_cast<std::size_t>(clients));
+  std::atomic<int> next{0};
+  const double seconds = seconds_each(1, [&] {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 8; ++i)
+      threads.emplace_back([&] {
+        for (int mine = next++; mine < clients; mine = next++) {
+          const Process process{"bench", 1, static_cast<std::uint64_t>(mine)};
+          auto& store = stores[static_cast<std::size_t>(mine)];
+          TcpStoreOptions options = server.options();
+          options.timeout = options.liveness = std::chrono::minutes(1);
+          // As from many hosts: of one pair of addresses the kernel searches for free ports long.
+          options.host = fmt::format("127.0.0.{}", 1 + mine % 100);
+          store = store::connect_tcp_store(options, process, poller);
+          store->add("joined", 1);
+        }
+      });
+  });
+  require(stores[0]->add("joined", 0) == clients, Errc::internal, "not all have joined");
+  return seconds;
+}
+
+void joining(int wanted, std::vector<Figure>& figures) {
+  const int possible = static_cast<int>(std::min<rlim_t>(raise_descriptor_limit(), 1 << 20)) - 200;
+  const int clients = std::min(wanted, possible);
+  if (clients < wanted)
+    std::printf("only %d clients join: the descriptor limit is %d\n", clients, possible + 200);
+  Figure figure{fmt::format("{} clients join", clients), "s", "", {}, {}, {Goal::Kind::at_most, 2}};
+  for (int i = 0; i < 3; ++i) figure.ours.push_back(join_all(clients));
+  figures.push_back(figure);
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("Measures the store beside a raw TCP echo and Redis");
+  std::string serve_at;
+  bool json = false;
+  int clients = 16'384;
+  app.add_option("--serve", serve_at, "Be the server's process, at this address");
+  app.add_flag("--json", json, "All samples, for programs");
+  app.add_option("--clients", clients, "How many join at once");
+  CLI11_PARSE(app, argc, argv);
+  if (!serve_at.empty()) return serve(serve_at);
+  std::vector<Figure> figures;
+  joining(clients, figures);
+  run_on_core(0);
+  {
+    const OurServer server;
+    std::optional<Redis> redis;
+    try {
+      redis.emplace();
+    } catch (const Error& error) {
+      std::fprintf(stderr, "no Redis to compare with: %s\n", error.what());
+    }
+    one_at_a_time(server, redis ? &*redis : nullptr, figures);
+    run_on_core(1);
+    if (redis) pipelined(server, *redis, figures);
+  }
+  if (json)
+    print_json(figures);
+  else
+    print_table("The store, 8 B key and value, server in another process", figures);
+  return 0;
+}
+
+}  // namespace
+}  // namespace symmem::bench
+
+int main(int argc, char** argv) {
+  try {
+    return symmem::bench::run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "bench_store: %s\n", error.what());
+    return 1;
+  }
+}
