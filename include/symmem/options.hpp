@@ -23,9 +23,12 @@ struct Options {
   std::chrono::milliseconds timeout = std::chrono::seconds(30);
   std::chrono::milliseconds liveness = std::chrono::seconds(10);
   std::string host_id;
+  std::string interface;  ///< Network devices for UCX, "eth0"; empty: it chooses.
   std::string socket_dir;
   int channels = 64;
   std::size_t block_size = std::size_t{2} << 20;  ///< Bytes; small allocations share such a block.
+  std::string ucx_library = "libucp.so.0";
+  std::string progress = "adaptive";  ///< How UCX is kept going: adaptive, spin or event.
   bool verify = true;
   std::string secret_file;
   std::string secret;

@@ -4,13 +4,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
-#include <type_traits>
 #include <vector>
 
+#include "symmem/atomic.hpp"
 #include "symmem/tensor.hpp"
 #include "symmem/timeout.hpp"
+#include "symmem/transport.hpp"
 
 namespace symmem {
 
@@ -26,10 +28,35 @@ struct Route {
   std::vector<RefusedTransport> refused;
 };
 
-/// How a peer's buffer is reached.
+class SymmetricMemory;
+
+/// A peer's buffer where no pointer reaches: the operations of SymmetricMemory on that one peer.
+/// Keeps the memory.
+class RemoteKey {
+ public:
+  RemoteKey(std::shared_ptr<SymmetricMemory> memory, int rank)
+      : memory_(std::move(memory)), rank_(rank) {}
+
+  int rank() const { return rank_; }
+  void put(std::size_t offset, const void* source, std::size_t bytes) const;
+  void get(std::size_t offset, void* target, std::size_t bytes) const;
+  void put_nbi(std::size_t offset, const void* source, std::size_t bytes) const;
+  void get_nbi(std::size_t offset, void* target, std::size_t bytes) const;
+  void flush(Timeout timeout = {}) const;
+  /// The key as bytes, for an application that uses the transport's library itself; `address` is
+  /// that of the buffer's first byte.
+  PackedKey packed() const;
+
+ private:
+  std::shared_ptr<SymmetricMemory> memory_;
+  int rank_;
+};
+
+/// How a peer's buffer is reached: by pointer or by key, never both.
 struct Peer {
-  void* pointer =
-      nullptr;  ///< First byte of its buffer, as loads and stores of this process see it.
+  /// First byte of its buffer, as loads and stores of this process see it; else null.
+  void* pointer = nullptr;
+  std::optional<RemoteKey> key;
   std::string transport;
 };
 
@@ -50,13 +77,6 @@ struct Strided {
   std::size_t local_stride = 0;
   std::size_t peer_stride = 0;
 };
-
-enum class AtomicOp : std::uint8_t { add, bit_and, bit_or, bit_xor, swap, compare_swap };
-
-/// The types of atomic operations: 32 and 64 bits.
-template <typename T>
-concept AtomicWord = std::is_same_v<T, std::int32_t> || std::is_same_v<T, std::uint32_t> ||
-    std::is_same_v<T, std::int64_t> || std::is_same_v<T, std::uint64_t>;
 
 /// One allocation on every rank of a group, each reachable from every other rank; what rendezvous
 /// returns. Offsets and sizes are bytes, counted from the allocation's start.
@@ -89,13 +109,14 @@ class SymmetricMemory : public std::enable_shared_from_this<SymmetricMemory> {
   /// where no pointer reaches. Valid until close. The pads' layout: docs/wire.md.
   const std::vector<void*>& buffer_ptrs() const;
   const std::vector<void*>& signal_pad_ptrs() const;
-  Peer peer(int rank) const;
+  Peer peer(int rank);
   /// A contiguous tensor on `rank`'s buffer, `storage_offset` in elements from its start. It keeps
-  /// the mapping alive, not the allocation.
+  /// the mapping alive, not the allocation. Error(unsupported) where no pointer reaches.
   Tensor get_buffer(int rank, const std::vector<std::int64_t>& sizes, DataType dtype,
                     std::int64_t storage_offset = 0) const;
   const Route& route(int rank) const;
-  /// The routes from this rank as text, with the reason for each transport that was not taken.
+  /// The routes as text: in groups of up to 32 ranks who reaches whom how, then from this rank to
+  /// each other one, with the reason for each transport that was not taken.
   std::string explain() const;
 
   /// Copies into `dst`'s buffer. Returns when `source` may be reused. Source and target must not

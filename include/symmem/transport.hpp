@@ -3,10 +3,12 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 
+#include "symmem/atomic.hpp"
 #include "symmem/block.hpp"
 #include "symmem/store.hpp"
 
@@ -30,12 +32,70 @@ class Export {
   virtual std::string handle() const = 0;
 };
 
-/// A peer's block, reached by one transport for as long as this object lives.
+/// A remote key as bytes, for use with the transport's own library (ucx: ucp_ep_rkey_unpack).
+struct PackedKey {
+  std::string key;            ///< The remote key.
+  std::string worker;         ///< Address of the peer's worker: for an endpoint of one's own.
+  std::uint64_t address = 0;  ///< Of the first byte, in the peer's address space.
+};
+
+/// Asked by operations that wait, now and then: how long, and for what, is the caller's matter.
+class Wait {
+ public:
+  virtual ~Wait() = default;
+  /// Throws once it is pointless to go on waiting: the deadline has passed, the peer is lost.
+  virtual void check() = 0;
+};
+
+/// Where a signal arrives, in the block of the peer's signal pad. Offsets in bytes.
+struct SignalPlace {
+  std::size_t pad = 0;    ///< The pad, which begins with its doorbell.
+  std::size_t count = 0;  ///< The u64 that a signal adds one to.
+};
+
+/// A peer's block where no pointer reaches. Offsets count from the block's first byte; the caller
+/// has checked them against Attachment::bytes. Calls may come from any thread. Whatever was
+/// accepted completes without a further call.
+///
+/// A lost peer is Error(peer_lost), without its name, which the core adds. When a Wait throws, the
+/// operation has let go of the caller's memory before that goes on.
+class BlockKey {
+ public:
+  virtual ~BlockKey() = default;
+
+  /// Returns when `source` may be reused.
+  virtual void put(std::size_t offset, const void* source, std::size_t bytes, Wait& wait) = 0;
+  /// Returns when the bytes are there.
+  virtual void get(std::size_t offset, void* target, std::size_t bytes, Wait& wait) = 0;
+  /// The same, complete at the next flush only; until then the local bytes stay untouched.
+  virtual void put_nbi(std::size_t offset, const void* source, std::size_t bytes, Wait& wait) = 0;
+  virtual void get_nbi(std::size_t offset, void* target, std::size_t bytes, Wait& wait) = 0;
+  /// On a naturally aligned word of `width` 4 or 8 bytes; atomic with std::atomic_ref at the peer.
+  virtual std::uint64_t atomic(AtomicOp op, std::size_t width, std::size_t offset,
+                               std::uint64_t value, std::uint64_t expected, Wait& wait) = 0;
+  /// For the key of a signal pad's block: adds one and rings, after all that this rank has put to
+  /// the same peer.
+  virtual void signal(const SignalPlace& place, Wait& wait) = 0;
+  /// Puts, then signals; `pad` is the key of the same peer's pad block, of the same transport.
+  virtual void put_with_signal(std::size_t offset, const void* source, std::size_t bytes,
+                               BlockKey& pad, const SignalPlace& place, Wait& wait) = 0;
+  /// Returns when all earlier operations of this Context on the same peer have taken effect there.
+  virtual void flush(Wait& wait) = 0;
+  /// Carries on what has arrived, without waiting: called by who waits for a signal and has nothing
+  /// better to do.
+  virtual void poll() {}
+  /// What an application needs to use the transport's own library on this block.
+  virtual PackedKey packed() const = 0;
+};
+
+/// A peer's block, reached by one transport for as long as this object lives: by pointer or by key.
 class Attachment {
  public:
   virtual ~Attachment() = default;
-  /// The block's first byte in our address space.
+  /// The block's first byte in our address space; null where only a key reaches.
   virtual std::byte* pointer() const = 0;
+  /// Null where a pointer reaches. Lives as long as the Attachment.
+  virtual BlockKey* key() { return nullptr; }
   /// Usable bytes of the block, as the transport found them, not as the peer says.
   virtual std::size_t bytes() const = 0;
 };
@@ -59,6 +119,9 @@ class Transport {
   /// `handle` came from outside: decode it with care. Ends within `timeout`.
   virtual Offer<Attachment> attach(const PeerInfo& peer, const BlockId& block,
                                    std::string_view handle, std::chrono::milliseconds timeout) = 0;
+  /// The Context ends: what was accepted gets at most `timeout` to complete, then threads end, and
+  /// nothing that comes in is carried out any more. Memory is unmapped after that. Once.
+  virtual void stop(std::chrono::milliseconds timeout) noexcept { static_cast<void>(timeout); }
 };
 
 }  // namespace symmem

@@ -175,6 +175,8 @@ std::vector<OptionRow> make_table() {
            "silence of a rank after which it counts as lost"),
       text("SYMMEM_HOST_ID", &Options::host_id, "up to 255 printable letters",
            "ranks of equal id are tried as being on one host; not set: measured", printable(255)),
+      text("SYMMEM_INTERFACE", &Options::interface, "names of network devices (eth0,mlx5_0:1)",
+           "what UCX may use to reach other hosts; not set: it chooses", printable(255)),
       text("SYMMEM_SOCKET_DIR", &Options::socket_dir, "an absolute path of up to 60 bytes",
            "folder for sockets, for containers that share it but not a network namespace",
            socket_folder),
@@ -182,6 +184,15 @@ std::vector<OptionRow> make_table() {
              "channels of every signal pad; equal on all ranks"),
       size("SYMMEM_BLOCK_SIZE", &Options::block_size, 4096, std::int64_t{1} << 40,
            "size of the blocks that small allocations share"),
+      text("SYMMEM_UCX_LIBRARY", &Options::ucx_library, "a file name or path of libucp",
+           "the UCX to open when ranks of several hosts meet; 1.13 or newer, equal on all ranks",
+           [](const std::string& value) { return !value.empty() && printable(4095)(value); }),
+      text(
+          "SYMMEM_PROGRESS", &Options::progress, "adaptive, spin or event",
+          "how the thread that serves peers by UCX waits: spins a little and sleeps, spins, sleeps",
+          [](const std::string& value) {
+            return value == "adaptive" || value == "spin" || value == "event";
+          }),
       flag("SYMMEM_VERIFY", &Options::verify, "prove every attached block by reading it"),
       text("SYMMEM_SECRET_FILE", &Options::secret_file, "a path of up to 4095 bytes",
            "file with the store's shared secret, readable by its owner alone", printable(4095)),

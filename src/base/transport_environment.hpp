@@ -4,10 +4,10 @@
 #include <string>
 
 #include "symmem/options.hpp"
+#include "symmem/store.hpp"
 
 namespace symmem {
 
-class EventLoop;
 class FdService;
 class Log;
 
@@ -15,7 +15,7 @@ class Log;
 struct TransportEnvironment {
   const Options& options;
   const std::string& host_id;
-  EventLoop& loop;
+  const Process& process;
   FdService& fds;
   Log& log;
 };

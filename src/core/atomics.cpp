@@ -1,27 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <atomic>
-
+#include "base/atomic_word.hpp"
 #include "core/memory_impl.hpp"
 
 namespace symmem {
 namespace {
-
-template <typename Word>
-Word apply(AtomicOp op, std::byte* at, Word value, Word expected) {
-  const std::atomic_ref<Word> word(*reinterpret_cast<Word*>(at));
-  switch (op) {
-    case AtomicOp::add: return word.fetch_add(value);
-    case AtomicOp::bit_and: return word.fetch_and(value);
-    case AtomicOp::bit_or: return word.fetch_or(value);
-    case AtomicOp::bit_xor: return word.fetch_xor(value);
-    case AtomicOp::swap: return word.exchange(value);
-    case AtomicOp::compare_swap:
-      // On failure `expected` becomes what was there: the value before, either way.
-      word.compare_exchange_strong(expected, value);
-      return expected;
-  }
-  fail(Errc::invalid_argument, "unknown atomic operation {}", static_cast<int>(op));
-}
 
 template <typename Word>
 Word apply_at(const SymmetricMemory::Impl& impl, AtomicOp op, int rank, std::size_t offset,
@@ -31,7 +13,13 @@ Word apply_at(const SymmetricMemory::Impl& impl, AtomicOp op, int rank, std::siz
   require(offset % sizeof(Word) == 0, Errc::invalid_argument,
           "atomic operation: offset {} is not a multiple of the word's {} bytes", offset,
           sizeof(Word));
-  return apply(op, at, value, expected);
+  if (at != nullptr) [[likely]]
+    return apply_atomic(op, at, value, expected);
+  return impl.by_key(rank, "atomic operation", {},
+                     [&](BlockKey& key, std::size_t base, Wait& wait) {
+                       return static_cast<Word>(
+                           key.atomic(op, sizeof(Word), base + offset, value, expected, wait));
+                     });
 }
 
 }  // namespace

@@ -64,6 +64,8 @@ std::vector<std::string> decode_outcome(const std::string& bytes, std::size_t ra
 
 /// A pair's unconnected ends are listed up to this many pairs.
 constexpr int kMaxPairsTold = 8;
+/// Groups of up to this many ranks get their routes told as a matrix.
+constexpr std::size_t kMaxMatrix = 32;
 
 }  // namespace
 
@@ -119,6 +121,7 @@ class Connector::Rounds {
     require_complete();
     for (std::size_t r = 0; r < size_; ++r)
       if (r != self()) connections_->peers[r].route = route(self(), r);
+    if (size_ <= kMaxMatrix) connections_->matrix = matrix();
     return std::move(connections_);
   }
 
@@ -252,6 +255,20 @@ class Connector::Rounds {
              ? "a transport"
              : fmt::format("a transport that SYMMEM_REQUIRE={} allows", fmt::join(wanted, ",")),
          pairs);
+  }
+
+  std::string matrix() const {
+    std::size_t width = std::string_view("self").size();
+    for (std::size_t t = 0; t < meeting_.transports.size(); ++t)
+      width = std::max(width, transport(t).name().size());
+    std::string text = fmt::format("  {:>4}", "");
+    for (std::size_t to = 0; to < size_; ++to) text += fmt::format(" {:>{}}", to, width);
+    for (std::size_t from = 0; from < size_; ++from) {
+      text += fmt::format("\n  {:>4}", from);
+      for (std::size_t to = 0; to < size_; ++to)
+        text += fmt::format(" {:>{}}", from == to ? "self" : route(from, to).transport, width);
+    }
+    return text + "\n";
   }
 
   std::string reasons(std::size_t a, std::size_t b) const {

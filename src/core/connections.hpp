@@ -26,6 +26,7 @@ struct Connection {
 struct Connections {
   std::vector<Connection> peers;  ///< By rank.
   std::vector<std::shared_ptr<Export>> exports;
+  std::string matrix;  ///< Who reaches whom how, as text; empty in large groups.
 };
 
 /// What a rendezvous connects: all ranks' descriptions, and this rank's own blocks.

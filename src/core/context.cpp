@@ -20,7 +20,7 @@ class Context::Impl {
  public:
   explicit Impl(const Options& options)
       : runtime(std::make_shared<Runtime>(options)),
-        environment{runtime->options, runtime->host_id, *runtime->loop, *runtime->fds,
+        environment{runtime->options, runtime->host_id, runtime->process, *runtime->fds,
                     runtime->log} {
     for (auto& maker : make_builtin_block_makers())
       allocators[maker->device_type()] = std::make_shared<BlockAllocator>(runtime, maker);
@@ -56,6 +56,7 @@ class Context::Impl {
   /// is unmapped or freed: at exit other threads may still be in a put. Once.
   void end() noexcept {
     if (runtime->fork.forked() || runtime->finalizing.exchange(true)) return;
+    runtime->stop_transports();
     runtime->leave();
     runtime->fds->remove_path();
     try {

@@ -2,16 +2,6 @@
 #include "core/memory_impl.hpp"
 
 namespace symmem {
-namespace {
-
-std::vector<SignalPad> as_pads(const std::vector<void*>& pointers) {
-  std::vector<SignalPad> pads;
-  for (void* at : pointers)
-    pads.emplace_back(static_cast<std::byte*>(at), static_cast<int>(pointers.size()));
-  return pads;
-}
-
-}  // namespace
 
 SymmetricMemory::Impl::Impl(MemoryParts parts)
     : record(std::move(parts.record)),
@@ -20,24 +10,38 @@ SymmetricMemory::Impl::Impl(MemoryParts parts)
       buffer_bytes(allocation->bytes()),
       connections(std::move(parts.connections)),
       pad_pool(std::move(parts.pad_pool)),
-      pad(std::move(parts.pad)) {
+      pad(std::move(parts.pad)),
+      open(std::move(parts.open)) {
+  const int size = group->world_size();
+  std::vector<PeerPad> pads;
   for (std::size_t r = 0; r < connections->peers.size(); ++r) {
     const Connection& peer = connections->peers[r];
     const Description& theirs = parts.described[r];
     const bool self = static_cast<int>(r) == group->rank();
-    buffer_ptrs.push_back(self ? allocation->pointer()
-                               : peer.buffer->pointer() + theirs.buffer.offset);
-    pad_ptrs.push_back(self ? pad.pointer() : peer.pad->pointer() + theirs.pad.offset);
+    BlockKey* const key = self ? nullptr : peer.buffer->key();
+    std::byte* pad_at = nullptr;
+    if (key == nullptr) {
+      buffer_ptrs.push_back(self ? allocation->pointer()
+                                 : peer.buffer->pointer() + theirs.buffer.offset);
+      pad_at = self ? pad.pointer() : peer.pad->pointer() + theirs.pad.offset;
+      pads.emplace_back(SignalPad(pad_at, size));
+    } else {
+      buffer_ptrs.push_back(nullptr);
+      pads.emplace_back(*peer.pad->key(), theirs.pad.offset, size);
+    }
+    pad_ptrs.push_back(pad_at);
+    buffer_keys.push_back({key, theirs.buffer.offset});
     routes.push_back(peer.route);
   }
   const Description& own = parts.described[static_cast<std::size_t>(group->rank())];
-  signals = std::make_unique<Signals>(group, static_cast<int>(own.channels), as_pads(pad_ptrs));
+  signals = std::make_unique<Signals>(group, static_cast<int>(own.channels), std::move(pads));
 }
 
 SymmetricMemory::Impl::~Impl() = default;
 
 void SymmetricMemory::Impl::detach(bool well) {
   if (closed.exchange(true)) return;
+  open.clear();
   // A copy of the exports' owners stays: they are void only when no peer can use them any more.
   auto exports = std::make_shared<Connections>();
   if (!well) exports->exports = connections->exports;

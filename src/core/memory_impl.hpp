@@ -9,6 +9,8 @@
 #include "base/check.hpp"
 #include "core/allocation.hpp"
 #include "core/group_record.hpp"
+#include "core/open_range.hpp"
+#include "core/peer_wait.hpp"
 #include "core/signals.hpp"
 #include "symmem/symmetric_memory.hpp"
 
@@ -20,8 +22,15 @@ struct MemoryParts {
   std::shared_ptr<Allocation> allocation;
   std::shared_ptr<BlockPool> pad_pool;
   Range pad;
+  std::vector<std::unique_ptr<OpenRange>> open;  ///< Of the buffer and the pad.
   std::shared_ptr<Connections> connections;
   std::vector<Description> described;
+};
+
+/// A buffer's block where only a key reaches, and where the buffer begins there.
+struct KeyPlace {
+  BlockKey* key = nullptr;
+  std::size_t offset = 0;
 };
 
 class SymmetricMemory::Impl {
@@ -45,13 +54,30 @@ class SymmetricMemory::Impl {
       fail(Errc::invalid_argument, "{}: rank {} is out of range; group \"{}\" has ranks 0 to {}",
            operation, rank, group->name(), group->world_size() - 1);
   }
-  /// Where `bytes` at `offset` of `rank`'s buffer are. Every data operation begins with this.
+  /// Where `bytes` at `offset` of `rank`'s buffer are; null where only a key reaches. Every data
+  /// operation begins with this.
   std::byte* reach(int rank, std::size_t offset, std::size_t bytes, const char* operation) const {
     check_open(operation);
     check_rank(rank, operation);
     group->check_peer(rank, operation);
     check_span(offset, bytes, operation);
-    return static_cast<std::byte*>(buffer_ptrs[static_cast<std::size_t>(rank)]) + offset;
+    auto* base = static_cast<std::byte*>(buffer_ptrs[static_cast<std::size_t>(rank)]);
+    return base == nullptr ? nullptr : base + offset;
+  }
+  /// Runs `use(key, place, wait)` for a peer without pointer: `place` is where the buffer begins in
+  /// the key's block.
+  template <typename Use>
+  auto by_key(int rank, const char* operation, Timeout timeout, Use use) const {
+    PeerWait wait(*group, rank, operation, timeout);
+    const KeyPlace& key = buffer_keys[static_cast<std::size_t>(rank)];
+    return wait.run([&] { return use(*key.key, key.offset, wait); });
+  }
+  PackedKey packed_key(int rank) const {
+    check_open("packed");
+    const KeyPlace& place = buffer_keys[static_cast<std::size_t>(rank)];
+    PackedKey packed = place.key->packed();
+    packed.address += place.offset;
+    return packed;
   }
   void check_span(std::size_t offset, std::size_t bytes, const char* operation) const {
     if (offset > buffer_bytes || bytes > buffer_bytes - offset) [[unlikely]]
@@ -67,12 +93,14 @@ class SymmetricMemory::Impl {
   /// Which rendezvous of the group made this: tells memories apart when they are closed.
   std::string serial;
   std::vector<void*> buffer_ptrs;
+  std::vector<KeyPlace> buffer_keys;
   std::vector<void*> pad_ptrs;
   std::vector<Route> routes;
   std::atomic<bool> closed{false};
   std::shared_ptr<Connections> connections;
   const std::shared_ptr<BlockPool> pad_pool;
   const Range pad;
+  std::vector<std::unique_ptr<OpenRange>> open;
   std::unique_ptr<Signals> signals;  ///< Last: it goes before the pad that it rings.
 };
 

@@ -2,7 +2,7 @@
 #include <cstring>
 #include <limits>
 
-#include "core/doorbell.hpp"
+#include "base/doorbell.hpp"
 #include "core/memory_impl.hpp"
 
 namespace symmem {
@@ -22,12 +22,22 @@ std::size_t span_of(std::size_t count, std::size_t bytes, std::size_t stride,
 
 void SymmetricMemory::put(int dst, std::size_t offset, const void* source, std::size_t bytes) {
   std::byte* target = impl_->reach(dst, offset, bytes, "put");
-  if (bytes != 0) std::memcpy(target, source, bytes);
+  if (bytes == 0) return;
+  if (target != nullptr) [[likely]]
+    return static_cast<void>(std::memcpy(target, source, bytes));
+  impl_->by_key(dst, "put", {}, [&](BlockKey& key, std::size_t base, Wait& wait) {
+    key.put(base + offset, source, bytes, wait);
+  });
 }
 
 void SymmetricMemory::get(int src, std::size_t offset, void* target, std::size_t bytes) {
   const std::byte* source = impl_->reach(src, offset, bytes, "get");
-  if (bytes != 0) std::memcpy(target, source, bytes);
+  if (bytes == 0) return;
+  if (source != nullptr) [[likely]]
+    return static_cast<void>(std::memcpy(target, source, bytes));
+  impl_->by_key(src, "get", {}, [&](BlockKey& key, std::size_t base, Wait& wait) {
+    key.get(base + offset, target, bytes, wait);
+  });
 }
 
 void SymmetricMemory::put(int dst, std::span<const PutPiece> pieces) {
@@ -38,48 +48,64 @@ void SymmetricMemory::put(int dst, std::span<const PutPiece> pieces) {
 
 void SymmetricMemory::get(int src, std::span<const GetPiece> pieces) {
   for (const GetPiece& piece : pieces) impl_->reach(src, piece.offset, piece.bytes, "get");
-  for (const GetPiece& piece : pieces) get(src, piece.offset, piece.local, piece.bytes);
+  for (const GetPiece& piece : pieces) get_nbi(src, piece.offset, piece.local, piece.bytes);
+  if (!pieces.empty()) flush(src);
 }
 
 void SymmetricMemory::put_strided(int dst, std::size_t offset, const void* source,
                                   const Strided& shape) {
-  std::byte* target =
-      impl_->reach(dst, offset, span_of(shape.count, shape.bytes, shape.peer_stride, "put_strided"),
-                   "put_strided");
+  impl_->reach(dst, offset, span_of(shape.count, shape.bytes, shape.peer_stride, "put_strided"),
+               "put_strided");
   const auto* from = static_cast<const std::byte*>(source);
   for (std::size_t i = 0; i < shape.count && shape.bytes != 0; ++i)
-    std::memcpy(target + i * shape.peer_stride, from + i * shape.local_stride, shape.bytes);
+    put(dst, offset + i * shape.peer_stride, from + i * shape.local_stride, shape.bytes);
 }
 
 void SymmetricMemory::get_strided(int src, std::size_t offset, void* target, const Strided& shape) {
-  const std::byte* source =
-      impl_->reach(src, offset, span_of(shape.count, shape.bytes, shape.peer_stride, "get_strided"),
-                   "get_strided");
+  impl_->reach(src, offset, span_of(shape.count, shape.bytes, shape.peer_stride, "get_strided"),
+               "get_strided");
   auto* to = static_cast<std::byte*>(target);
   for (std::size_t i = 0; i < shape.count && shape.bytes != 0; ++i)
-    std::memcpy(to + i * shape.local_stride, source + i * shape.peer_stride, shape.bytes);
+    get_nbi(src, offset + i * shape.peer_stride, to + i * shape.local_stride, shape.bytes);
+  if (shape.count != 0) flush(src);
 }
 
 // By pointer a copy is complete when the call returns, which both forms allow.
 void SymmetricMemory::put_nbi(int dst, std::size_t offset, const void* source, std::size_t bytes) {
-  put(dst, offset, source, bytes);
+  if (impl_->reach(dst, offset, bytes, "put_nbi") != nullptr || bytes == 0)
+    return put(dst, offset, source, bytes);
+  impl_->by_key(dst, "put_nbi", {}, [&](BlockKey& key, std::size_t base, Wait& wait) {
+    key.put_nbi(base + offset, source, bytes, wait);
+  });
 }
 void SymmetricMemory::get_nbi(int src, std::size_t offset, void* target, std::size_t bytes) {
-  get(src, offset, target, bytes);
+  if (impl_->reach(src, offset, bytes, "get_nbi") != nullptr || bytes == 0)
+    return get(src, offset, target, bytes);
+  impl_->by_key(src, "get_nbi", {}, [&](BlockKey& key, std::size_t base, Wait& wait) {
+    key.get_nbi(base + offset, target, bytes, wait);
+  });
 }
 
 void SymmetricMemory::put_with_signal(int dst, std::size_t offset, const void* source,
                                       std::size_t bytes, int channel, Timeout timeout) {
   Group::check_timeout(timeout);
   impl_->signals->check_channel(channel, "put_with_signal");
-  put(dst, offset, source, bytes);
-  put_signal(dst, channel, timeout);
+  if (impl_->reach(dst, offset, bytes, "put_with_signal") != nullptr || bytes == 0) {
+    put(dst, offset, source, bytes);
+    return put_signal(dst, channel, timeout);
+  }
+  impl_->by_key(dst, "put_with_signal", timeout, [&](BlockKey& key, std::size_t base, Wait& wait) {
+    const PeerPad& pad = impl_->signals->peer(dst);
+    key.put_with_signal(base + offset, source, bytes, *pad.key, pad.signals(channel, rank()), wait);
+  });
 }
 
 void SymmetricMemory::flush(int peer, Timeout timeout) {
   Group::check_timeout(timeout);
-  impl_->reach(peer, 0, 0, "flush");
-  full_fence();  // Stores by pointer are where they belong; this orders them before what follows.
+  // Stores by pointer are where they belong; the fence orders them before what follows.
+  if (impl_->reach(peer, 0, 0, "flush") != nullptr) return full_fence();
+  impl_->by_key(peer, "flush", timeout,
+                [](BlockKey& key, std::size_t, Wait& wait) { key.flush(wait); });
 }
 
 void SymmetricMemory::flush(Timeout timeout) {
@@ -90,7 +116,7 @@ void SymmetricMemory::put_signal(int dst, int channel, Timeout timeout) {
   Group::check_timeout(timeout);
   impl_->reach(dst, 0, 0, "put_signal");
   impl_->signals->check_channel(channel, "put_signal");
-  impl_->signals->put(dst, channel);
+  impl_->signals->put(dst, channel, timeout);
 }
 
 void SymmetricMemory::wait_signal(int src, int channel, Timeout timeout) {

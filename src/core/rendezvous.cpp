@@ -89,11 +89,14 @@ std::shared_ptr<SymmetricMemory> meet(Runtime& runtime, const std::shared_ptr<Gr
     const auto transports = runtime.transports(maker->device_type());
     std::shared_ptr<Allocation> allocation;
     std::optional<PadLease> pad;
+    std::vector<std::unique_ptr<OpenRange>> open;
 
     std::vector<Description> described;
     for (const std::string& bytes : collective.gather([&] {
            allocation = find();
            pad.emplace(lease_pad(runtime, *record, maker));
+           open.push_back(std::make_unique<OpenRange>(allocation->range(), allocation->bytes()));
+           open.push_back(std::make_unique<OpenRange>(pad->range(), pad->range().bytes));
            return Description{.bytes = allocation->bytes(),
                               .device = maker->device_type(),
                               .alloc_id = runtime.persistent.id_of(allocation->pointer()),
@@ -116,6 +119,7 @@ std::shared_ptr<SymmetricMemory> meet(Runtime& runtime, const std::shared_ptr<Gr
         collective,
         {*record->group, described, allocation->range().block, pad->range().block, transports});
     parts.described = std::move(described);
+    parts.open = std::move(open);
     pad->hand_over(parts);
     auto memory = std::make_shared<SymmetricMemory>(
         std::make_unique<SymmetricMemory::Impl>(std::move(parts)));

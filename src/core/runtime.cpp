@@ -139,6 +139,15 @@ std::vector<std::shared_ptr<GroupRecord>> Runtime::records() const {
   return all;
 }
 
+void Runtime::stop_transports() noexcept {
+  std::vector<std::shared_ptr<Transport>> all;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [type, known] : transports_) all.insert(all.end(), known.begin(), known.end());
+  }
+  for (const auto& transport : all) transport->stop(options.timeout);
+}
+
 void Runtime::leave() noexcept {
   for (const auto& record : records()) record->group->finish("the Context has ended");
 }

@@ -40,6 +40,8 @@ class Runtime {
   /// Those for `type` that SYMMEM_TRANSPORTS keeps, best first.
   std::vector<std::shared_ptr<Transport>> transports(DeviceType type) const;
 
+  /// Ends the transports' threads, after what was accepted has completed: before leave.
+  void stop_transports() noexcept;
   /// Leaves every group: later calls fail. After `finalizing` was set.
   void leave() noexcept;
   /// Lets go of all memory, ours and the peers'. After leave, and when no other thread uses any.

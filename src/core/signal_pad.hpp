@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
+
+#include "base/doorbell.hpp"
 
 namespace symmem {
 
 /// The layout of a signal pad in host memory; docs/wire.md, "Signal pad". A view: it owns nothing.
 ///
-///   byte 0    u32 doorbell   changes when a sleeper is to look again
-///   byte 4    u32 sleepers   owner's threads that sleep on the doorbell
+///   byte 0    the doorbell, 8 bytes
 ///   byte 64   channel 0: for each source rank u64 signals, u64 arrivals; then channel 1, ...
 ///
 /// The two counts only grow, and only their source adds to them. All in the machine's byte order:
@@ -26,17 +26,29 @@ class SignalPad {
                               static_cast<std::size_t>(world_size) * 2 * sizeof(std::uint64_t);
   }
 
+  /// Where a count lies in the pad.
+  static std::size_t signals_offset(int channel, int source, int world_size) {
+    const auto slot = static_cast<std::size_t>(channel) * static_cast<std::size_t>(world_size) +
+                      static_cast<std::size_t>(source);
+    return kHeaderBytes + 2 * sizeof(std::uint64_t) * slot;
+  }
+  static std::size_t arrivals_offset(int channel, int source, int world_size) {
+    return signals_offset(channel, source, world_size) + sizeof(std::uint64_t);
+  }
+
   std::byte* base() const { return base_; }
-  std::uint32_t& doorbell() const { return *reinterpret_cast<std::uint32_t*>(base_); }
-  std::uint32_t& sleepers() const { return *reinterpret_cast<std::uint32_t*>(base_ + 4); }
-  std::uint64_t& signals(int channel, int source) const { return counts(channel, source)[0]; }
-  std::uint64_t& arrivals(int channel, int source) const { return counts(channel, source)[1]; }
+  int world_size() const { return world_size_; }
+  Doorbell doorbell() const { return Doorbell(base_); }
+  std::uint64_t& signals(int channel, int source) const {
+    return at(signals_offset(channel, source, world_size_));
+  }
+  std::uint64_t& arrivals(int channel, int source) const {
+    return at(arrivals_offset(channel, source, world_size_));
+  }
 
  private:
-  std::uint64_t* counts(int channel, int source) const {
-    const auto slot = static_cast<std::size_t>(channel) * static_cast<std::size_t>(world_size_) +
-                      static_cast<std::size_t>(source);
-    return reinterpret_cast<std::uint64_t*>(base_ + kHeaderBytes) + 2 * slot;
+  std::uint64_t& at(std::size_t offset) const {
+    return *reinterpret_cast<std::uint64_t*>(base_ + offset);
   }
 
   std::byte* base_;

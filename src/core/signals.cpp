@@ -2,7 +2,8 @@
 #include "core/signals.hpp"
 
 #include "base/check.hpp"
-#include "core/doorbell.hpp"
+#include "core/peer_wait.hpp"
+#include "core/wait_until.hpp"
 
 namespace symmem {
 namespace {
@@ -30,12 +31,14 @@ std::uint64_t load(std::uint64_t& count) {
 
 }  // namespace
 
-Signals::Signals(std::shared_ptr<Group> group, int channels, std::vector<SignalPad> pads)
+Signals::Signals(std::shared_ptr<Group> group, int channels, std::vector<PeerPad> pads)
     : group_(std::move(group)),
       channels_(channels),
       pads_(std::move(pads)),
       taken_(static_cast<std::size_t>(channels) * pads_.size()),
       epochs_(static_cast<std::size_t>(channels)) {
+  for (const PeerPad& pad : pads_)
+    if (pad.key != nullptr) poller_ = pad.key;
   group_->add_sleeper(this);
 }
 
@@ -43,7 +46,7 @@ Signals::~Signals() {
   if (!group_->fork().forked()) group_->remove_sleeper(this);  // The parent may hold its lock.
 }
 
-void Signals::wake() { ring(own()); }
+void Signals::wake() { own().doorbell().ring(); }
 
 void Signals::check_channel(int channel, const char* operation) const {
   require(channel >= 0 && channel < channels_, Errc::invalid_argument,
@@ -51,9 +54,27 @@ void Signals::check_channel(int channel, const char* operation) const {
           channels_ - 1);
 }
 
-void Signals::put(int dst, int channel) {
-  const SignalPad& pad = pads_[static_cast<std::size_t>(dst)];
-  add_count(pad.signals(channel, group_->rank()), pad);
+void Signals::put(int dst, int channel, Timeout timeout) {
+  const PeerPad& target = peer(dst);
+  if (target.key == nullptr) [[likely]]
+    return add_count(target.pad.signals(channel, group_->rank()), target.pad.doorbell());
+  PeerWait wait(*group_, dst, "put_signal", timeout);
+  wait.run([&] { target.key->signal(target.signals(channel, group_->rank()), wait); });
+}
+
+/// Begins a wait. What comes by network is carried on meanwhile: that saves two switches between
+/// threads where the peer answers soon.
+template <typename Ready>
+bool Signals::comes_soon(Ready ready) const {
+  if (comes_at_once(ready)) return true;
+  if (poller_ == nullptr) return false;
+  constexpr std::chrono::microseconds kPoll{50};
+  const auto end = Deadline::Clock::now() + kPoll;
+  do {
+    poller_->poll();
+    if (ready()) return true;
+  } while (Deadline::Clock::now() < end);
+  return false;
 }
 
 void Signals::wait(int src, int channel, Timeout timeout) {
@@ -68,7 +89,7 @@ void Signals::wait(int src, int channel, Timeout timeout) {
   const std::uint64_t before = taken.count.load(std::memory_order_relaxed);
   std::uint64_t& arrived = own().signals(channel, src);
   const auto ready = [&] { return load(arrived) > before; };
-  if (!comes_at_once(ready)) {
+  if (!comes_soon(ready)) {
     const Deadline deadline = group_->deadline(timeout);
     // What the source signalled before it went still counts, so look at the count after the group.
     const auto look = [&] {
@@ -78,7 +99,7 @@ void Signals::wait(int src, int channel, Timeout timeout) {
         if (!ready()) throw;
       }
     };
-    if (!wait_until(own(), deadline, ready, look))
+    if (!wait_until(own().doorbell(), deadline, ready, look))
       fail(Errc::timeout,
            "wait_signal on channel {} of group \"{}\": no signal from {} within {:.3f} s; nothing "
            "was consumed",
@@ -117,7 +138,7 @@ void Signals::barrier(int channel, Timeout timeout) {
   const std::uint64_t next = epoch.count.load(std::memory_order_relaxed) + 1;
   epoch.count.store(next, std::memory_order_relaxed);
   try {
-    if (!arrive(channel, next)) wait_for_all(channel, next, group_->deadline(timeout));
+    if (!arrive(channel, next, timeout)) wait_for_all(channel, next, group_->deadline(timeout));
   } catch (const Error&) {
     epoch.failed.store(true, std::memory_order_relaxed);
     throw;
@@ -125,14 +146,27 @@ void Signals::barrier(int channel, Timeout timeout) {
   tsan_acquire();
 }
 
-bool Signals::arrive(int channel, std::uint64_t epoch) {
+bool Signals::arrive(int channel, std::uint64_t epoch, Timeout timeout) {
   const int self = group_->rank(), size = group_->world_size();
-  // Each rank begins behind itself, so that not all hit the same pad at once.
-  const auto peer = [&](int i) { return pads_[static_cast<std::size_t>((self + i) % size)]; };
-  for (int i = 1; i < size; ++i) post_count(peer(i).arrivals(channel, self), epoch);
-  const bool all = comes_at_once([&] { return all_arrived(channel, epoch); });
+  // Each rank begins behind itself, so that not all hit the same pad at once. The network takes
+  // longest, so it goes first.
+  const auto each = [&](auto use) {
+    for (int i = 1; i < size; ++i) use((self + i) % size, peer((self + i) % size));
+  };
+  if (poller_ != nullptr)
+    each([&](int rank, const PeerPad& target) {
+      if (target.key == nullptr) return;
+      PeerWait wait(*group_, rank, "barrier", timeout);
+      wait.run([&] { target.key->signal(target.arrivals(channel, self), wait); });
+    });
+  each([&](int, const PeerPad& target) {
+    if (target.key == nullptr) post_count(target.pad.arrivals(channel, self), epoch);
+  });
+  const bool all = comes_soon([&] { return all_arrived(channel, epoch); });
   full_fence();
-  for (int i = 1; i < size; ++i) ring(peer(i));
+  each([&](int, const PeerPad& target) {
+    if (target.key == nullptr) target.pad.doorbell().ring();
+  });
   return all;
 }
 
@@ -145,7 +179,7 @@ void Signals::wait_for_all(int channel, std::uint64_t epoch, const Deadline& dea
       if (!ready()) throw;
     }
   };
-  if (!wait_until(own(), deadline, ready, look))
+  if (!wait_until(own().doorbell(), deadline, ready, look))
     fail(Errc::timeout, "barrier on channel {} of group \"{}\": after {:.3f} s still missing: {}",
          channel, group_->name(), deadline.elapsed_seconds(),
          group_->describe(missing(channel, epoch)));

@@ -23,10 +23,12 @@ std::size_t SymmetricMemory::signal_pad_size() const {
 const std::vector<void*>& SymmetricMemory::buffer_ptrs() const { return impl_->buffer_ptrs; }
 const std::vector<void*>& SymmetricMemory::signal_pad_ptrs() const { return impl_->pad_ptrs; }
 
-Peer SymmetricMemory::peer(int rank) const {
+Peer SymmetricMemory::peer(int rank) {
   impl_->check_open("peer");
   impl_->check_rank(rank, "peer");
-  return {buffer_ptrs()[static_cast<std::size_t>(rank)], route(rank).transport};
+  Peer peer{buffer_ptrs()[static_cast<std::size_t>(rank)], {}, route(rank).transport};
+  if (peer.pointer == nullptr) peer.key.emplace(shared_from_this(), rank);
+  return peer;
 }
 
 const Route& SymmetricMemory::route(int rank) const {
@@ -37,6 +39,7 @@ const Route& SymmetricMemory::route(int rank) const {
 std::string SymmetricMemory::explain() const {
   std::string text = fmt::format("routes of rank {} in group \"{}\", {} bytes on {}:\n", rank(),
                                  group_name(), buffer_size(), to_string(device()));
+  text += impl_->connections->matrix;
   for (int r = 0; r < world_size(); ++r) {
     text += fmt::format("  {}: {}", impl_->group->describe(r), route(r).transport);
     for (const RefusedTransport& refused : route(r).refused)
@@ -58,6 +61,9 @@ Tensor SymmetricMemory::get_buffer(int rank, const std::vector<std::int64_t>& si
           dtype.bytes());
   std::byte* at = impl_->reach(rank, static_cast<std::size_t>(storage_offset) * dtype.bytes(),
                                bytes, "get_buffer");
+  if (at == nullptr)
+    fail(Errc::unsupported, "get_buffer: {} is reached by {}, without a pointer; use get",
+         impl_->group->describe(rank), route(rank).transport);
   // The view keeps mapped what it points into: the own block or the attached one.
   const std::shared_ptr<void> storage =
       rank == this->rank()
@@ -65,6 +71,21 @@ Tensor SymmetricMemory::get_buffer(int rank, const std::vector<std::int64_t>& si
           : std::shared_ptr<void>(impl_->connections->peers[static_cast<std::size_t>(rank)].buffer);
   return {at, sizes, strides, dtype, device(), storage};
 }
+
+void RemoteKey::put(std::size_t offset, const void* source, std::size_t bytes) const {
+  memory_->put(rank_, offset, source, bytes);
+}
+void RemoteKey::get(std::size_t offset, void* target, std::size_t bytes) const {
+  memory_->get(rank_, offset, target, bytes);
+}
+void RemoteKey::put_nbi(std::size_t offset, const void* source, std::size_t bytes) const {
+  memory_->put_nbi(rank_, offset, source, bytes);
+}
+void RemoteKey::get_nbi(std::size_t offset, void* target, std::size_t bytes) const {
+  memory_->get_nbi(rank_, offset, target, bytes);
+}
+void RemoteKey::flush(Timeout timeout) const { memory_->flush(rank_, timeout); }
+PackedKey RemoteKey::packed() const { return memory_->impl().packed_key(rank_); }
 
 void SymmetricMemory::close(Timeout timeout) {
   const auto keep = shared_from_this();  // The record's share may be the last but ours.

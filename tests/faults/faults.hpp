@@ -143,7 +143,7 @@ inline void await_sleepers(const SymmetricMemory& memory, int rank, std::uint32_
   const SignalPad pad(
       static_cast<std::byte*>(memory.signal_pad_ptrs().at(static_cast<std::size_t>(rank))),
       memory.world_size());
-  while (std::atomic_ref(pad.sleepers()).load() < count) ::sched_yield();
+  while (std::atomic_ref(pad.doorbell().sleepers()).load() < count) ::sched_yield();
 }
 
 /// Checks that the processes 0 to `survivors`-1 succeed and all others were killed.

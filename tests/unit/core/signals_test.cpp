@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <thread>
 
-#include "core/doorbell.hpp"
+#include "core/wait_until.hpp"
 #include "harness/errors.hpp"
 #include "harness/rank_threads.hpp"
 
@@ -30,7 +30,8 @@ struct Pads {
     for (int rank = 0; rank < size; ++rank) {
       groups.push_back(std::make_shared<Group>("g", GroupInfo{rank, size, make_hash_store()},
                                                Process{}, kAmple));
-      signals.push_back(std::make_unique<Signals>(groups.back(), kChannels, views));
+      signals.push_back(std::make_unique<Signals>(
+          groups.back(), kChannels, std::vector<PeerPad>(views.begin(), views.end())));
     }
   }
   Signals& operator[](int rank) { return *signals[static_cast<std::size_t>(rank)]; }
@@ -50,7 +51,7 @@ void run(int count, const std::function<void(int)>& body) {
 
 /// Waits until a thread sleeps on `pad`.
 void await_sleeper(const SignalPad& pad) {
-  while (std::atomic_ref(pad.sleepers()).load() == 0) std::this_thread::yield();
+  while (std::atomic_ref(pad.doorbell().sleepers()).load() == 0) std::this_thread::yield();
 }
 
 }  // namespace

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ucx/endpoint.hpp"
+
+#include <utility>
+
+#include "base/check.hpp"
+
+namespace symmem::ucx {
+namespace {
+
+/// Messages of one endpoint that UCX holds for a peer that takes none; then senders wait.
+constexpr std::size_t kMaxUnderWay = 1024;
+
+}  // namespace
+
+Endpoint::Endpoint(Engine& engine, const std::string& address)
+    : engine_(engine), ucp_(engine.ucp()) {
+  ucp_ep_params_t params{};
+  params.field_mask = UCP_EP_PARAM_FIELD_REMOTE_ADDRESS | UCP_EP_PARAM_FIELD_ERR_HANDLING_MODE |
+                      UCP_EP_PARAM_FIELD_ERR_HANDLER;
+  params.address = reinterpret_cast<const ucp_address_t*>(address.data());
+  params.err_mode = UCP_ERR_HANDLING_MODE_PEER;
+  params.err_handler.cb = on_error;
+  params.err_handler.arg = this;
+  const ucs_status_t status = ucp_.ep_create(engine_.initiator().get(), &params, &endpoint_);
+  if (status != UCS_OK)
+    fail(Errc::unsupported,
+         "UCX {} finds no network transport that leads there: {} (UCX_TLS and UCX_NET_DEVICES "
+         "restrict what it may use; tcp suffices)",
+         ucp_.version(), ucp_.status_string(status));
+}
+
+// What UCX calls.
+
+void Endpoint::on_error(void* self, ucp_ep_h, ucs_status_t status) {
+  auto& endpoint = *static_cast<Endpoint*>(self);
+  if (std::exchange(endpoint.broken_, true)) return;
+  endpoint.reason_ = endpoint.ucp_.status_string(status);
+  endpoint.engine_.failed(endpoint);
+  endpoint.engine_.notify();
+}
+
+void Endpoint::on_complete(void* request, ucs_status_t status, void* kept) {
+  const std::unique_ptr<Handle> handle(static_cast<Handle*>(kept));
+  Operation& operation = **handle;
+  operation.status = status;
+  operation.done = true;
+  Endpoint& endpoint = *operation.endpoint;
+  if (operation.message.sequence != 0) --endpoint.under_way_;
+  endpoint.ucp_.request_free(request);
+  endpoint.engine_.notify();
+}
+
+void Endpoint::on_reply(const Reply& reply) {
+  const auto asked = asked_.find(reply.request);
+  if (asked == asked_.end()) return;
+  asked->second->reply = reply;
+  asked->second->done = true;
+}
+
+void Endpoint::break_off(const std::string& reason) {
+  if (!std::exchange(broken_, true)) reason_ = reason;
+  if (endpoint_ == nullptr) return;
+  ucp_request_param_t parameters{};
+  parameters.op_attr_mask = UCP_OP_ATTR_FIELD_FLAGS | UCP_OP_ATTR_FIELD_CALLBACK;
+  parameters.flags = UCP_EP_CLOSE_FLAG_FORCE;
+  parameters.cb.send = [](void*, ucs_status_t, void*) {};
+  void* const request = ucp_.ep_close_nbx(std::exchange(endpoint_, nullptr), &parameters);
+  if (request != nullptr && !UCS_PTR_IS_ERR(request)) ucp_.request_free(request);
+  engine_.notify();
+}
+
+// What we post.
+
+void Endpoint::check() const {
+  if (broken_) [[unlikely]]
+    fail(Errc::peer_lost, "the UCX connection to it broke ({})", reason_);
+}
+
+void Endpoint::check(const Handle& operation) const {
+  check();
+  if (operation->done && operation->status != UCS_OK) [[unlikely]]
+    fail(Errc::internal, "UCX: {}", ucp_.status_string(operation->status));
+}
+
+template <typename Call>
+Endpoint::Handle Endpoint::post(Handle operation, std::uint32_t flags, Call call) {
+  operation->endpoint = this;
+  auto kept = std::make_unique<Handle>(operation);
+  ucp_request_param_t parameters{};
+  parameters.op_attr_mask =
+      UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA | UCP_OP_ATTR_FIELD_FLAGS;
+  parameters.flags = flags;
+  parameters.user_data = kept.get();
+  parameters.cb.send = on_complete;
+  void* const request = call(parameters);
+  if (request != nullptr && !UCS_PTR_IS_ERR(request)) {
+    static_cast<void>(kept.release());
+    if (operation->message.sequence != 0) ++under_way_;
+    return operation;
+  }
+  operation->done = true;
+  operation->status = UCS_PTR_STATUS(request);
+  if (operation->status != UCS_OK) break_off(ucp_.status_string(operation->status));
+  return operation;
+}
+
+void Endpoint::post_message(Message message, const void* payload, std::size_t bytes, Wait& wait,
+                            std::unique_lock<std::mutex>& lock) {
+  if (under_way_ >= kMaxUnderWay)
+    engine_.wait(lock, wait, [&] { return broken_ || under_way_ < kMaxUnderWay; });
+  check();
+  auto operation = std::make_shared<Operation>();
+  message.sender = engine_.process();
+  message.sequence = ++sent_;
+  operation->message = message;
+  if (bytes != 0) {
+    const auto* from = static_cast<const std::byte*>(payload);
+    operation->payload.assign(from, from + bytes);
+  }
+  const std::uint32_t flags = message.request != 0 ? UCP_AM_SEND_FLAG_REPLY : 0;
+  post(operation, flags | UCP_AM_SEND_FLAG_EAGER, [&](const ucp_request_param_t& parameters) {
+    return ucp_.am_send_nbx(endpoint_, kMessageId, &operation->message, sizeof message,
+                            operation->payload.data(), operation->payload.size(), &parameters);
+  });
+  check();
+  // Nobody may call again: the thread must know.
+  if (!operation->done) engine_.initiator().wake();
+}
+
+void Endpoint::send(Message message, const void* payload, std::size_t bytes, Wait& wait) {
+  std::unique_lock lock(engine_.initiator().mutex);
+  post_message(message, payload, bytes, wait, lock);
+}
+
+std::uint64_t Endpoint::ask(Message message, Wait& wait) {
+  std::unique_lock lock(engine_.initiator().mutex);
+  const auto answer = std::make_shared<Answer>();
+  message.request = engine_.next_request();
+  asked_[message.request] = answer;
+  try {
+    post_message(message, nullptr, 0, wait, lock);
+    const std::uint64_t through = sent_;
+    engine_.wait(lock, wait, [&] { return broken_ || answer->done; });
+    if (!answer->done) check();
+    if (message.kind == Kind::flush) flushed_ = std::max(flushed_, through);
+  } catch (...) {
+    asked_.erase(message.request);
+    throw;
+  }
+  asked_.erase(message.request);
+  require(answer->reply.status == Reply::Status::done, Errc::refused,
+          "it refused the operation: the memory is closed there");
+  return answer->reply.value;
+}
+
+void Endpoint::finish(const Handle& operation, Wait& wait, std::unique_lock<std::mutex>& lock) {
+  try {
+    engine_.wait(lock, wait, [&] { return operation->done; });
+  } catch (const Error& error) {
+    break_off(error.what());
+    while (!operation->done) engine_.progress_initiator();
+    throw;
+  }
+  check(operation);
+}
+
+void Endpoint::put(std::uint64_t address, ucp_rkey_h key, const void* source, std::size_t bytes,
+                   bool nbi, Wait& wait) {
+  std::unique_lock lock(engine_.initiator().mutex);
+  check();
+  rma_ = true;
+  const Handle operation =
+      post(std::make_shared<Operation>(), 0, [&](const ucp_request_param_t& parameters) {
+        return ucp_.put_nbx(endpoint_, source, bytes, address, key, &parameters);
+      });
+  if (!nbi) return finish(operation, wait, lock);
+  check(operation);
+  if (!operation->done) engine_.initiator().wake();
+}
+
+void Endpoint::get(std::uint64_t address, ucp_rkey_h key, void* target, std::size_t bytes, bool nbi,
+                   Wait& wait) {
+  std::unique_lock lock(engine_.initiator().mutex);
+  check();
+  rma_ = rma_ || nbi;
+  const Handle operation =
+      post(std::make_shared<Operation>(), 0, [&](const ucp_request_param_t& parameters) {
+        return ucp_.get_nbx(endpoint_, target, bytes, address, key, &parameters);
+      });
+  if (!nbi) return finish(operation, wait, lock);
+  check(operation);
+  if (!operation->done) engine_.initiator().wake();
+}
+
+void Endpoint::flush_rma(Wait& wait) {
+  std::unique_lock lock(engine_.initiator().mutex);
+  check();
+  if (!rma_) return;
+  const Handle operation =
+      post(std::make_shared<Operation>(), 0, [&](const ucp_request_param_t& parameters) {
+        return ucp_.ep_flush_nbx(endpoint_, &parameters);
+      });
+  rma_ = false;
+  try {
+    engine_.wait(lock, wait, [&] { return operation->done; });
+  } catch (...) {
+    rma_ = true;
+    throw;
+  }
+  check(operation);
+}
+
+void Endpoint::flush(Wait& wait) {
+  flush_rma(wait);
+  {
+    const std::lock_guard lock(engine_.initiator().mutex);
+    if (sent_ == flushed_) return;
+  }
+  Message message;
+  message.kind = Kind::flush;
+  const std::uint64_t refused = ask(message, wait);
+  require(refused == 0, Errc::refused,
+          "it refused {} of the puts and signals before: the memory is closed there", refused);
+}
+
+ucp_rkey_h Endpoint::unpack(const std::string& key) {
+  const std::lock_guard lock(engine_.initiator().mutex);
+  check();
+  ucp_rkey_h unpacked = nullptr;
+  const ucs_status_t status = ucp_.ep_rkey_unpack(endpoint_, key.data(), &unpacked);
+  require_ok(ucp_, status, "ucp_ep_rkey_unpack");
+  return unpacked;
+}
+
+}  // namespace symmem::ucx

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "ucx/engine.hpp"
+#include "ucx/message.hpp"
+
+namespace symmem::ucx {
+
+/// The one connection to a peer Context: all that this Context asks of it goes through here. A
+/// connection that broke stays broken: what was under way then is not known to have happened.
+class Endpoint {
+ public:
+  /// Error(unsupported) if UCX finds no way to that address.
+  Endpoint(Engine& engine, const std::string& address);
+  Endpoint(const Endpoint&) = delete;
+  Endpoint& operator=(const Endpoint&) = delete;
+
+  // Each of these takes the initiator's mutex, and throws Error(peer_lost) once the connection is
+  // broken.
+  /// Returns when the message is on its way; it and the payload are copied.
+  void send(Message message, const void* payload, std::size_t bytes, Wait& wait);
+  /// Returns the value of the reply. Error(refused) if the peer refused.
+  std::uint64_t ask(Message message, Wait& wait);
+  /// RMA; returns when `source` may be reused, or at once if `nbi`.
+  void put(std::uint64_t address, ucp_rkey_h key, const void* source, std::size_t bytes, bool nbi,
+           Wait& wait);
+  void get(std::uint64_t address, ucp_rkey_h key, void* target, std::size_t bytes, bool nbi,
+           Wait& wait);
+  /// Returns when all RMA before has taken effect at the peer: what must not be overtaken.
+  void flush_rma(Wait& wait);
+  /// The same of everything before. Error(refused) if the peer refused some of it.
+  void flush(Wait& wait);
+  ucp_rkey_h unpack(const std::string& key);
+
+  // With the initiator's mutex held:
+  bool busy() const { return !broken_ && (rma_ || sent_ != flushed_); }
+  void on_reply(const Reply& reply);
+  /// Gives the connection up: everything that is under way ends, unsuccessfully.
+  void break_off(const std::string& reason);
+
+ private:
+  /// One UCX request of ours; lives until UCX is done with it and nobody waits for it.
+  struct Operation {
+    bool done = false;
+    ucs_status_t status = UCS_OK;
+    Message message;
+    std::vector<std::byte> payload;
+    Endpoint* endpoint = nullptr;
+  };
+  using Handle = std::shared_ptr<Operation>;
+  struct Answer {
+    bool done = false;
+    Reply reply;
+  };
+
+  static void on_error(void* self, ucp_ep_h, ucs_status_t status);
+  static void on_complete(void* request, ucs_status_t status, void* operation);
+  /// Posts one request by `call(parameters)`.
+  template <typename Call>
+  Handle post(Handle operation, std::uint32_t flags, Call call);
+  void post_message(Message message, const void* payload, std::size_t bytes, Wait& wait,
+                    std::unique_lock<std::mutex>& lock);
+  /// Waits for RMA on the caller's memory: if waiting ends before it does, the connection is broken
+  /// off, since UCX gives back the memory no other way.
+  void finish(const Handle& operation, Wait& wait, std::unique_lock<std::mutex>& lock);
+  void check(const Handle& operation) const;
+  void check() const;
+
+  Engine& engine_;
+  const Library& ucp_;
+  ucp_ep_h endpoint_ = nullptr;
+  bool broken_ = false;
+  std::string reason_;
+  bool rma_ = false;           ///< RMA was posted since the last flush of RMA.
+  std::size_t under_way_ = 0;  ///< Messages that UCX has not taken yet.
+  std::uint64_t sent_ = 0;     ///< Messages, and the last one's sequence.
+  std::uint64_t flushed_ = 0;  ///< Those known to be carried out.
+  std::map<std::uint64_t, std::shared_ptr<Answer>> asked_;  ///< By request.
+};
+
+}  // namespace symmem::ucx

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <thread>
+
+#include "base/handle.hpp"
+#include "base/log.hpp"
+#include "symmem/options.hpp"
+#include "symmem/transport.hpp"
+#include "ucx/service.hpp"
+#include "ucx/worker.hpp"
+
+namespace symmem::ucx {
+
+class Endpoint;
+
+/// UCX of one Context: a UCP context, a service worker for what peers ask, an initiator worker for
+/// what we ask, and the thread that keeps both going: peers are served while the application
+/// computes, and what it has posted completes without its help.
+class Engine {
+ public:
+  /// Error(unsupported) says why UCX cannot be used here.
+  Engine(const Options& options, std::uint64_t process, Log& log);
+  /// Memory that was mapped for it is unmapped before.
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  const Library& ucp() const { return ucp_; }
+  ucp_context_h context() const { return context_.get(); }
+  Service& service() { return service_; }
+  Worker& initiator() { return initiator_; }
+  const std::string& address() const { return address_; }
+  std::uint64_t process() const { return process_; }
+
+  /// The one endpoint to that process, made at first use. Error(unsupported) if no network
+  /// transport of UCX leads there.
+  std::shared_ptr<Endpoint> endpoint(std::uint64_t process, const std::string& address);
+
+  // With the initiator's mutex held:
+  /// Progresses until `done`, and asks `wait` now and then. Spins shortly, then sleeps.
+  void wait(std::unique_lock<std::mutex>& lock, Wait& wait, const std::function<bool()>& done);
+  /// Whatever some wait looks at has changed.
+  void notify() { changed_.notify_all(); }
+  /// Closes the endpoints that have failed.
+  void progress_initiator();
+  std::uint64_t next_request() { return ++last_request_; }
+  void failed(Endpoint& endpoint) { failed_.push_back(&endpoint); }
+
+  /// Carries on what has arrived here, unless another thread does.
+  void poll_service();
+  /// Flushes what is outstanding, then ends the thread: nothing is carried out any more.
+  void stop(std::chrono::milliseconds timeout) noexcept;
+
+ private:
+  struct Context {
+    explicit Context(const Library& ucp, const Options& options);
+    ~Context() { ucp.cleanup(context); }
+    ucp_context_h get() const { return context; }
+    const Library& ucp;
+    ucp_context_h context = nullptr;
+  };
+  class Events;
+
+  static ucs_status_t on_reply(void* self, const void* header, std::size_t header_bytes, void*,
+                               std::size_t, const ucp_am_recv_param_t*);
+  void progress_forever();
+  bool progress_once();
+  void sleep();
+  void close_endpoints();
+
+  const Library& ucp_;
+  Log& log_;
+  const std::uint64_t process_;
+  const std::string mode_;  ///< SYMMEM_PROGRESS
+  Context context_;
+  Worker service_worker_;
+  Worker initiator_;
+  Service service_;
+  std::string address_;
+  std::condition_variable changed_;                               ///< With initiator_.mutex.
+  std::map<std::uint64_t, std::shared_ptr<Endpoint>> endpoints_;  ///< By process.
+  std::vector<Endpoint*> failed_;                                 ///< To be closed.
+  std::uint64_t last_request_ = 0;
+  std::atomic<bool> stopping_{false};
+  std::thread thread_;  ///< Last: it uses all of the above.
+};
+
+}  // namespace symmem::ucx

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ucx/handle.hpp"
+
+#include "base/check.hpp"
+#include "base/wire.hpp"
+
+namespace symmem::ucx {
+namespace {
+
+constexpr std::string_view kMagic = "SYMMUCX1";
+constexpr std::size_t kChecksumBytes = 4;
+
+}  // namespace
+
+std::string UcxHandle::encode() const {
+  Writer writer;
+  writer.raw(kMagic).put(std::string_view(version)).put(block.process).put(block.number);
+  writer.put(address).put(bytes).put(static_cast<std::uint8_t>(has_token));
+  writer.put(std::string_view(worker)).put(std::string_view(key));
+  return Writer().raw(writer.bytes()).put(crc32(writer.bytes())).bytes();
+}
+
+UcxHandle UcxHandle::decode(std::string_view encoded) {
+  require(encoded.size() >= kMagic.size() + kChecksumBytes && encoded.starts_with(kMagic),
+          Errc::invalid_argument, "ucx handle does not begin with {}", kMagic);
+  const std::string_view body = encoded.substr(0, encoded.size() - kChecksumBytes);
+  // UCX believes what it unpacks: nothing is looked at before the checksum.
+  require(Reader(encoded.substr(body.size()), "checksum").get<std::uint32_t>() == crc32(body),
+          Errc::invalid_argument, "ucx handle has a wrong checksum");
+  Reader reader(body, "ucx handle");
+  reader.raw(kMagic.size());
+  UcxHandle handle;
+  handle.version = reader.string();
+  handle.block.process = reader.get<std::uint64_t>();
+  handle.block.number = reader.get<std::uint64_t>();
+  handle.address = reader.get<std::uint64_t>();
+  handle.bytes = reader.get<std::uint64_t>();
+  handle.has_token = reader.get<std::uint8_t>() != 0;
+  handle.worker = reader.string();
+  handle.key = reader.string();
+  reader.finish();
+  const std::uint64_t room = UINT64_MAX - handle.address;
+  require(handle.bytes <= room && Block::kTokenBytes <= room - handle.bytes, Errc::invalid_argument,
+          "ucx handle: {} bytes at {:#x} go past the address space", handle.bytes, handle.address);
+  return handle;
+}
+
+}  // namespace symmem::ucx

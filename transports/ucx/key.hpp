@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <mutex>
+
+#include "ucx/endpoint.hpp"
+#include "ucx/handle.hpp"
+
+namespace symmem::ucx {
+
+/// A peer's block by UCX: bulk by RMA with its remote key, the rest by messages.
+class UcxKey : public BlockKey {
+ public:
+  UcxKey(std::shared_ptr<Engine> engine, std::shared_ptr<Endpoint> endpoint, UcxHandle handle);
+  ~UcxKey() override;
+
+  void put(std::size_t offset, const void* source, std::size_t bytes, Wait& wait) override;
+  void get(std::size_t offset, void* target, std::size_t bytes, Wait& wait) override;
+  void put_nbi(std::size_t offset, const void* source, std::size_t bytes, Wait& wait) override;
+  void get_nbi(std::size_t offset, void* target, std::size_t bytes, Wait& wait) override;
+  std::uint64_t atomic(AtomicOp op, std::size_t width, std::size_t offset, std::uint64_t value,
+                       std::uint64_t expected, Wait& wait) override;
+  void signal(const SignalPlace& place, Wait& wait) override;
+  void put_with_signal(std::size_t offset, const void* source, std::size_t bytes, BlockKey& pad,
+                       const SignalPlace& place, Wait& wait) override;
+  void flush(Wait& wait) override { endpoint_->flush(wait); }
+  void poll() override { engine_->poll_service(); }
+  PackedKey packed() const override { return {handle_.key, handle_.worker, handle_.address}; }
+
+ private:
+  Message message(Kind kind, std::size_t offset) const;
+  ucp_rkey_h rkey();  ///< Unpacked at first use: a job has many keys and few that are used.
+
+  const std::shared_ptr<Engine> engine_;
+  const std::shared_ptr<Endpoint> endpoint_;
+  const UcxHandle handle_;
+  std::once_flag unpacked_;
+  ucp_rkey_h rkey_ = nullptr;
+};
+
+}  // namespace symmem::ucx

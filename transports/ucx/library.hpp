@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <ucp/api/ucp.h>
+
+#include <memory>
+#include <string>
+
+namespace symmem::ucx {
+
+/// libucp, opened at run time: the same binary runs without UCX, with the distribution's or with
+/// another one, and a program that does not need UCX gets none of its signal handlers and hooks.
+class Library {
+ public:
+  /// The one of this process; `path` is what dlopen takes. Error(unsupported) if there is none, if
+  /// it is too old, or if another one was opened before. Never closed: it starts threads.
+  static const Library& open(const std::string& path);
+
+  std::string version() const;  ///< "1.13.1"
+  /// What must be equal at both ends: "1.13". Keys of another one do not unpack.
+  std::string generation() const;
+  bool at_least(unsigned minor) const { return major_ > 1 || minor_ >= minor; }
+
+// The functions of libucp that are used, under their names without "ucp_".
+#define SYMMEM_UCP_FUNCTIONS(X) \
+  X(get_version)                \
+  X(config_read)                \
+  X(config_modify)              \
+  X(config_release)             \
+  X(init_version)               \
+  X(cleanup)                    \
+  X(worker_create)              \
+  X(worker_destroy)             \
+  X(worker_query)               \
+  X(worker_release_address)     \
+  X(worker_get_efd)             \
+  X(worker_arm)                 \
+  X(worker_signal)              \
+  X(worker_progress)            \
+  X(worker_set_am_recv_handler) \
+  X(ep_create)                  \
+  X(ep_close_nbx)               \
+  X(ep_flush_nbx)               \
+  X(ep_rkey_unpack)             \
+  X(rkey_destroy)               \
+  X(rkey_pack)                  \
+  X(rkey_buffer_release)        \
+  X(mem_map)                    \
+  X(mem_unmap)                  \
+  X(put_nbx)                    \
+  X(get_nbx)                    \
+  X(am_send_nbx)                \
+  X(request_free)
+#define SYMMEM_UCP_POINTER(name) decltype(&::ucp_##name) name = nullptr;
+  SYMMEM_UCP_FUNCTIONS(SYMMEM_UCP_POINTER)
+#undef SYMMEM_UCP_POINTER
+  decltype(&::ucs_status_string) status_string = nullptr;
+
+ private:
+  explicit Library(const std::string& path);
+
+  std::string path_;
+  unsigned major_ = 0, minor_ = 0, release_ = 0;
+};
+
+}  // namespace symmem::ucx

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ucx/service.hpp"
+
+#include <cstring>
+
+#include "base/atomic_word.hpp"
+#include "base/check.hpp"
+#include "base/doorbell.hpp"
+
+namespace symmem::ucx {
+namespace {
+
+/// UCX keeps order on one lane but promises none. More than this out of order is an attack.
+constexpr std::size_t kMaxEarly = 4096;
+
+}  // namespace
+
+struct Service::ReplyRecord {
+  const Library& ucp;
+  Reply reply;
+};
+
+Service::Service(const Library& ucp, Worker& worker, Log& log) : ucp_(ucp), log_(log) {
+  ucp_am_handler_param_t handler{};
+  handler.field_mask = UCP_AM_HANDLER_PARAM_FIELD_ID | UCP_AM_HANDLER_PARAM_FIELD_CB |
+                       UCP_AM_HANDLER_PARAM_FIELD_ARG;
+  handler.id = kMessageId;
+  handler.cb = on_message;
+  handler.arg = this;
+  require_ok(ucp_, ucp_.worker_set_am_recv_handler(worker.get(), &handler),
+             "ucp_worker_set_am_recv_handler");
+}
+
+void Service::add(const std::shared_ptr<Block>& block) {
+  const std::lock_guard lock(mutex_);
+  blocks_[block->id.number] = block;
+}
+
+void Service::remove(const BlockId& id) {
+  const std::lock_guard lock(mutex_);
+  blocks_.erase(id.number);
+}
+
+void Service::allow(std::uint64_t sender) {
+  const std::lock_guard lock(mutex_);
+  senders_.try_emplace(sender);
+}
+
+ucs_status_t Service::on_message(void* self, const void* header, std::size_t header_bytes,
+                                 void* data, std::size_t bytes,
+                                 const ucp_am_recv_param_t* parameters) {
+  auto& service = *static_cast<Service*>(self);
+  const bool eager = (parameters->recv_attr & UCP_AM_RECV_ATTR_FLAG_RNDV) == 0;
+  const auto message = Message::decode({static_cast<const char*>(header), header_bytes});
+  const std::lock_guard lock(service.mutex_);
+  if (!message || !eager || bytes > kMaxPayload) {
+    service.refuse("it is no message of symmem's");
+    return UCS_OK;
+  }
+  const bool wants_reply = (parameters->recv_attr & UCP_AM_RECV_ATTR_FIELD_REPLY_EP) != 0;
+  service.take(*message, {data, bytes}, wants_reply ? parameters->reply_ep : nullptr);
+  return UCS_OK;
+}
+
+/// Carries out in the sender's order.
+void Service::take(const Message& message, Payload payload, ucp_ep_h reply_to) {
+  const auto found = senders_.find(message.sender);
+  if (found == senders_.end()) return refuse("its sender is unknown");
+  Sender& sender = found->second;
+  if (message.sequence != sender.next) {
+    if (message.sequence < sender.next || sender.early.size() >= kMaxEarly)
+      return refuse("its number is out of order");
+    const auto* bytes = static_cast<const std::byte*>(payload.first);
+    sender.early.try_emplace(
+        message.sequence,
+        Early{message, std::vector<std::byte>(bytes, bytes + payload.second), reply_to});
+    return;
+  }
+  carry_out(sender, message, payload, reply_to);
+  for (auto early = sender.early.begin();
+       early != sender.early.end() && early->first == sender.next;
+       early = sender.early.erase(early)) {
+    const Early& kept = early->second;
+    carry_out(sender, kept.message, {kept.payload.data(), kept.payload.size()}, kept.reply_to);
+  }
+}
+
+void Service::refuse(const char* why) {
+  if (refused_.fetch_add(1) == 0)
+    log_.warn("a message that came by UCX was refused: {}; later ones are only counted", why);
+}
+
+void Service::carry_out(Sender& sender, const Message& message, Payload payload,
+                        ucp_ep_h reply_to) {
+  ++sender.next;
+  Reply answer{message.request, Reply::Status::done, 0};
+  bool well = true;
+  switch (message.kind) {
+    case Kind::put: well = write(message, payload); break;
+    case Kind::put_with_signal:
+      well = write(message, payload) && signal(message.value, message.expected, message.count_at);
+      break;
+    case Kind::signal: well = signal(message.block, message.offset, message.count_at); break;
+    case Kind::atomic: well = apply(message, answer.value); break;
+    case Kind::flush: answer.value = std::exchange(sender.refused, 0); break;
+  }
+  if (!well) {
+    ++sender.refused;
+    answer.status = Reply::Status::refused;
+    refuse("what it asks for is not rendezvoused here");
+  }
+  if (reply_to != nullptr && message.request != 0) reply(answer, reply_to);
+}
+
+std::shared_ptr<Block> Service::find(std::uint64_t number) const {
+  const auto found = blocks_.find(number);
+  return found == blocks_.end() ? nullptr : found->second;
+}
+
+bool Service::write(const Message& message, Payload payload) {
+  const auto block = find(message.block);
+  return block && block->open.use(message.offset, payload.second, [&] {
+    if (payload.second != 0)
+      std::memcpy(block->base + message.offset, payload.first, payload.second);
+  });
+}
+
+bool Service::signal(std::uint64_t number, std::uint64_t pad, std::uint32_t count_at) {
+  constexpr std::size_t kWord = sizeof(std::uint64_t);
+  const auto block = find(number);
+  // The doorbell comes first; a count over it would wake or mislead, no more, but it is not one.
+  if (!block || count_at < kWord || count_at % kWord != 0 || pad % kWord != 0) return false;
+  return block->open.use(pad, count_at + kWord, [&] {
+    add_count(*reinterpret_cast<std::uint64_t*>(block->base + pad + count_at),
+              Doorbell(block->base + pad));
+  });
+}
+
+bool Service::apply(const Message& message, std::uint64_t& before) {
+  const auto block = find(message.block);
+  if (!block || (message.width != 4 && message.width != 8) || message.offset % message.width != 0)
+    return false;
+  return block->open.use(message.offset, message.width, [&] {
+    std::byte* at = block->base + message.offset;
+    before = message.width == 8
+                 ? apply_atomic(message.op, at, message.value, message.expected)
+                 : apply_atomic(message.op, at, static_cast<std::uint32_t>(message.value),
+                                static_cast<std::uint32_t>(message.expected));
+  });
+}
+
+void Service::reply(const Reply& reply, ucp_ep_h to) {
+  auto record = std::make_unique<ReplyRecord>(ReplyRecord{ucp_, reply});
+  ucp_request_param_t parameters{};
+  parameters.op_attr_mask = UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA;
+  parameters.user_data = record.get();
+  parameters.cb.send = [](void* request, ucs_status_t, void* sent) {
+    const std::unique_ptr<ReplyRecord> mine(static_cast<ReplyRecord*>(sent));
+    mine->ucp.request_free(request);
+  };
+  void* const request =
+      ucp_.am_send_nbx(to, kReplyId, &record->reply, sizeof reply, nullptr, 0, &parameters);
+  // At once, or the asker is gone: either way it is over.
+  if (request != nullptr && !UCS_PTR_IS_ERR(request)) static_cast<void>(record.release());
+}
+
+}  // namespace symmem::ucx

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/log.hpp"
+#include "symmem/block.hpp"
+#include "ucx/message.hpp"
+#include "ucx/worker.hpp"
+
+namespace symmem::ucx {
+
+/// The target's side: carries out what peers ask of our blocks by active message. Every message is
+/// checked against what is rendezvoused now; one that does not fit is refused and counted, and
+/// harms nobody.
+class Service {
+ public:
+  /// Takes messages of `worker` from now on.
+  Service(const Library& ucp, Worker& worker, Log& log);
+  /// The worker is not progressed any more.
+  ~Service() = default;
+
+  void add(const std::shared_ptr<Block>& block);
+  void remove(const BlockId& id);
+  /// Messages of `sender`, the id of a Context, are carried out from now on.
+  void allow(std::uint64_t sender);
+  /// Messages that were not carried out, of all senders and of strangers.
+  std::uint64_t refused() const { return refused_.load(); }
+
+ private:
+  /// What came before its turn.
+  struct Early {
+    Message message;
+    std::vector<std::byte> payload;
+    ucp_ep_h reply_to;
+  };
+  struct Sender {
+    std::uint64_t next = 1;  ///< The sequence that is carried out next.
+    std::map<std::uint64_t, Early> early;
+    std::uint64_t refused = 0;  ///< Since its last flush.
+  };
+  struct ReplyRecord;
+  using Payload = std::pair<const void*, std::size_t>;
+
+  static ucs_status_t on_message(void* self, const void* header, std::size_t header_bytes,
+                                 void* data, std::size_t bytes,
+                                 const ucp_am_recv_param_t* parameters);
+  void take(const Message& message, Payload payload, ucp_ep_h reply_to);
+  void refuse(const char* why);
+  void carry_out(Sender& sender, const Message& message, Payload payload, ucp_ep_h reply_to);
+  bool write(const Message& message, Payload payload);
+  bool signal(std::uint64_t block, std::uint64_t pad, std::uint32_t count_at);
+  bool apply(const Message& message, std::uint64_t& before);
+  std::shared_ptr<Block> find(std::uint64_t number) const;
+  void reply(const Reply& reply, ucp_ep_h to);
+
+  const Library& ucp_;
+  Log& log_;
+  std::atomic<std::uint64_t> refused_{0};
+  std::mutex mutex_;                                        ///< Guards what follows.
+  std::map<std::uint64_t, std::shared_ptr<Block>> blocks_;  ///< By number.
+  std::map<std::uint64_t, Sender> senders_;
+};
+
+}  // namespace symmem::ucx
