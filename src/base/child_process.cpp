@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "base/network_namespace.hpp"
 #include "base/parse.hpp"
 
 namespace symmem {
@@ -41,8 +42,20 @@ struct Prepared {
   char* const* words;
   char* const* environment;
   int input, output, errors, failure;
+  int network_namespace;
   pid_t parent;
 };
+
+/// Why a child could not become the program, as it tells its parent.
+struct Failure {
+  int error = 0;  ///< 0: it has.
+  bool in_namespace = false;
+};
+
+[[noreturn]] void give_up(const Prepared& prepared, Failure failure) {
+  static_cast<void>(!::write(prepared.failure, &failure, sizeof failure));
+  ::_exit(127);
+}
 
 [[noreturn]] void become(const Prepared& prepared) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -53,23 +66,24 @@ struct Prepared {
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   ::signal(SIGPIPE, SIG_DFL);
+  if (prepared.network_namespace >= 0) {
+    const int error = enter_network_namespace(prepared.network_namespace);
+    if (error != 0) give_up(prepared, {error, true});
+  }
   if (::dup2(prepared.input, 0) == 0 && ::dup2(prepared.output, 1) == 1 &&
       ::dup2(prepared.errors, 2) == 2)
     // glibc's looks through PATH on the stack alone.
     ::execvpe(prepared.words[0], prepared.words, prepared.environment);
-  const int error = errno;
-  static_cast<void>(!::write(prepared.failure, &error, sizeof error));
-  ::_exit(127);
+  give_up(prepared, {errno, false});
 }
 
-/// The errno of a child that could not become the program; 0 once it has.
-int wait_for_exec(const Pipe& failure) {
-  int error = 0;
+Failure wait_for_exec(const Pipe& pipe) {
+  Failure failure;
   ssize_t got;
   do {
-    got = ::read(failure.read.get(), &error, sizeof error);
+    got = ::read(pipe.read.get(), &failure, sizeof failure);
   } while (got < 0 && errno == EINTR);
-  return got == static_cast<ssize_t>(sizeof error) ? error : 0;
+  return got == static_cast<ssize_t>(sizeof failure) ? failure : Failure();
 }
 
 }  // namespace
@@ -87,14 +101,19 @@ ChildProcess::ChildProcess(const ChildCommand& command) {
   const std::vector<char*> word_pointers = pointers(words), line_pointers = pointers(lines);
   const Fd input(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   Pipe output = make_pipe(), errors = make_pipe(), failure = make_pipe();
-  const Prepared prepared{
-      word_pointers.data(), line_pointers.data(), input.get(), output.write.get(),
-      errors.write.get(),   failure.write.get(),  ::getpid()};
+  const Prepared prepared{word_pointers.data(),
+                          line_pointers.data(),
+                          input.get(),
+                          output.write.get(),
+                          errors.write.get(),
+                          failure.write.get(),
+                          command.network_namespace,
+                          ::getpid()};
   pid_ = ::fork();
   if (pid_ < 0) fail_errno(errno, "fork");
   if (pid_ == 0) become(prepared);
   failure.write = Fd();
-  const int error = wait_for_exec(failure);
+  const auto [error, in_namespace] = wait_for_exec(failure);
   // The call itself: the header of glibc 2.36 declares its function for C alone.
   if (error == 0) ended_ = Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
   const int no_pidfd = error == 0 && !ended_ ? errno : 0;
@@ -103,6 +122,10 @@ ChildProcess::ChildProcess(const ChildCommand& command) {
     ::waitpid(pid_, nullptr, 0);
     require(no_pidfd == 0, Errc::unsupported, "pidfd_open: {} (Linux 5.3 or newer is needed)",
             ::strerrordesc_np(no_pidfd));
+    require(!in_namespace, Errc::refused,
+            "cannot start {}: entering its network namespace: {} (this needs root, or "
+            "CAP_SYS_ADMIN, and leave to mount a sysfs)",
+            in_quotes(command.words[0]), ::strerrordesc_np(error));
     fail(Errc::invalid_argument, "cannot start {}: {}", in_quotes(command.words[0]),
          ::strerrordesc_np(error));
   }

@@ -15,6 +15,7 @@ namespace symmem {
 struct ChildCommand {
   std::vector<std::string> words;  ///< Program (looked up in PATH) and arguments.
   Environment environment;         ///< All of it: nothing is inherited beside it.
+  int network_namespace = -1;      ///< To be entered first; not owned. -1: stays in ours.
 };
 
 /// How a process ended.
@@ -36,7 +37,8 @@ struct ChildEnd {
 /// never somebody else's, and signalling it is safe at any time.
 class ChildProcess {
  public:
-  /// Throws Error(invalid_argument) if there is no such program or it may not be run.
+  /// Throws Error(invalid_argument) if there is no such program or it may not be run,
+  /// Error(refused) if it cannot enter its network namespace.
   explicit ChildProcess(const ChildCommand& command);
   ~ChildProcess();
   ChildProcess(ChildProcess&& other) noexcept;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,8 @@ inline constexpr int kNotStarted = 127;  // As a shell.
 /// base/parse.hpp.
 struct RunCommand {
   std::string ranks;
+  std::optional<std::string> nodes;  ///< Simulated hosts; not given: the ranks are on this one.
+  bool namespaces = false;           ///< Give each simulated host a network namespace.
   std::string timeout = "1000000h";  ///< That is, none.
   std::vector<std::string> words;
 };

@@ -14,12 +14,20 @@ namespace {
 void add_run(CLI::App& app, RunCommand& command) {
   CLI::App& run = *app.add_subcommand("run", "Run a program as several ranks on this host");
   run.add_option("-n,--ranks", command.ranks, "How many ranks")->required();
+  CLI::Option* nodes = run.add_option("--nodes", command.nodes,
+                                      "Spread the ranks over this many simulated hosts, in blocks");
+  run.add_flag("--netns", command.namespaces,
+               "Give each simulated host a network namespace (root, and ip of iproute2)")
+      ->needs(nodes);
   run.add_option("--timeout", command.timeout, "End the ranks after this time (30s, 2m)");
   run.footer(
       "Then the program and its arguments: symmem run -n 4 ./program --its-own\n"
       "Each line that a rank writes gets its rank in front. The first rank that fails ends the "
       "others.\nExit code: that rank's (128 + signal if it was killed); 124 after the timeout; 127 "
-      "if the program cannot be started.");
+      "if the program cannot be started.\n\nRanks of different simulated hosts share no memory "
+      "(SYMMEM_HOST_ID). With --netns they also have networks of their own: host k has eth0 with "
+      "10.77.0.<k+1>, the store is at 10.77.0.254, with a random secret unless you set one, and "
+      "`ip link set eth0 down`, run by a rank, cuts its host off. All of it ends with the job.");
   run.prefix_command();
 }
 

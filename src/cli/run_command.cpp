@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include <cstdio>
+#include <optional>
 
 #include "base/check.hpp"
 #include "base/child_processes.hpp"
@@ -10,6 +11,8 @@
 #include "base/parse.hpp"
 #include "base/random.hpp"
 #include "cli/commands.hpp"
+#include "cli/host_network.hpp"
+#include "cli/rank_place.hpp"
 #include "core/builtin.hpp"
 
 namespace symmem::cli {
@@ -22,12 +25,83 @@ void print_line(int rank, Stream stream, std::string_view line) {
   std::fflush(file);
 }
 
-Environment environment_of(int rank, int ranks, const std::string& store) {
+/// How many ranks are on how many hosts.
+struct Spread {
+  int ranks = 1;
+  int hosts = 1;
+};
+
+int read_count(const char* name, const std::string& text, int most) {
+  const auto count = parse_whole(text, 1, most);
+  require(count.has_value(), Errc::invalid_argument, "{} {} is no whole number from 1 to {}", name,
+          in_quotes(text), most);
+  return static_cast<int>(*count);
+}
+
+Spread read_spread(const RunCommand& command) {
+  Spread spread{read_count("--ranks", command.ranks, 1 << 20)};
+  if (!command.nodes) return spread;
+  spread.hosts = read_count("--nodes", *command.nodes, 1 << 20);
+  require(spread.hosts <= spread.ranks, Errc::invalid_argument,
+          "--nodes {} is more than --ranks {}: each simulated host has one rank at least",
+          spread.hosts, spread.ranks);
+  require(!command.namespaces || spread.hosts <= HostNetwork::kMostHosts, Errc::invalid_argument,
+          "--nodes {} is more than the {} that --netns has addresses for", spread.hosts,
+          HostNetwork::kMostHosts);
+  return spread;
+}
+
+/// The job's store, and how its ranks reach it.
+struct JobStore {
+  TcpStoreOptions place;
+  std::optional<StoreServer> server;
+  std::string url() const { return server->url() + "/" + place.job; }
+};
+
+/// On loopback, or where all simulated hosts reach it.
+JobStore serve(const std::optional<HostNetwork>& network) {
+  const Options options = read_options(process_environment());
+  JobStore store;
+  store.place.job = to_hex(random_bytes(8));
+  store.place.secret = store_secret(options);
+  store.place.liveness = options.liveness;
+  const auto start = [&] { store.server.emplace(store.place, StoreServer::Serves::any_job); };
+  if (!network) {
+    start();
+    return store;
+  }
+  if (store.place.secret.empty()) store.place.secret = to_hex(random_bytes(16));
+  store.place.host = HostNetwork::bridge_address();
+  network->run_at_bridge(start);
+  return store;
+}
+
+/// What is alike for all ranks.
+Environment job_environment(const RunCommand& command, const Spread& spread,
+                            const JobStore& store) {
   Environment environment = process_environment();
-  environment["SYMMEM_RANK"] = environment["SYMMEM_LOCAL_RANK"] = std::to_string(rank);
-  environment["SYMMEM_WORLD_SIZE"] = std::to_string(ranks);
-  environment["SYMMEM_STORE"] = store;
+  environment["SYMMEM_WORLD_SIZE"] = std::to_string(spread.ranks);
+  environment["SYMMEM_STORE"] = store.url();
+  // They read the file of a secret themselves.
+  if (command.namespaces && value_of(environment, "SYMMEM_SECRET_FILE").empty())
+    environment["SYMMEM_SECRET"] = store.place.secret;
   return environment;
+}
+
+/// Starts the ranks, each at its place.
+void start_ranks(ChildProcesses& children, const RunCommand& command, const Spread& spread,
+                 const std::optional<HostNetwork>& network, const JobStore& store) {
+  const Environment environment = job_environment(command, spread, store);
+  for (int rank = 0; rank < spread.ranks; ++rank) {
+    const RankPlace place = place_of(rank, spread.ranks, spread.hosts);
+    ChildCommand child{command.words, environment};
+    child.environment["SYMMEM_RANK"] = std::to_string(rank);
+    child.environment["SYMMEM_LOCAL_RANK"] = std::to_string(place.local_rank);
+    if (command.nodes)
+      child.environment["SYMMEM_HOST_ID"] = fmt::format("node{}-{}", place.host, store.place.job);
+    if (network) child.network_namespace = network->namespace_of(place.host);
+    children.start(child);
+  }
 }
 
 /// Says how the job ended, and makes its exit code of that.
@@ -57,25 +131,18 @@ int conclude(const JobEnd& job, const ChildProcesses& children, const RunCommand
 int run(const RunCommand& command) {
   require(!command.words.empty(), Errc::invalid_argument,
           "no program was named: symmem run -n N program [arguments]");
-  const auto ranks = parse_whole(command.ranks, 1, 1 << 20);
-  require(ranks.has_value(), Errc::invalid_argument, "--ranks {} is no whole number from 1 to {}",
-          in_quotes(command.ranks), 1 << 20);
+  const Spread spread = read_spread(command);
   const auto timeout = parse_time(command.timeout);
   require(timeout && timeout->count() > 0, Errc::invalid_argument,
           "--timeout {} is no time such as 500ms, 30s, 2m", in_quotes(command.timeout));
   // Before the store's thread, which is to block them, too.
   const SignalFd signals{SIGINT, SIGTERM, SIGHUP};
-  const Options options = read_options(process_environment());
-  TcpStoreOptions place;
-  place.job = to_hex(random_bytes(8));
-  place.secret = store_secret(options);
-  place.liveness = options.liveness;
-  const StoreServer server(place, StoreServer::Serves::any_job);
+  std::optional<HostNetwork> network;
+  if (command.namespaces) network.emplace(spread.hosts);
+  const JobStore store = serve(network);
   ChildProcesses children(print_line);
   try {
-    for (int rank = 0; rank < *ranks; ++rank)
-      children.start({command.words, environment_of(rank, static_cast<int>(*ranks),
-                                                    server.url() + "/" + place.job)});
+    start_ranks(children, command, spread, network, store);
   } catch (const Error& error) {
     fmt::print(stderr, "symmem: {}\n", error.what());
     return kNotStarted;

@@ -4,12 +4,22 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <stdexcept>
 
+#include "harness/errors.hpp"
 #include "harness/progress.hpp"
 #include "harness/ranks.hpp"
 
 using namespace symmem::harness;
+
+namespace {
+
+symmem::Tensor two_words(symmem::Context& context) {
+  return context.empty_strided_p2p({2}, {1}, symmem::kInt64);
+}
+
+}  // namespace
 
 TEST_CASE("check fails in rank 1") {
   run_ranks(2, [](RankProcess& self) { CHECK(self.rank == 0); });
@@ -55,4 +65,38 @@ TEST_CASE("not skipped") {}
 TEST_CASE("ranks of a launcher join") {
   symmem::Context context;
   CHECK(context.world_size() == 3);
+}
+
+TEST_CASE("ranks of a launcher share memory") {
+  symmem::Context context;
+  const symmem::Tensor words = two_words(context);
+  const auto memory = context.rendezvous(words);
+  const int next = (context.rank() + 1) % context.world_size();
+  *static_cast<std::int64_t*>(memory->peer(next).pointer) = 100 + next;
+  memory->barrier();
+  CHECK(*words.data<std::int64_t>() == 100 + context.rank());
+  memory->close();
+}
+
+TEST_CASE("ranks of a launcher reach host 0 by TCP") {
+  symmem::Context context;
+  symmem::TcpStoreOptions place;
+  place.host = "10.77.0.1";
+  place.secret = "between hosts";
+  std::optional<symmem::StoreServer> server;
+  if (context.rank() == 0) {
+    server.emplace(place, symmem::StoreServer::Serves::any_job);
+    context.store()->set("port", std::to_string(server->port()));
+  }
+  place.port = static_cast<std::uint16_t>(std::stoi(context.store()->get("port")));
+  symmem::make_tcp_store(place)->barrier("all are there", context.world_size());
+}
+
+TEST_CASE("rank 1 of a launcher takes its host's link down") {
+  symmem::Context context;
+  const symmem::Tensor words = two_words(context);
+  if (context.rank() == 1) REQUIRE(std::system("ip link set eth0 down") == 0);
+  const auto meet = [&] { context.rendezvous(words); };
+  if (context.rank() == 0) check_error(meet, symmem::Errc::peer_lost, {"rank 1", "lost"});
+  if (context.rank() == 1) check_error(meet, symmem::Errc::store_lost);
 }

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <map>
+#include <sstream>
+
+#include "cli/rank_place.hpp"
+#include "harness/program.hpp"
+
+using namespace symmem;
+using namespace symmem::harness;
+
+namespace {
+
+using Words = std::vector<std::string>;
+
+Ran run(const Words& words, const Environment& more = {}) {
+  Words all = {program_of_build("symmem"), "run"};
+  all.insert(all.end(), words.begin(), words.end());
+  return run_program(all, more);
+}
+
+/// By rank, the words that each wrote behind its prefix.
+std::map<std::string, Words> words_of(const Ran& ran) {
+  std::map<std::string, Words> words;
+  std::istringstream text(ran.output);
+  for (std::string prefix, line; text >> prefix && std::getline(text, line);) {
+    std::istringstream rest(line);
+    for (std::string word; rest >> word;) words[prefix].push_back(word);
+  }
+  return words;
+}
+
+const char* const kEcho = "echo $SYMMEM_HOST_ID $SYMMEM_LOCAL_RANK $SYMMEM_RANK";
+
+}  // namespace
+
+TEST_CASE("ranks fill hosts in contiguous blocks whose sizes differ by one at most") {
+  for (int ranks = 1; ranks <= 20; ++ranks) {
+    for (int hosts = 1; hosts <= ranks; ++hosts) {
+      CAPTURE(ranks);
+      CAPTURE(hosts);
+      std::vector<int> sizes(static_cast<std::size_t>(hosts));
+      int host = 0;
+      for (int rank = 0; rank < ranks; ++rank) {
+        const cli::RankPlace place = cli::place_of(rank, ranks, hosts);
+        REQUIRE(place.host >= host);
+        REQUIRE(place.host < hosts);
+        host = place.host;
+        REQUIRE(place.local_rank == sizes[static_cast<std::size_t>(host)]++);
+      }
+      const auto [least, most] = std::minmax_element(sizes.begin(), sizes.end());
+      CHECK(*least >= 1);
+      CHECK(*most - *least <= 1);
+    }
+  }
+  constexpr int kMost = 1 << 20;  // No overflow on the way.
+  CHECK(cli::place_of(kMost - 1, kMost, kMost) == cli::RankPlace{kMost - 1, 0});
+}
+
+TEST_CASE("each simulated host has an id, and its ranks count from 0") {
+  auto words = words_of(run({"-n", "5", "--nodes", "2", "sh", "-c", kEcho}));
+  REQUIRE(words.size() == 5);
+  for (auto& [prefix, of_rank] : words) REQUIRE(of_rank.size() == 3);
+  const std::string first = words["[0]"][0], second = words["[3]"][0];
+  CHECK(first.find("node0-") == 0);
+  CHECK(second.find("node1-") == 0);
+  CHECK(words["[0]"] == Words{first, "0", "0"});
+  CHECK(words["[1]"] == Words{first, "1", "1"});
+  CHECK(words["[2]"] == Words{first, "2", "2"});
+  CHECK(words["[3]"] == Words{second, "0", "3"});
+  CHECK(words["[4]"] == Words{second, "1", "4"});
+}
+
+TEST_CASE("the ids of two jobs differ, and without --nodes there are none") {
+  const Words one = {"-n", "1", "--nodes", "1", "sh", "-c", kEcho};
+  CHECK(words_of(run(one))["[0]"] != words_of(run(one))["[0]"]);
+  CHECK(words_of(run({"-n", "1", "sh", "-c", kEcho}, {{"SYMMEM_HOST_ID", ""}}))["[0]"] ==
+        Words{"0", "0"});
+}
+
+TEST_CASE("ranks share memory on one simulated host, and not between two") {
+  const std::string specimen = program_of_build("harness_specimens");
+  const std::string filter = "--test-case=ranks of a launcher share memory";
+  const Ran one = run({"-n", "3", "--nodes", "1", specimen, filter});
+  CHECK_MESSAGE(one.code == 0, one.output << one.errors);
+  const Ran two =
+      run({"-n", "3", "--nodes", "2", specimen, filter}, {{"SYMMEM_TRANSPORTS", "shm"}});
+  CHECK(two.code == 1);
+  CHECK_MESSAGE(two.says("another host (id node"), two.output << two.errors);
+}
+
+TEST_CASE("a wrong number of simulated hosts is said in one line") {
+  const auto fails = [](const Words& words, const std::string& text) {
+    const Ran ran = run(words);
+    INFO(ran.errors);
+    CHECK(ran.code == 2);
+    CHECK(ran.output.empty());
+    CHECK(std::count(ran.errors.begin(), ran.errors.end(), '\n') == 1);
+    CHECK(ran.says(text));
+  };
+  fails({"-n", "2", "--nodes", "3", "true"}, "--nodes 3 is more than --ranks 2");
+  for (const char* nodes : {"0", "-1", "x", "", "99999999999999999999"})
+    fails({"-n", "2", "--nodes", nodes, "true"}, "--nodes");
+  fails({"-n", "2", "--netns", "true"}, "--netns requires --nodes");
+  fails({"-n", "300", "--nodes", "254", "--netns", "true"}, "253");
+}
