@@ -57,9 +57,9 @@ int conclude(const JobEnd& job, const ChildProcesses& children, const RunCommand
 int run(const RunCommand& command) {
   require(!command.words.empty(), Errc::invalid_argument,
           "no program was named: symmem run -n N program [arguments]");
-  const auto ranks = parse_whole(command.ranks, 1, 1 << 20);
+  const auto ranks = parse_whole(command.ranks, 1, kMostRanks);
   require(ranks.has_value(), Errc::invalid_argument, "--ranks {} is no whole number from 1 to {}",
-          in_quotes(command.ranks), 1 << 20);
+          in_quotes(command.ranks), kMostRanks);
   const auto timeout = parse_time(command.timeout);
   require(timeout && timeout->count() > 0, Errc::invalid_argument,
           "--timeout {} is no time such as 500ms, 30s, 2m", in_quotes(command.timeout));
