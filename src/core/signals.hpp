@@ -23,7 +23,7 @@ class Signals : public Sleeper {
   void check_channel(int channel, const char* operation) const;
 
   const PeerPad& peer(int rank) const { return pads_[static_cast<std::size_t>(rank)]; }
-  void put(int dst, int channel, Timeout timeout);
+  void put(int dst, int channel, Timeout timeout = {});
   void wait(int src, int channel, Timeout timeout);
   void barrier(int channel, Timeout timeout);
 

@@ -189,6 +189,22 @@ TEST_CASE("pairs without any transport are one error on every rank, with all rea
               Errc::unsupported, {"no transport carries this memory", "SYMMEM_TRANSPORTS"});
 }
 
+TEST_CASE("a transport that neither exports nor says why is told of as such") {
+  class Mute : public LocalTransport {
+   public:
+    using LocalTransport::LocalTransport;
+    Offer<Export> export_block(const std::shared_ptr<Block>&) override { return {}; }
+  };
+  const auto errors = errors_of_ranks(
+      2,
+      [](Context& context) {
+        context.register_transport(DeviceType::host, std::make_shared<Mute>("mine"));
+        use(context);
+      },
+      transports({"mine"}));
+  check_alike(errors, Errc::unsupported, {"mine: it does not export: refused without a reason"});
+}
+
 TEST_CASE("one rank alone needs no transport") {
   run_threads(
       1, [](Context& context) { use(context)->close(); }, transports({"^shm"}));
