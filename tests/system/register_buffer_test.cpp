@@ -23,28 +23,40 @@ TEST_CASE("memory of one's own is registered by one rank alone, and used") {
   CHECK(own[99] == 78);
 }
 
+namespace {
+
+const auto kNotUcx = [](Options& options) { options.transports = {"^ucx"}; };
+
+}  // namespace
+
 TEST_CASE("a transport that carries memory without a descriptor serves register_buffer") {
-  run_threads(3, [](Context& context) {
-    context.register_transport(DeviceType::host, std::make_shared<LocalTransport>("mine"));
-    std::vector<int> own(100);
-    const auto memory = context.register_buffer(own.data(), 400, {});
-    const Route& route = memory->route((context.rank() + 1) % 3);
-    CHECK(route.transport == "mine");
-    CHECK(route.refused.at(0).transport == "shm");
-    CHECK(route.refused.at(0).reason.find("symmem did not allocate it") != std::string::npos);
-    const int value = context.rank();
-    memory->put((context.rank() + 1) % 3, 8, &value, sizeof value);
-    memory->barrier();
-    CHECK(own[2] == (context.rank() + 2) % 3);
-    memory->close();
-  });
+  run_threads(
+      3,
+      [](Context& context) {
+        context.register_transport(DeviceType::host, std::make_shared<LocalTransport>("mine"));
+        std::vector<int> own(100);
+        const auto memory = context.register_buffer(own.data(), 400, {});
+        const Route& route = memory->route((context.rank() + 1) % 3);
+        CHECK(route.transport == "mine");
+        CHECK(route.refused.at(0).transport == "shm");
+        CHECK(route.refused.at(0).reason.find("symmem did not allocate it") != std::string::npos);
+        const int value = context.rank();
+        memory->put((context.rank() + 1) % 3, 8, &value, sizeof value);
+        memory->barrier();
+        CHECK(own[2] == (context.rank() + 2) % 3);
+        memory->close();
+      },
+      kNotUcx);
 }
 
 TEST_CASE("where no transport carries it, registering is one error on every rank, with reasons") {
-  const auto errors = errors_of_ranks(2, [](Context& context) {
-    std::vector<int> own(100);
-    context.register_buffer(own.data(), 400, {});
-  });
+  const auto errors = errors_of_ranks(
+      2,
+      [](Context& context) {
+        std::vector<int> own(100);
+        context.register_buffer(own.data(), 400, {});
+      },
+      kNotUcx);
   check_alike(errors, Errc::unsupported,
               {"register_buffer of group \"world\"", "1 pairs of ranks", "rank 0 (host",
                "rank 1 (host", "shm: ", "symmem did not allocate it"});
