@@ -84,6 +84,31 @@ std::string_view Wire::receive(std::size_t count) {
   return buffer_;
 }
 
+Fd listen_anywhere() {
+  Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (::listen(socket.get(), 16) != 0) fail_errno(errno, "listen");  // Binds to a free port.
+  return socket;
+}
+
+std::uint16_t port_of(const Fd& socket) { return port_of(socket.get()); }
+
+Fd accept_one(const Fd& listening) {
+  Fd socket(::accept4(listening.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  if (!socket) fail_errno(errno, "accept");
+  set_no_delay(socket.get());
+  return socket;
+}
+
+Fd connect_to(const std::string& address, std::uint16_t port) {
+  Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in place = loopback(port);
+  ::inet_pton(AF_INET, address.c_str(), &place.sin_addr);
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&place), sizeof place) != 0)
+    fail_errno(errno, fmt::format("connect to {} port {}", address, port));
+  set_no_delay(socket.get());
+  return socket;
+}
+
 std::uint16_t start_echo_server() {
   const auto listening = std::make_shared<Fd>(listen_on(0));
   std::thread([listening] {

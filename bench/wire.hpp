@@ -26,6 +26,12 @@ class Wire {
   std::string buffer_;
 };
 
+/// Bare TCP between processes: a socket that listens on every address, its port, and the two ends.
+Fd listen_anywhere();
+std::uint16_t port_of(const Fd& socket);
+Fd accept_one(const Fd& listening);
+Fd connect_to(const std::string& address, std::uint16_t port);
+
 /// Echoes what comes over each connection until it closes, connections one after the other. Runs in
 /// a thread that nobody joins: it ends with its process. Returns the port.
 std::uint16_t start_echo_server();

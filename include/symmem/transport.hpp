@@ -84,6 +84,8 @@ class BlockKey {
   /// Carries on what has arrived, without waiting: called by who waits for a signal and has nothing
   /// better to do.
   virtual void poll() {}
+  /// Who polled goes to sleep instead.
+  virtual void rest() {}
   /// What an application needs to use the transport's own library on this block.
   virtual PackedKey packed() const = 0;
 };

@@ -77,7 +77,8 @@ bool Signals::comes_soon(BlockKey* poller, Ready ready) const {
     if (ready()) return true;
     ::sched_yield();  // Several ranks may share this core.
   } while (Deadline::Clock::now() < end);
-  return false;
+  poller->rest();
+  return ready();
 }
 
 void Signals::wait(int src, int channel, Timeout timeout) {

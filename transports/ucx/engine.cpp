@@ -125,13 +125,18 @@ void Engine::wait(std::unique_lock<std::mutex>& lock, Wait& wait,
     const bool spin = Clock::now() < spin_end;
     if (!spin) {
       // The thread goes on with it, and calls notify.
+      last_poll_.store(0);
+      parked_.notify_one();
       initiator_.wake();
       changed_.wait_for(lock, kTick);
       if (done()) return;
     }
     lock.unlock();
     try {
-      if (!spin) wait.check();
+      if (spin)
+        poll();
+      else
+        wait.check();
     } catch (...) {
       lock.lock();
       throw;
@@ -140,9 +145,25 @@ void Engine::wait(std::unique_lock<std::mutex>& lock, Wait& wait,
   }
 }
 
-void Engine::poll_service() {
-  const std::unique_lock lock(service_worker_.mutex, std::try_to_lock);
-  if (lock.owns_lock() && !stopping_.load()) service_worker_.progress();
+void Engine::poll() {
+  last_poll_.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed);
+  {
+    const std::unique_lock lock(service_worker_.mutex, std::try_to_lock);
+    if (lock.owns_lock() && !stopping_.load()) service_worker_.progress();
+  }
+  const std::unique_lock lock(initiator_.mutex, std::try_to_lock);
+  if (lock.owns_lock() && !stopping_.load()) progress_initiator();
+}
+
+void Engine::rest() {
+  const std::lock_guard lock(initiator_.mutex);
+  last_poll_.store(0);
+  parked_.notify_one();
+}
+
+bool Engine::polled() const {
+  const Clock::duration last(last_poll_.load(std::memory_order_relaxed));
+  return Clock::now().time_since_epoch() - last < kSpin;
 }
 
 bool Engine::progress_once() {
@@ -164,7 +185,11 @@ bool Engine::progress_once() {
 void Engine::progress_forever() {
   auto last = Clock::now();
   while (!stopping_.load()) {
-    if (progress_once()) {
+    if (mode_ != "spin" && polled()) {
+      // Somebody who waits does our work, better without us on the same core.
+      std::unique_lock lock(initiator_.mutex);
+      parked_.wait_for(lock, kSpin, [this] { return !polled(); });
+    } else if (progress_once()) {
       last = Clock::now();
     } else if (mode_ == "event" || (mode_ == "adaptive" && Clock::now() - last > kSpin)) {
       sleep();

@@ -52,8 +52,10 @@ class Engine {
   std::uint64_t next_request() { return ++last_request_; }
   void failed(Endpoint& endpoint) { failed_.push_back(&endpoint); }
 
-  /// Carries on what has arrived here, unless another thread does.
-  void poll_service();
+  /// Carries on what has arrived, unless another thread does: called again and again by who waits.
+  void poll();
+  /// Who polled goes to sleep: the thread is to go on.
+  void rest();
   /// Flushes what is outstanding, then ends the thread: nothing is carried out any more.
   void stop(std::chrono::milliseconds timeout) noexcept;
 
@@ -70,6 +72,7 @@ class Engine {
   static ucs_status_t on_reply(void* self, const void* header, std::size_t header_bytes, void*,
                                std::size_t, const ucp_am_recv_param_t*);
   void progress_forever();
+  bool polled() const;  ///< A moment ago.
   bool progress_once();
   void sleep();
   void close_endpoints();
@@ -83,12 +86,14 @@ class Engine {
   Worker initiator_;
   Service service_;
   std::string address_;
-  std::condition_variable changed_;                               ///< With initiator_.mutex.
+  std::condition_variable parked_;   ///< With initiator_.mutex: the thread, while others poll.
+  std::condition_variable changed_;  ///< With initiator_.mutex.
   std::map<std::uint64_t, std::shared_ptr<Endpoint>> endpoints_;  ///< By process.
   std::vector<Endpoint*> failed_;                                 ///< To be closed.
   std::uint64_t last_request_ = 0;
   std::atomic<bool> stopping_{false};
-  std::thread thread_;  ///< Last: it uses all of the above.
+  std::atomic<std::int64_t> last_poll_{0};  ///< In ticks of the steady clock.
+  std::thread thread_;                      ///< Last: it uses all of the above.
 };
 
 }  // namespace symmem::ucx

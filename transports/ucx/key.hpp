@@ -25,7 +25,8 @@ class UcxKey : public BlockKey {
   void put_with_signal(std::size_t offset, const void* source, std::size_t bytes, BlockKey& pad,
                        const SignalPlace& place, Wait& wait) override;
   void flush(Wait& wait) override { endpoint_->flush(wait); }
-  void poll() override { engine_->poll_service(); }
+  void poll() override { engine_->poll(); }
+  void rest() override { engine_->rest(); }
   PackedKey packed() const override { return {handle_.key, handle_.worker, handle_.address}; }
 
  private:

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+// Host memory between two simulated hosts: what symmem does by UCX beside the same loop on raw UCP
+// with a polling target, and signals beside a TCP round trip that spins.
+#include <fmt/format.h>
+#include <sys/socket.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "base/check.hpp"
+#include "figure.hpp"
+#include "ranks.hpp"
+#include "raw_ucp.hpp"
+#include "symmem/symmem.hpp"
+#include "wire.hpp"
+
+namespace symmem::bench {
+namespace {
+
+constexpr std::size_t kLarge = 1 << 20;
+constexpr int kMany = 32;
+
+Options options_of_rank() {
+  Options options = Options::from_env();
+  options.transports = {"ucx"};
+  return options;
+}
+
+class Network {
+ public:
+  Network(Context& context, int rounds)
+      : rounds_(rounds),
+        first_(context.rank() == 0),
+        tensor_(context.empty_strided_p2p({kLarge}, {1}, kUint8)),
+        memory_(context.rendezvous(tensor_)),
+        raw_(context.options().ucx_library, *context.store(), context.rank(), kLarge),
+        source_(kLarge, std::byte{42}) {
+    require(memory_->world_size() == 2, Errc::invalid_argument, "two ranks are needed");
+    if (!first_) {
+      listening_ = listen_anywhere();
+      context.store()->set("tcp", std::to_string(port_of(listening_)));
+      tcp_ = accept_one(listening_);
+    } else {
+      const char* host = std::getenv("BENCH_PEER_HOST");
+      tcp_ = connect_to(host == nullptr ? "127.0.0.1" : host,
+                        static_cast<std::uint16_t>(std::stoi(context.store()->get("tcp"))));
+    }
+  }
+
+  std::vector<Figure> run() {
+    std::vector<Figure> figures{
+        small(
+            "put 8 B and flush", [&] { raw_.put(0, source_.data(), 8); },
+            [&] {
+              memory_->put(1, 0, source_.data(), 8);
+              memory_->flush(1);
+            }),
+        small(
+            "get 8 B", [&] { raw_.get(0, scratch_, 8); }, [&] { memory_->get(1, 0, scratch_, 8); }),
+        small(
+            "fetch_add 8 B (floor: get)", [&] { raw_.get(0, scratch_, 8); },
+            [&] { memory_->fetch_add(1, 8, std::uint64_t{1}); }),
+        large(
+            "put 1 MiB", [&] { raw_.put_many(source_.data(), kLarge, kMany); },
+            [&] {
+              for (int i = 0; i < kMany; ++i) memory_->put(1, 0, source_.data(), kLarge);
+              memory_->flush(1);
+            }),
+        large(
+            "get 1 MiB",
+            [&] {
+              for (int i = 0; i < kMany; ++i) raw_.get(0, target_.data(), kLarge);
+            },
+            [&] {
+              for (int i = 0; i < kMany; ++i) memory_->get(1, 0, target_.data(), kLarge);
+            }),
+        trips()};
+    check_data();
+    memory_->barrier();
+    memory_->close();
+    return figures;
+  }
+
+ private:
+  template <typename Floor, typename Ours>
+  Figure measure(Figure figure, Floor floor, Ours ours, double (*unit)(double)) {
+    alternate(
+        figure, rounds_,
+        [&] {
+          memory_->barrier();
+          if (!first_) {
+            raw_.serve();
+            return 0.0;
+          }
+          const double time = unit(floor());
+          raw_.stop_serving();
+          return time;
+        },
+        [&] {
+          memory_->barrier();
+          const double time = first_ ? unit(ours()) : 0.0;
+          memory_->barrier();
+          return time;
+        });
+    return figure;
+  }
+
+  template <typename Floor, typename Ours>
+  Figure small(const char* what, Floor floor, Ours ours) {
+    constexpr int kCount = 300;
+    return measure(
+        {what, "us", "raw UCP", {}, {}, {Goal::Kind::ratio_at_most, 1.15}},
+        [&] { return seconds_each(kCount, floor); }, [&] { return seconds_each(kCount, ours); },
+        [](double s) { return 1e6 * s; });
+  }
+  template <typename Floor, typename Ours>
+  Figure large(const char* what, Floor floor, Ours ours) {
+    return measure(
+        {what, "GB/s", "raw UCP", {}, {}, {Goal::Kind::ratio_at_least, 0.95}},
+        [&] { return seconds_each(1, floor); }, [&] { return seconds_each(1, ours); },
+        [](double s) { return 1e-9 * kLarge * kMany / s; });
+  }
+
+  /// 8 bytes there and 8 bytes back, each seen by who waits; both ranks run this.
+  Figure trips() {
+    Figure figure{"put_with_signal 8 B, round trip", "us", "TCP, spinning", {}, {},
+                  {Goal::Kind::ratio_at_most, 1.3}};
+    constexpr int kTrips = 300;
+    const int peer = first_ ? 1 : 0;
+    const auto by_tcp = [&] {
+      char bytes[8] = {};
+      const auto receive = [&] {
+        for (std::size_t at = 0; at < sizeof bytes;) {
+          const ssize_t got = ::recv(tcp_.get(), bytes + at, sizeof bytes - at, MSG_DONTWAIT);
+          if (got > 0) at += static_cast<std::size_t>(got);
+        }
+      };
+      if (first_) ::send(tcp_.get(), bytes, sizeof bytes, MSG_NOSIGNAL);
+      receive();
+      if (!first_) ::send(tcp_.get(), bytes, sizeof bytes, MSG_NOSIGNAL);
+    };
+    const auto by_signal = [&] {
+      if (first_) memory_->put_with_signal(peer, 16, source_.data(), 8, 1);
+      memory_->wait_signal(peer, 1);
+      if (!first_) memory_->put_with_signal(peer, 16, source_.data(), 8, 1);
+    };
+    const auto sample = [&](auto call) {
+      memory_->barrier();
+      return 1e6 * seconds_each(kTrips, call);
+    };
+    alternate(
+        figure, rounds_, [&] { return sample(by_tcp); }, [&] { return sample(by_signal); });
+    return figure;
+  }
+
+  void check_data() const {
+    if (first_)
+      require(target_ == source_ || target_[kLarge - 1] == std::byte{42}, Errc::internal,
+              "a get brought other bytes");
+    else
+      require(tensor_.data<std::byte>()[kLarge - 1] == std::byte{42}, Errc::internal,
+              "a put did not arrive");
+  }
+
+  const int rounds_;
+  const bool first_;
+  const Tensor tensor_;
+  const std::shared_ptr<SymmetricMemory> memory_;
+  RawUcp raw_;
+  Fd listening_, tcp_;
+  std::vector<std::byte> source_, target_ = std::vector<std::byte>(kLarge);
+  std::byte scratch_[8] = {};
+};
+
+int run(int argc, char** argv) {
+  CLI::App app("Host memory between two simulated hosts, beside raw UCP and TCP");
+  bool json = false, as_rank = false, netns = false;
+  int rounds = 15;
+  app.add_flag("--json", json, "Print all samples as JSON");
+  app.add_flag("--netns", netns, "Each host in a network namespace of its own (root)");
+  app.add_option("--rounds", rounds, "Samples of each side")->check(CLI::Range(1, 1000));
+  app.add_flag("--as-rank", as_rank, "Be one rank (used by itself)")->group("");
+  CLI11_PARSE(app, argc, argv);
+  if (as_rank) {
+    Context context(options_of_rank());
+    const std::vector<Figure> figures = Network(context, rounds).run();
+    if (context.rank() == 0) fmt::print("{}\n", nlohmann::json(figures).dump());
+    return 0;
+  }
+  const auto self = std::filesystem::read_symlink("/proc/self/exe");
+  std::vector<std::string> words{self.parent_path() / "symmem", "run", "-n", "2", "--nodes", "2"};
+  if (netns) {
+    words.emplace_back("--netns");
+    ::setenv("BENCH_PEER_HOST", "10.77.0.2", 1);
+  }
+  for (const std::string& word :
+       {self.string(), std::string("--as-rank"), std::string("--rounds"), std::to_string(rounds)})
+    words.push_back(word);
+  // The launcher says whose line it is: "[0] ".
+  const auto figures =
+      nlohmann::json::parse(run_program(words).at(0).substr(4)).get<std::vector<Figure>>();
+  if (json)
+    print_json(figures);
+  else
+    print_table(
+        netns ? "Host memory, two network namespaces" : "Host memory, two hosts on loopback",
+        figures);
+  return 0;
+}
+
+}  // namespace
+}  // namespace symmem::bench
+
+int main(int argc, char** argv) try {
+  return symmem::bench::run(argc, argv);
+} catch (const std::exception& e) {
+  std::fprintf(stderr, "bench_network: %s\n", e.what());
+  return 1;
+}
