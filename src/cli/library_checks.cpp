@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -24,6 +25,10 @@ namespace fs = std::filesystem;
 
 /// Never closed: such libraries start threads.
 void* open_library(const std::string& path, Errc if_absent) {
+  // libucp is only asked for its version: it is to change nothing in this process meanwhile.
+  ::setenv("UCX_ERROR_SIGNALS", "", 0);
+  ::setenv("UCX_HANDLE_ERRORS", "none", 0);
+  ::setenv("UCX_MEM_MMAP_HOOK_MODE", "none", 0);
   void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library != nullptr) return library;
   const char* why = ::dlerror();
