@@ -171,7 +171,7 @@ void Runtime::release() noexcept {
       memory->impl().withdraw();
       record->remove(memory.get());
     }
-    // The application's own shares in memories keep the record, but nothing of the peers'.
+    // Not under the lock below: attachments may be of a transport of the application's own.
     record->connector = Connector();
   }
   const std::lock_guard lock(mutex_);
