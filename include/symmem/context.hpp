@@ -38,6 +38,7 @@ class Context {
   /// Joins: finds rank, world size and store (options, else the launcher's variables, else one rank
   /// alone), connects, and returns when all ranks of the job have. Rank 0 hosts the store unless
   /// one listens at that address already. Errors name the missing, doubled or differing ranks.
+  /// Closed descriptors 0 to 2 get /dev/null first, for good, lest a socket of ours lies there.
   explicit Context(const Options& options = Options::from_env());
   /// Joins through a store of the caller's own; rank and world size from the options or launcher.
   Context(const Options& options, std::shared_ptr<Store> store);
