@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "base/standard_fds.hpp"
 #include "cli/commands.hpp"
 #include "symmem/error.hpp"
 
@@ -113,6 +114,8 @@ int main_of(std::vector<std::string> words) {
 int main(int count, char** words) {
   using namespace symmem::cli;
   try {
+    // Else the pipes of a rank may lie where the rank's lines are to be printed.
+    symmem::occupy_standard_fds();
     return main_of({words + std::min(count, 1), words + count});
   } catch (const symmem::Error& error) {
     return complain(error.what(),

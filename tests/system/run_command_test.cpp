@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "harness/program.hpp"
 #include "harness/ranks.hpp"
@@ -98,6 +99,16 @@ TEST_CASE("the first rank that fails gives the exit code, is named, and ends the
   CHECK(ran.code == 7);
   CHECK(ran.errors.find("symmem: rank 1 (pid ") == 0);
   CHECK(ran.says("exited with code 7; the others were ended"));
+}
+
+TEST_CASE("ranks run as ever where the launcher's own descriptors are closed") {
+  // Their lines go nowhere: what they do is seen by their file.
+  const std::string file = "/tmp/symmem-run-" + std::to_string(::getpid());
+  const Ran ran =
+      run_program({"sh", "-c", R"(exec "$@" <&- >&- 2>&-)", "sh", program_of_build("symmem"), "run",
+                   "-n", "1", "sh", "-c", "echo 1; echo 2; echo 3 >&2; echo done > " + file});
+  CHECK(ran.code == 0);
+  CHECK(std::filesystem::remove(file));
 }
 
 TEST_CASE("a rank killed by a signal gives 128 and the signal") {
