@@ -87,7 +87,8 @@ class Context {
 
   /// Collective over the group: makes the allocation that `tensor` lies in reachable for all. All
   /// ranks' allocations must have the same size and device type. Calls of one group match in call
-  /// order. Cached for each (allocation, group): then local. The empty name is the group the tensor
+  /// order, so two threads at once in collective calls of one group are Error(invalid_argument).
+  /// Cached for each (allocation, group): then local. The empty name is the group the tensor
   /// was allocated for; a tensor that is not symmetric memory is then an error of this rank alone.
   /// If any rank fails, every rank gets one error that names it, and nothing stays.
   std::shared_ptr<SymmetricMemory> rendezvous(const Tensor& tensor,
