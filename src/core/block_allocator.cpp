@@ -90,6 +90,7 @@ std::size_t BlockAllocator::get_alloc_size(void* ptr) const {
 std::shared_ptr<SymmetricMemory> BlockAllocator::rendezvous(void* ptr,
                                                             const std::string& group_name,
                                                             Timeout timeout) {
+  Group::check_timeout(timeout);  // Also where the result is there already.
   const auto owner = runtime();
   // With a group named, an unknown pointer fails inside the collective, for all ranks alike.
   const std::string group = group_name.empty() ? find(ptr).group : group_name;
