@@ -111,6 +111,13 @@ TEST_CASE("ranks run as ever where the launcher's own descriptors are closed") {
   CHECK(std::filesystem::remove(file));
 }
 
+TEST_CASE("output that cannot be written is an error") {
+  const Ran ran = run_program({"sh", "-c", R"(exec "$@" >/dev/full)", "sh",
+                               program_of_build("symmem"), "run", "-n", "1", "echo", "x"});
+  CHECK(ran.code == 1);
+  CHECK(ran.says("could be written"));
+}
+
 TEST_CASE("a rank killed by a signal gives 128 and the signal") {
   const Ran ran = run({"-n", "1", "sh", "-c", "kill -9 $$"});
   CHECK(ran.code == 128 + SIGKILL);
@@ -136,6 +143,8 @@ TEST_CASE("what cannot be run is said in one line") {
   fails({"-n", "2", "no-such-program"}, 127, "cannot start \"no-such-program\": No such file");
   fails({"-n", "2"}, 2, "no program was named");
   fails({"echo"}, 2, "--ranks is required");
+  fails({"-n", "3", "-x", "5", "true"}, 2, "-x is no option of symmem run");
+  fails({"-n", "3", "--timeot", "5s", "true"}, 2, "--timeot is no option");
   for (const char* ranks : {"0", "-1", "x", "", "99999999999999999999"})
     fails({"-n", ranks, "true"}, 2, "--ranks");
   for (const char* time : {"5", "-1s", "soon", "0s"})
