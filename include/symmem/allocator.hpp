@@ -22,7 +22,7 @@ class SymmetricMemoryAllocator {
   /// never used before. `group_name` names the group that the memory's block serves.
   virtual void* alloc(std::size_t bytes, int device_index, const std::string& group_name) = 0;
   /// Gives back what alloc returned. While a group still has it rendezvoused the range stays as it
-  /// is, unused, until that group closed it.
+  /// is, unused, until that group closed it. Error(invalid_argument) for a tensor's memory.
   virtual void free(void* ptr) = 0;
   /// Bytes as asked for, not as rounded.
   virtual std::size_t get_alloc_size(void* ptr) const = 0;

@@ -38,6 +38,7 @@ class Context {
   /// Joins: finds rank, world size and store (options, else the launcher's variables, else one rank
   /// alone), connects, and returns when all ranks of the job have. Rank 0 hosts the store unless
   /// one listens at that address already. Errors name the missing, doubled or differing ranks.
+  /// Closed descriptors 0 to 2 get /dev/null first, for good, lest a socket of ours lies there.
   explicit Context(const Options& options = Options::from_env());
   /// Joins through a store of the caller's own; rank and world size from the options or launcher.
   Context(const Options& options, std::shared_ptr<Store> store);
@@ -86,7 +87,8 @@ class Context {
 
   /// Collective over the group: makes the allocation that `tensor` lies in reachable for all. All
   /// ranks' allocations must have the same size and device type. Calls of one group match in call
-  /// order. Cached for each (allocation, group): then local. The empty name is the group the tensor
+  /// order, so two threads at once in collective calls of one group are Error(invalid_argument).
+  /// Cached for each (allocation, group): then local. The empty name is the group the tensor
   /// was allocated for; a tensor that is not symmetric memory is then an error of this rank alone.
   /// If any rank fails, every rank gets one error that names it, and nothing stays.
   std::shared_ptr<SymmetricMemory> rendezvous(const Tensor& tensor,

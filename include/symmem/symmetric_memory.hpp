@@ -120,7 +120,7 @@ class SymmetricMemory : public std::enable_shared_from_this<SymmetricMemory> {
   std::string explain() const;
 
   /// Copies into `dst`'s buffer. Returns when `source` may be reused. Source and target must not
-  /// overlap.
+  /// overlap. Plain put and get do not look at the local pointer; the other forms refuse null.
   void put(int dst, std::size_t offset, const void* source, std::size_t bytes);
   /// Copies out of `src`'s buffer. Returns when the bytes are in `target`.
   void get(int src, std::size_t offset, void* target, std::size_t bytes);

@@ -18,6 +18,7 @@
 #include "base/check.hpp"
 #include "base/fork.hpp"
 #include "base/signal_mask.hpp"
+#include "base/standard_fds.hpp"
 
 namespace symmem {
 namespace asio = boost::asio;
@@ -51,7 +52,11 @@ class EventLoop::Impl {
   const ForkGuard fork;
 };
 
-EventLoop::EventLoop() : impl_(std::make_unique<Impl>()) {}
+EventLoop::EventLoop() {
+  // Here, since each part of symmem that keeps descriptors has a loop first.
+  occupy_standard_fds();
+  impl_ = std::make_unique<Impl>();
+}
 EventLoop::~EventLoop() {
   // In a forked child there is no thread to join, and the kernel's list of watches is the parent's.
   if (impl_->fork.forked()) static_cast<void>(impl_.release());

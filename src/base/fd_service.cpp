@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/fd_service.hpp"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,6 +22,9 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kRequestMagic = "SYMMFDQ1";
 constexpr std::string_view kReplyMagic = "SYMMFDR1";
+/// The refusal of a process that cannot even accept; the asker knows it by this text.
+constexpr std::string_view kNoDescriptors =
+    "it has as many descriptors open as its limit (RLIMIT_NOFILE, `ulimit -n`) allows";
 /// An asker that says nothing is dropped after this long; a sweep runs as often.
 constexpr std::chrono::seconds kSilence{5};
 /// Askers at once; more wait in the listen queue.
@@ -117,6 +121,8 @@ FdService::FdService(EventLoop& loop, const std::string& socket_dir) : loop_(loo
     if (!path_.empty()) ::unlink(first.c_str());
     fail_errno(error, "cannot serve descriptors at " + address_);
   }
+  spare_ = Fd(::fcntl(socket_.get(), F_DUPFD_CLOEXEC, 0));
+  if (!spare_) fail_errno(errno, "a spare descriptor");
   // In the loop, as all that touches these: an asker may come before the watch is kept here.
   loop_.run([this] {
     listen();
@@ -163,9 +169,12 @@ void FdService::accept() {
     if (callers_.size() < kMaxCallers)
       caller = Fd(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!caller) {
-      // Full, or out of descriptors: those who wait make the socket readable without end, so it is
-      // not watched until a caller or the sweep is done.
-      if (callers_.size() >= kMaxCallers || errno != EAGAIN) connecting_.reset();
+      int error = callers_.size() < kMaxCallers ? errno : EBUSY;
+      if (error == EMFILE || error == ENFILE) error = turn_away();
+      if (error == 0) continue;
+      // Those who wait make the socket readable without end, so it is not watched until a caller or
+      // the sweep is done.
+      if (error != EAGAIN) connecting_.reset();
       return;
     }
     if (!same_user(caller.get())) continue;
@@ -179,6 +188,23 @@ void FdService::accept() {
       callers_.erase(fd);  // Out of memory or of epoll watches: not the end of all others.
     }
   }
+}
+
+int FdService::turn_away() {
+  spare_ = Fd();
+  Fd caller(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  const int error = caller ? 0 : errno;
+  if (caller) {
+    // What it asks must not come after we looked: unread, it would take the place of our answer.
+    ::shutdown(caller.get(), SHUT_RD);
+    static_cast<void>(receive_with_fd(caller.get(), 1));
+    if (same_user(caller.get()))
+      static_cast<void>(
+          send_with_fd(caller.get(), std::string(kReplyMagic) + std::string(kNoDescriptors), -1));
+    caller = Fd();
+  }
+  spare_ = Fd(::fcntl(socket_.get(), F_DUPFD_CLOEXEC, 0));
+  return error;
 }
 
 void FdService::answer(int caller) {
@@ -209,8 +235,8 @@ Fd fetch_fd(const std::string& address, const std::string& token,
   const Fd socket = make_unix_socket();
   connect(socket.get(), address, deadline);
   require(same_user(socket.get()), Errc::refused, "{} is served by another user", address);
-  require(send_with_fd(socket.get(), std::string(kRequestMagic) + token, -1), Errc::refused,
-          "the process that serves descriptors at {} closed the connection", address);
+  // Whoever refuses all does not wait for it: what counts is the reply.
+  static_cast<void>(send_with_fd(socket.get(), std::string(kRequestMagic) + token, -1));
   wait_ready(socket.get(), POLLIN, deadline, address);
   Received reply = receive_with_fd(socket.get(), 256);
   require(reply.bytes.starts_with(kReplyMagic), Errc::refused,
@@ -219,8 +245,9 @@ Fd fetch_fd(const std::string& address, const std::string& token,
           "the descriptor that {} sent finds no room: this process has as many open as its limit "
           "(RLIMIT_NOFILE, `ulimit -n`) allows",
           address);
-  require(bool(reply.fd), Errc::refused, "the process that serves descriptors at {} refused: {}",
-          address, reply.bytes.substr(kReplyMagic.size()));
+  const std::string refusal = reply.bytes.substr(kReplyMagic.size());
+  require(bool(reply.fd), refusal == kNoDescriptors ? Errc::exhausted : Errc::refused,
+          "the process that serves descriptors at {} refused: {}", address, refusal);
   return std::move(reply.fd);
 }
 

@@ -64,6 +64,9 @@ class FdService {
 
   void listen();
   void accept();
+  /// Takes one asker to tell it that this process is out of descriptors. Returns 0, or the errno of
+  /// not even taking it.
+  int turn_away();
   void answer(int caller);
   void drop_silent();
 
@@ -71,6 +74,7 @@ class FdService {
   std::string address_;
   std::string path_;  ///< To unlink; empty for abstract names.
   Fd socket_;
+  Fd spare_;  ///< Given up for a moment where there is no other descriptor for an asker.
   const std::shared_ptr<Offers> offers_ = std::make_shared<Offers>();
   std::map<int, Caller> callers_;  ///< By descriptor; only the loop touches it.
   std::unique_ptr<EventLoop::Subscription> connecting_;

@@ -175,7 +175,9 @@ std::vector<OptionRow> make_table() {
       text("SYMMEM_INTERFACE", &Options::interface, "names of network devices (eth0,mlx5_0:1)",
            "what UCX may use to reach other hosts; not set: it chooses", printable(255)),
       text("SYMMEM_SOCKET_DIR", &Options::socket_dir, "an absolute path of up to 60 bytes",
-           "folder for sockets, for containers that share it but not a network namespace",
+           "folder for sockets, for containers that share it but not a network namespace; made if "
+           "it "
+           "is missing, and left",
            socket_folder),
       number("SYMMEM_CHANNELS", &Options::channels, 1, 4096,
              "channels of every signal pad; equal on all ranks"),

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "base/check.hpp"
+#include "base/standard_fds.hpp"
 #include "cli/commands.hpp"
 #include "symmem/error.hpp"
 
@@ -22,7 +24,8 @@ void add_run(CLI::App& app, RunCommand& command) {
   run.add_option("--timeout", command.timeout, "End the ranks after this time (30s, 2m)");
   run.footer(
       "Then the program and its arguments: symmem run -n 4 ./program --its-own\n"
-      "Each line that a rank writes gets its rank in front. The first rank that fails ends the "
+      "Each line that a rank writes gets its rank in front; its stdin is /dev/null. The first rank "
+      "that fails ends the "
       "others.\nExit code: that rank's (128 + signal if it was killed); 124 after the timeout; 127 "
       "if the program cannot be started.\n\nRanks of different simulated hosts share no memory "
       "(SYMMEM_HOST_ID). With --netns they also have networks of their own: host k has eth0 with "
@@ -75,6 +78,10 @@ std::vector<std::string> cut_at_dashes(std::vector<std::string>& words) {
 /// The program and its arguments. A "--" before it ended our options; one behind it is its own.
 std::vector<std::string> program_words(std::vector<std::string> words,
                                        const std::vector<std::string>& rest) {
+  require(words.empty() || !words[0].starts_with("-"), Errc::invalid_argument,
+          "{} is no option of symmem run (symmem run --help); a program of that name goes "
+          "behind --",
+          words.empty() ? "" : words[0]);
   words.insert(words.end(), rest.begin() + (words.empty() && !rest.empty() ? 1 : 0), rest.end());
   return words;
 }
@@ -107,13 +114,22 @@ int main_of(std::vector<std::string> words) {
   return run(run_command);
 }
 
+/// What we said may lie in a buffer until now, and a full disk show here alone.
+int check_written(int code) {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
+  return complain("not all of the output could be written (is the disk full?)",
+                  code == 0 ? kFailed : code);
+}
+
 }  // namespace
 }  // namespace symmem::cli
 
 int main(int count, char** words) {
   using namespace symmem::cli;
   try {
-    return main_of({words + std::min(count, 1), words + count});
+    // Else the pipes of a rank may lie where the rank's lines are to be printed.
+    symmem::occupy_standard_fds();
+    return check_written(main_of({words + std::min(count, 1), words + count}));
   } catch (const symmem::Error& error) {
     return complain(error.what(),
                     error.code() == symmem::Errc::invalid_argument ? kUsage : kFailed);

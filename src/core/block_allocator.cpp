@@ -50,7 +50,7 @@ void* BlockAllocator::alloc(std::size_t bytes, int device_index, const std::stri
   auto allocation = std::make_shared<Allocation>(pool, pool->take(bytes), bytes);
   std::byte* pointer = allocation->pointer();
   const std::lock_guard lock(mutex_);
-  entries_[pointer] = {std::move(allocation), group_name};
+  entries_[pointer] = {std::move(allocation), group_name, false};
   return pointer;
 }
 
@@ -59,14 +59,28 @@ void BlockAllocator::free(void* ptr) {
   std::shared_ptr<Allocation> allocation;
   {
     const std::lock_guard lock(mutex_);
-    const auto found = entries_.find(static_cast<std::byte*>(ptr));
-    require(found != entries_.end(), Errc::invalid_argument,
-            "free: pointer {} is not what alloc of type {} returned, or was freed before", ptr,
-            to_string(maker_->device_type()));
+    const auto found = at(ptr);
+    require(!found->second.owned, Errc::invalid_argument,
+            "free: pointer {} belongs to a tensor of empty_strided_p2p, or to an alloc_id; it is "
+            "freed with the last tensor on it, or at the end of the id's group",
+            ptr);
     allocation = std::move(found->second.allocation);
     entries_.erase(found);
   }
   allocation->freed();
+}
+
+void BlockAllocator::set_owned(void* ptr, bool owned) {
+  const std::lock_guard lock(mutex_);
+  at(ptr)->second.owned = owned;
+}
+
+BlockAllocator::Entries::iterator BlockAllocator::at(void* ptr) {
+  const auto found = entries_.find(static_cast<std::byte*>(ptr));
+  require(found != entries_.end(), Errc::invalid_argument,
+          "free: pointer {} is not what alloc of type {} returned, or was freed before", ptr,
+          to_string(maker_->device_type()));
+  return found;
 }
 
 std::size_t BlockAllocator::get_alloc_size(void* ptr) const {
@@ -76,6 +90,7 @@ std::size_t BlockAllocator::get_alloc_size(void* ptr) const {
 std::shared_ptr<SymmetricMemory> BlockAllocator::rendezvous(void* ptr,
                                                             const std::string& group_name,
                                                             Timeout timeout) {
+  Group::check_timeout(timeout);  // Also where the result is there already.
   const auto owner = runtime();
   // With a group named, an unknown pointer fails inside the collective, for all ranks alike.
   const std::string group = group_name.empty() ? find(ptr).group : group_name;

@@ -30,22 +30,30 @@ class BlockAllocator : public SymmetricMemoryAllocator {
   bool is_rendezvous_completed(void* ptr) const override;
   bool has_multicast_support(int) const override { return false; }
 
+  /// Says whether a tensor owns the allocation at `ptr`: then free refuses it. Without that, memory
+  /// freed behind a tensor's back would be freed again with the tensor, by then another's.
+  void set_owned(void* ptr, bool owned);
+
  private:
   struct Entry {
     std::shared_ptr<Allocation> allocation;
-    std::string group;  ///< That of alloc: the default for rendezvous.
+    std::string group;   ///< That of alloc: the default for rendezvous.
+    bool owned = false;  ///< By a tensor.
   };
+  using Entries = std::map<const std::byte*, Entry>;
 
   std::shared_ptr<Runtime> runtime() const;
   /// The allocation that `ptr` points into; empty, or Error(invalid_argument), if there is none.
   std::optional<Entry> lookup(const void* ptr) const;
   Entry find(const void* ptr) const;
+  /// The entry that begins at `ptr`, or Error(invalid_argument). With mutex_ held.
+  Entries::iterator at(void* ptr);
 
   const std::weak_ptr<Runtime> runtime_;
   const std::shared_ptr<BlockMaker> maker_;
   const ForkGuard fork_;
-  mutable std::mutex mutex_;                   ///< Guards entries_.
-  std::map<const std::byte*, Entry> entries_;  ///< By first byte.
+  mutable std::mutex mutex_;  ///< Guards entries_.
+  Entries entries_;           ///< By first byte.
 };
 
 }  // namespace symmem

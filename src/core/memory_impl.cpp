@@ -4,9 +4,10 @@
 namespace symmem {
 
 SymmetricMemory::Impl::Impl(MemoryParts parts)
-    : record(std::move(parts.record)),
-      group(record->group),
+    : record(parts.record),
+      group(parts.record->group),
       allocation(std::move(parts.allocation)),
+      device(allocation->range().block->device),
       buffer_bytes(allocation->bytes()),
       connections(std::move(parts.connections)),
       pad_pool(std::move(parts.pad_pool)),
@@ -46,10 +47,17 @@ void SymmetricMemory::Impl::detach(bool well) {
   auto exports = std::make_shared<Connections>();
   if (!well) exports->exports = connections->exports;
   connections = std::move(exports);
-  if (well) pad_pool->give_back(pad);
   allocation->closed(group->name(), well);
+  if (!well) return;
+  pad_pool->give_back(pad);
+  pad_pool.reset();
+  allocation.reset();
 }
 
-void SymmetricMemory::Impl::withdraw() { connections = std::make_shared<Connections>(); }
+void SymmetricMemory::Impl::withdraw() {
+  connections = std::make_shared<Connections>();
+  pad_pool.reset();
+  allocation.reset();
+}
 
 }  // namespace symmem

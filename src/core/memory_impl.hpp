@@ -38,8 +38,9 @@ class SymmetricMemory::Impl {
   explicit Impl(MemoryParts parts);
   ~Impl();
 
-  /// Lets go of the peers' blocks. After a good close (`well`) the range and the pad may be used
-  /// again; else they stay as they are, exported, since a peer may still write there. Once.
+  /// Lets go of the peers' blocks and of the group's own. After a good close (`well`) the range and
+  /// the pad may be used again; else they stay as they are, exported, since a peer may still write
+  /// there. Once.
   void detach(bool well);
   /// Takes back the exports too: the Context ends.
   void withdraw();
@@ -87,9 +88,11 @@ class SymmetricMemory::Impl {
            bytes, offset, buffer_bytes);
   }
 
-  const std::shared_ptr<GroupRecord> record;
+  /// The record holds the memory until it is closed; a closed one must not hold the record.
+  const std::weak_ptr<GroupRecord> record;
   const std::shared_ptr<Group> group;
-  const std::shared_ptr<Allocation> allocation;
+  std::shared_ptr<Allocation> allocation;  ///< Null after a good close.
+  const Device device;
   const std::size_t buffer_bytes;
   /// Which rendezvous of the group made this: tells memories apart when they are closed.
   std::string serial;
@@ -99,8 +102,8 @@ class SymmetricMemory::Impl {
   std::vector<Route> routes;
   std::atomic<bool> closed{false};
   std::shared_ptr<Connections> connections;
-  const std::shared_ptr<BlockPool> pad_pool;
-  const Range pad;
+  std::shared_ptr<BlockPool> pad_pool;  ///< Null after a good close.
+  const Range pad;  ///< Stays: a thread that still waits here is woken by way of it.
   std::vector<std::unique_ptr<OpenRange>> open;
   std::unique_ptr<Signals> signals;  ///< Last: it goes before the pad that it rings.
 };

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cstdint>
 #include <cstring>
 #include <limits>
 
@@ -16,6 +17,18 @@ std::size_t span_of(std::size_t count, std::size_t bytes, std::size_t stride,
   require(stride == 0 || (kMax - bytes) / stride >= count - 1, Errc::invalid_argument,
           "{}: {} pieces of {} bytes, {} apart, overflow", operation, count, bytes, stride);
   return (count - 1) * stride + bytes;
+}
+
+/// The caller's own side of a copy. Whether it may be touched only the caller knows.
+void check_local(const void* local, std::size_t bytes, const char* operation) {
+  if (local == nullptr && bytes != 0) [[unlikely]]
+    fail(Errc::invalid_argument, "{}: the local pointer is null, with {} bytes to copy", operation,
+         bytes);
+  constexpr std::uintptr_t kMax = std::numeric_limits<std::uintptr_t>::max();
+  if (bytes > kMax - reinterpret_cast<std::uintptr_t>(local)) [[unlikely]]
+    fail(Errc::invalid_argument,
+         "{}: {} bytes from the local pointer {} on go past the end of the address space",
+         operation, bytes, local);
 }
 
 }  // namespace
@@ -42,12 +55,18 @@ void SymmetricMemory::get(int src, std::size_t offset, void* target, std::size_t
 
 void SymmetricMemory::put(int dst, std::span<const PutPiece> pieces) {
   // All are checked before the first is written.
-  for (const PutPiece& piece : pieces) impl_->reach(dst, piece.offset, piece.bytes, "put");
+  for (const PutPiece& piece : pieces) {
+    impl_->reach(dst, piece.offset, piece.bytes, "put");
+    check_local(piece.local, piece.bytes, "put");
+  }
   for (const PutPiece& piece : pieces) put(dst, piece.offset, piece.local, piece.bytes);
 }
 
 void SymmetricMemory::get(int src, std::span<const GetPiece> pieces) {
-  for (const GetPiece& piece : pieces) impl_->reach(src, piece.offset, piece.bytes, "get");
+  for (const GetPiece& piece : pieces) {
+    impl_->reach(src, piece.offset, piece.bytes, "get");
+    check_local(piece.local, piece.bytes, "get");
+  }
   for (const GetPiece& piece : pieces) get_nbi(src, piece.offset, piece.local, piece.bytes);
   if (!pieces.empty()) flush(src);
 }
@@ -56,6 +75,8 @@ void SymmetricMemory::put_strided(int dst, std::size_t offset, const void* sourc
                                   const Strided& shape) {
   impl_->reach(dst, offset, span_of(shape.count, shape.bytes, shape.peer_stride, "put_strided"),
                "put_strided");
+  check_local(source, span_of(shape.count, shape.bytes, shape.local_stride, "put_strided"),
+              "put_strided");
   const auto* from = static_cast<const std::byte*>(source);
   for (std::size_t i = 0; i < shape.count && shape.bytes != 0; ++i)
     put(dst, offset + i * shape.peer_stride, from + i * shape.local_stride, shape.bytes);
@@ -64,6 +85,8 @@ void SymmetricMemory::put_strided(int dst, std::size_t offset, const void* sourc
 void SymmetricMemory::get_strided(int src, std::size_t offset, void* target, const Strided& shape) {
   impl_->reach(src, offset, span_of(shape.count, shape.bytes, shape.peer_stride, "get_strided"),
                "get_strided");
+  check_local(target, span_of(shape.count, shape.bytes, shape.local_stride, "get_strided"),
+              "get_strided");
   auto* to = static_cast<std::byte*>(target);
   for (std::size_t i = 0; i < shape.count && shape.bytes != 0; ++i)
     get_nbi(src, offset + i * shape.peer_stride, to + i * shape.local_stride, shape.bytes);
@@ -72,6 +95,7 @@ void SymmetricMemory::get_strided(int src, std::size_t offset, void* target, con
 
 // By pointer a copy is complete when the call returns, which both forms allow.
 void SymmetricMemory::put_nbi(int dst, std::size_t offset, const void* source, std::size_t bytes) {
+  check_local(source, bytes, "put_nbi");
   if (impl_->reach(dst, offset, bytes, "put_nbi") != nullptr || bytes == 0)
     return put(dst, offset, source, bytes);
   impl_->by_key(dst, "put_nbi", {}, [&](BlockKey& key, std::size_t base, Wait& wait) {
@@ -79,6 +103,7 @@ void SymmetricMemory::put_nbi(int dst, std::size_t offset, const void* source, s
   });
 }
 void SymmetricMemory::get_nbi(int src, std::size_t offset, void* target, std::size_t bytes) {
+  check_local(target, bytes, "get_nbi");
   if (impl_->reach(src, offset, bytes, "get_nbi") != nullptr || bytes == 0)
     return get(src, offset, target, bytes);
   impl_->by_key(src, "get_nbi", {}, [&](BlockKey& key, std::size_t base, Wait& wait) {
@@ -90,6 +115,7 @@ void SymmetricMemory::put_with_signal(int dst, std::size_t offset, const void* s
                                       std::size_t bytes, int channel, Timeout timeout) {
   Group::check_timeout(timeout);
   impl_->signals->check_channel(channel, "put_with_signal");
+  check_local(source, bytes, "put_with_signal");
   if (impl_->reach(dst, offset, bytes, "put_with_signal") != nullptr || bytes == 0) {
     put(dst, offset, source, bytes);
     return put_signal(dst, channel, timeout);

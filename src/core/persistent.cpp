@@ -4,14 +4,23 @@
 #include <vector>
 
 #include "base/check.hpp"
+#include "core/block_allocator.hpp"
 
 namespace symmem {
+
+OwnedMemory::OwnedMemory(std::shared_ptr<SymmetricMemoryAllocator> allocator, void* pointer)
+    : allocator_(std::move(allocator)),
+      ours_(dynamic_cast<BlockAllocator*>(allocator_.get())),
+      pointer_(pointer) {
+  if (ours_ != nullptr) ours_->set_owned(pointer_, true);
+}
 
 OwnedMemory::~OwnedMemory() {
   if (fork_.forked()) return;  // It is the parent's, and so may be the allocator's lock.
   try {
+    if (ours_ != nullptr) ours_->set_owned(pointer_, false);
     allocator_->free(pointer_);
-  } catch (...) {  // A destructor: whoever took the memory back before has said so.
+  } catch (...) {  // A destructor: an allocator of the application's own may throw anything.
   }
 }
 

@@ -14,11 +14,13 @@
 
 namespace symmem {
 
-/// Memory that an allocator gave and takes back at the end of this object.
+class BlockAllocator;
+
+/// Memory that an allocator gave and takes back at the end of this object; until then an allocator
+/// of ours takes it back from nobody else.
 class OwnedMemory {
  public:
-  OwnedMemory(std::shared_ptr<SymmetricMemoryAllocator> allocator, void* pointer)
-      : allocator_(std::move(allocator)), pointer_(pointer) {}
+  OwnedMemory(std::shared_ptr<SymmetricMemoryAllocator> allocator, void* pointer);
   ~OwnedMemory();
   OwnedMemory(const OwnedMemory&) = delete;
   OwnedMemory& operator=(const OwnedMemory&) = delete;
@@ -26,6 +28,7 @@ class OwnedMemory {
 
  private:
   const std::shared_ptr<SymmetricMemoryAllocator> allocator_;
+  BlockAllocator* const ours_;  ///< The same, or null for one that the application registered.
   void* const pointer_;
   const ForkGuard fork_;
 };

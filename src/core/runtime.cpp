@@ -20,6 +20,9 @@ std::string pick_host_id(const Options& options) {
   return options.host_id.empty() ? measure_host_id(options.socket_dir.empty()) : options.host_id;
 }
 
+/// What a store takes: docs/wire.md. Here, rather than at a rendezvous by then.
+constexpr std::size_t kMaxNameBytes = 8u << 10;
+
 }  // namespace
 
 Runtime::Runtime(const Options& the_options)
@@ -40,6 +43,9 @@ void Runtime::check() const {
 
 void Runtime::add_group(const std::string& name, const GroupInfo& info) {
   require(!name.empty(), Errc::invalid_argument, "a group's name cannot be empty");
+  require(name.size() <= kMaxNameBytes, Errc::invalid_argument,
+          "the group name \"{}...\" has {} bytes; up to {} are possible", name.substr(0, 32),
+          name.size(), kMaxNameBytes);
   require(info.store != nullptr, Errc::invalid_argument, "group \"{}\" needs a store", name);
   require(info.world_size > 0 && info.rank >= 0 && info.rank < info.world_size,
           Errc::invalid_argument, "group \"{}\": rank {} is out of range for {} ranks", name,
@@ -171,7 +177,7 @@ void Runtime::release() noexcept {
       memory->impl().withdraw();
       record->remove(memory.get());
     }
-    // The application's own shares in memories keep the record, but nothing of the peers'.
+    // Not under the lock below: attachments may be of a transport of the application's own.
     record->connector = Connector();
   }
   const std::lock_guard lock(mutex_);

@@ -14,7 +14,7 @@ SymmetricMemory::~SymmetricMemory() = default;
 int SymmetricMemory::rank() const { return impl_->group->rank(); }
 int SymmetricMemory::world_size() const { return impl_->group->world_size(); }
 const std::string& SymmetricMemory::group_name() const { return impl_->group->name(); }
-Device SymmetricMemory::device() const { return impl_->allocation->range().block->device; }
+Device SymmetricMemory::device() const { return impl_->device; }
 std::size_t SymmetricMemory::buffer_size() const { return impl_->buffer_bytes; }
 int SymmetricMemory::channels() const { return impl_->signals->channels(); }
 std::size_t SymmetricMemory::signal_pad_size() const {
@@ -90,7 +90,8 @@ PackedKey RemoteKey::packed() const { return memory_->impl().packed_key(rank_); 
 
 void SymmetricMemory::close(Timeout timeout) {
   const auto keep = shared_from_this();  // The record's share may be the last but ours.
-  impl_->check_open("close");
+  const auto record = impl_->record.lock();
+  impl_->check_open("close");  // Last: while the memory is open its record is there.
   const Deadline deadline = impl_->group->deadline(timeout);
   Collective collective(impl_->group, "close", deadline);
   try {
@@ -105,11 +106,11 @@ void SymmetricMemory::close(Timeout timeout) {
     });
   } catch (...) {  // A caller's Store may throw anything.
     impl_->detach(false);
-    impl_->record->connector.detach();
+    record->connector.detach();
     throw;
   }
   impl_->detach(true);
-  impl_->record->remove(this);
+  record->remove(this);
 }
 
 }  // namespace symmem

@@ -104,10 +104,14 @@ void Joins::form(AllForming::iterator at) {
 }
 
 void Joins::fail(AllForming::iterator at, Errc code, const std::string& text) {
-  Failed failed{
-      encode_failure(code, text), static_cast<std::size_t>(at->second.world_size), {}, {}};
+  const std::string verdict = encode_failure(code, text);
+  const bool late = code == Errc::timeout;
+  Failed failed{late ? encode_failure(code, text + std::string(kCameLate)) : verdict,
+                static_cast<std::size_t>(at->second.world_size),
+                {},
+                {}};
   for (const auto& [rank, joiner] : at->second.joiners) {
-    outbox_.reply(joiner.ticket, failed.verdict);
+    outbox_.reply(joiner.ticket, verdict);
     failed.told.insert(rank);
     failed.participants.insert(joiner.ticket.client);
   }

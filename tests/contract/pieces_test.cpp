@@ -91,6 +91,26 @@ TEST_CASE("lists of pieces go where each of them says") {
   });
 }
 
+TEST_CASE("a null pointer to copy from or to is refused by all but plain put and get") {
+  on_ranks([](Context& context) {
+    const Shared shared = share(context, kBuffer);
+    const int peer = next_of(context);
+    const auto refused = [](const std::function<void()>& call) {
+      check_error(call, Errc::invalid_argument, {"local pointer is null"});
+    };
+    refused([&] { shared->put(peer, std::vector<PutPiece>{{0, nullptr, 10}}); });
+    refused([&] { shared->get(peer, std::vector<GetPiece>{{0, nullptr, 10}}); });
+    refused([&] { shared->put_strided(peer, 0, nullptr, {1, 2, 1, 1}); });
+    refused([&] { shared->get_strided(peer, 0, nullptr, {1, 2, 1, 1}); });
+    refused([&] { shared->put_nbi(peer, 0, nullptr, 1); });
+    refused([&] { shared->get_nbi(peer, 0, nullptr, 1); });
+    refused([&] { shared->put_with_signal(peer, 0, nullptr, 1, 0); });
+    CHECK_NOTHROW(shared->put_with_signal(peer, 0, nullptr, 0, 0));
+    shared->barrier();
+    shared->close();
+  });
+}
+
 TEST_CASE("a list with a piece out of range, or a stride that goes past the end, writes nothing") {
   on_ranks([](Context& context) {
     const Shared shared = share(context, kBuffer);
@@ -102,7 +122,9 @@ TEST_CASE("a list with a piece out of range, or a stride that goes past the end,
     check_error([&] { shared->get(peer, gets); }, Errc::invalid_argument, {"past the end"});
     const Strided past{.bytes = 8, .count = 2, .local_stride = 8, .peer_stride = kBuffer - 7};
     const Strided wraps{.bytes = 8, .count = 3, .local_stride = 8, .peer_stride = SIZE_MAX / 2};
-    for (const Strided& shape : {past, wraps}) {
+    const Strided local{.bytes = 8, .count = 3, .local_stride = SIZE_MAX / 2, .peer_stride = 8};
+    const Strided end{.bytes = 8, .count = 2, .local_stride = SIZE_MAX - 8, .peer_stride = 8};
+    for (const Strided& shape : {past, wraps, local, end}) {
       check_error([&] { shared->put_strided(peer, 0, source.data(), shape); },
                   Errc::invalid_argument);
       check_error([&] { shared->get_strided(peer, 0, source.data(), shape); },

@@ -118,6 +118,25 @@ TEST_CASE("the allocator knows its allocations by every pointer into them") {
   check_error([&] { allocator->get_alloc_size(at); }, Errc::invalid_argument);
 }
 
+TEST_CASE("free does not take a tensor's memory from it") {
+  Context context(options_of(0, 1));
+  const auto allocator = context.get_allocator(DeviceType::host);
+  void* at = nullptr;
+  {
+    const Tensor tensor = bytes_tensor(context, 100);
+    at = tensor.data();
+    check_error([&] { allocator->free(at); }, Errc::invalid_argument, {"belongs to a tensor"});
+    CHECK(allocator->get_alloc_size(at) == 100);
+  }
+  CHECK(allocator->alloc(100, 0, kWorld) == at);  // It came back with the tensor, once.
+  CHECK(allocator->alloc(100, 0, kWorld) != at);
+  {
+    const Tensor persistent = bytes_tensor(context, 100, kWorld, 7);
+    at = persistent.data();
+  }
+  check_error([&] { allocator->free(at); }, Errc::invalid_argument, {"alloc_id"});
+}
+
 TEST_CASE("a view's rendezvous is that of its allocation") {
   run_threads(2, [](Context& context) {
     const Tensor tensor = context.empty_strided_p2p({8, 16}, {16, 1}, kInt32);

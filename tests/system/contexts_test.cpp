@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "base/handle.hpp"
 #include "harness/progress.hpp"
@@ -143,6 +145,30 @@ TEST_CASE("several Contexts of one process in several jobs work side by side") {
     memories[2]->barrier();
   });
   check_none(errors);
+}
+
+TEST_CASE("where descriptors 0 to 2 are closed, nothing of a Context comes to lie there") {
+  run_ranks(1, [](RankProcess&) {
+    std::vector<Fd> kept;
+    for (int fd = 0; fd <= 2; ++fd) {
+      kept.emplace_back(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
+      ::close(fd);
+    }
+    struct stat null {
+    }, there[3] = {};
+    {
+      Context context(options_of(0, 1));
+      const Tensor tensor = bytes_tensor(context, 64);
+      const auto memory = context.rendezvous(tensor);
+      for (int fd = 0; fd <= 2; ++fd) ::fstat(fd, &there[fd]);
+    }
+    for (int fd = 0; fd <= 2; ++fd) ::dup2(kept[static_cast<std::size_t>(fd)].get(), fd);
+    REQUIRE(::stat("/dev/null", &null) == 0);
+    for (const struct stat& one : there) {
+      CHECK(S_ISCHR(one.st_mode));
+      CHECK(one.st_rdev == null.st_rdev);
+    }
+  });
 }
 
 TEST_CASE("many ranks in one process") {

@@ -44,6 +44,43 @@ TEST_CASE("groups of any ranks in any order work, and the world after them") {
   });
 }
 
+TEST_CASE("a name longer than a store takes is refused at once, in a short message") {
+  Context context(options_of(0, 1));
+  const auto set = [&](std::size_t bytes) {
+    context.set_group_info(std::string(bytes, 'n'), 0, 1, context.store());
+  };
+  const auto error = error_of([&] { set((8 << 10) + 1); });
+  check_error(error, Errc::invalid_argument, {"8193 bytes", "up to 8192"});
+  CHECK(std::string(error->what()).size() < 200);
+  CHECK_NOTHROW(set(8 << 10));
+}
+
+TEST_CASE("a negative timeout is refused, also where nothing is to be waited for") {
+  Context context(options_of(0, 1));
+  const Tensor tensor = bytes_tensor(context, 64);
+  const auto meet = [&] { context.rendezvous(tensor, {}, std::chrono::milliseconds(-1)); };
+  check_error(meet, Errc::invalid_argument, {"-1 ms"});
+  context.rendezvous(tensor);
+  check_error(meet, Errc::invalid_argument, {"-1 ms"});
+}
+
+TEST_CASE("a rank that comes when the others have given up is told so") {
+  run_threads(2, [](Context& context) {
+    const Tensor tensor = bytes_tensor(context, 64);
+    const std::string late = "this rank came after that";
+    if (context.rank() == 0) {
+      const auto error =
+          error_of([&] { context.rendezvous(tensor, {}, std::chrono::milliseconds(20)); });
+      check_error(error, Errc::timeout, {"missing: rank 1"});
+      CHECK(std::string(error->what()).find(late) == std::string::npos);
+    }
+    meet(context, "given up");
+    if (context.rank() == 1)
+      check_error([&] { context.rendezvous(tensor); }, Errc::timeout, {"missing: rank 1", late});
+    meet(context, "end");
+  });
+}
+
 TEST_CASE("groups that share ranks work side by side") {
   run_threads(3, [](Context& context) {
     // Each rank is in two groups of two: 0-1, 1-2, 2-0.

@@ -187,6 +187,33 @@ TEST_CASE("no attachment outlives a failed close, a failed end_group or the Cont
   }
 }
 
+TEST_CASE("a closed memory that is still held keeps nothing of its group's connections") {
+  const auto counts = std::make_shared<Counts>();
+  run_threads(
+      2,
+      [&](Context& context) {
+        const auto mine = std::make_shared<LocalTransport>("mine");
+        mine->counts = counts;
+        context.register_transport(DeviceType::host, mine);
+        context.set_group_info("other", context.rank(), 2, context.store());
+        // One whose connections the group remembers, and one with blocks of its own.
+        std::vector<std::shared_ptr<SymmetricMemory>> kept;
+        for (const std::int64_t bytes : {kBytes, std::int64_t{3 << 20}, kBytes})
+          kept.push_back(context.rendezvous(bytes_tensor(context, bytes, "other")));
+        kept[0]->close();
+        context.end_group("other");
+        meet(context, "ended");
+        CHECK(counts->living_attachments == 0);
+        CHECK(counts->living_exports == 0);
+        for (const auto& memory : kept) {
+          CHECK(memory->device() == Device{});
+          check_closed(*memory);
+        }
+        meet(context, "end");
+      },
+      [](Options& options) { options.transports = {"mine"}; });
+}
+
 TEST_CASE("a view of a peer stays mapped after close, for as long as the view lives") {
   run_threads(2, [](Context& context) {
     const Tensor tensor = bytes_tensor(context, 3 << 20);

@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "harness/program.hpp"
 #include "harness/ranks.hpp"
@@ -100,6 +101,23 @@ TEST_CASE("the first rank that fails gives the exit code, is named, and ends the
   CHECK(ran.says("exited with code 7; the others were ended"));
 }
 
+TEST_CASE("ranks run as ever where the launcher's own descriptors are closed") {
+  // Their lines go nowhere: what they do is seen by their file.
+  const std::string file = "/tmp/symmem-run-" + std::to_string(::getpid());
+  const Ran ran =
+      run_program({"sh", "-c", R"(exec "$@" <&- >&- 2>&-)", "sh", program_of_build("symmem"), "run",
+                   "-n", "1", "sh", "-c", "echo 1; echo 2; echo 3 >&2; echo done > " + file});
+  CHECK(ran.code == 0);
+  CHECK(std::filesystem::remove(file));
+}
+
+TEST_CASE("output that cannot be written is an error") {
+  const Ran ran = run_program({"sh", "-c", R"(exec "$@" >/dev/full)", "sh",
+                               program_of_build("symmem"), "run", "-n", "1", "echo", "x"});
+  CHECK(ran.code == 1);
+  CHECK(ran.says("could be written"));
+}
+
 TEST_CASE("a rank killed by a signal gives 128 and the signal") {
   const Ran ran = run({"-n", "1", "sh", "-c", "kill -9 $$"});
   CHECK(ran.code == 128 + SIGKILL);
@@ -125,6 +143,8 @@ TEST_CASE("what cannot be run is said in one line") {
   fails({"-n", "2", "no-such-program"}, 127, "cannot start \"no-such-program\": No such file");
   fails({"-n", "2"}, 2, "no program was named");
   fails({"echo"}, 2, "--ranks is required");
+  fails({"-n", "3", "-x", "5", "true"}, 2, "-x is no option of symmem run");
+  fails({"-n", "3", "--timeot", "5s", "true"}, 2, "--timeot is no option");
   for (const char* ranks : {"0", "-1", "x", "", "99999999999999999999"})
     fails({"-n", ranks, "true"}, 2, "--ranks");
   for (const char* time : {"5", "-1s", "soon", "0s"})

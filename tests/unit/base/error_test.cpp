@@ -43,3 +43,7 @@ TEST_CASE("a failed system call says what, why, and whether something ran out") 
                 {"mmap of 3 bytes: "});
   check_error([] { fail_errno(EBADF, "fstat"); }, Errc::internal, {"fstat: Bad file descriptor"});
 }
+
+TEST_CASE("an error for want of descriptors names the limit") {
+  check_error([] { fail_errno(EMFILE, "pipe"); }, Errc::exhausted, {"pipe: ", "RLIMIT_NOFILE"});
+}

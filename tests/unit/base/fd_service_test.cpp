@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -68,6 +69,26 @@ struct Impostor {
   const std::string address = "@symmem-impostor-" + std::to_string(::getpid());
   Fd listener = make_unix_socket();
   std::thread thread;
+};
+
+/// While it lives this process can open `left` more descriptors.
+class ScarceDescriptors {
+ public:
+  explicit ScarceDescriptors(std::size_t left) {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    const rlimit lower{std::min<rlim_t>(before_.rlim_cur, 200), before_.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &lower) == 0);
+    while (Fd one{::fcntl(0, F_DUPFD_CLOEXEC, 0)}) taken_.push_back(std::move(one));
+    REQUIRE(taken_.size() > left);
+    taken_.resize(taken_.size() - left);
+  }
+  ~ScarceDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+  ScarceDescriptors(const ScarceDescriptors&) = delete;
+  ScarceDescriptors& operator=(const ScarceDescriptors&) = delete;
+
+ private:
+  rlimit before_{};
+  std::vector<Fd> taken_;
 };
 
 const std::string kAnyToken(FdService::kTokenBytes, 't');
@@ -147,6 +168,23 @@ TEST_CASE("silent askers, more than are served at once, keep nobody out for good
   const auto ticket = service.offer(file.get());
   std::vector<Fd> silent;
   for (int i = 0; i < 300; ++i) silent.push_back(connect_to(service.address()));
+  CHECK(text_of(fetch_fd(service.address(), ticket->token(), kAmple)) == "it");
+}
+
+TEST_CASE("a service that is out of descriptors says so, and serves again when it has some") {
+  EventLoop loop;
+  FdService service(loop, "");
+  const Fd file = make_file("it");
+  const auto ticket = service.offer(file.get());
+  // UBSan needs descriptors to look at a type for the first time, as in the making of a message.
+  check_error([&] { fetch_fd(service.address(), kAnyToken, kAmple); }, Errc::refused);
+  loop.run([] {});  // By then that asker's descriptor is closed.
+  {
+    const ScarceDescriptors scarce(1);  // For the asker's socket.
+    for (int i = 0; i < 3; ++i)
+      check_error([&] { fetch_fd(service.address(), ticket->token(), kAmple); }, Errc::exhausted,
+                  {service.address(), "refused", "RLIMIT_NOFILE"});
+  }
   CHECK(text_of(fetch_fd(service.address(), ticket->token(), kAmple)) == "it");
 }
 

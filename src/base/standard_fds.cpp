@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/standard_fds.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/check.hpp"
+
+namespace symmem {
+
+void occupy_standard_fds() {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
+    if (::fcntl(fd, F_GETFD) != -1) continue;
+    // The lowest that is free: this one, unless another thread was faster.
+    const int opened = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (opened == -1) fail_errno(errno, "/dev/null, to be opened at a closed descriptor 0 to 2");
+    if (opened > STDERR_FILENO) ::close(opened);
+  }
+}
+
+}  // namespace symmem
