@@ -26,7 +26,7 @@ class HookedTransport : public Transport {
         options_(options),
         host_id_(measure_host_id(options_.socket_dir.empty())),
         fds_(loop_, options_.socket_dir),
-        shm_(shm::make_transport({options_, host_id_, loop_, fds_, log_})) {}
+        shm_(shm::make_transport({options_, host_id_, process_, fds_, log_})) {}
 
   std::string_view name() const override { return kName; }
   Offer<Export> export_block(const std::shared_ptr<Block>& block) override {
@@ -44,6 +44,7 @@ class HookedTransport : public Transport {
   int step_ = 0;
   const Options options_;
   const std::string host_id_;
+  const Process process_;
   Log log_{"off"};
   EventLoop loop_;
   FdService fds_;

@@ -47,6 +47,7 @@ void Endpoint::on_complete(void* request, ucs_status_t status, void* kept) {
   operation.done = true;
   Endpoint& endpoint = *operation.endpoint;
   if (operation.message.sequence != 0) --endpoint.under_way_;
+  if (operation.rma) --endpoint.rma_under_way_;
   endpoint.ucp_.request_free(request);
   endpoint.engine_.notify();
 }
@@ -97,6 +98,7 @@ Endpoint::Handle Endpoint::post(Handle operation, std::uint32_t flags, Call call
   if (request != nullptr && !UCS_PTR_IS_ERR(request)) {
     static_cast<void>(kept.release());
     if (operation->message.sequence != 0) ++under_way_;
+    if (operation->rma) ++rma_under_way_;
     return operation;
   }
   operation->done = true;
@@ -154,12 +156,28 @@ std::uint64_t Endpoint::ask(Message message, Wait& wait) {
   return answer->reply.value;
 }
 
-void Endpoint::finish(const Handle& operation, Wait& wait, std::unique_lock<std::mutex>& lock) {
+void Endpoint::let_go(const std::string& reason) {
+  break_off(reason);
+  while (rma_under_way_ != 0) engine_.progress_initiator();
+}
+
+template <typename Call>
+void Endpoint::move(bool nbi, Wait& wait, Call call) {
+  std::unique_lock lock(engine_.initiator().mutex);
+  check();
+  auto operation = std::make_shared<Operation>();
+  operation->rma = true;
+  ++rma_posted_;
+  post(operation, 0, call);
+  if (nbi) {
+    check(operation);
+    if (!operation->done) engine_.initiator().wake();
+    return;
+  }
   try {
     engine_.wait(lock, wait, [&] { return operation->done; });
   } catch (const Error& error) {
-    break_off(error.what());
-    while (!operation->done) engine_.progress_initiator();
+    let_go(error.what());
     throw;
   }
   check(operation);
@@ -167,48 +185,36 @@ void Endpoint::finish(const Handle& operation, Wait& wait, std::unique_lock<std:
 
 void Endpoint::put(std::uint64_t address, ucp_rkey_h key, const void* source, std::size_t bytes,
                    bool nbi, Wait& wait) {
-  std::unique_lock lock(engine_.initiator().mutex);
-  check();
-  rma_ = true;
-  const Handle operation =
-      post(std::make_shared<Operation>(), 0, [&](const ucp_request_param_t& parameters) {
-        return ucp_.put_nbx(endpoint_, source, bytes, address, key, &parameters);
-      });
-  if (!nbi) return finish(operation, wait, lock);
-  check(operation);
-  if (!operation->done) engine_.initiator().wake();
+  move(nbi, wait, [&](const ucp_request_param_t& parameters) {
+    return ucp_.put_nbx(endpoint_, source, bytes, address, key, &parameters);
+  });
 }
 
 void Endpoint::get(std::uint64_t address, ucp_rkey_h key, void* target, std::size_t bytes, bool nbi,
                    Wait& wait) {
-  std::unique_lock lock(engine_.initiator().mutex);
-  check();
-  rma_ = rma_ || nbi;
-  const Handle operation =
-      post(std::make_shared<Operation>(), 0, [&](const ucp_request_param_t& parameters) {
-        return ucp_.get_nbx(endpoint_, target, bytes, address, key, &parameters);
-      });
-  if (!nbi) return finish(operation, wait, lock);
-  check(operation);
-  if (!operation->done) engine_.initiator().wake();
+  move(nbi, wait, [&](const ucp_request_param_t& parameters) {
+    return ucp_.get_nbx(endpoint_, target, bytes, address, key, &parameters);
+  });
 }
 
 void Endpoint::flush_rma(Wait& wait) {
   std::unique_lock lock(engine_.initiator().mutex);
   check();
-  if (!rma_) return;
+  const std::uint64_t through = rma_posted_;
+  if (rma_flushed_ == through) return;
   const Handle operation =
       post(std::make_shared<Operation>(), 0, [&](const ucp_request_param_t& parameters) {
         return ucp_.ep_flush_nbx(endpoint_, &parameters);
       });
-  rma_ = false;
   try {
     engine_.wait(lock, wait, [&] { return operation->done; });
-  } catch (...) {
-    rma_ = true;
+  } catch (const Error& error) {
+    // The caller takes back what it had lent until this flush.
+    if (rma_under_way_ != 0) let_go(error.what());
     throw;
   }
   check(operation);
+  rma_flushed_ = std::max(rma_flushed_, through);
 }
 
 void Endpoint::flush(Wait& wait) {

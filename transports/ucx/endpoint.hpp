@@ -37,7 +37,7 @@ class Endpoint {
   ucp_rkey_h unpack(const std::string& key);
 
   // With the initiator's mutex held:
-  bool busy() const { return !broken_ && (rma_ || sent_ != flushed_); }
+  bool busy() const { return !broken_ && (rma_posted_ != rma_flushed_ || sent_ != flushed_); }
   void on_reply(const Reply& reply);
   /// Gives the connection up: everything that is under way ends, unsuccessfully.
   void break_off(const std::string& reason);
@@ -46,6 +46,7 @@ class Endpoint {
   /// One UCX request of ours; lives until UCX is done with it and nobody waits for it.
   struct Operation {
     bool done = false;
+    bool rma = false;  ///< On the caller's memory.
     ucs_status_t status = UCS_OK;
     Message message;
     std::vector<std::byte> payload;
@@ -64,9 +65,12 @@ class Endpoint {
   Handle post(Handle operation, std::uint32_t flags, Call call);
   void post_message(Message message, const void* payload, std::size_t bytes, Wait& wait,
                     std::unique_lock<std::mutex>& lock);
-  /// Waits for RMA on the caller's memory: if waiting ends before it does, the connection is broken
-  /// off, since UCX gives back the memory no other way.
-  void finish(const Handle& operation, Wait& wait, std::unique_lock<std::mutex>& lock);
+  /// RMA, posted by `call(parameters)`.
+  template <typename Call>
+  void move(bool nbi, Wait& wait, Call call);
+  /// Ends all RMA on callers' memory whose waits ended before it did: by breaking off the
+  /// connection, since UCX gives the memory back no other way.
+  void let_go(const std::string& reason);
   void check(const Handle& operation) const;
   void check() const;
 
@@ -75,10 +79,12 @@ class Endpoint {
   ucp_ep_h endpoint_ = nullptr;
   bool broken_ = false;
   std::string reason_;
-  bool rma_ = false;           ///< RMA was posted since the last flush of RMA.
-  std::size_t under_way_ = 0;  ///< Messages that UCX has not taken yet.
-  std::uint64_t sent_ = 0;     ///< Messages, and the last one's sequence.
-  std::uint64_t flushed_ = 0;  ///< Those known to be carried out.
+  std::uint64_t rma_posted_ = 0;
+  std::uint64_t rma_flushed_ = 0;  ///< Those known to have taken effect.
+  std::size_t rma_under_way_ = 0;  ///< Those that still use the caller's memory.
+  std::size_t under_way_ = 0;      ///< Messages that UCX has not taken yet.
+  std::uint64_t sent_ = 0;         ///< Messages, and the last one's sequence.
+  std::uint64_t flushed_ = 0;      ///< Those known to be carried out.
   std::map<std::uint64_t, std::shared_ptr<Answer>> asked_;  ///< By request.
 };
 

@@ -87,11 +87,10 @@ Engine::~Engine() {
 
 std::shared_ptr<Endpoint> Engine::endpoint(std::uint64_t process, const std::string& address) {
   const std::lock_guard lock(initiator_.mutex);
-  std::shared_ptr<Endpoint>& endpoint = endpoints_[process];
-  if (!endpoint) {
-    endpoint = std::make_shared<Endpoint>(*this, address);
-    service_.allow(process);
-  }
+  if (const auto known = endpoints_.find(process); known != endpoints_.end()) return known->second;
+  auto endpoint = std::make_shared<Endpoint>(*this, address);
+  endpoints_.emplace(process, endpoint);
+  service_.allow(process);
   return endpoint;
 }
 

@@ -37,10 +37,11 @@ struct Side {
   }
   Options options;
   std::string host_id = "host";
+  Process process;
   EventLoop loop;
   FdService fds{loop, ""};
   Log log{"off"};
-  TransportEnvironment environment{options, host_id, loop, fds, log};
+  TransportEnvironment environment{options, host_id, process, fds, log};
   std::shared_ptr<Transport> transport = shm::make_transport(environment);
 };
 
