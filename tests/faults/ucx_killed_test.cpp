@@ -128,6 +128,8 @@ TEST_CASE("a rank of another host that is killed while it puts and gets harms no
           const std::string name = fmt::format("working {}", round);
           if (self.rank >= kSurvivors && self.rank != kSurvivors + round) continue;
           const int rank = std::min(self.rank, 2);
+          if (rank == 2) await_all(self.control, name + " begin", {0, 1});
+          if (rank != 2) arrive(self, name + " begin");
           Context context(options_of(rank));
           Shared shared(context, kWorld, kLarge);
           SymmetricMemory& memory = *shared.memory;
