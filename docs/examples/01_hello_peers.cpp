@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every rank writes a greeting into every rank's memory with a plain store, and reads those it got.
-// Run it: symmem run -n 4 symmem_hello_peers
+// Every rank writes a greeting into every rank's memory, with a plain store where a pointer
+// reaches, and reads those it got. Run it: symmem run -n 4 symmem_hello_peers
 #include <cstdint>
 #include <cstdio>
 #include <symmem/symmem.hpp>
@@ -20,12 +20,13 @@ bool hello(symmem::Context& context) {
   const auto memory = context.rendezvous(words);
 
   for (int peer = 0; peer < size; ++peer) {
-    // The peer's words, in our own address space.
-    auto* theirs =
-        static_cast<std::int64_t*>(memory->buffer_ptrs()[static_cast<std::size_t>(peer)]);
-    theirs[rank] = greeting(rank, peer);
+    const std::int64_t word = greeting(rank, peer);
+    if (void* theirs = memory->buffer_ptrs()[static_cast<std::size_t>(peer)])
+      static_cast<std::int64_t*>(theirs)[rank] = word;  // On this host: in our own address space.
+    else
+      memory->put(peer, static_cast<std::size_t>(rank) * sizeof word, &word, sizeof word);
   }
-  memory->barrier();  // What a rank stored before it, every rank sees after it.
+  memory->barrier();  // What a rank wrote before it, every rank sees after it.
 
   bool all_right = true;
   for (int peer = 0; peer < size; ++peer) {

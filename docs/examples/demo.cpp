@@ -152,17 +152,22 @@ double time_of(int count, Call call) {
 struct Speed {
   double store, put, get, large, trip;
 };
-constexpr int kLarge = 1 << 20, kTrips = 2000, kBarriers = 500;
+constexpr int kLarge = 1 << 20, kTrips = 1000, kBarriers = 200;
 
 Speed measure_to(SymmetricMemory& memory, int to) {
   Speed speed{-1, 0, 0, 0, 0};
   std::vector<std::byte> source(kLarge);
-  if (void* pointer = memory.peer(to).pointer) {
+  void* const pointer = memory.peer(to).pointer;
+  const int count = pointer != nullptr ? 10'000 : 500;
+  if (pointer != nullptr) {
     const std::atomic_ref word(*static_cast<std::int64_t*>(pointer));
     speed.store = time_of(1'000'000, [&] { word.store(1, std::memory_order_relaxed); });
   }
-  speed.put = time_of(10'000, [&] { memory.put(to, 0, source.data(), 8); });
-  speed.get = time_of(10'000, [&] { memory.get(to, 0, source.data(), 8); });
+  speed.put = time_of(count, [&] {
+    memory.put(to, 0, source.data(), 8);
+    if (pointer == nullptr) memory.flush(to);  // Else it would be the time to hand it over.
+  });
+  speed.get = time_of(count, [&] { memory.get(to, 0, source.data(), 8); });
   speed.large = time_of(50, [&] { memory.put(to, 0, source.data(), kLarge); });
   speed.trip = time_of(kTrips, [&] {
     memory.put_signal(to, kMeasure);
@@ -171,11 +176,19 @@ Speed measure_to(SymmetricMemory& memory, int to) {
   return speed;
 }
 
+std::string time_text(double nanoseconds) {
+  char text[16];
+  if (nanoseconds < 1000)
+    std::snprintf(text, sizeof text, "%.1f ns", nanoseconds);
+  else
+    std::snprintf(text, sizeof text, "%.1f us", nanoseconds / 1000);
+  return text;
+}
+
 void print(const std::string& route, int from, int to, const Speed& speed) {
-  char store[16] = "-";
-  if (speed.store >= 0) std::snprintf(store, sizeof store, "%.1f ns", speed.store);
-  std::printf("%-8s %3d to %-3d %8s %6.1f ns %6.1f ns %6.1f GB/s %9.2f us\n", route.c_str(), from,
-              to, store, speed.put, speed.get, kLarge / speed.large, speed.trip / 1000);
+  std::printf("%-8s %3d to %-3d %9s %9s %9s %6.1f GB/s %12s\n", route.c_str(), from, to,
+              speed.store < 0 ? "-" : time_text(speed.store).c_str(), time_text(speed.put).c_str(),
+              time_text(speed.get).c_str(), kLarge / speed.large, time_text(speed.trip).c_str());
 }
 
 /// Measures one pair of ranks for each route; the others wait.

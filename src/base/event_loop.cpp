@@ -5,17 +5,18 @@
 
 #include <utility>  // Asio 1.74 uses std::exchange without including it.
 
-#include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <future>
+#include <shared_mutex>
 #include <system_error>
 #include <thread>
 
 #include "base/check.hpp"
+#include "base/fork.hpp"
 #include "base/signal_mask.hpp"
 
 namespace symmem {
@@ -30,38 +31,50 @@ class EventLoop::Impl {
     } catch (const std::system_error& e) {
       fail(Errc::exhausted, "cannot start the background thread: {}", e.what());
     }
+    id = thread.get_id();
     pthread_setname_np(thread.native_handle(), "symmem");
   }
   ~Impl() { stop(); }
   void stop() {
+    const std::unique_lock lock(stopping);
     io.stop();
     if (thread.joinable()) thread.join();
     stopped = true;
   }
-  bool inside() const { return stopped || std::this_thread::get_id() == thread.get_id(); }
 
   asio::io_context io{1};
   asio::executor_work_guard<asio::io_context::executor_type> work;
   std::thread thread;
-  std::atomic<bool> stopped{false};
+  std::thread::id id;          // While `thread` may be joined by another.
+  std::shared_mutex stopping;  // Shared by those who wait for a handler to have run.
+  bool stopped = false;        // Guarded by `stopping`.
+  const ForkGuard fork;
 };
 
 EventLoop::EventLoop() : impl_(std::make_unique<Impl>()) {}
-EventLoop::~EventLoop() = default;
-void EventLoop::stop() { impl_->stop(); }
+EventLoop::~EventLoop() {
+  // In a forked child there is no thread to join, and the kernel's list of watches is the parent's.
+  if (impl_->fork.forked()) static_cast<void>(impl_.release());
+}
+void EventLoop::stop() {
+  if (!impl_->fork.forked()) impl_->stop();
+}
 
 boost::asio::io_context& EventLoop::io() { return impl_->io; }
 
 void EventLoop::post(std::function<void()> handler) { asio::post(impl_->io, std::move(handler)); }
 
 void EventLoop::run(const std::function<void()>& handler) {
-  if (impl_->inside()) return handler();
-  std::promise<void> done;
-  post([&] {
-    handler();
-    done.set_value();
-  });
-  done.get_future().wait();
+  if (impl_->fork.forked()) return;
+  if (std::this_thread::get_id() == impl_->id) return handler();
+  std::shared_lock lock(impl_->stopping);
+  if (impl_->stopped) {
+    lock.unlock();
+    return handler();
+  }
+  const auto task = std::make_shared<std::packaged_task<void()>>(handler);
+  post([task] { (*task)(); });
+  task->get_future().get();
 }
 
 namespace {

@@ -30,7 +30,7 @@ class EventLoop {
 
   void post(std::function<void()> handler);
   /// Runs `handler` in the loop and returns when it has run; here and now if called from the loop
-  /// or after stop.
+  /// or after stop. What it throws is thrown here. In a forked child nothing is run.
   void run(const std::function<void()>& handler);
 
   /// Something that the loop does again and again until this object goes. Once the destructor has

@@ -28,14 +28,26 @@ constexpr std::size_t kMaxCallers = 256;
 
 constexpr std::string_view kPrefix = "symmem-";
 constexpr std::string_view kSuffix = ".sock";
+/// Of a socket that is not served yet, and by when it is.
+constexpr std::string_view kUnserved = ".sock.new";
+constexpr std::chrono::minutes kServedBy{1};
+
+/// Whether it has the name of a socket that a service with a path serves, or should by now.
+bool is_socket_of_ours(const fs::directory_entry& entry) {
+  const std::string file = entry.path().filename();
+  if (!file.starts_with(kPrefix)) return false;
+  if (entry.path().native().size() >= sizeof(sockaddr_un::sun_path)) return false;
+  if (file.ends_with(kSuffix)) return true;
+  std::error_code error;
+  const auto made = entry.last_write_time(error);
+  return file.ends_with(kUnserved) && !error && made < fs::file_time_type::clock::now() - kServedBy;
+}
 
 /// Removes sockets in `dir` that nobody serves any more: their process was killed.
 void remove_dead_sockets(const fs::path& dir) {
   std::error_code ignored;
   for (const fs::directory_entry& entry : fs::directory_iterator(dir, ignored)) {
-    const std::string file = entry.path().filename();
-    if (!file.starts_with(kPrefix) || !file.ends_with(kSuffix)) continue;
-    if (entry.path().native().size() >= sizeof(sockaddr_un::sun_path)) continue;  // None of ours.
+    if (!is_socket_of_ours(entry)) continue;
     const Fd probe = make_unix_socket();
     const UnixAddress address(entry.path());
     if (::connect(probe.get(), address.get(), address.length) != 0 && errno == ECONNREFUSED)
@@ -100,8 +112,11 @@ FdService::FdService(EventLoop& loop, const std::string& socket_dir) : loop_(loo
   socket_ = make_unix_socket();
   if (::bind(socket_.get(), address.get(), address.length) != 0 ||
       ::listen(socket_.get(), SOMAXCONN) != 0 ||
-      (!path_.empty() && ::rename(first.c_str(), path_.c_str()) != 0))
-    fail_errno(errno, "cannot serve descriptors at " + address_);
+      (!path_.empty() && ::rename(first.c_str(), path_.c_str()) != 0)) {
+    const int error = errno;
+    if (!path_.empty()) ::unlink(first.c_str());
+    fail_errno(error, "cannot serve descriptors at " + address_);
+  }
   // In the loop, as all that touches these: an asker may come before the watch is kept here.
   loop_.run([this] {
     listen();
@@ -155,10 +170,14 @@ void FdService::accept() {
     }
     if (!same_user(caller.get())) continue;
     const int fd = caller.get();
-    Caller& entry = callers_[fd];
-    entry.socket = std::move(caller);
-    entry.since = std::chrono::steady_clock::now();
-    entry.readable = loop_.watch(fd, [this, fd] { answer(fd); });
+    try {
+      Caller& entry = callers_[fd];
+      entry.socket = std::move(caller);
+      entry.since = std::chrono::steady_clock::now();
+      entry.readable = loop_.watch(fd, [this, fd] { answer(fd); });
+    } catch (const std::exception&) {
+      callers_.erase(fd);  // Out of memory or of epoll watches: not the end of all others.
+    }
   }
 }
 
@@ -196,6 +215,10 @@ Fd fetch_fd(const std::string& address, const std::string& token,
   Received reply = receive_with_fd(socket.get(), 256);
   require(reply.bytes.starts_with(kReplyMagic), Errc::refused,
           "the process that serves descriptors at {} closed the connection", address);
+  require(!reply.cut || reply.fd, Errc::exhausted,
+          "the descriptor that {} sent finds no room: this process has as many open as its limit "
+          "(RLIMIT_NOFILE, `ulimit -n`) allows",
+          address);
   require(bool(reply.fd), Errc::refused, "the process that serves descriptors at {} refused: {}",
           address, reply.bytes.substr(kReplyMagic.size()));
   return std::move(reply.fd);

@@ -11,9 +11,6 @@
 namespace symmem {
 namespace {
 
-/// As many ranks as a job may have: bounds what a typing error can make us allocate.
-constexpr int kMostRanks = 1 << 20;
-
 using Lines = std::vector<std::string>;
 
 OptionRow number(std::string name, std::optional<int> Options::*field, int min, std::string help) {

@@ -10,6 +10,9 @@
 
 namespace symmem {
 
+/// As many ranks as a job may have: bounds what a typing error can make us allocate.
+inline constexpr int kMostRanks = 1 << 20;
+
 /// One row of the table of options: parsing, checking, `symmem info`, the start-up log and
 /// docs/options.md all walk it.
 struct OptionRow {

@@ -72,6 +72,7 @@ Received receive_with_fd(int socket, std::size_t limit) {
   do got = ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
   while (got < 0 && errno == EINTR);
   received.bytes.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+  received.cut = got > 0 && (message.msg_flags & MSG_CTRUNC) != 0;
   for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
        header = CMSG_NXTHDR(&message, header)) {
     if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;

@@ -34,6 +34,7 @@ bool send_with_fd(int socket, const std::string& bytes, int fd);
 struct Received {
   std::string bytes;
   Fd fd;
+  bool cut = false;  ///< Descriptors came for which there was no room here or in the process.
 };
 Received receive_with_fd(int socket, std::size_t limit);
 

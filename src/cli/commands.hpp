@@ -31,6 +31,14 @@ struct InfoCommand {
 };
 int info(const InfoCommand& command);
 
+struct DoctorCommand {
+  bool json = false;
+  bool self_test_rank = false;  ///< Be one of the ranks that doctor starts.
+};
+/// Checks what each transport needs of this machine, and tries each. Ends the process: with 0 if
+/// ranks of this host can share host memory, else with 1. One of its own ranks returns 0 or throws.
+int doctor(const DoctorCommand& command);
+
 struct StoreCommand {
   std::string host = "127.0.0.1";
   std::string port = "0";

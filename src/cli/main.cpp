@@ -37,6 +37,17 @@ void add_info(CLI::App& app, InfoCommand& command) {
   info.add_flag("--options-markdown", command.options_markdown, "The text of docs/options.md");
 }
 
+void add_doctor(CLI::App& app, DoctorCommand& command) {
+  CLI::App& doctor =
+      *app.add_subcommand("doctor", "Check what symmem needs of this machine, and try it");
+  doctor.add_flag("--json", command.json, "As JSON");
+  doctor.add_flag("--self-test-rank", command.self_test_rank)->group("");  // Not for people.
+  doctor.footer(
+      "Each line is ok, FAIL, or absent (what some transport needs and this machine lacks), with "
+      "the command or setting that mends it.\nExit code: 0 if ranks of this host can share host "
+      "memory, else 1.");
+}
+
 void add_store(CLI::App& app, StoreCommand& command) {
   CLI::App& store = *app.add_subcommand("store", "Serve a store, for any number of jobs");
   store.add_option("--host", command.host, "Name or address to listen at")->capture_default_str();
@@ -75,10 +86,12 @@ int main_of(std::vector<std::string> words) {
   RunCommand run_command;
   InfoCommand info_command;
   StoreCommand store_command;
+  DoctorCommand doctor_command;
   const std::vector<std::string> rest = cut_at_dashes(words);
   add_run(app, run_command);
   add_info(app, info_command);
   add_store(app, store_command);
+  add_doctor(app, doctor_command);
   try {
     std::reverse(words.begin(), words.end());  // As CLI11 wants it.
     app.parse(words);
@@ -89,6 +102,7 @@ int main_of(std::vector<std::string> words) {
   }
   if (app.got_subcommand("info")) return info(info_command);
   if (app.got_subcommand("store")) return store(store_command);
+  if (app.got_subcommand("doctor")) return doctor(doctor_command);
   run_command.words = program_words(app.get_subcommand("run")->remaining(), rest);
   return run(run_command);
 }

@@ -39,9 +39,9 @@ int read_count(const char* name, const std::string& text, int most) {
 }
 
 Spread read_spread(const RunCommand& command) {
-  Spread spread{read_count("--ranks", command.ranks, 1 << 20)};
+  Spread spread{read_count("--ranks", command.ranks, kMostRanks)};
   if (!command.nodes) return spread;
-  spread.hosts = read_count("--nodes", *command.nodes, 1 << 20);
+  spread.hosts = read_count("--nodes", *command.nodes, kMostRanks);
   require(spread.hosts <= spread.ranks, Errc::invalid_argument,
           "--nodes {} is more than --ranks {}: each simulated host has one rank at least",
           spread.hosts, spread.ranks);

@@ -23,6 +23,7 @@ std::shared_ptr<Runtime> BlockAllocator::runtime() const {
 }
 
 std::optional<BlockAllocator::Entry> BlockAllocator::lookup(const void* ptr) const {
+  fork_.check();
   const auto* at = static_cast<const std::byte*>(ptr);
   const std::lock_guard lock(mutex_);
   const auto after = entries_.upper_bound(at);
@@ -54,6 +55,7 @@ void* BlockAllocator::alloc(std::size_t bytes, int device_index, const std::stri
 }
 
 void BlockAllocator::free(void* ptr) {
+  fork_.check();
   std::shared_ptr<Allocation> allocation;
   {
     const std::lock_guard lock(mutex_);

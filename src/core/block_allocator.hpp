@@ -6,6 +6,7 @@
 #include <mutex>
 #include <optional>
 
+#include "base/fork.hpp"
 #include "core/allocation.hpp"
 #include "symmem/allocator.hpp"
 
@@ -42,6 +43,7 @@ class BlockAllocator : public SymmetricMemoryAllocator {
 
   const std::weak_ptr<Runtime> runtime_;
   const std::shared_ptr<BlockMaker> maker_;
+  const ForkGuard fork_;
   mutable std::mutex mutex_;                   ///< Guards entries_.
   std::map<const std::byte*, Entry> entries_;  ///< By first byte.
 };

@@ -68,7 +68,7 @@ Collective::Collective(const std::shared_ptr<Group>& group, std::string operatio
 }
 
 void Collective::begin() {
-  group_->check_waitable({group_->rank()}, "join");
+  group_->check_waitable({group_->rank()}, operation_.c_str());
   group_->join(deadline_);
   sequence_ = group_->next_sequence();
 }

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "base/check.hpp"
-#include "base/wire.hpp"
+#include "core/connection_parts.hpp"
 #include "core/signal_pad.hpp"
 
 namespace symmem {
@@ -32,35 +32,8 @@ std::uint64_t pad_bytes(const Group& group, const Description& described) {
   return SignalPad::bytes(static_cast<int>(described.channels), group.world_size());
 }
 
-/// What a rank says of its attachments: for each rank 0 (attached) or the number of a reason. The
-/// reasons are few where ranks are many.
-std::string encode_outcome(const std::vector<std::string>& outcome) {
-  std::vector<std::string> reasons;
-  std::vector<std::uint16_t> numbers;
-  for (const std::string& reason : outcome) {
-    const auto known = std::find(reasons.begin(), reasons.end(), reason);
-    numbers.push_back(reason.empty() ? 0 : static_cast<std::uint16_t>(known - reasons.begin() + 1));
-    if (!reason.empty() && known == reasons.end()) reasons.push_back(reason);
-  }
-  Writer writer;
-  writer.put(reasons);
-  for (const std::uint16_t number : numbers) writer.put(number);
-  return std::move(writer).bytes();
-}
-
-std::vector<std::string> decode_outcome(const std::string& bytes, std::size_t ranks) {
-  Reader reader(bytes, "a rank's attachments");
-  const std::vector<std::string> reasons = reader.strings();
-  std::vector<std::string> outcome;
-  for (std::size_t r = 0; r < ranks; ++r) {
-    const auto number = reader.get<std::uint16_t>();
-    require(number <= reasons.size(), Errc::invalid_argument,
-            "a rank's attachments name reason {} of {}", number, reasons.size());
-    outcome.push_back(number == 0 ? "" : reasons[number - 1u]);
-  }
-  reader.finish();
-  return outcome;
-}
+/// For a transport that says neither yes nor why not.
+constexpr const char* kNoReason = "refused without a reason";
 
 /// A pair's unconnected ends are listed up to this many pairs.
 constexpr int kMaxPairsTold = 8;
@@ -128,11 +101,6 @@ class Connector::Rounds {
  private:
   static constexpr std::size_t kNone = SIZE_MAX, kSelf = SIZE_MAX - 1;
 
-  /// A rank's handles in one round, or why it exports nothing.
-  struct Handles {
-    std::string refusal, buffer, pad;
-  };
-
   std::size_t self() const { return static_cast<std::size_t>(meeting_.group.rank()); }
   Transport& transport(std::size_t t) const { return *meeting_.transports[t]; }
   bool complete() const {
@@ -141,15 +109,9 @@ class Connector::Rounds {
   }
 
   void round(std::size_t t) {
-    std::vector<Handles> handles;
-    for (const std::string& bytes : collective_.gather([&] { return export_blocks(t); })) {
-      Reader reader(bytes, "a rank's handles");
-      Handles& entry = handles.emplace_back();
-      entry.refusal = reader.string();
-      entry.buffer = reader.string();
-      entry.pad = reader.string();
-      reader.finish();
-    }
+    std::vector<ExportedHandles> handles;
+    for (const std::string& bytes : collective_.gather([&] { return export_blocks(t); }))
+      handles.push_back(ExportedHandles::decode(bytes));
     agree(t, collective_.gather([&] { return attach_peers(t, handles); }));
   }
 
@@ -157,16 +119,13 @@ class Connector::Rounds {
     std::string refusal;
     auto buffer = connector_.export_once(transport(t), meeting_.buffer, refusal);
     auto pad = buffer ? connector_.export_once(transport(t), meeting_.pad, refusal) : nullptr;
-    Writer writer;
-    writer.put(std::string_view(refusal));
-    writer.put(std::string_view(pad ? buffer->handle() : ""));
-    writer.put(std::string_view(pad ? pad->handle() : ""));
+    if (!pad && refusal.empty()) refusal = kNoReason;
     if (pad) connections_->exports.insert(connections_->exports.end(), {buffer, pad});
-    return std::move(writer).bytes();
+    return ExportedHandles{refusal, pad ? buffer->handle() : "", pad ? pad->handle() : ""}.encode();
   }
 
   /// Attaches every peer that is left; says for each rank "" (attached) or why not.
-  std::string attach_peers(std::size_t t, const std::vector<Handles>& handles) {
+  std::string attach_peers(std::size_t t, const std::vector<ExportedHandles>& handles) {
     std::vector<std::string> outcome(size_);
     for (std::size_t r = 0; r < size_; ++r) {
       if (transport_[self() * size_ + r] != kNone) continue;
@@ -182,7 +141,7 @@ class Connector::Rounds {
     return encode_outcome(outcome);
   }
 
-  std::string attach(std::size_t t, std::size_t r, const Handles& handles) {
+  std::string attach(std::size_t t, std::size_t r, const ExportedHandles& handles) {
     const Description& theirs = meeting_.described[r];
     Connection& connection = connections_->peers[r];
     std::string refusal;
@@ -192,7 +151,7 @@ class Connector::Rounds {
       connection.pad = connector_.attach_once(transport(t), info(r), theirs.pad, handles.pad,
                                               pad_bytes(meeting_.group, theirs),
                                               collective_.deadline(), refusal);
-    return connection.pad ? "" : refusal.empty() ? "refused without a reason" : refusal;
+    return connection.pad ? "" : refusal.empty() ? kNoReason : refusal;
   }
 
   PeerInfo info(std::size_t r) const {
@@ -308,6 +267,12 @@ std::shared_ptr<Connections> Connector::connect(Collective& collective, const Me
   auto connections = Rounds(*this, collective, meeting).run();
   if (all_kept) remembered_[blocks] = connections;
   return connections;
+}
+
+void Connector::detach() {
+  for (const auto& [blocks, connections] : remembered_)
+    kept_.insert(connections->exports.begin(), connections->exports.end());
+  remembered_.clear();
 }
 
 }  // namespace symmem

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,8 @@ class Connector {
   /// Connects every pair of ranks, or throws the same Error on all of them with nothing left
   /// behind.
   std::shared_ptr<Connections> connect(Collective& collective, const Meeting& meeting);
+  /// Forgets the attachments, on all ranks alike; exports stay, since a peer may still write there.
+  void detach();
 
  private:
   class Rounds;
@@ -61,6 +64,7 @@ class Connector {
 
   /// Only of kept blocks: all ranks then remember or forget alike.
   std::map<Blocks, std::shared_ptr<Connections>> remembered_;
+  std::set<std::shared_ptr<Export>> kept_;  ///< Of forgotten connections.
   std::map<Key, std::weak_ptr<Export>> exports_;
   std::map<Key, std::weak_ptr<Attachment>> attachments_;
 };

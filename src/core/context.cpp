@@ -36,6 +36,10 @@ class Context::Impl {
     for (const std::string& warning : launch.warnings) runtime->log.warn("{}", warning);
     for (const ShownOption& option : show_options(runtime->options, variables))
       runtime->log.info("{}={} ({})", option.name, option.value, option.origin);
+    runtime->log.info("joining: {}, store: {}", launch.text(),
+                      store          ? "the program's own"
+                      : launch.store ? launch.store->text()
+                                     : "within the process");
     job = store ? JobStore{{}, std::move(store)} : open_store(*runtime, launch);
     runtime->add_group(kWorld, {launch.rank, launch.world_size, job.store});
     const auto group = runtime->record(kWorld)->group;

@@ -11,18 +11,37 @@
 namespace symmem {
 namespace {
 
+/// That offsets which are aligned in the buffer are aligned in memory, for the widest atomic.
+constexpr std::size_t kAlignment = 8;
+
 class ForeignBlock : public Block {
  public:
   ForeignBlock(BlockId block_id, const ForeignMemory& memory)
       : Block(block_id, static_cast<std::byte*>(memory.pointer), memory.bytes, memory.device, -1) {}
 };
 
-/// Signal pads of the memory's group are ours all the same.
+/// Signal pads of the memory's group are ours all the same: this makes their blocks. For a type
+/// that is not supported, which this rank has yet to tell the others, any will do.
 std::shared_ptr<BlockMaker> maker_of(DeviceType type) {
-  for (auto& maker : make_builtin_block_makers())
+  const auto makers = make_builtin_block_makers();
+  for (const auto& maker : makers)
     if (maker->device_type() == type) return maker;
-  fail(Errc::unsupported, "register_buffer: memory of type {} is not supported by this build",
-       to_string(type));
+  return makers.front();
+}
+
+void check(const ForeignMemory& memory, DeviceType supported) {
+  require(memory.device.type == supported, Errc::unsupported,
+          "register_buffer: memory of type {} is not supported by this build",
+          to_string(memory.device.type));
+  require(memory.pointer != nullptr, Errc::invalid_argument, "register_buffer: null pointer");
+  const auto first = reinterpret_cast<std::uintptr_t>(memory.pointer);
+  require(first % kAlignment == 0, Errc::invalid_argument,
+          "register_buffer: address {} is not a multiple of {}, as atomic operations need",
+          memory.pointer, kAlignment);
+  require(memory.bytes <= std::numeric_limits<std::uintptr_t>::max() - first,
+          Errc::invalid_argument,
+          "register_buffer: {} bytes from {} on go past the end of the address space", memory.bytes,
+          memory.pointer);
 }
 
 }  // namespace
@@ -31,18 +50,14 @@ std::shared_ptr<SymmetricMemory> register_foreign(Runtime& runtime,
                                                   const std::shared_ptr<GroupRecord>& record,
                                                   const ForeignMemory& memory,
                                                   const Deadline& deadline) {
+  const auto maker = maker_of(memory.device.type);
   const auto find = [&] {
-    require(memory.pointer != nullptr, Errc::invalid_argument, "register_buffer: null pointer");
-    const auto first = reinterpret_cast<std::uintptr_t>(memory.pointer);
-    require(memory.bytes <= std::numeric_limits<std::uintptr_t>::max() - first,
-            Errc::invalid_argument,
-            "register_buffer: {} bytes from {} on go past the end of the address space",
-            memory.bytes, memory.pointer);
+    check(memory, maker->device_type());
     auto block = std::make_shared<ForeignBlock>(runtime.block_ids->next(), memory);
     return std::make_shared<Allocation>(nullptr, Range{std::move(block), false, 0, memory.bytes},
                                         memory.bytes);
   };
-  return meet(runtime, record, "register_buffer", maker_of(memory.device.type), find, deadline);
+  return meet(runtime, record, "register_buffer", maker, find, deadline);
 }
 
 }  // namespace symmem

@@ -37,7 +37,7 @@ class Group : public GroupListener, public std::enable_shared_from_this<Group> {
   Deadline deadline(Timeout timeout) const { return Deadline::in(timeout, timeout_); }
   /// Error(invalid_argument) if it is negative, without a look at the clock.
   static void check_timeout(Timeout timeout) {
-    if (timeout) static_cast<void>(Deadline::in(timeout, {}));
+    if (timeout && timeout->count() < 0) static_cast<void>(Deadline::in(timeout, {}));
   }
   /// Whoever is `rank`. After join.
   Process member(int rank) const;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/check.hpp"
+#include "base/options.hpp"
 #include "base/parse.hpp"
 #include "core/launchers.hpp"
 
@@ -14,12 +15,11 @@ std::optional<int> read_number(const Environment& environment, const std::string
                                const std::string& launcher) {
   const std::string_view text = value_of(environment, name);
   if (text.empty()) return std::nullopt;
-  constexpr int kMost = 1 << 20;
-  const auto value = parse_whole(text, min, kMost);
+  const auto value = parse_whole(text, min, kMostRanks);
   require(value.has_value(), Errc::invalid_argument,
           "{}={} ({}) is not a whole number from {} to {}; mend it, or set SYMMEM_RANK and "
           "SYMMEM_WORLD_SIZE, which win",
-          name, in_quotes(text), launcher, min, kMost);
+          name, in_quotes(text), launcher, min, kMostRanks);
   return static_cast<int>(*value);
 }
 
@@ -114,6 +114,12 @@ const StorePlace& store_place(const Launch& launch) {
           "alike on all ranks, the host being rank 0's or that of a `symmem store`",
           launch.rank, launch.world_size, launch.origin);
   return *launch.store;
+}
+
+std::string StorePlace::text() const {
+  return fmt::format("{}:{}{}{}{}", host, first_port,
+                     port_count > 1 ? fmt::format("(+{})", port_count - 1) : "",
+                     job.empty() ? "" : "/", job);
 }
 
 std::string Launch::text() const {

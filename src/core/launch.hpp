@@ -19,6 +19,8 @@ struct StorePlace {
   int port_count = 1;
   std::string job;  ///< Keeps apart jobs whose ports meet.
 
+  /// For the log: "host:29500(+7)/job", up to 7 ports after that one.
+  std::string text() const;
   friend bool operator==(const StorePlace&, const StorePlace&) = default;
 };
 

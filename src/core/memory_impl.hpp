@@ -45,6 +45,7 @@ class SymmetricMemory::Impl {
   void withdraw();
 
   void check_open(const char* operation) const {
+    group->fork().check();
     if (closed.load(std::memory_order_acquire)) [[unlikely]]
       fail(Errc::finished, "{}: this symmetric memory of group \"{}\" is closed", operation,
            group->name());

@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <set>
+#include <utility>
 
 #include "base/check.hpp"
 #include "base/host.hpp"
@@ -36,7 +38,8 @@ void Runtime::check() const {
   require(!finalizing.load(), Errc::finished, "the symmem Context has ended");
 }
 
-GroupInfo& Runtime::add_group(const std::string& name, const GroupInfo& info) {
+void Runtime::add_group(const std::string& name, const GroupInfo& info) {
+  require(!name.empty(), Errc::invalid_argument, "a group's name cannot be empty");
   require(info.store != nullptr, Errc::invalid_argument, "group \"{}\" needs a store", name);
   require(info.world_size > 0 && info.rank >= 0 && info.rank < info.world_size,
           Errc::invalid_argument, "group \"{}\": rank {} is out of range for {} ranks", name,
@@ -47,7 +50,6 @@ GroupInfo& Runtime::add_group(const std::string& name, const GroupInfo& info) {
   GroupInfo& kept = infos_.emplace_back(info);
   auto group = std::make_shared<Group>(name, info, process, options.timeout);
   groups_[name] = {&kept, std::make_shared<GroupRecord>(std::move(group))};
-  return kept;
 }
 
 std::shared_ptr<GroupRecord> Runtime::record(const std::string& name) const {
@@ -71,8 +73,7 @@ const GroupInfo& Runtime::group_info(const std::string& name) const {
 void Runtime::end_group(const std::string& name, Timeout timeout) {
   const std::shared_ptr<GroupRecord> ending = record(name);
   const Deadline deadline = ending->group->deadline(timeout);
-  bool well = true;
-  std::optional<Error> failure;
+  std::exception_ptr failure;
   {
     Collective collective(ending->group, "end_group", deadline);
     try {
@@ -80,23 +81,23 @@ void Runtime::end_group(const std::string& name, Timeout timeout) {
         collective.gather([] { return std::string(); });
         ending->group->end(deadline);
       });
-    } catch (const Error& e) {
-      well = false;
-      failure = e;
+    } catch (...) {  // A caller's Store may throw anything.
+      failure = std::current_exception();
     }
     for (const auto& memory : ending->memories()) {
-      memory->impl().detach(well);
-      if (well) ending->remove(memory.get());
+      memory->impl().detach(/*well=*/!failure);
+      if (!failure) ending->remove(memory.get());
     }
+    if (failure) ending->connector.detach();
   }
   ending->group->finish("end_group ended this group");
   persistent.forget_group(name);
   {
     const std::lock_guard lock(mutex_);
     groups_.erase(name);
-    if (!well) retired_.push_back(ending);
+    if (failure) retired_.push_back(ending);
   }
-  if (failure) throw *failure;
+  if (failure) std::rethrow_exception(failure);
 }
 
 void Runtime::add_transport(DeviceType type, std::shared_ptr<Transport> transport) {
@@ -112,6 +113,7 @@ void Runtime::add_transport(DeviceType type, std::shared_ptr<Transport> transpor
 
 std::vector<std::shared_ptr<Transport>> Runtime::transports(DeviceType type) const {
   const std::lock_guard lock(mutex_);
+  if (!std::exchange(names_checked_, true)) warn_of_unknown_transports();
   const auto found = transports_.find(type);
   if (found == transports_.end()) return {};
   const std::vector<std::string>& wanted = options.transports;
@@ -130,6 +132,16 @@ std::vector<std::shared_ptr<Transport>> Runtime::transports(DeviceType type) con
       if (!listed("^" + std::string(transport->name()))) kept.push_back(transport);
   }
   return kept;
+}
+
+void Runtime::warn_of_unknown_transports() const {
+  std::set<std::string_view> known;
+  for (const auto& [type, those] : transports_)
+    for (const auto& transport : those) known.insert(transport->name());
+  for (const std::string& name : options.transports)
+    if (!known.contains(std::string_view(name).substr(name.starts_with("^") ? 1 : 0)))
+      log.warn("SYMMEM_TRANSPORTS={}: no transport has the name in \"{}\"; there are: {}",
+               fmt::join(options.transports, ","), name, fmt::join(known, ", "));
 }
 
 std::vector<std::shared_ptr<GroupRecord>> Runtime::records() const {
@@ -159,6 +171,8 @@ void Runtime::release() noexcept {
       memory->impl().withdraw();
       record->remove(memory.get());
     }
+    // The application's own shares in memories keep the record, but nothing of the peers'.
+    record->connector = Connector();
   }
   const std::lock_guard lock(mutex_);
   groups_.clear();

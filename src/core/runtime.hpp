@@ -30,7 +30,7 @@ class Runtime {
   void check() const;
 
   /// Error(invalid_argument) for a name that is in use, or unknown.
-  GroupInfo& add_group(const std::string& name, const GroupInfo& info);
+  void add_group(const std::string& name, const GroupInfo& info);
   std::shared_ptr<GroupRecord> record(const std::string& name) const;
   const GroupInfo& group_info(const std::string& name) const;
   /// Collective: closes what is left in the group and forgets it.
@@ -65,12 +65,15 @@ class Runtime {
   };
 
   std::vector<std::shared_ptr<GroupRecord>> records() const;
+  /// Logs the names in SYMMEM_TRANSPORTS that no transport has. With mutex_ held.
+  void warn_of_unknown_transports() const;
 
   mutable std::mutex mutex_;     ///< Guards what follows.
   std::deque<GroupInfo> infos_;  ///< Never shrinks: get_group_info's result stays valid.
   std::map<std::string, Named> groups_;
   std::vector<std::shared_ptr<GroupRecord>> retired_;  ///< Ended, but peers may still write there.
   std::map<DeviceType, std::vector<std::shared_ptr<Transport>>> transports_;
+  mutable bool names_checked_ = false;  ///< At the first rendezvous, when all are registered.
 };
 
 }  // namespace symmem

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/signals.hpp"
 
+#include <sched.h>
+
 #include "base/check.hpp"
 #include "core/peer_wait.hpp"
 #include "core/wait_until.hpp"
@@ -65,14 +67,15 @@ void Signals::put(int dst, int channel, Timeout timeout) {
 /// Begins a wait. What comes by network is carried on meanwhile: that saves two switches between
 /// threads where the peer answers soon.
 template <typename Ready>
-bool Signals::comes_soon(Ready ready) const {
+bool Signals::comes_soon(BlockKey* poller, Ready ready) const {
   if (comes_at_once(ready)) return true;
-  if (poller_ == nullptr) return false;
+  if (poller == nullptr) return false;
   constexpr std::chrono::microseconds kPoll{50};
   const auto end = Deadline::Clock::now() + kPoll;
   do {
-    poller_->poll();
+    poller->poll();
     if (ready()) return true;
+    ::sched_yield();  // Several ranks may share this core.
   } while (Deadline::Clock::now() < end);
   return false;
 }
@@ -89,7 +92,7 @@ void Signals::wait(int src, int channel, Timeout timeout) {
   const std::uint64_t before = taken.count.load(std::memory_order_relaxed);
   std::uint64_t& arrived = own().signals(channel, src);
   const auto ready = [&] { return load(arrived) > before; };
-  if (!comes_soon(ready)) {
+  if (!comes_soon(peer(src).key, ready)) {
     const Deadline deadline = group_->deadline(timeout);
     // What the source signalled before it went still counts, so look at the count after the group.
     const auto look = [&] {
@@ -162,7 +165,7 @@ bool Signals::arrive(int channel, std::uint64_t epoch, Timeout timeout) {
   each([&](int, const PeerPad& target) {
     if (target.key == nullptr) post_count(target.pad.arrivals(channel, self), epoch);
   });
-  const bool all = comes_soon([&] { return all_arrived(channel, epoch); });
+  const bool all = comes_soon(poller_, [&] { return all_arrived(channel, epoch); });
   full_fence();
   each([&](int, const PeerPad& target) {
     if (target.key == nullptr) target.pad.doorbell().ring();

@@ -23,7 +23,7 @@ class Signals : public Sleeper {
   void check_channel(int channel, const char* operation) const;
 
   const PeerPad& peer(int rank) const { return pads_[static_cast<std::size_t>(rank)]; }
-  void put(int dst, int channel, Timeout timeout);
+  void put(int dst, int channel, Timeout timeout = {});
   void wait(int src, int channel, Timeout timeout);
   void barrier(int channel, Timeout timeout);
 
@@ -48,7 +48,7 @@ class Signals : public Sleeper {
   /// Tells all peers that this rank has arrived, and whether they all have.
   bool arrive(int channel, std::uint64_t epoch, Timeout timeout);
   template <typename Ready>
-  bool comes_soon(Ready ready) const;
+  bool comes_soon(BlockKey* poller, Ready ready) const;
   void wait_for_all(int channel, std::uint64_t epoch, const Deadline& deadline);
 
   const std::shared_ptr<Group> group_;

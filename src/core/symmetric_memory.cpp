@@ -37,6 +37,7 @@ const Route& SymmetricMemory::route(int rank) const {
 }
 
 std::string SymmetricMemory::explain() const {
+  impl_->group->fork().check();
   std::string text = fmt::format("routes of rank {} in group \"{}\", {} bytes on {}:\n", rank(),
                                  group_name(), buffer_size(), to_string(device()));
   text += impl_->connections->matrix;
@@ -102,8 +103,9 @@ void SymmetricMemory::close(Timeout timeout) {
         require(serial == impl_->serial, Errc::invalid_argument,
                 "the ranks closed different memories; close in the same order on all ranks");
     });
-  } catch (const Error&) {
+  } catch (...) {  // A caller's Store may throw anything.
     impl_->detach(false);
+    impl_->record->connector.detach();
     throw;
   }
   impl_->detach(true);

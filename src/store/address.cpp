@@ -8,6 +8,7 @@
 #include <cstring>
 #include <memory>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 #include "base/check.hpp"
@@ -53,12 +54,16 @@ Answer look_up_by(const Deadline& deadline, const std::string& host, const std::
   };
   const auto shared = std::make_shared<Shared>();
   const AllSignalsBlocked blocked;
-  std::thread([shared, host, port] {
-    Answer answer = look_up(host, port, 0);
-    const std::lock_guard lock(shared->mutex);
-    shared->answer = std::move(answer);
-    shared->done.notify_one();
-  }).detach();
+  try {
+    std::thread([shared, host, port] {
+      Answer answer = look_up(host, port, 0);
+      const std::lock_guard lock(shared->mutex);
+      shared->answer = std::move(answer);
+      shared->done.notify_one();
+    }).detach();
+  } catch (const std::system_error& e) {
+    fail(Errc::exhausted, "cannot start a thread to resolve host {}: {}", host, e.what());
+  }
   std::unique_lock lock(shared->mutex);
   const bool in_time =
       shared->done.wait_until(lock, deadline.when(), [&] { return shared->answer.has_value(); });
@@ -83,6 +88,15 @@ std::uint16_t Address::port() const {
                                    : reinterpret_cast<const sockaddr_in6&>(storage).sin6_port);
 }
 
+Address Address::with_port(std::uint16_t port) const {
+  Address other = *this;
+  if (family() == AF_INET)
+    reinterpret_cast<sockaddr_in&>(other.storage).sin_port = htons(port);
+  else
+    reinterpret_cast<sockaddr_in6&>(other.storage).sin6_port = htons(port);
+  return other;
+}
+
 std::vector<Address> resolve(const std::string& host, std::uint16_t port,
                              const Deadline& deadline) {
   const std::string name = without_brackets(host);
@@ -93,6 +107,13 @@ std::vector<Address> resolve(const std::string& host, std::uint16_t port,
   require(answer.error == 0 && !answer.addresses.empty(), Errc::invalid_argument,
           "host {} cannot be resolved: {}", name, ::gai_strerror(answer.error));
   return std::move(answer.addresses);
+}
+
+void check_ports(const TcpStoreOptions& options) {
+  const int most = options.port == 0 ? 1 : 65'536 - options.port;
+  require(options.port_count >= 1 && options.port_count <= most, Errc::invalid_argument,
+          "{} ports from port {} on are not to be had: 1 to {} are", options.port_count,
+          options.port, most);
 }
 
 std::string url_of(const std::string& host, std::uint16_t port) {

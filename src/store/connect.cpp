@@ -19,8 +19,9 @@
 namespace symmem::store {
 namespace {
 
-/// How long one of several ports is tried at a time.
-constexpr std::chrono::milliseconds kTryPort{500};
+/// How long one of several ports is tried at first, and at most: a mute program at one port must
+/// not keep us from the next, nor a slow network from any.
+constexpr std::chrono::milliseconds kTryPort{500}, kTryPortLongest{8'000};
 
 /// Nobody there yet, or gone again: worth another try.
 class NotYet : public std::exception {
@@ -123,16 +124,12 @@ Connected shake_hands(Fd socket, const ClientHandshake& handshake, const Deadlin
   return connected;
 }
 
-Connected attempt(const TcpStoreOptions& options, const Process& process,
+Connected attempt(const TcpStoreOptions& options, std::uint16_t port,
+                  std::vector<Address> addresses, const Process& process,
                   const Deadline& deadline) {
-  const std::string url = url_of(options.host, options.port);
+  const std::string url = url_of(options.host, port);
   const ClientHandshake handshake({options.job, process, options.liveness}, options.secret, url);
-  std::vector<Address> addresses;
-  try {
-    addresses = resolve(options.host, options.port, deadline);
-  } catch (const Error& error) {
-    throw NotYet(error.what());  // The name may be known later: the host may still be starting.
-  }
+  for (Address& address : addresses) address = address.with_port(port);
   Fd socket = connect_any(addresses, deadline);
   try {
     return shake_hands(std::move(socket), handshake, deadline);
@@ -143,23 +140,36 @@ Connected attempt(const TcpStoreOptions& options, const Process& process,
   }
 }
 
+/// The addresses of the store's host; none, with the reason, while its name is not known: the host
+/// may still be starting.
+std::vector<Address> resolve_now(const TcpStoreOptions& options, const Deadline& deadline,
+                                 std::string& reason) {
+  try {
+    return resolve(options.host, options.port, deadline);
+  } catch (const Error& error) {
+    if (error.code() == Errc::exhausted) throw;
+    reason = error.what();
+    return {};
+  }
+}
+
 }  // namespace
 
 Connected connect(const TcpStoreOptions& options, const Process& process,
                   const Deadline& deadline) {
   require(options.port != 0, Errc::invalid_argument, "{}: port 0 is no port to connect to",
           url_of(options.host, options.port));
+  check_ports(options);
   std::optional<Error> refusal;
   std::string last;
+  auto try_port = kTryPort;
   for (auto pause = std::chrono::milliseconds(5);;
        pause = std::min(2 * pause, std::chrono::milliseconds(500))) {
-    for (int i = 0; i < options.port_count; ++i) {
-      TcpStoreOptions one = options;
-      one.port = static_cast<std::uint16_t>(options.port + i);
+    const std::vector<Address> addresses = resolve_now(options, deadline, last);
+    for (int i = 0; i < options.port_count && !addresses.empty(); ++i) {
       try {
-        // A mute program at one port must not keep us from the next.
-        return attempt(one, process,
-                       options.port_count == 1 ? deadline : deadline.or_sooner(kTryPort));
+        return attempt(options, static_cast<std::uint16_t>(options.port + i), addresses, process,
+                       options.port_count == 1 ? deadline : deadline.or_sooner(try_port));
       } catch (const NotYet& reason) {
         last = reason.what();
       } catch (const Error& error) {
@@ -167,6 +177,7 @@ Connected connect(const TcpStoreOptions& options, const Process& process,
         refusal = error;
       }
     }
+    try_port = std::min(2 * try_port, kTryPortLongest);
     if (deadline.remaining() <= pause) break;
     // The low bits of the process's id keep thousands of ranks from trying in step.
     const auto jitter =

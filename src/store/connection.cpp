@@ -32,7 +32,7 @@ std::string Connection::call(const Request& request, const Link::Seen& seen) {
   require(body.size() <= kMaxFrameBytes, Errc::invalid_argument,
           "{} with {} bytes in all; at most {} fit into one request", store::name(request.kind),
           body.size(), kMaxFrameBytes);
-  Call mine{store::name(request.kind), Clock::now() + request.timeout + liveness_, seen};
+  Call mine{store::name(request.kind), Clock::now() + request.timeout + grace(), seen};
   std::uint64_t id = 0;
   {
     const std::lock_guard lock(mutex_);
@@ -214,7 +214,7 @@ std::optional<std::string> Connection::why_lost(Clock::time_point now) const {
   for (const auto& [id, call] : calls_)
     if (now >= call->limit)
       return fmt::format("it did not answer {} by its deadline and {} ms more", call->what,
-                         liveness_.count());
+                         grace().count());
   return std::nullopt;
 }
 
@@ -239,15 +239,19 @@ void Connection::tick() {
 void Connection::lose(const std::string& reason) {
   {
     const std::lock_guard lock(mutex_);
-    if (lost_) return;
-    lost_ = reason;
+    if (lost_ || std::exchange(losing_, true)) return;
+  }
+  // First: whoever gets Error(store_lost) finds that its group knows.
+  listeners_.store_lost(fmt::format("{} is lost: {}", name_, reason));
+  {
+    const std::lock_guard lock(mutex_);
+    if (!lost_) lost_ = reason;
     for (const auto& [id, call] : calls_) call->changed.notify_one();
     calls_.clear();
   }
   poller_.remove(socket_.get());
-  // Wakes a thread that is in poll(), and tells the server.
+  // Wakes a thread that is in recv(), and tells the server.
   ::shutdown(socket_.get(), SHUT_RDWR);
-  listeners_.store_lost(fmt::format("{} is lost: {}", name_, reason));
 }
 
 void Connection::close() {

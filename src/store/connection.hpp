@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
 #include <map>
 #include <mutex>
@@ -10,6 +11,7 @@
 
 #include "store/alarms.hpp"
 #include "store/connect.hpp"
+#include "store/limits.hpp"
 #include "store/link.hpp"
 #include "store/poller.hpp"
 
@@ -20,7 +22,7 @@ namespace symmem::store {
 /// Whoever waits for a reply reads the socket itself, one thread at a time, and hands others
 /// theirs: a lone caller's round trip costs no switch of threads. While nobody waits, the poller's
 /// thread reads (for pushes and pings). The connection is lost for good by an error, by silence, or
-/// when a request is not answered a liveness time after its deadline.
+/// when a request is not answered soon after its deadline.
 class Connection final : public Poller::Watched {
  public:
   Connection(Connected connected, Poller& poller, std::string name,
@@ -53,6 +55,8 @@ class Connection final : public Poller::Watched {
   enum class Listen { now, soon };
   void adjust_watch(Listen when);
   void pass_on(Listen when);
+  /// How long after a request's deadline its reply may still come.
+  std::chrono::milliseconds grace() const { return std::min(liveness_, kGrace); }
   std::optional<std::string> why_lost(Clock::time_point now) const;
 
   const Fd socket_;
@@ -69,6 +73,7 @@ class Connection final : public Poller::Watched {
   bool reading_ = false;
   std::map<std::uint64_t, Call*> calls_;
   std::uint64_t next_id_ = 1;
+  bool losing_ = false;              // The listeners are being told; lost_ follows.
   std::optional<std::string> lost_;  // Why.
   std::uint32_t watched_for_;
   bool resting_ = false;  // The poller will look soon.

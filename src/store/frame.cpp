@@ -10,6 +10,7 @@
 namespace symmem::store {
 
 void append_frame(std::string& out, Kind kind, std::uint64_t id, std::string_view body) {
+  out.reserve(out.size() + kHeaderBytes + body.size());  // All of the frame or nothing.
   const auto put = [&](auto value) {
     char coded[sizeof value];
     for (std::size_t i = 0; i < sizeof value; ++i) coded[i] = static_cast<char>(value >> (8 * i));

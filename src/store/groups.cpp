@@ -83,12 +83,22 @@ void Groups::complete(Group& group, const GatherKey& key, Gather& gather) {
                                              "fit into one gather",
                                              describe(key, group.name), gather.waiting.size(),
                                              gather.bytes, kMaxFrameBytes)));
-  if (!key) {
-    group.ended = true;
-    forget_name(group);
-  }
+  if (!key) end_others(group);
   const std::vector<std::string_view> values(gather.values.begin(), gather.values.end());
   decide(group, gather, encode_reply(values));
+}
+
+/// The group ends: what some of its members still wait for in it will not come.
+void Groups::end_others(Group& group) {
+  std::vector<GatherKey> open;
+  for (const auto& [key, gather] : group.gathers)
+    if (key && !gather.verdict) open.push_back(key);
+  for (const GatherKey& key : open)
+    decide(group, group.gathers.find(key)->second,
+           encode_failure(Errc::finished, fmt::format("{} failed: the group has ended",
+                                                      describe(key, group.name))));
+  group.ended = true;
+  forget_name(group);
 }
 
 void Groups::expire(const std::string& id, const GatherKey& key, int rank,

@@ -66,6 +66,7 @@ class Groups {
   void expire(const std::string& id, const GatherKey& key, int rank,
               std::chrono::milliseconds timeout);
   void complete(Group& group, const GatherKey& key, Gather& gather);
+  void end_others(Group& group);
   void decide(Group& group, Gather& gather, std::string verdict);
   void fail_for(Group& group, const GatherKey& key, Gather& gather, int rank);
   void mark_gone(Group& group, int rank, Departure how, const std::string& reason);

@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <unordered_map>
 
+#include "base/fork.hpp"
 #include "base/host.hpp"
 #include "base/random.hpp"
 #include "store/link.hpp"
@@ -17,6 +18,7 @@ namespace {
 class LocalLink final : public Link, private Outbox {
  public:
   std::string call(const Request& request, const Seen& seen) override {
+    fork_.check();
     Call mine{seen, {}, {}};
     std::vector<MemberGone> events;
     {
@@ -24,7 +26,12 @@ class LocalLink final : public Link, private Outbox {
       const Ticket ticket{0, next_++};
       calls_.emplace(ticket.request, &mine);
       const auto now = Clock::now();
-      state_.handle(ticket, request, now);
+      try {
+        state_.handle(ticket, request, now);
+      } catch (...) {  // Out of memory: nobody waits here for a reply any more.
+        calls_.erase(ticket.request);
+        throw;
+      }
       alarms_.run(now);
       while (!mine.reply) {
         // Those who caused an event tell of it, but not while they wait.
@@ -54,6 +61,7 @@ class LocalLink final : public Link, private Outbox {
 
   void reply(Ticket ticket, std::string_view body) override {
     const auto found = calls_.find(ticket.request);
+    if (found == calls_.end()) return;
     Call& call = *found->second;
     calls_.erase(found);
     if (call.seen) call.seen(body);
@@ -68,6 +76,7 @@ class LocalLink final : public Link, private Outbox {
     events.clear();
   }
 
+  const ForkGuard fork_;
   Listeners listeners_;
   const Process process_{host_name(), ::getpid(), random_u64()};
   std::mutex mutex_;

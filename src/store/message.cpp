@@ -66,19 +66,24 @@ void put_list(Writer& out, const List& list) {
   for (const auto& entry : list) out.put(entry);
 }
 
-void read_views(Reader& in, std::vector<std::string_view>& views) {
+/// The length of a list of entries that take `entry_bytes` at least, before anything is sized by
+/// it.
+std::size_t read_count(Reader& in, std::size_t entry_bytes, std::size_t most) {
   const std::size_t count = in.get<std::uint32_t>();
-  require(count <= in.left() / 4, Errc::invalid_argument,
-          "store request is cut short: a list of {} strings in {} bytes", count, in.left());
-  views.resize(count);
+  require(count <= in.left() / entry_bytes, Errc::invalid_argument,
+          "store message is cut short: a list of {} entries in {} bytes", count, in.left());
+  require(count <= most, Errc::invalid_argument, "store message with a list of {}; at most {}",
+          count, most);
+  return count;
+}
+
+void read_views(Reader& in, std::vector<std::string_view>& views) {
+  views.resize(read_count(in, 4, kMaxListEntries));
   for (std::string_view& view : views) view = in.raw(in.get<std::uint32_t>());
 }
 
-void read_numbers(Reader& in, std::vector<std::uint64_t>& numbers) {
-  const std::size_t count = in.get<std::uint32_t>();
-  require(count <= in.left() / 8, Errc::invalid_argument,
-          "store message is cut short: a list of {} numbers in {} bytes", count, in.left());
-  numbers.resize(count);
+void read_numbers(Reader& in, std::vector<std::uint64_t>& numbers, std::size_t most) {
+  numbers.resize(read_count(in, 8, most));
   for (std::uint64_t& number : numbers) number = in.get<std::uint64_t>();
 }
 
@@ -121,7 +126,7 @@ void decode(const Frame& frame, Request& request) {
   request.timeout = std::chrono::milliseconds(std::min(in.get<std::uint64_t>(), kForEver));
   read_views(in, request.keys);
   read_views(in, request.values);
-  read_numbers(in, request.numbers);
+  read_numbers(in, request.numbers, kMaxListEntries);
   in.finish();
 }
 
@@ -129,15 +134,18 @@ void decode(const Frame& frame, Request& request) {
 
 std::string encode_reply(std::span<const std::string_view> values,
                          std::span<const std::uint64_t> numbers) {
+  // Summed up first: one large value may be asked for many times in one request.
+  std::size_t bytes = 1 + 4 + 4 + 8 * numbers.size();
+  for (const std::string_view value : values) bytes += 4 + value.size();
+  if (bytes > kMaxFrameBytes)
+    return encode_failure(
+        Errc::invalid_argument,
+        fmt::format("the reply has {} bytes; at most {} fit into one: ask for less", bytes,
+                    kMaxFrameBytes));
   Writer out;
   out.put(std::uint8_t{0});
   put_list(out, values);
   put_list(out, numbers);
-  if (out.bytes().size() > kMaxFrameBytes)
-    return encode_failure(
-        Errc::invalid_argument,
-        fmt::format("the reply has {} bytes; at most {} fit into one: ask for less",
-                    out.bytes().size(), kMaxFrameBytes));
   return std::move(out).bytes();
 }
 
@@ -156,7 +164,7 @@ Reply decode_reply(std::string_view body) {
     status = in.get<std::uint8_t>();
     if (status == 0) {
       reply.values = in.strings();
-      read_numbers(in, reply.numbers);
+      read_numbers(in, reply.numbers, kMaxFrameBytes);
     } else {
       text = in.string();
       require(status - 1 <= static_cast<int>(Errc::internal), Errc::internal,

@@ -155,8 +155,8 @@ void Server::forget(Session& session, State* state, const std::string& reason) {
 void Server::reply(Ticket ticket, std::string_view body) {
   const auto found = sessions_.find(ticket.client);
   if (found == sessions_.end()) return;
-  found->second->reply_sent();
   found->second->queue(Kind::reply, ticket.request, body);
+  found->second->reply_sent();
 }
 
 void Server::push(ClientId client, const MemberGone& event) {

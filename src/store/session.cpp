@@ -64,6 +64,9 @@ void Session::take_frames() {
   } catch (const Error& error) {
     // What follows cannot be told apart into frames.
     refuse(error.code(), error.what());
+  } catch (const std::exception& error) {
+    // Out of memory: the end of this connection, not of the server.
+    close(fmt::format("the store could not carry out its request ({})", error.what()));
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/check.hpp"
 #include "base/event_loop.hpp"
+#include "base/fork.hpp"
 #include "store/address.hpp"
 #include "store/server.hpp"
 
@@ -58,6 +59,7 @@ std::uint16_t bound_port(int socket) {
 class StoreServer::Impl {
  public:
   Impl(const TcpStoreOptions& options, Serves serves) : host(options.host) {
+    store::check_ports(options);
     Fd socket = listen_on_first_free(options);
     port = bound_port(socket.get());
     server = std::make_shared<store::Server>(loop.io(), std::move(socket), options, serves);
@@ -67,6 +69,7 @@ class StoreServer::Impl {
     loop.run([this] { server->close(); });
   }
 
+  const ForkGuard fork;
   const std::string host;
   std::uint16_t port = 0;
   EventLoop loop;
@@ -75,9 +78,15 @@ class StoreServer::Impl {
 
 StoreServer::StoreServer(const TcpStoreOptions& options, Serves serves)
     : impl_(std::make_unique<Impl>(options, serves)) {}
-StoreServer::~StoreServer() = default;
+StoreServer::~StoreServer() {
+  // In a forked child the sockets are the parent's, and the thread to stop is not there.
+  if (impl_ && impl_->fork.forked()) static_cast<void>(impl_.release());
+}
 StoreServer::StoreServer(StoreServer&&) noexcept = default;
-StoreServer& StoreServer::operator=(StoreServer&&) noexcept = default;
+StoreServer& StoreServer::operator=(StoreServer&& other) noexcept {
+  std::swap(impl_, other.impl_);
+  return *this;
+}
 
 std::uint16_t StoreServer::port() const { return impl_->port; }
 std::string StoreServer::url() const { return store::url_of(impl_->host, impl_->port); }

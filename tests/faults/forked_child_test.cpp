@@ -28,7 +28,18 @@ std::string not_refused(const Calls& calls) {
   return wrong;
 }
 
-Calls calls_of(Context& context, const Tensor& tensor, SymmetricMemory& memory, Store& store) {
+/// What a parent had, as its child has it.
+struct Had {
+  Context& context;
+  const Tensor& tensor;
+  SymmetricMemory& memory;
+  SymmetricMemoryAllocator& allocator;
+  Store& local;  ///< Within the process.
+};
+
+Calls calls_of(const Had& had) {
+  auto& [context, tensor, memory, allocator, local] = had;
+  const auto store = context.store();
   static std::int64_t word = 0;
   return {
       {"get_allocator", [&] { context.get_allocator(DeviceType::host); }},
@@ -49,8 +60,14 @@ Calls calls_of(Context& context, const Tensor& tensor, SymmetricMemory& memory, 
       {"wait_signal", [&] { memory.wait_signal(1, 0); }},
       {"barrier", [&] { memory.barrier(); }},
       {"close", [&] { memory.close(); }},
-      {"store.set", [&] { store.set("child", "was here"); }},
-      {"store.get", [&] { store.get("key"); }},
+      {"peer", [&] { memory.peer(1); }},
+      {"explain", [&] { memory.explain(); }},
+      {"store.set", [=] { store->set("child", "was here"); }},
+      {"store.get", [=] { store->get("key"); }},
+      {"local.set", [&] { local.set("child", "was here"); }},
+      {"get_alloc_size", [&] { allocator.get_alloc_size(tensor.data()); }},
+      {"is_rendezvous_completed", [&] { allocator.is_rendezvous_completed(tensor.data()); }},
+      {"free", [&] { allocator.free(tensor.data()); }},
   };
 }
 
@@ -84,9 +101,11 @@ TEST_CASE("in a forked child every call is refused and ends nothing of the paren
       auto context = std::make_optional<Context>();
       std::optional<Shared> shared(*context);
       if (self.rank == 0) {
+        const auto allocator = context->get_allocator(DeviceType::host);
+        const auto local = make_hash_store();
         const std::string wrong = in_child([&] {
           return not_refused(
-              calls_of(*context, shared->tensor, *shared->memory, *context->store()));
+              calls_of({*context, shared->tensor, *shared->memory, *allocator, *local}));
         });
         CHECK(wrong == "");
         // Destructors there must neither hang nor say goodbye in the parent's name.

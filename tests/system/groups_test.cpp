@@ -112,6 +112,7 @@ TEST_CASE("calls with an unknown, doubled or impossible group are refused") {
                 {"rank " + std::to_string(rank), std::to_string(size) + " ranks"});
   check_error([&] { context.set_group_info("new", 0, 1, nullptr); }, Errc::invalid_argument,
               {"store"});
+  check_error([&] { context.set_group_info("", 0, 1, store); }, Errc::invalid_argument, {"empty"});
   context.set_group_info("new", 0, 1, store);
   CHECK(context.get_group_info("new").world_size == 1);
 }

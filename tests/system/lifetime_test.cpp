@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "system/local_transport.hpp"
 #include "system/plain_allocator.hpp"
 #include "system/system.hpp"
 
@@ -141,6 +142,49 @@ TEST_CASE("a failed close names who is missing, releases the peers, and keeps th
     CHECK_FALSE(is_reused(context, at));
     meet(context, "end");
   });
+}
+
+TEST_CASE("no attachment outlives a failed close, a failed end_group or the Context") {
+  const std::vector<std::shared_ptr<Counts>> counts{std::make_shared<Counts>(),
+                                                    std::make_shared<Counts>()};
+  std::vector<std::shared_ptr<SymmetricMemory>> kept(2);
+  run_threads(
+      2,
+      [&](Context& context) {
+        const auto rank = static_cast<std::size_t>(context.rank());
+        const std::atomic<int>& attached = counts[rank]->living_attachments;
+        const auto mine = std::make_shared<LocalTransport>("mine");
+        mine->counts = counts[rank];
+        context.register_transport(DeviceType::host, mine);
+        const Tensor first = bytes_tensor(context, kBytes), second = bytes_tensor(context, kBytes);
+        const auto a = context.rendezvous(first), b = context.rendezvous(second);
+        CHECK(attached == 2);  // The block of both, and that of their pads.
+        for (const auto& memory : rank == 0 ? std::vector{a, b} : std::vector{b, a})
+          check_error([&] { memory->close(); }, Errc::invalid_argument, {"different memories"});
+        CHECK(attached == 0);
+        CHECK(counts[rank]->living_exports == 2);
+
+        context.set_group_info("other", context.rank(), 2, context.store());
+        const Tensor others = bytes_tensor(context, kBytes, "other");
+        const auto other = context.rendezvous(others, "other");
+        CHECK(attached == 2);
+        meet(context, "before");
+        if (rank == 0)
+          check_error([&] { context.end_group("other", std::chrono::milliseconds(20)); },
+                      Errc::timeout);
+        meet(context, "ended");
+        if (rank == 1) check_error([&] { context.end_group("other"); }, Errc::timeout);
+        CHECK(attached == 0);
+
+        kept[rank] = context.rendezvous(bytes_tensor(context, kBytes));
+        CHECK(attached == 2);
+        meet(context, "end");
+      },
+      [](Options& options) { options.transports = {"mine"}; });
+  for (const auto& each : counts) {
+    CHECK(each->living_attachments == 0);
+    CHECK(each->living_exports == 0);
+  }
 }
 
 TEST_CASE("a view of a peer stays mapped after close, for as long as the view lives") {

@@ -180,13 +180,30 @@ TEST_CASE("pairs without any transport are one error on every rank, with all rea
                "mine: out of order"});
   const auto apart = [](Options& options) {
     options.host_id = options.rank == 0 ? "here" : "there";
+    options.transports = {"shm", "mine"};
   };
   check_alike(
       errors_of_ranks(3, spoilt, apart), Errc::unsupported,
       {"2 pairs of ranks", "shm: another host (id there, here here)", "mine: out of order"});
   check_alike(errors_of_ranks(
-                  2, [](Context& context) { use(context); }, transports({"^shm"})),
+                  2, [](Context& context) { use(context); }, transports({"^shm", "^ucx"})),
               Errc::unsupported, {"no transport carries this memory", "SYMMEM_TRANSPORTS"});
+}
+
+TEST_CASE("a transport that neither exports nor says why is told of as such") {
+  class Mute : public LocalTransport {
+   public:
+    using LocalTransport::LocalTransport;
+    Offer<Export> export_block(const std::shared_ptr<Block>&) override { return {}; }
+  };
+  const auto errors = errors_of_ranks(
+      2,
+      [](Context& context) {
+        context.register_transport(DeviceType::host, std::make_shared<Mute>("mine"));
+        use(context);
+      },
+      transports({"mine"}));
+  check_alike(errors, Errc::unsupported, {"mine: it does not export: refused without a reason"});
 }
 
 TEST_CASE("one rank alone needs no transport") {
@@ -213,8 +230,8 @@ TEST_CASE("SYMMEM_TRANSPORTS keeps what it lists, in that order, and drops what 
   CHECK(chosen({}) == "shm");
   CHECK(chosen({"yours", "mine"}) == "yours");
   CHECK(chosen({"mine", "yours", "shm"}) == "mine");
-  CHECK(chosen({"^shm"}) == "mine");
-  CHECK(chosen({"^shm", "^mine"}) == "yours");
+  CHECK(chosen({"^shm", "^ucx"}) == "mine");
+  CHECK(chosen({"^shm", "^ucx", "^mine"}) == "yours");
 }
 
 TEST_CASE("a list that both keeps and removes is refused, it could mean two things") {

@@ -149,6 +149,29 @@ TEST_CASE("a loop that ends drops what has not run, and leaves nothing") {
   CHECK(before.changes() == "");
 }
 
+TEST_CASE("what a handler throws, run throws") {
+  EventLoop loop;
+  CHECK_THROWS_WITH_AS(loop.run([] { throw std::runtime_error("told"); }), "told",
+                       std::runtime_error);
+  loop.run([] {});
+}
+
+TEST_CASE("beside stop a handler is run all the same, in the loop or here") {
+  for (int i = 0; i < 50; ++i) {
+    EventLoop loop;
+    int ran = 0;
+    std::promise<void> begun;
+    std::thread running([&] {
+      begun.set_value();
+      for (int call = 0; call < 100; ++call) loop.run([&] { ++ran; });
+    });
+    begun.get_future().wait();
+    loop.stop();
+    running.join();
+    CHECK(ran == 100);
+  }
+}
+
 TEST_CASE("the loop's thread takes no signals of the application") {
   EventLoop loop;
   loop.run([] {

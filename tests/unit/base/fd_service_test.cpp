@@ -214,9 +214,20 @@ TEST_CASE("dead sockets in the folder are removed, living ones and strange files
     REQUIRE(::bind(socket.get(), at.get(), at.length) == 0);
     REQUIRE(::listen(socket.get(), 1) == 0);
   }
+  // What a process leaves that is killed before its socket is served; one may be about to be.
+  const std::string unserved = folder.path + "/symmem-old.sock.new";
+  const std::string fresh = folder.path + "/symmem-fresh.sock.new";
+  for (const std::string& path : {unserved, fresh}) {
+    const Fd socket = make_unix_socket();
+    const UnixAddress at(path);
+    REQUIRE(::bind(socket.get(), at.get(), at.length) == 0);
+  }
+  fs::last_write_time(unserved, fs::file_time_type::clock::now() - std::chrono::hours(1));
   std::ofstream(folder.path + "/notes.txt") << "mine";
   const FdService service(loop, folder.path);
   CHECK_FALSE(fs::exists(dead));
+  CHECK_FALSE(fs::exists(unserved));
+  CHECK(fs::exists(fresh));
   CHECK(fs::exists(living.address()));
   CHECK(fs::exists(folder.path + "/notes.txt"));
 }

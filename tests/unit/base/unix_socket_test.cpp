@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include <cstring>
 #include <vector>
@@ -99,6 +100,22 @@ TEST_CASE("descriptors that nobody asked for are not kept open") {
     CHECK(receive_with_fd(pair.b.get(), 100).bytes == "x");
   }
   CHECK(before.changes() == "");
+}
+
+TEST_CASE("a descriptor for which the process has no room left is told of") {
+  const Pair pair;
+  const Fd file(::memfd_create("one", MFD_CLOEXEC));
+  CHECK(send_with_fd(pair.a.get(), "message", file.get()));
+  rlimit limit{}, before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  limit = before;
+  limit.rlim_cur = 0;  // Those that are open stay.
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &limit) == 0);
+  const Received received = receive_with_fd(pair.b.get(), 100);
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  CHECK(received.bytes == "message");
+  CHECK_FALSE(received.fd);
+  CHECK(received.cut);
 }
 
 TEST_CASE("the other end of a socket pair is the same user") {

@@ -52,6 +52,11 @@ Environment without(Environment base, const std::string& name) {
 
 }  // namespace
 
+TEST_CASE("the place of a store as the log tells it") {
+  CHECK(StorePlace{"host", 29500, 1, ""}.text() == "host:29500");
+  CHECK(StorePlace{"host", 29500, 8, "job"}.text() == "host:29500(+7)/job");
+}
+
 TEST_CASE("with no launcher there is one rank alone") {
   const Launch launch = find_launch({}, {{"PATH", "/bin"}});
   CHECK(launch.text() == "rank 0/1 local 0 (one rank alone)");

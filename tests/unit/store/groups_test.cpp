@@ -183,6 +183,26 @@ TEST_CASE_TEMPLATE("gathers of several keys at once do not mix", S, ALL_STORES) 
   }));
 }
 
+TEST_CASE_TEMPLATE("an end fails the gathers that some members still wait for", S, ALL_STORES) {
+  S stores;
+  const auto clients = clients_of(stores, 2);
+  check_none(on_ranks(2, [&](int rank) {
+    const auto& store = clients[static_cast<std::size_t>(rank)];
+    const Membership group = store->join(join_of(rank, 2), nullptr);
+    std::future<Error> waiting;
+    if (rank == 0) {
+      waiting = std::async(std::launch::async,
+                           [&] { return error_of([&] { store->gather(group, "alone", ""); }); });
+      // Its request comes first: the server answers a connection's requests in order.
+      store->gather(group, "both", "");
+    } else {
+      store->gather(group, "both", "");
+    }
+    store->end(group);
+    if (rank == 0) CHECK(waiting.get().code() == Errc::finished);
+  }));
+}
+
 TEST_CASE_TEMPLATE("a leaving rank fails the gathers that need it, then and later", S, ALL_STORES) {
   Joined<S> ranks(3);
   std::vector<std::optional<Error>> errors;

@@ -165,6 +165,34 @@ TEST_CASE("an announced length costs no memory until the bytes come") {
   CHECK(resident_bytes() < before + (64u << 20));
 }
 
+std::size_t peak_bytes() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return static_cast<std::size_t>(usage.ru_maxrss) << 10;
+}
+
+TEST_CASE("a reply that would be too long costs no memory, but an error") {
+  Besieged besieged;
+  besieged.member->set("big", std::string(48 << 20, 'b'));
+  const std::size_t before = peak_bytes();
+  const Error error =
+      error_of([&] { besieged.member->multi_get(std::vector<std::string>(40, "big")); });
+  CHECK(error.code() == Errc::invalid_argument);
+  CHECK(contains(error.what(), "ask for less"));
+  besieged.check_member();
+  CHECK(peak_bytes() < before + (256u << 20));
+}
+
+TEST_CASE("a list that is longer than a request's may be is refused before it is stored") {
+  Writer body;
+  body.put(std::uint64_t{0}).put(std::uint32_t{store::kMaxListEntries + 1});
+  for (std::size_t i = 0; i <= store::kMaxListEntries; ++i) body.put(std::string_view());
+  store::Request request;
+  const Error error = error_of([&] { store::decode({Kind::get, 1, body.bytes()}, request); });
+  CHECK(contains(error.what(), std::to_string(store::kMaxListEntries)));
+  CHECK(request.keys.capacity() == 0);
+}
+
 TEST_CASE("a client that does not read its replies is not served further, others are") {
   Besieged besieged;
   besieged.member->set("big", std::string(1 << 20, 'b'));

@@ -110,8 +110,14 @@ TEST_CASE("a server that goes is a lost store: calls fail, listeners hear it onc
   CHECK(recorder->heard().size() == 1);
 }
 
-TEST_CASE("a server that falls silent is a lost store") {
-  // Takes connections as a server does, says welcome, and then nothing.
+/// A store whose server takes connections as it does, says welcome, and then nothing, for as long
+/// as the socket lives.
+struct MuteServer {
+  RawSocket socket;
+  std::shared_ptr<Store> store;
+};
+
+MuteServer connect_to_mute(TcpStoreOptions options) {
   const Fd listening(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -141,15 +147,90 @@ TEST_CASE("a server that falls silent is a lost store") {
     }
     return peer;
   });
-  TcpStoreOptions options;
   options.port = ntohs(address.sin_port);
+  auto store = make_tcp_store(options);
+  return {serving.get(), std::move(store)};
+}
+
+TEST_CASE("a server that falls silent is a lost store") {
+  TcpStoreOptions options;
   options.timeout = kAmple;
   options.liveness = 100ms;
-  const auto store = make_tcp_store(options);
-  const RawSocket silent = serving.get();
-  const Error error = error_of([&] { store->get("key", kAmple); });
+  const MuteServer mute = connect_to_mute(options);
+  const Error error = error_of([&] { mute.store->get("key", kAmple); });
   CHECK(error.code() == Errc::store_lost);
   CHECK(contains(error.what(), "100 ms"));
+}
+
+TEST_CASE("a call's deadline is kept, however long a silent server would be borne") {
+  TcpStoreOptions options;
+  options.timeout = options.liveness = kAmple;
+  const MuteServer mute = connect_to_mute(options);
+  const Error error = error_of([&] { mute.store->get("key", kBrief); });
+  CHECK(error.code() == Errc::store_lost);
+  CHECK(contains(error.what(), "did not answer get by its deadline and 1000 ms more"));
+}
+
+/// Tells whether it heard that the store is lost before those who call the store.
+class BeforeCallers : public GroupListener {
+ public:
+  std::vector<std::shared_future<Error>> callers;
+  std::atomic<bool> heard_first{false};
+  void member_gone(int, Departure, const std::string&) override {}
+  void store_lost(const std::string&) override {
+    heard_first = std::all_of(callers.begin(), callers.end(), [](const auto& caller) {
+      return caller.wait_for(kBrief) == std::future_status::timeout;
+    });
+  }
+};
+
+TEST_CASE("who is told that the store is lost finds that its groups know") {
+  auto server = std::make_optional<StoreServer>(TcpStoreOptions{}, StoreServer::Serves::one_job);
+  const auto store = make_tcp_store(options_for(*server));
+  const auto listener = std::make_shared<BeforeCallers>();
+  // One of them reads, and learns it by itself; the others are told.
+  for (int i = 0; i < 3; ++i)
+    listener->callers.push_back(std::async(
+        std::launch::async, [&] { return error_of([&] { store->get("never", kAmple); }); }));
+  store->join(join_of(0, 1), listener);
+  server.reset();
+  for (const auto& caller : listener->callers) CHECK(caller.get().code() == Errc::store_lost);
+  CHECK(listener->heard_first);
+}
+
+TEST_CASE("ports that do not exist are refused, by server and client") {
+  TcpStoreOptions options;
+  for (const auto& [port, count] :
+       {std::pair{65'535, 2}, {65'535, 3}, {1, 65'536}, {7, 0}, {7, -1}}) {
+    options.port = static_cast<std::uint16_t>(port);
+    options.port_count = count;
+    for (const Error& error : {error_of([&] { make_tcp_store(options); }), error_of([&] {
+                                 StoreServer(options, StoreServer::Serves::one_job);
+                               })}) {
+      CHECK(error.code() == Errc::invalid_argument);
+      CHECK(contains(error.what(), std::to_string(count) + " ports from port"));
+    }
+  }
+  options.port = 0;
+  options.port_count = 2;
+  CHECK(error_of([&] { StoreServer(options, StoreServer::Serves::one_job); }).code() ==
+        Errc::invalid_argument);
+}
+
+TEST_CASE("a server ends in a forked child without harm to its parent's") {
+  auto server = std::make_optional<StoreServer>(TcpStoreOptions{}, StoreServer::Serves::one_job);
+  const auto store = make_tcp_store(options_for(*server));
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::alarm(static_cast<unsigned>(kAmple.count()));  // Rather than hang.
+    server.reset();
+    ::_exit(0);
+  }
+  int status = -1;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
+  store->set("key", "");
+  make_tcp_store(options_for(*server))->set("key", "");
 }
 
 TEST_CASE("a member that falls silent is lost") {

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <dlfcn.h>
+#include <fmt/ranges.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+#include "base/check.hpp"
+#include "base/environment.hpp"
+#include "base/handle.hpp"
+#include "base/parse.hpp"
+#include "cli/doctor_checks.hpp"
+#include "core/builtin.hpp"
+
+namespace symmem::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Never closed: such libraries start threads.
+void* open_library(const std::string& path, Errc if_absent) {
+  void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (library != nullptr) return library;
+  const char* why = ::dlerror();
+  fail(if_absent, "{}", why == nullptr ? path.c_str() : why);
+}
+
+template <typename Function>
+Function* function_of(void* library, const char* name) {
+  void* found = ::dlsym(library, name);
+  require(found != nullptr, Errc::refused, "the library has no function {}", name);
+  return reinterpret_cast<Function*>(found);
+}
+
+/// The folders that hold what this process has loaded of UCX.
+std::set<std::string> ucx_folders() {
+  std::set<std::string> folders;
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {
+    const std::size_t slash = line.find('/');
+    if (slash == std::string::npos) continue;
+    const fs::path file = line.substr(slash);
+    for (const char* name : {"libucp.so", "libuct.so", "libucs.so"})
+      if (file.filename().native().starts_with(name)) folders.insert(file.parent_path());
+  }
+  return folders;
+}
+
+std::string check_one_ucx(const Options&) {
+  const std::set<std::string> folders = ucx_folders();
+  if (folders.empty()) return "none is loaded";
+  require(folders.size() == 1, Errc::refused,
+          "this process has loaded parts of more than one UCX, from {}",
+          fmt::join(folders, " and "));
+  return "all of it from " + *folders.begin();
+}
+
+std::set<std::string> rdma_devices() {
+  std::set<std::string> names;
+  std::error_code none;
+  for (fs::directory_iterator at("/sys/class/infiniband", none), end; !none && at != end;
+       at.increment(none))
+    names.insert(at->path().filename());
+  return names;
+}
+
+/// Those that are up and have an address.
+std::set<std::string> ip_devices() {
+  ifaddrs* list = nullptr;
+  if (::getifaddrs(&list) != 0) fail_errno(errno, "getifaddrs");
+  const Handle<ifaddrs*, ::freeifaddrs> owned(list);
+  std::set<std::string> names;
+  for (const ifaddrs* at = list; at != nullptr; at = at->ifa_next) {
+    const int family = at->ifa_addr == nullptr ? AF_UNSPEC : at->ifa_addr->sa_family;
+    if ((at->ifa_flags & IFF_UP) != 0 && (family == AF_INET || family == AF_INET6))
+      names.insert(at->ifa_name);
+  }
+  return names;
+}
+
+std::string check_devices(const Options& options) {
+  std::set<std::string> devices = ip_devices();
+  devices.merge(rdma_devices());
+  require(!devices.empty(), Errc::refused, "no network device is up and has an address");
+  const Environment environment = process_environment();
+  const std::string from = options.interface.empty() ? "UCX_NET_DEVICES" : "SYMMEM_INTERFACE";
+  const std::string chosen =
+      options.interface.empty() ? std::string(value_of(environment, from)) : options.interface;
+  const std::string all = fmt::format("{}", fmt::join(devices, ", "));
+  if (chosen.empty() || chosen == "all" || chosen.starts_with('^')) return all;
+  // A device of several ports is named with the port: mlx5_0:1.
+  for (const std::string& name : split(chosen, ','))
+    require(devices.count(name.substr(0, name.find(':'))) != 0, Errc::invalid_argument,
+            "{}={} names {}, but the devices that are up and have an address are {}", from,
+            in_quotes(chosen), in_quotes(name), all);
+  return fmt::format("{} of {} ({})", chosen, all, from);
+}
+
+std::string check_locked_memory(const Options&) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_MEMLOCK, &limit) != 0) fail_errno(errno, "getrlimit");
+  const std::string bytes =
+      limit.rlim_cur == RLIM_INFINITY ? "unlimited" : fmt::format("{} bytes", limit.rlim_cur);
+  require(limit.rlim_cur == RLIM_INFINITY || rdma_devices().empty(), Errc::exhausted,
+          "RLIMIT_MEMLOCK is {}, and the RDMA device {} locks all memory that peers may reach",
+          bytes, *rdma_devices().begin());
+  return "RLIMIT_MEMLOCK " + bytes + (rdma_devices().empty() ? " (no RDMA device needs it)" : "");
+}
+
+std::string check_cuda(const Options&) {
+  void* cuda = open_library("libcuda.so.1", Errc::unsupported);
+  const int result = function_of<int(unsigned)>(cuda, "cuInit")(0);
+  const char* why = "unknown";
+  function_of<int(int, const char**)>(cuda, "cuGetErrorName")(result, &why);
+  require(result == 0, Errc::refused, "cuInit ended with {} ({})", why, result);
+  int version = 0, devices = 0;
+  function_of<int(int*)>(cuda, "cuDriverGetVersion")(&version);
+  function_of<int(int*)>(cuda, "cuDeviceGetCount")(&devices);
+  // 13000 is 13.0.
+  return fmt::format("CUDA {}.{}, devices: {}", version / 1000, version % 1000 / 10, devices);
+}
+
+}  // namespace
+
+std::string check_ucx_library(const Options& options) {
+  const std::vector<std::string> built = builtin_transport_names();
+  require(std::count(built.begin(), built.end(), "ucx") != 0, Errc::unsupported,
+          "symmem was built without the transport ucx");
+  const bool asked_for = options.ucx_library != Options().ucx_library;
+  void* ucx =
+      open_library(options.ucx_library, asked_for ? Errc::invalid_argument : Errc::unsupported);
+  unsigned major = 0, minor = 0, release = 0;
+  function_of<void(unsigned*, unsigned*, unsigned*)>(ucx, "ucp_get_version")(&major, &minor,
+                                                                             &release);
+  require(major > 1 || (major == 1 && minor >= 13), Errc::refused,
+          "{} is UCX {}.{}.{}; 1.13 or newer is needed", options.ucx_library, major, minor,
+          release);
+  return fmt::format("UCX {}.{}.{} ({})", major, minor, release, options.ucx_library);
+}
+
+std::vector<Check> library_checks() {
+  return {
+      {"libucp", false, check_ucx_library,
+       "apt install libucx0 (UCX 1.13 or newer), or name one: SYMMEM_UCX_LIBRARY=/path/libucp.so.0"
+       "; if symmem was built without: apt install libucx-dev, and build it again"},
+      {"one UCX", false, check_one_ucx,
+       "take one of them out of LD_PRELOAD and LD_LIBRARY_PATH, or name the one that is loaded "
+       "anyway with SYMMEM_UCX_LIBRARY"},
+      {"network devices", false, check_devices,
+       "ip link set DEVICE up, or name one that is: SYMMEM_INTERFACE=DEVICE"},
+      {"locked memory", false, check_locked_memory,
+       "ulimit -l unlimited; if the hard limit is less: memlock in /etc/security/limits.conf, "
+       "LimitMEMLOCK= of systemd, --ulimit memlock=-1 of docker"},
+      {"CUDA driver", false, check_cuda,
+       "install NVIDIA's driver (libcuda.so.1); in a container: docker run --gpus all"},
+  };
+}
+
+}  // namespace symmem::cli

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <numeric>
+
+#include "base/check.hpp"
+#include "base/child_processes.hpp"
+#include "base/options.hpp"
+#include "base/random.hpp"
+#include "cli/doctor_checks.hpp"
+#include "core/builtin.hpp"
+#include "symmem/context.hpp"
+
+namespace symmem::cli {
+namespace {
+
+constexpr std::chrono::seconds kLongest{60};
+constexpr int kRanks = 2;
+constexpr int kChannel = 0;
+
+/// A rank's buffer: enough words for a transport's way with much data, then one that comes with a
+/// signal, then one that is counted.
+constexpr std::int64_t kBulk = 1 << 14, kSmall = kBulk, kCounter = kBulk + 1, kWords = kBulk + 2;
+constexpr std::size_t offset_of(std::int64_t word) {
+  return static_cast<std::size_t>(word) * sizeof(std::int64_t);
+}
+
+std::vector<std::int64_t> pattern(int rank) {
+  std::vector<std::int64_t> words(kBulk);
+  std::iota(words.begin(), words.end(), std::int64_t{1000003} * (rank + 1));
+  return words;
+}
+
+void require_right(bool right, const char* operation, int peer) {
+  require(right, Errc::internal, "{}: the data exchanged with rank {} is wrong", operation, peer);
+}
+
+void use_peer(SymmetricMemory& memory, const std::int64_t* own, int rank) {
+  const int peer = 1 - rank;
+  const std::vector<std::int64_t> sent = pattern(rank), expected = pattern(peer);
+  memory.put(peer, 0, sent.data(), offset_of(kBulk));
+  memory.barrier();
+  require_right(std::equal(expected.begin(), expected.end(), own), "put and barrier", peer);
+
+  std::vector<std::int64_t> back(kBulk);
+  memory.get(peer, 0, back.data(), offset_of(kBulk));
+  require_right(back == sent, "get", peer);
+
+  const std::int64_t before = memory.fetch_add(peer, offset_of(kCounter), std::int64_t{5});
+  require_right(before == 0, "fetch_add", peer);
+  memory.put_with_signal(peer, offset_of(kSmall), sent.data(), sizeof sent[0], kChannel);
+  memory.wait_signal(peer, kChannel);
+  require_right(own[kSmall] == expected[0], "put_with_signal", peer);
+  require_right(own[kCounter] == 5, "fetch_add, seen after a signal", peer);
+}
+
+/// The variables of the job, whatever job we may be part of ourselves.
+Environment rank_environment(const std::string& transport, const std::string& store, int rank) {
+  Environment environment = process_environment();
+  environment.erase("SYMMEM_REQUIRE");
+  environment["SYMMEM_TRANSPORTS"] = transport;
+  environment["SYMMEM_STORE"] = store;
+  environment["SYMMEM_WORLD_SIZE"] = std::to_string(kRanks);
+  environment["SYMMEM_RANK"] = environment["SYMMEM_LOCAL_RANK"] = std::to_string(rank);
+  return environment;
+}
+
+/// What a rank wrote last under our name, else what it wrote first.
+class LastWords {
+ public:
+  void hear(int rank, std::string_view line) {
+    constexpr std::string_view kOurs = "symmem: ";
+    std::string& words = words_.at(static_cast<std::size_t>(rank));
+    if (line.starts_with(kOurs))
+      words = line.substr(kOurs.size());
+    else if (words.empty())
+      words = line;
+  }
+  std::string of(int rank) const {
+    const std::string& words = words_.at(static_cast<std::size_t>(rank));
+    return words.empty() ? "(it wrote nothing)" : words;
+  }
+
+ private:
+  std::vector<std::string> words_ = std::vector<std::string>(kRanks);
+};
+
+std::string test(const std::string& transport, const Options& options) {
+  if (transport == "ucx") check_ucx_library(options);  // If it is not there, that is no failure.
+  check_store(options);                                // The ranks would try for longer.
+  TcpStoreOptions place;
+  place.job = to_hex(random_bytes(8));
+  place.secret = store_secret(options);
+  place.liveness = options.liveness;
+  const StoreServer server(place, StoreServer::Serves::any_job);
+  LastWords said;
+  ChildProcesses ranks([&said](int rank, Stream, std::string_view line) { said.hear(rank, line); });
+  for (int rank = 0; rank < kRanks; ++rank)
+    ranks.start({{"/proc/self/exe", "doctor", "--self-test-rank"},
+                 rank_environment(transport, server.url() + "/" + place.job, rank)});
+  const JobEnd job = ranks.wait_all(Deadline::in(kLongest, {}));
+  if (job.cause == JobEnd::Cause::deadline)
+    fail(Errc::timeout, "ranks {} had not ended after {} s; rank {} wrote: {}",
+         fmt::join(job.unfinished, ", "), kLongest.count(), job.unfinished.front(),
+         said.of(job.unfinished.front()));
+  if (job.cause == JobEnd::Cause::child_failed)
+    fail(Errc::refused, "rank {} {}: {}", job.child, ranks.end(job.child)->text(),
+         said.of(job.child));
+  return "two processes: put, get, fetch_add, put_with_signal and barrier gave the right data";
+}
+
+std::string fix_of(const std::string& transport) {
+  if (transport == "ucx")
+    return "mend what is red above; let UCX use a network: unset UCX_TLS, or add tcp to it";
+  return "mend what is red above; SYMMEM_LOG=debug symmem run -n 2 PROGRAM shows more";
+}
+
+}  // namespace
+
+void run_self_test_rank() {
+  Context context;
+  const Tensor words = context.empty_strided_p2p({kWords}, {1}, kInt64);
+  const auto memory = context.rendezvous(words);
+  use_peer(*memory, words.data<std::int64_t>(), context.rank());
+  memory->barrier();
+  context.end_group(kWorld);
+}
+
+std::vector<Check> self_tests() {
+  std::vector<Check> checks;
+  for (const std::string& transport : builtin_transport_names())
+    checks.push_back({"self test " + transport, transport == "shm",
+                      [transport](const Options& options) { return test(transport, options); },
+                      fix_of(transport)});
+  return checks;
+}
+
+}  // namespace symmem::cli

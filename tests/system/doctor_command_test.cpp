@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <doctest/doctest.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "core/builtin.hpp"
+#include "harness/program.hpp"
+
+using namespace symmem;
+using namespace symmem::harness;
+
+namespace {
+
+namespace fs = std::filesystem;
+using Words = std::vector<std::string>;
+
+Words doctor_words(const Words& more = {}) {
+  Words all = {program_of_build("symmem"), "doctor"};
+  all.insert(all.end(), more.begin(), more.end());
+  return all;
+}
+
+struct Line {
+  std::string state, detail, fix;
+  bool needed = false;
+};
+
+/// The lines of `doctor --json`, by name.
+struct Report {
+  explicit Report(const Ran& ran) : code(ran.code) {
+    INFO(ran.output << ran.errors);
+    const auto json = nlohmann::json::parse(ran.output);
+    works = json["works"];
+    for (const auto& check : json["checks"])
+      lines[check["name"]] = {check["state"], check["detail"], check["fix"], check["needed"]};
+  }
+  const Line& at(const std::string& name) const {
+    REQUIRE_MESSAGE(lines.count(name) == 1, name);
+    return lines.at(name);
+  }
+
+  int code;
+  bool works = false;
+  std::map<std::string, Line> lines;
+};
+
+Report doctor(const Environment& more = {}) {
+  return Report(run_program(doctor_words({"--json"}), more));
+}
+
+bool built_with_ucx() {
+  const Words names = builtin_transport_names();
+  return std::count(names.begin(), names.end(), "ucx") == 1;
+}
+
+/// Lowers the soft limit of this process, which those it starts inherit.
+struct LowLimit {
+  explicit LowLimit(rlim_t files) {
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+    const rlimit low{files, before.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &low) == 0);
+  }
+  ~LowLimit() { ::setrlimit(RLIMIT_NOFILE, &before); }
+  rlimit before{};
+};
+
+}  // namespace
+
+TEST_CASE("doctor finds that host memory works here, and tries every transport") {
+  const Ran ran = run_program(doctor_words());
+  INFO(ran.output << ran.errors);
+  CHECK(ran.code == 0);
+  CHECK(ran.errors.empty());
+  CHECK(ran.output.ends_with("host memory between ranks of this host: works\n"));
+  CHECK(ran.says("ok      self test shm"));
+  for (const std::string& name : builtin_transport_names()) CHECK(ran.says(" self test " + name));
+  CHECK_FALSE(ran.says("\033["));
+}
+
+TEST_CASE("doctor as JSON gives each check a state, and a fix to those that need one") {
+  const Report report = doctor();
+  CHECK(report.code == 0);
+  CHECK(report.works);
+  for (const char* name : {"memfd", "fd passing", "store", "open files", "mappings", "run --netns",
+                           "libucp", "one UCX", "network devices", "locked memory", "CUDA driver"})
+    report.at(name);
+  for (const auto& [name, line] : report.lines) {
+    INFO(name);
+    const bool known = line.state == "ok" || line.state == "FAIL" || line.state == "absent";
+    CHECK(known);
+    CHECK_FALSE(line.detail.empty());
+    CHECK(line.fix.empty() == (line.state == "ok"));
+    if (line.needed) CHECK(line.state == "ok");
+  }
+}
+
+TEST_CASE("doctor tests its own ranks, whatever job it was started in") {
+  const Report report = doctor({{"SYMMEM_RANK", "3"},
+                                {"SYMMEM_WORLD_SIZE", "4"},
+                                {"SYMMEM_LOCAL_RANK", "1"},
+                                {"SYMMEM_STORE", "tcp://127.0.0.1:1"},
+                                {"SYMMEM_TRANSPORTS", "^shm"},
+                                {"SYMMEM_REQUIRE", "ucx"},
+                                {"SYMMEM_SECRET", "open sesame"}});
+  CHECK(report.code == 0);
+  CHECK_MESSAGE(report.at("self test shm").state == "ok", report.at("self test shm").detail);
+}
+
+TEST_CASE("where there is UCX, doctor's ranks reach each other by it") {
+  const Report report = doctor();
+  if (report.at("libucp").state != "ok") {
+    MESSAGE("skipped: " << report.at("libucp").detail);
+    return;
+  }
+  CHECK(report.at("libucp").detail.find("UCX 1.") == 0);
+  CHECK_MESSAGE(report.at("one UCX").state == "ok", report.at("one UCX").detail);
+  CHECK_MESSAGE(report.at("self test ucx").state == "ok", report.at("self test ucx").detail);
+}
+
+TEST_CASE("a libucp that was asked for and is not there fails, and shared memory works on") {
+  if (!built_with_ucx()) return;
+  const Report report = doctor({{"SYMMEM_UCX_LIBRARY", "/nonexistent"}});
+  CHECK(report.code == 0);
+  for (const char* name : {"libucp", "self test ucx"}) {
+    CHECK(report.at(name).state == "FAIL");
+    CHECK(report.at(name).detail.find("/nonexistent") != std::string::npos);
+  }
+  CHECK(report.at("libucp").fix.find("SYMMEM_UCX_LIBRARY=") != std::string::npos);
+  CHECK(report.at("one UCX").detail == "none is loaded");
+  CHECK(report.at("self test shm").state == "ok");
+}
+
+TEST_CASE("a UCX whose parts come from several places fails") {
+  if (!built_with_ucx()) return;
+  const Report before = doctor();
+  const std::string detail = before.at("one UCX").detail, start = "all of it from ";
+  if (detail.find(start) != 0) {
+    MESSAGE("skipped: " << before.at("libucp").detail);
+    return;
+  }
+  char folder[] = "/tmp/symmem-doctor-XXXXXX";
+  REQUIRE(::mkdtemp(folder) != nullptr);
+  const fs::path copy = fs::path(folder) / "libucp.so.0";
+  fs::copy_file(fs::path(detail.substr(start.size())) / "libucp.so.0", copy);
+  const Report report = doctor({{"SYMMEM_UCX_LIBRARY", copy}});
+  fs::remove_all(folder);
+  CHECK(report.code == 0);
+  const Line& line = report.at("one UCX");
+  CHECK(line.state == "FAIL");
+  CHECK_MESSAGE(line.detail.find(folder) != std::string::npos, line.detail);
+}
+
+TEST_CASE("a network device that is not there fails, with those that are named") {
+  const Report report = doctor({{"SYMMEM_INTERFACE", "nowhere0"}});
+  CHECK(report.code == 0);
+  const Line& line = report.at("network devices");
+  CHECK(line.state == "FAIL");
+  CHECK(line.detail.find("SYMMEM_INTERFACE=\"nowhere0\"") == 0);
+  CHECK(line.fix.find("SYMMEM_INTERFACE=") != std::string::npos);
+  if (report.at("libucp").state == "ok") CHECK(report.at("self test ucx").state == "FAIL");
+}
+
+TEST_CASE("too low a limit of open files fails doctor") {
+  const LowLimit low(100);
+  const Report report = doctor();
+  CHECK(report.code == 1);
+  CHECK_FALSE(report.works);
+  const Line& line = report.at("open files");
+  CHECK(line.state == "FAIL");
+  CHECK(line.needed);
+  CHECK(line.detail.find("RLIMIT_NOFILE is 100 ") == 0);
+  CHECK(line.fix.find("ulimit -n 4096") == 0);
+}
+
+TEST_CASE("descriptors that cannot be passed fail doctor and its self test") {
+  const Ran ran = run_program(doctor_words(), {{"SYMMEM_SOCKET_DIR", "/dev/null"}});
+  INFO(ran.output << ran.errors);
+  CHECK(ran.code == 1);
+  CHECK(ran.says("FAIL    fd passing       SYMMEM_SOCKET_DIR"));
+  CHECK(ran.says("FAIL    self test shm    rank "));
+  CHECK(ran.says("fix: let the sandbox allow AF_UNIX sockets; with SYMMEM_SOCKET_DIR: chmod 700"));
+  CHECK(ran.output.ends_with("host memory between ranks of this host: does not work\n"));
+}
+
+TEST_CASE("doctor names a bad option in one line") {
+  const Ran ran = run_program(doctor_words(), {{"SYMMEM_TIMEOUT", "soon"}});
+  CHECK(ran.code == 2);
+  CHECK(ran.errors.find("symmem: SYMMEM_TIMEOUT=\"soon\" is not allowed: give a time") == 0);
+}
