@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 find_package(doctest 2.4.9 REQUIRED)
 
+# The transports of this build.
+get_directory_property(SYMMEM_TESTED_TRANSPORTS
+  DIRECTORY ${PROJECT_SOURCE_DIR}/transports DEFINITION SYMMEM_TRANSPORTS)
+
 # symmem_add_test_program(<target> SOURCES a_test.cpp ... [LINK target ...])
 #
 # Makes a program of doctest test cases, with the inner parts of the library and the harness.

@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ucx/endpoint.hpp"
 
+#include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "base/check.hpp"
+#include "base/doorbell.hpp"
 
 namespace symmem::ucx {
 namespace {
 
-/// Messages of one endpoint that UCX holds for a peer that takes none; then senders wait.
-constexpr std::size_t kMaxUnderWay = 1024;
+/// What UCX holds of one endpoint for a peer that takes nothing; then senders wait.
+constexpr std::size_t kMaxUnderWay = 1024, kMaxBytesUnderWay = 8 << 20;
+/// Pieces that are asked for at once: enough to fill the way to the peer and back.
+constexpr std::size_t kMaxPieces = 64;
 
 }  // namespace
 
@@ -46,12 +51,27 @@ void Endpoint::on_complete(void* request, ucs_status_t status, void* kept) {
   operation.status = status;
   operation.done = true;
   Endpoint& endpoint = *operation.endpoint;
-  if (operation.message.sequence != 0) --endpoint.under_way_;
+  if (operation.message.sequence != 0) {
+    --endpoint.under_way_;
+    endpoint.bytes_under_way_ -= operation.payload.size();
+  }
+  if (operation.rma) --endpoint.rma_under_way_;
   endpoint.ucp_.request_free(request);
   endpoint.engine_.notify();
 }
 
-void Endpoint::on_reply(const Reply& reply) {
+void Endpoint::on_reply(const Reply& reply, std::string_view payload) {
+  // Pieces that nobody waits for any more are not there.
+  if (const auto piece = pieces_.find(reply.request); piece != pieces_.end()) {
+    const auto& [target, bytes, get] = piece->second;
+    if (reply.status == Reply::Status::done && payload.size() == bytes)
+      std::memcpy(target, payload.data(), bytes);
+    else
+      get->refused = true;
+    --get->left;
+    pieces_.erase(piece);
+    return;
+  }
   const auto asked = asked_.find(reply.request);
   if (asked == asked_.end()) return;
   asked->second->reply = reply;
@@ -96,7 +116,11 @@ Endpoint::Handle Endpoint::post(Handle operation, std::uint32_t flags, Call call
   void* const request = call(parameters);
   if (request != nullptr && !UCS_PTR_IS_ERR(request)) {
     static_cast<void>(kept.release());
-    if (operation->message.sequence != 0) ++under_way_;
+    if (operation->message.sequence != 0) {
+      ++under_way_;
+      bytes_under_way_ += operation->payload.size();
+    }
+    if (operation->rma) ++rma_under_way_;
     return operation;
   }
   operation->done = true;
@@ -107,12 +131,15 @@ Endpoint::Handle Endpoint::post(Handle operation, std::uint32_t flags, Call call
 
 void Endpoint::post_message(Message message, const void* payload, std::size_t bytes, Wait& wait,
                             std::unique_lock<std::mutex>& lock) {
-  if (under_way_ >= kMaxUnderWay)
-    engine_.wait(lock, wait, [&] { return broken_ || under_way_ < kMaxUnderWay; });
+  const auto room = [&] {
+    return under_way_ < kMaxUnderWay && bytes_under_way_ < kMaxBytesUnderWay;
+  };
+  if (!room()) engine_.wait(lock, wait, [&] { return broken_ || room(); });
   check();
   auto operation = std::make_shared<Operation>();
   message.sender = engine_.process();
   message.sequence = ++sent_;
+  if (message.kind != Kind::get) last_ = message.sequence;
   operation->message = message;
   if (bytes != 0) {
     const auto* from = static_cast<const std::byte*>(payload);
@@ -130,7 +157,64 @@ void Endpoint::post_message(Message message, const void* payload, std::size_t by
 
 void Endpoint::send(Message message, const void* payload, std::size_t bytes, Wait& wait) {
   std::unique_lock lock(engine_.initiator().mutex);
-  post_message(message, payload, bytes, wait, lock);
+  tsan_release();
+  const auto* from = static_cast<const std::byte*>(payload);
+  do {
+    const std::size_t piece = std::min(bytes, kMaxPayload);
+    post_message(message, from, piece, wait, lock);
+    from += piece;
+    message.offset += piece;
+    bytes -= piece;
+  } while (bytes != 0);
+}
+
+void Endpoint::get(Message message, void* target, std::size_t bytes, bool nbi, Wait& wait) {
+  std::unique_lock lock(engine_.initiator().mutex);
+  Get own;
+  Get& get = nbi ? nbi_ : own;
+  auto* to = static_cast<std::byte*>(target);
+  try {
+    for (std::size_t at = 0; at < bytes; at += kMaxPayload, message.offset += kMaxPayload) {
+      if (pieces_.size() >= kMaxPieces)
+        engine_.wait(lock, wait, [&] { return broken_ || pieces_.size() < kMaxPieces; });
+      check();
+      message.request = engine_.next_request();
+      message.value = std::min(bytes - at, kMaxPayload);
+      pieces_[message.request] = {to + at, message.value, &get};
+      ++get.left;
+      post_message(message, nullptr, 0, wait, lock);
+    }
+    if (!nbi) engine_.wait(lock, wait, [&] { return broken_ || own.left == 0; });
+    check();
+  } catch (...) {
+    forget([&](const Piece& piece) { return piece.target >= to && piece.target < to + bytes; });
+    throw;
+  }
+  if (!nbi) require(!own.refused, Errc::refused, "it refused the get: the memory is closed there");
+}
+
+void Endpoint::flush_gets(std::unique_lock<std::mutex>& lock, Wait& wait) {
+  const std::uint64_t through = engine_.last_request();
+  try {
+    engine_.wait(lock, wait,
+                 [&] { return broken_ || pieces_.empty() || pieces_.begin()->first > through; });
+    check();
+  } catch (...) {
+    // The caller takes back what it had lent until this flush.
+    forget([&](const Piece& piece) { return piece.get == &nbi_; });
+    throw;
+  }
+  require(!std::exchange(nbi_.refused, false), Errc::refused,
+          "it refused some of the gets before: the memory is closed there");
+}
+
+template <typename Which>
+void Endpoint::forget(Which which) {
+  std::erase_if(pieces_, [&](const auto& entry) {
+    if (!which(entry.second)) return false;
+    --entry.second.get->left;
+    return true;
+  });
 }
 
 std::uint64_t Endpoint::ask(Message message, Wait& wait) {
@@ -154,12 +238,28 @@ std::uint64_t Endpoint::ask(Message message, Wait& wait) {
   return answer->reply.value;
 }
 
-void Endpoint::finish(const Handle& operation, Wait& wait, std::unique_lock<std::mutex>& lock) {
+void Endpoint::let_go(const std::string& reason) {
+  break_off(reason);
+  while (rma_under_way_ != 0) engine_.progress_initiator();
+}
+
+template <typename Call>
+void Endpoint::move(bool nbi, Wait& wait, Call call) {
+  std::unique_lock lock(engine_.initiator().mutex);
+  check();
+  auto operation = std::make_shared<Operation>();
+  operation->rma = true;
+  ++rma_posted_;
+  post(operation, 0, call);
+  if (nbi) {
+    check(operation);
+    if (!operation->done) engine_.initiator().wake();
+    return;
+  }
   try {
     engine_.wait(lock, wait, [&] { return operation->done; });
   } catch (const Error& error) {
-    break_off(error.what());
-    while (!operation->done) engine_.progress_initiator();
+    let_go(error.what());
     throw;
   }
   check(operation);
@@ -167,55 +267,44 @@ void Endpoint::finish(const Handle& operation, Wait& wait, std::unique_lock<std:
 
 void Endpoint::put(std::uint64_t address, ucp_rkey_h key, const void* source, std::size_t bytes,
                    bool nbi, Wait& wait) {
-  std::unique_lock lock(engine_.initiator().mutex);
-  check();
-  rma_ = true;
-  const Handle operation =
-      post(std::make_shared<Operation>(), 0, [&](const ucp_request_param_t& parameters) {
-        return ucp_.put_nbx(endpoint_, source, bytes, address, key, &parameters);
-      });
-  if (!nbi) return finish(operation, wait, lock);
-  check(operation);
-  if (!operation->done) engine_.initiator().wake();
+  move(nbi, wait, [&](const ucp_request_param_t& parameters) {
+    return ucp_.put_nbx(endpoint_, source, bytes, address, key, &parameters);
+  });
 }
 
-void Endpoint::get(std::uint64_t address, ucp_rkey_h key, void* target, std::size_t bytes, bool nbi,
-                   Wait& wait) {
-  std::unique_lock lock(engine_.initiator().mutex);
-  check();
-  rma_ = rma_ || nbi;
-  const Handle operation =
-      post(std::make_shared<Operation>(), 0, [&](const ucp_request_param_t& parameters) {
-        return ucp_.get_nbx(endpoint_, target, bytes, address, key, &parameters);
-      });
-  if (!nbi) return finish(operation, wait, lock);
-  check(operation);
-  if (!operation->done) engine_.initiator().wake();
+void Endpoint::read(std::uint64_t address, ucp_rkey_h key, void* target, std::size_t bytes,
+                    Wait& wait) {
+  move(/*nbi=*/false, wait, [&](const ucp_request_param_t& parameters) {
+    return ucp_.get_nbx(endpoint_, target, bytes, address, key, &parameters);
+  });
 }
 
 void Endpoint::flush_rma(Wait& wait) {
   std::unique_lock lock(engine_.initiator().mutex);
   check();
-  if (!rma_) return;
+  const std::uint64_t through = rma_posted_;
+  if (rma_flushed_ == through) return;
   const Handle operation =
       post(std::make_shared<Operation>(), 0, [&](const ucp_request_param_t& parameters) {
         return ucp_.ep_flush_nbx(endpoint_, &parameters);
       });
-  rma_ = false;
   try {
     engine_.wait(lock, wait, [&] { return operation->done; });
-  } catch (...) {
-    rma_ = true;
+  } catch (const Error& error) {
+    // The caller takes back what it had lent until this flush.
+    if (rma_under_way_ != 0) let_go(error.what());
     throw;
   }
   check(operation);
+  rma_flushed_ = std::max(rma_flushed_, through);
 }
 
 void Endpoint::flush(Wait& wait) {
   flush_rma(wait);
   {
-    const std::lock_guard lock(engine_.initiator().mutex);
-    if (sent_ == flushed_) return;
+    std::unique_lock lock(engine_.initiator().mutex);
+    flush_gets(lock, wait);
+    if (last_ <= flushed_) return;
   }
   Message message;
   message.kind = Kind::flush;

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "ucx/engine.hpp"
 #include "ucx/message.hpp"
@@ -21,15 +22,19 @@ class Endpoint {
 
   // Each of these takes the initiator's mutex, and throws Error(peer_lost) once the connection is
   // broken.
-  /// Returns when the message is on its way; it and the payload are copied.
+  /// Returns when the message is on its way; it and the payload are copied. A long put takes
+  /// several.
   void send(Message message, const void* payload, std::size_t bytes, Wait& wait);
   /// Returns the value of the reply. Error(refused) if the peer refused.
   std::uint64_t ask(Message message, Wait& wait);
+  /// Returns when the bytes that `message` asks for are there, or when they are asked for if `nbi`.
+  void get(Message message, void* target, std::size_t bytes, bool nbi, Wait& wait);
   /// RMA; returns when `source` may be reused, or at once if `nbi`.
   void put(std::uint64_t address, ucp_rkey_h key, const void* source, std::size_t bytes, bool nbi,
            Wait& wait);
-  void get(std::uint64_t address, ucp_rkey_h key, void* target, std::size_t bytes, bool nbi,
-           Wait& wait);
+  /// RMA, for few bytes: UCX emulates it over TCP, and ends the target's process when it cannot
+  /// reply to a reader that has died.
+  void read(std::uint64_t address, ucp_rkey_h key, void* target, std::size_t bytes, Wait& wait);
   /// Returns when all RMA before has taken effect at the peer: what must not be overtaken.
   void flush_rma(Wait& wait);
   /// The same of everything before. Error(refused) if the peer refused some of it.
@@ -37,8 +42,8 @@ class Endpoint {
   ucp_rkey_h unpack(const std::string& key);
 
   // With the initiator's mutex held:
-  bool busy() const { return !broken_ && (rma_ || sent_ != flushed_); }
-  void on_reply(const Reply& reply);
+  bool busy() const { return !broken_ && (rma_posted_ != rma_flushed_ || last_ > flushed_); }
+  void on_reply(const Reply& reply, std::string_view payload);
   /// Gives the connection up: everything that is under way ends, unsuccessfully.
   void break_off(const std::string& reason);
 
@@ -46,6 +51,7 @@ class Endpoint {
   /// One UCX request of ours; lives until UCX is done with it and nobody waits for it.
   struct Operation {
     bool done = false;
+    bool rma = false;  ///< On the caller's memory.
     ucs_status_t status = UCS_OK;
     Message message;
     std::vector<std::byte> payload;
@@ -57,6 +63,17 @@ class Endpoint {
     Reply reply;
   };
 
+  /// Gets that are waited for together.
+  struct Get {
+    std::size_t left = 0;  ///< Pieces.
+    bool refused = false;
+  };
+  struct Piece {
+    std::byte* target = nullptr;
+    std::size_t bytes = 0;
+    Get* get = nullptr;
+  };
+
   static void on_error(void* self, ucp_ep_h, ucs_status_t status);
   static void on_complete(void* request, ucs_status_t status, void* operation);
   /// Posts one request by `call(parameters)`.
@@ -64,9 +81,16 @@ class Endpoint {
   Handle post(Handle operation, std::uint32_t flags, Call call);
   void post_message(Message message, const void* payload, std::size_t bytes, Wait& wait,
                     std::unique_lock<std::mutex>& lock);
-  /// Waits for RMA on the caller's memory: if waiting ends before it does, the connection is broken
-  /// off, since UCX gives back the memory no other way.
-  void finish(const Handle& operation, Wait& wait, std::unique_lock<std::mutex>& lock);
+  void flush_gets(std::unique_lock<std::mutex>& lock, Wait& wait);
+  /// What comes for such pieces is dropped from now on: their memory is the caller's again.
+  template <typename Which>
+  void forget(Which which);
+  /// RMA, posted by `call(parameters)`.
+  template <typename Call>
+  void move(bool nbi, Wait& wait, Call call);
+  /// Ends all RMA on callers' memory whose waits ended before it did: by breaking off the
+  /// connection, since UCX gives the memory back no other way.
+  void let_go(const std::string& reason);
   void check(const Handle& operation) const;
   void check() const;
 
@@ -75,11 +99,17 @@ class Endpoint {
   ucp_ep_h endpoint_ = nullptr;
   bool broken_ = false;
   std::string reason_;
-  bool rma_ = false;           ///< RMA was posted since the last flush of RMA.
-  std::size_t under_way_ = 0;  ///< Messages that UCX has not taken yet.
+  std::uint64_t rma_posted_ = 0;
+  std::uint64_t rma_flushed_ = 0;  ///< Those known to have taken effect.
+  std::size_t rma_under_way_ = 0;  ///< Those that still use the caller's memory.
+  std::size_t under_way_ = 0;      ///< Messages that UCX has not taken yet.
+  std::size_t bytes_under_way_ = 0;
   std::uint64_t sent_ = 0;     ///< Messages, and the last one's sequence.
+  std::uint64_t last_ = 0;     ///< Sequence of the last that was no get.
   std::uint64_t flushed_ = 0;  ///< Those known to be carried out.
   std::map<std::uint64_t, std::shared_ptr<Answer>> asked_;  ///< By request.
+  std::map<std::uint64_t, Piece> pieces_;                   ///< Under way, by request.
+  Get nbi_;                                                 ///< All that the next flush waits for.
 };
 
 }  // namespace symmem::ucx

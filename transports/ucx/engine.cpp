@@ -87,20 +87,22 @@ Engine::~Engine() {
 
 std::shared_ptr<Endpoint> Engine::endpoint(std::uint64_t process, const std::string& address) {
   const std::lock_guard lock(initiator_.mutex);
-  std::shared_ptr<Endpoint>& endpoint = endpoints_[process];
-  if (!endpoint) {
-    endpoint = std::make_shared<Endpoint>(*this, address);
-    service_.allow(process);
-  }
+  if (const auto known = endpoints_.find(process); known != endpoints_.end()) return known->second;
+  auto endpoint = std::make_shared<Endpoint>(*this, address);
+  endpoints_.emplace(process, endpoint);
+  service_.allow(process);
   return endpoint;
 }
 
-ucs_status_t Engine::on_reply(void* self, const void* header, std::size_t header_bytes, void*,
-                              std::size_t, const ucp_am_recv_param_t*) {
+ucs_status_t Engine::on_reply(void* self, const void* header, std::size_t header_bytes, void* data,
+                              std::size_t bytes, const ucp_am_recv_param_t* parameters) {
   // Called by progress, hence with the initiator's mutex held.
   auto& engine = *static_cast<Engine*>(self);
-  if (const auto reply = Reply::decode({static_cast<const char*>(header), header_bytes}))
-    for (const auto& [process, endpoint] : engine.endpoints_) endpoint->on_reply(*reply);
+  const bool eager = (parameters->recv_attr & UCP_AM_RECV_ATTR_FLAG_RNDV) == 0;
+  const auto reply = Reply::decode({static_cast<const char*>(header), header_bytes});
+  if (reply && eager)
+    for (const auto& [process, endpoint] : engine.endpoints_)
+      endpoint->on_reply(*reply, {static_cast<const char*>(data), bytes});
   engine.notify();
   return UCS_OK;
 }

@@ -37,6 +37,9 @@ class Engine {
   Worker& initiator() { return initiator_; }
   const std::string& address() const { return address_; }
   std::uint64_t process() const { return process_; }
+  /// Whether large puts go by RMA. UCX 1.13 emulates that over TCP, and ends the target's process
+  /// when it cannot acknowledge to a sender that has died.
+  bool puts_by_rma() const { return ucp_.at_least(14); }
 
   /// The one endpoint to that process, made at first use. Error(unsupported) if no network
   /// transport of UCX leads there.
@@ -50,6 +53,7 @@ class Engine {
   /// Closes the endpoints that have failed.
   void progress_initiator();
   std::uint64_t next_request() { return ++last_request_; }
+  std::uint64_t last_request() const { return last_request_; }
   void failed(Endpoint& endpoint) { failed_.push_back(&endpoint); }
 
   /// Carries on what has arrived, unless another thread does: called again and again by who waits.
@@ -69,8 +73,8 @@ class Engine {
   };
   class Events;
 
-  static ucs_status_t on_reply(void* self, const void* header, std::size_t header_bytes, void*,
-                               std::size_t, const ucp_am_recv_param_t*);
+  static ucs_status_t on_reply(void* self, const void* header, std::size_t header_bytes, void* data,
+                               std::size_t bytes, const ucp_am_recv_param_t*);
   void progress_forever();
   bool polled() const;  ///< A moment ago.
   bool progress_once();

@@ -35,7 +35,9 @@ UcxHandle UcxHandle::decode(std::string_view encoded) {
   handle.block.number = reader.get<std::uint64_t>();
   handle.address = reader.get<std::uint64_t>();
   handle.bytes = reader.get<std::uint64_t>();
-  handle.has_token = reader.get<std::uint8_t>() != 0;
+  const auto has_token = reader.get<std::uint8_t>();
+  require(has_token <= 1, Errc::invalid_argument, "ucx handle: {} is no truth value", has_token);
+  handle.has_token = has_token == 1;
   handle.worker = reader.string();
   handle.key = reader.string();
   reader.finish();

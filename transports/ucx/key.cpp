@@ -25,26 +25,31 @@ Message UcxKey::message(Kind kind, std::size_t offset) const {
   return message;
 }
 
-void UcxKey::put(std::size_t offset, const void* source, std::size_t bytes, Wait& wait) {
-  if (bytes <= kMaxPayload)
+void UcxKey::put(std::size_t offset, const void* source, std::size_t bytes, bool nbi, Wait& wait) {
+  if (bytes <= kSmall || !engine_->puts_by_rma())
     endpoint_->send(message(Kind::put, offset), source, bytes, wait);
   else
-    endpoint_->put(handle_.address + offset, rkey(), source, bytes, /*nbi=*/false, wait);
+    endpoint_->put(handle_.address + offset, rkey(), source, bytes, nbi, wait);
+}
+
+void UcxKey::put(std::size_t offset, const void* source, std::size_t bytes, Wait& wait) {
+  put(offset, source, bytes, /*nbi=*/false, wait);
 }
 
 void UcxKey::put_nbi(std::size_t offset, const void* source, std::size_t bytes, Wait& wait) {
-  if (bytes <= kMaxPayload)
-    endpoint_->send(message(Kind::put, offset), source, bytes, wait);
-  else
-    endpoint_->put(handle_.address + offset, rkey(), source, bytes, /*nbi=*/true, wait);
+  put(offset, source, bytes, /*nbi=*/true, wait);
 }
 
 void UcxKey::get(std::size_t offset, void* target, std::size_t bytes, Wait& wait) {
-  endpoint_->get(handle_.address + offset, rkey(), target, bytes, /*nbi=*/false, wait);
+  endpoint_->get(message(Kind::get, offset), target, bytes, /*nbi=*/false, wait);
 }
 
 void UcxKey::get_nbi(std::size_t offset, void* target, std::size_t bytes, Wait& wait) {
-  endpoint_->get(handle_.address + offset, rkey(), target, bytes, /*nbi=*/true, wait);
+  endpoint_->get(message(Kind::get, offset), target, bytes, /*nbi=*/true, wait);
+}
+
+void UcxKey::read(std::size_t offset, void* target, std::size_t bytes, Wait& wait) {
+  endpoint_->read(handle_.address + offset, rkey(), target, bytes, wait);
 }
 
 std::uint64_t UcxKey::atomic(AtomicOp op, std::size_t width, std::size_t offset,
@@ -68,7 +73,7 @@ void UcxKey::signal(const SignalPlace& place, Wait& wait) {
 void UcxKey::put_with_signal(std::size_t offset, const void* source, std::size_t bytes,
                              BlockKey& pad, const SignalPlace& place, Wait& wait) {
   auto& theirs = static_cast<UcxKey&>(pad);  // The core promises that.
-  if (bytes > kMaxPayload) {
+  if (bytes > kSmall) {
     put(offset, source, bytes, wait);
     return theirs.signal(place, wait);
   }

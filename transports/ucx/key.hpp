@@ -27,9 +27,12 @@ class UcxKey : public BlockKey {
   void flush(Wait& wait) override { endpoint_->flush(wait); }
   void poll() override { engine_->poll(); }
   void rest() override { engine_->rest(); }
+  /// By RMA, also what is not open to messages: proves that connection and remote key work.
+  void read(std::size_t offset, void* target, std::size_t bytes, Wait& wait);
   PackedKey packed() const override { return {handle_.key, handle_.worker, handle_.address}; }
 
  private:
+  void put(std::size_t offset, const void* source, std::size_t bytes, bool nbi, Wait& wait);
   Message message(Kind kind, std::size_t offset) const;
   ucp_rkey_h rkey();  ///< Unpacked at first use: a job has many keys and few that are used.
 

@@ -15,8 +15,10 @@ static_assert(std::endian::native == std::endian::little, "messages are sent as 
 
 /// Numbers of the active messages: of those to a service worker, and of its replies.
 inline constexpr unsigned kMessageId = 1, kReplyId = 2;
-/// A put of up to this many bytes goes as a message.
-inline constexpr std::size_t kMaxPayload = 4096;
+/// A put of up to this many bytes goes as a message, whatever else there is.
+inline constexpr std::size_t kSmall = 4096;
+/// A message or reply carries at most this many bytes; longer puts and gets take several.
+inline constexpr std::size_t kMaxPayload = 64 << 10;
 
 enum class Kind : std::uint8_t {
   put = 1,          ///< Writes the payload at (block, offset).
@@ -24,6 +26,7 @@ enum class Kind : std::uint8_t {
   signal,           ///< Adds one to a count of a signal pad and rings.
   atomic,           ///< `op` on the word at (block, offset); replied to with its value before.
   flush,            ///< Replied to, when all before it was carried out.
+  get,              ///< Replied to with `value` bytes from (block, offset) on.
 };
 
 /// What a rank asks a peer to do; docs/wire.md, "ucx messages". Those of one sender are carried out
@@ -38,10 +41,10 @@ struct Message {
   std::uint32_t count_at = 0;  ///< Where the signal's count lies, from the pad's begin.
   std::uint64_t sender = 0;    ///< The random id of the sending Context.
   std::uint64_t sequence = 0;
-  std::uint64_t request = 0;   ///< Names the reply; 0 for none.
-  std::uint64_t block = 0;     ///< Number of a block of the receiver.
-  std::uint64_t offset = 0;    ///< There; of a signal: of the pad.
-  std::uint64_t value = 0;     ///< Of an atomic; of put_with_signal: number of the pad's block.
+  std::uint64_t request = 0;  ///< Names the reply; 0 for none.
+  std::uint64_t block = 0;    ///< Number of a block of the receiver.
+  std::uint64_t offset = 0;   ///< There; of a signal: of the pad.
+  std::uint64_t value = 0;    ///< Of an atomic; of put_with_signal: the pad's block; of get: bytes.
   std::uint64_t expected = 0;  ///< Of compare_swap; of put_with_signal: where the pad begins.
 
   /// Empty for bytes that are no message.
@@ -49,8 +52,7 @@ struct Message {
     Message message;
     if (bytes.size() != sizeof message || bytes[0] != kVersion) return {};
     const auto kind = static_cast<std::uint8_t>(bytes[1]), op = static_cast<std::uint8_t>(bytes[2]);
-    if (kind < static_cast<std::uint8_t>(Kind::put) ||
-        kind > static_cast<std::uint8_t>(Kind::flush))
+    if (kind < static_cast<std::uint8_t>(Kind::put) || kind > static_cast<std::uint8_t>(Kind::get))
       return {};
     if (op > static_cast<std::uint8_t>(AtomicOp::compare_swap)) return {};
     std::memcpy(static_cast<void*>(&message), bytes.data(), sizeof message);
@@ -70,6 +72,7 @@ struct Reply {
     Reply reply;
     if (bytes.size() != sizeof reply) return {};
     std::memcpy(static_cast<void*>(&reply), bytes.data(), sizeof reply);
+    if (reply.status != Status::done && reply.status != Status::refused) return {};
     return reply;
   }
 };

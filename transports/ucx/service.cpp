@@ -18,6 +18,7 @@ constexpr std::size_t kMaxEarly = 4096;
 struct Service::ReplyRecord {
   const Library& ucp;
   Reply reply;
+  std::vector<std::byte> payload;
 };
 
 Service::Service(const Library& ucp, Worker& worker, Log& log) : ucp_(ucp), log_(log) {
@@ -49,17 +50,20 @@ void Service::allow(std::uint64_t sender) {
 ucs_status_t Service::on_message(void* self, const void* header, std::size_t header_bytes,
                                  void* data, std::size_t bytes,
                                  const ucp_am_recv_param_t* parameters) {
-  auto& service = *static_cast<Service*>(self);
   const bool eager = (parameters->recv_attr & UCP_AM_RECV_ATTR_FLAG_RNDV) == 0;
-  const auto message = Message::decode({static_cast<const char*>(header), header_bytes});
-  const std::lock_guard lock(service.mutex_);
-  if (!message || !eager || bytes > kMaxPayload) {
-    service.refuse("it is no message of symmem's");
-    return UCS_OK;
-  }
   const bool wants_reply = (parameters->recv_attr & UCP_AM_RECV_ATTR_FIELD_REPLY_EP) != 0;
-  service.take(*message, {data, bytes}, wants_reply ? parameters->reply_ep : nullptr);
+  static_cast<Service*>(self)->receive({static_cast<const char*>(header), header_bytes},
+                                       {data, bytes}, eager,
+                                       wants_reply ? parameters->reply_ep : nullptr);
   return UCS_OK;
+}
+
+void Service::receive(std::string_view header, Payload payload, bool eager, ucp_ep_h reply_to) {
+  const auto message = Message::decode(header);
+  const std::lock_guard lock(mutex_);
+  if (!message || !eager || payload.second > kMaxPayload)
+    return refuse("it is no message of symmem's");
+  take(*message, payload, reply_to);
 }
 
 /// Carries out in the sender's order.
@@ -94,6 +98,7 @@ void Service::carry_out(Sender& sender, const Message& message, Payload payload,
                         ucp_ep_h reply_to) {
   ++sender.next;
   Reply answer{message.request, Reply::Status::done, 0};
+  std::vector<std::byte> bytes;
   bool well = true;
   switch (message.kind) {
     case Kind::put: well = write(message, payload); break;
@@ -103,13 +108,14 @@ void Service::carry_out(Sender& sender, const Message& message, Payload payload,
     case Kind::signal: well = signal(message.block, message.offset, message.count_at); break;
     case Kind::atomic: well = apply(message, answer.value); break;
     case Kind::flush: answer.value = std::exchange(sender.refused, 0); break;
+    case Kind::get: well = read(message, bytes); break;
   }
   if (!well) {
-    ++sender.refused;
+    if (message.request == 0) ++sender.refused;
     answer.status = Reply::Status::refused;
     refuse("what it asks for is not rendezvoused here");
   }
-  if (reply_to != nullptr && message.request != 0) reply(answer, reply_to);
+  if (reply_to != nullptr && message.request != 0) reply(answer, std::move(bytes), reply_to);
 }
 
 std::shared_ptr<Block> Service::find(std::uint64_t number) const {
@@ -149,17 +155,30 @@ bool Service::apply(const Message& message, std::uint64_t& before) {
   });
 }
 
-void Service::reply(const Reply& reply, ucp_ep_h to) {
-  auto record = std::make_unique<ReplyRecord>(ReplyRecord{ucp_, reply});
+bool Service::read(const Message& message, std::vector<std::byte>& bytes) {
+  const auto block = find(message.block);
+  return block && message.value <= kMaxPayload &&
+         block->open.use(message.offset, message.value, [&] {
+           tsan_acquire();
+           const std::byte* at = block->base + message.offset;
+           bytes.assign(at, at + message.value);
+         });
+}
+
+void Service::reply(const Reply& reply, std::vector<std::byte> payload, ucp_ep_h to) {
+  auto record = std::make_unique<ReplyRecord>(ReplyRecord{ucp_, reply, std::move(payload)});
   ucp_request_param_t parameters{};
-  parameters.op_attr_mask = UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA;
+  parameters.op_attr_mask =
+      UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA | UCP_OP_ATTR_FIELD_FLAGS;
+  parameters.flags = UCP_AM_SEND_FLAG_EAGER;
   parameters.user_data = record.get();
   parameters.cb.send = [](void* request, ucs_status_t, void* sent) {
     const std::unique_ptr<ReplyRecord> mine(static_cast<ReplyRecord*>(sent));
     mine->ucp.request_free(request);
   };
   void* const request =
-      ucp_.am_send_nbx(to, kReplyId, &record->reply, sizeof reply, nullptr, 0, &parameters);
+      ucp_.am_send_nbx(to, kReplyId, &record->reply, sizeof reply, record->payload.data(),
+                       record->payload.size(), &parameters);
   // At once, or the asker is gone: either way it is over.
   if (request != nullptr && !UCS_PTR_IS_ERR(request)) static_cast<void>(record.release());
 }

@@ -5,7 +5,8 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/log.hpp"
@@ -20,6 +21,8 @@ namespace symmem::ucx {
 /// harms nobody.
 class Service {
  public:
+  using Payload = std::pair<const void*, std::size_t>;
+
   /// Takes messages of `worker` from now on.
   Service(const Library& ucp, Worker& worker, Log& log);
   /// The worker is not progressed any more.
@@ -29,6 +32,9 @@ class Service {
   void remove(const BlockId& id);
   /// Messages of `sender`, the id of a Context, are carried out from now on.
   void allow(std::uint64_t sender);
+  /// Takes what came as a message; carries it out if it is one, and its turn. `eager`: the payload
+  /// is there.
+  void receive(std::string_view header, Payload payload, bool eager, ucp_ep_h reply_to);
   /// Messages that were not carried out, of all senders and of strangers.
   std::uint64_t refused() const { return refused_.load(); }
 
@@ -45,7 +51,6 @@ class Service {
     std::uint64_t refused = 0;  ///< Since its last flush.
   };
   struct ReplyRecord;
-  using Payload = std::pair<const void*, std::size_t>;
 
   static ucs_status_t on_message(void* self, const void* header, std::size_t header_bytes,
                                  void* data, std::size_t bytes,
@@ -56,8 +61,9 @@ class Service {
   bool write(const Message& message, Payload payload);
   bool signal(std::uint64_t block, std::uint64_t pad, std::uint32_t count_at);
   bool apply(const Message& message, std::uint64_t& before);
+  bool read(const Message& message, std::vector<std::byte>& bytes);
   std::shared_ptr<Block> find(std::uint64_t number) const;
-  void reply(const Reply& reply, ucp_ep_h to);
+  void reply(const Reply& reply, std::vector<std::byte> payload, ucp_ep_h to);
 
   const Library& ucp_;
   Log& log_;

@@ -57,7 +57,7 @@ class UcxAttachment : public Attachment {
                 const UcxHandle& handle)
       : bytes_(handle.bytes), key_(std::move(engine), std::move(endpoint), handle) {}
   std::byte* pointer() const override { return nullptr; }
-  BlockKey* key() override { return &key_; }
+  UcxKey* key() override { return &key_; }
   std::size_t bytes() const override { return bytes_; }
 
  private:
@@ -113,15 +113,15 @@ class UcxTransport : public Transport {
 
   /// Reads the block's token: proves connection and key. Other memory has none; then its first
   /// byte.
-  static void verify(BlockKey& key, const UcxHandle& theirs, std::chrono::milliseconds timeout) {
+  static void verify(UcxKey& key, const UcxHandle& theirs, std::chrono::milliseconds timeout) {
     DeadlineWait wait(Deadline::in(timeout, {}));
     if (!theirs.has_token) {
       std::byte first{};
-      if (theirs.bytes != 0) key.get(0, &first, 1, wait);
+      if (theirs.bytes != 0) key.read(0, &first, 1, wait);
       return;
     }
     BlockId token;
-    key.get(theirs.bytes, &token, sizeof token, wait);
+    key.read(theirs.bytes, &token, sizeof token, wait);
     require(token == theirs.block, Errc::refused,
             "the memory read is not the block that was asked for (token differs)");
   }

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fstream>
+#include <iterator>
+
+#include "faults/faults.hpp"
+#include "harness/ucx.hpp"
+
+using namespace symmem;
+using namespace symmem::faults;
+using harness::can_use_ucx;
+using harness::on_hosts;
+
+namespace {
+
+bool has_opened_ucx() {
+  std::ifstream maps("/proc/self/maps");
+  const std::string text{std::istreambuf_iterator<char>(maps), {}};
+  return text.find("libucp") != std::string::npos;
+}
+
+/// Three ranks, of which 0 and 1 share a host, fail to meet: all with one text.
+void fail_alike(RanksSettings settings, const std::vector<std::string>& parts) {
+  for (int rank = 0; rank < 3; ++rank)
+    settings.environment_of[rank]["SYMMEM_HOST_ID"] = harness::host_of(rank, 2);
+  run_ranks(
+      3,
+      [&](RankProcess& self) {
+        Context context;
+        const Tensor tensor = allocate(context);
+        const std::string text =
+            check_error(Errc::unsupported, parts, [&] { context.rendezvous(tensor); });
+        arrive(self, "error", text);
+        for (const int rank : {0, 1, 2}) CHECK(await(self.control, "error", rank) == text);
+      },
+      settings);
+}
+
+}  // namespace
+
+TEST_CASE("without a libucp, pairs on different hosts are one error that says what to do") {
+  RanksSettings settings;
+  settings.environment["SYMMEM_UCX_LIBRARY"] = "/nonexistent/libucp.so";
+  fail_alike(settings, {"2 pairs", "rank 0 (host", "rank 1 (host", "rank 2 (host", "another host",
+                        "/nonexistent/libucp.so", "SYMMEM_UCX_LIBRARY"});
+}
+
+TEST_CASE("a libucp that is missing on one host is an error on all") {
+  RanksSettings settings;
+  settings.environment_of[2]["SYMMEM_UCX_LIBRARY"] = "/nonexistent/libucp.so";
+  fail_alike(settings, {"2 pairs", "/nonexistent/libucp.so", "SYMMEM_UCX_LIBRARY"});
+}
+
+TEST_CASE("a library that is no libucp is refused") {
+  RanksSettings settings;
+  settings.environment["SYMMEM_UCX_LIBRARY"] = "libm.so.6";
+  fail_alike(settings, {"2 pairs", "ucp_"});
+}
+
+TEST_CASE("a UCX that may use no network is refused, naming UCX_TLS") {
+  if (!can_use_ucx()) return;
+  RanksSettings settings;
+  settings.environment["UCX_TLS"] = "sm";
+  fail_alike(settings, {"2 pairs", "ucx: ", "UCX_TLS"});
+}
+
+TEST_CASE("ranks of one host share memory and start no UCX, be there one or not") {
+  for (const char* library : {"/nonexistent/libucp.so", ""}) {
+    RanksSettings settings;
+    settings.environment["SYMMEM_UCX_LIBRARY"] = library;
+    run_ranks(
+        3,
+        [](RankProcess&) {
+          Context context;
+          Shared shared(context);
+          for (int rank = 0; rank < 3; ++rank)
+            CHECK(shared.memory->route(rank).transport ==
+                  (rank == context.rank() ? "self" : "shm"));
+          CHECK_FALSE(has_opened_ucx());
+          shared.memory->close();
+        },
+        settings);
+  }
+}

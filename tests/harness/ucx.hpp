@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "harness/ranks.hpp"
+
+namespace symmem::harness {
+
+/// True if UCX can be opened here; else says why not, and the test case is skipped.
+bool can_use_ucx();
+
+/// The id of the simulated host on which `rank` is, `per_host` ranks to a host.
+inline std::string host_of(int rank, int per_host = 1) {
+  return "host" + std::to_string(rank / per_host);
+}
+
+/// Puts `count` ranks, as processes, on simulated hosts.
+inline RanksSettings on_hosts(int count, int per_host = 1, RanksSettings settings = {}) {
+  for (int rank = 0; rank < count; ++rank)
+    settings.environment_of[rank]["SYMMEM_HOST_ID"] = host_of(rank, per_host);
+  return settings;
+}
+
+}  // namespace symmem::harness

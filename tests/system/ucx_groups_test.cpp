@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "harness/ucx.hpp"
+#include "system/system.hpp"
+
+using namespace symmem;
+using namespace symmem::harness;
+
+namespace {
+
+constexpr int kRanks = 4;
+constexpr std::chrono::milliseconds kNow{0};
+
+void on_own_hosts(Options& options) { options.host_id = host_of(*options.rank); }
+
+/// This rank's part in a group.
+struct Part {
+  Tensor tensor;
+  std::shared_ptr<SymmetricMemory> memory;
+};
+
+/// Takes part in those of `groups`, of world ranks, in which this rank is.
+std::vector<Part> take_part(Context& context, const std::vector<std::vector<int>>& groups) {
+  std::vector<Part> parts;
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    const auto& members = groups[i];
+    const auto found = std::find(members.begin(), members.end(), context.rank());
+    if (found == members.end()) continue;
+    const std::string name = "group" + std::to_string(i);
+    context.set_group_info(name, static_cast<int>(found - members.begin()),
+                           static_cast<int>(members.size()), context.store());
+    Part& part = parts.emplace_back(Part{bytes_tensor(context, 64, name), nullptr});
+    part.memory = context.rendezvous(part.tensor);
+  }
+  return parts;
+}
+
+}  // namespace
+
+TEST_CASE("groups that share ranks work side by side over ucx") {
+  if (!can_use_ucx()) return;
+  run_threads(
+      kRanks,
+      [](Context& context) {
+        const auto parts =
+            take_part(context, {{0, 1}, {1, 2}, {2, 3}, {3, 0}, {2, 0, 1}, {3, 2, 1, 0}});
+        for (const Part& part : parts)
+          for (int i = 0; i < 2; ++i)
+            part.memory->put_signal((part.memory->rank() + 1) % part.memory->world_size(), i);
+        // Signals stay in their group, though one connection carries all.
+        for (const Part& part : parts) {
+          const int size = part.memory->world_size();
+          const int previous = (part.memory->rank() + size - 1) % size;
+          for (int i = 0; i < 2; ++i) part.memory->wait_signal(previous, i);
+          check_error([&] { part.memory->wait_signal(previous, 0, kNow); }, Errc::timeout);
+        }
+        for (const Part& part : parts) check_ring(*part.memory, part.tensor);
+        for (const Part& part : parts) part.memory->close();
+      },
+      on_own_hosts);
+}
+
+TEST_CASE("a group that ends leaves the others their connections") {
+  if (!can_use_ucx()) return;
+  run_threads(
+      3,
+      [](Context& context) {
+        auto parts = take_part(context, {{0, 1, 2}, {2, 1, 0}});
+        context.end_group("group0");
+        check_ring(*parts[1].memory, parts[1].tensor);
+        const Tensor tensor = bytes_tensor(context, 64);
+        const auto world = context.rendezvous(tensor);
+        check_ring(*world, tensor);
+        parts[1].memory->close();
+        world->close();
+      },
+      on_own_hosts);
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sstream>
+
+#include "harness/ucx.hpp"
+#include "system/system.hpp"
+
+using namespace symmem;
+using namespace symmem::harness;
+
+namespace {
+
+/// Two hosts with two ranks each.
+constexpr int kRanks = 4, kPerHost = 2;
+
+void on_two_hosts(Options& options) { options.host_id = host_of(*options.rank, kPerHost); }
+
+void just_rendezvous(Context& context) { context.rendezvous(bytes_tensor(context, 64)); }
+
+void check_routes(SymmetricMemory& memory) {
+  const int self = memory.rank();
+  for (int rank = 0; rank < kRanks; ++rank) {
+    CAPTURE(rank);
+    const bool near = rank / kPerHost == self / kPerHost;
+    const Route& route = memory.route(rank);
+    CHECK(route.transport == (rank == self ? "self" : near ? "shm" : "ucx"));
+    const Peer peer = memory.peer(rank);
+    CHECK((peer.pointer != nullptr) == near);
+    CHECK(peer.key.has_value() == !near);
+    CHECK((memory.signal_pad_ptrs()[static_cast<std::size_t>(rank)] != nullptr) == near);
+    if (near) continue;
+    REQUIRE(route.refused.size() == 1);
+    CHECK(route.refused[0].transport == "shm");
+    CHECK(route.refused[0].reason.find("another host") != std::string::npos);
+    const PackedKey packed = peer.key->packed();
+    CHECK((!packed.key.empty() && !packed.worker.empty() && packed.address != 0));
+    check_error([&] { memory.get_buffer(rank, {8}, kUint8); }, Errc::unsupported,
+                {"get_buffer", "rank " + std::to_string(rank), "ucx"});
+  }
+  const std::string text = memory.explain();
+  for (const char* row : {"0 self  shm  ucx  ucx\n", "1  shm self  ucx  ucx\n",
+                          "2  ucx  ucx self  shm\n", "3  ucx  ucx  shm self\n"})
+    CHECK_MESSAGE(text.find(row) != std::string::npos, text);
+  CHECK_MESSAGE(text.find("shm refused: ") != std::string::npos, text);
+}
+
+/// Puts of all sizes to all, told apart by writer and size.
+void check_puts(SymmetricMemory& memory, const Tensor& own) {
+  constexpr std::size_t kSlot = 64 << 10;
+  const auto at = [](int rank) { return static_cast<std::size_t>(rank) * kSlot; };
+  for (const std::size_t bytes : {std::size_t{1}, std::size_t{4096}, std::size_t{4097}, kSlot}) {
+    const auto letter = [bytes](int rank) { return static_cast<char>('a' + rank + bytes % 7); };
+    const std::string mine(bytes, letter(memory.rank()));
+    for (int rank = 0; rank < kRanks; ++rank)
+      memory.put(rank, at(memory.rank()), mine.data(), bytes);
+    memory.flush();
+    memory.barrier();
+    for (int rank = 0; rank < kRanks; ++rank) {
+      const std::string sent(bytes, letter(rank));
+      std::string got(bytes, ' ');
+      memory.get(rank, at(rank), got.data(), bytes);
+      CHECK(got == sent);
+      CHECK(std::string(own.data<char>() + at(rank), bytes) == sent);
+    }
+    memory.barrier();
+  }
+}
+
+/// All add to one word, and each signals each.
+void check_atomics_and_signals(SymmetricMemory& memory) {
+  constexpr int kRounds = 100;
+  const std::int64_t zero = 0;
+  if (memory.rank() == 0) memory.put(0, 0, &zero, sizeof zero);
+  memory.barrier();
+  for (int i = 0; i < kRounds; ++i) {
+    memory.fetch_add<std::int64_t>(0, 0, 1);
+    for (int rank = 0; rank < kRanks; ++rank) memory.put_signal(rank, 1);
+    for (int rank = 0; rank < kRanks; ++rank) memory.wait_signal(rank, 1);
+  }
+  memory.barrier();
+  std::int64_t sum = 0;
+  memory.get(0, 0, &sum, sizeof sum);
+  CHECK(sum == kRounds * kRanks);
+  for (int rank = 0; rank < kRanks; ++rank)
+    check_error([&] { memory.wait_signal(rank, 1, std::chrono::milliseconds(0)); }, Errc::timeout);
+}
+
+void check_mixed(Context& context) {
+  const Tensor tensor = bytes_tensor(context, kRanks * (64 << 10));
+  const auto memory = context.rendezvous(tensor);
+  check_routes(*memory);
+  check_puts(*memory, tensor);
+  check_atomics_and_signals(*memory);
+  memory->close();
+}
+
+}  // namespace
+
+TEST_CASE("ranks of two hosts work in one group: neighbours by shm, the others by ucx") {
+  if (!can_use_ucx()) return;
+  run_ranks(kRanks, check_mixed, on_hosts(kRanks, kPerHost));
+  run_threads(kRanks, check_mixed, on_two_hosts);
+}
+
+TEST_CASE("what ucx refused to do between two hosts is one error on every rank") {
+  const auto errors = errors_of_ranks(kRanks, just_rendezvous, [](Options& options) {
+    on_two_hosts(options);
+    options.transports = {"^ucx"};
+  });
+  check_alike(errors, Errc::unsupported,
+              {"4 pairs", "rank 0 (host", "rank 3 (host", "shm: ", "another host (id host1"});
+}
+
+TEST_CASE("SYMMEM_REQUIRE=shm makes two hosts one error on every rank") {
+  if (!can_use_ucx()) return;
+  const auto errors = errors_of_ranks(kRanks, just_rendezvous, [](Options& options) {
+    on_two_hosts(options);
+    options.require = {"shm"};
+  });
+  check_alike(errors, Errc::unsupported,
+              {"4 pairs", "SYMMEM_REQUIRE=shm", "connected by ucx", "another host"});
+}
+
+TEST_CASE("SYMMEM_TRANSPORTS=ucx takes neighbours over the network, too") {
+  if (!can_use_ucx()) return;
+  run_threads(
+      3,
+      [](Context& context) {
+        const Tensor tensor = bytes_tensor(context, 64);
+        const auto memory = context.rendezvous(tensor);
+        for (int rank = 0; rank < 3; ++rank)
+          CHECK(memory->route(rank).transport == (rank == context.rank() ? "self" : "ucx"));
+        check_ring(*memory, tensor);
+        memory->close();
+      },
+      [](Options& options) { options.transports = {"ucx"}; });
+}
+
+TEST_CASE("2 to 16 ranks on 1 to 4 hosts rendezvous") {
+  if (!can_use_ucx()) return;
+  for (const auto& [ranks, hosts] : {std::pair{2, 1}, {2, 2}, {3, 2}, {5, 3}, {8, 4}, {16, 4}}) {
+    CAPTURE(ranks);
+    CAPTURE(hosts);
+    run_threads(
+        ranks,
+        [](Context& context) {
+          const Tensor tensor = bytes_tensor(context, 64);
+          const auto memory = context.rendezvous(tensor);
+          for (int i = 0; i < 3; ++i) check_ring(*memory, tensor);
+          memory->close();
+        },
+        [hosts = hosts](Options& options) { options.host_id = host_of(*options.rank % hosts); });
+  }
+}
