@@ -29,7 +29,8 @@ std::vector<std::string> split(std::string_view text, char separator);
 std::string show_time(std::chrono::milliseconds time);
 std::string show_size(std::int64_t bytes);
 
-/// `text` in quotes, fit for one line of an error: cut after 100 bytes, what is not printable ASCII as \xNN.
+/// `text` in quotes, fit for one line of an error: cut after 100 bytes, what is not printable ASCII
+/// as \xNN.
 std::string in_quotes(std::string_view text);
 
 /// How many letters must be added, removed or replaced to make one of the other.

@@ -55,7 +55,8 @@ std::uint32_t crc32(std::string_view bytes) {
     return table;
   }();
   std::uint32_t sum = ~0u;
-  for (const char c : bytes) sum = (sum >> 8) ^ kTable[(sum ^ static_cast<unsigned char>(c)) & 0xFF];
+  for (const char c : bytes)
+    sum = (sum >> 8) ^ kTable[(sum ^ static_cast<unsigned char>(c)) & 0xFF];
   return ~sum;
 }
 
