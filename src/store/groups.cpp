@@ -109,12 +109,11 @@ void Groups::expire(const std::string& id, const GatherKey& key, int rank,
   for (int other = 0; other < static_cast<int>(group.members.size()); ++other)
     if (!gather.waiting.contains(other))
       missing.push_back(name_of(other, group.members[static_cast<std::size_t>(other)].process));
-  const std::string text =
-      fmt::format("{} timed out: rank {} waited {}; missing: {}", describe(key, group.name), rank,
-                  seconds(timeout), enumerate(missing));
-  // Those who are missing have yet to come: they are told more.
-  decide(group, gather, encode_failure(Errc::timeout, text),
-         encode_failure(Errc::timeout, text + std::string(kCameLate)));
+  decide(
+      group, gather,
+      encode_failure(Errc::timeout, fmt::format("{} timed out: rank {} waited {}; missing: {}{}",
+                                                describe(key, group.name), rank, seconds(timeout),
+                                                enumerate(missing), kIfMissing)));
 }
 
 /// Fails a gather because member `rank` went.
@@ -128,12 +127,12 @@ void Groups::fail_for(Group& group, const GatherKey& key, Gather& gather, int ra
                                     member.reason)));
 }
 
-void Groups::decide(Group& group, Gather& gather, std::string verdict, std::string for_late) {
+void Groups::decide(Group& group, Gather& gather, std::string verdict) {
+  gather.verdict = std::move(verdict);
   for (const auto& [rank, waiting] : gather.waiting) {
     gather.told.insert(rank);
-    outbox_.reply(waiting.ticket, verdict);
+    outbox_.reply(waiting.ticket, *gather.verdict);
   }
-  gather.verdict = std::move(for_late.empty() ? verdict : for_late);
   gather.waiting.clear();
   gather.values = {};
   sweep(group);

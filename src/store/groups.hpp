@@ -47,7 +47,7 @@ class Groups {
     std::map<int, Waiting> waiting = {};  // By rank, while undecided.
     std::vector<std::string> values = {};
     std::size_t bytes = 0;
-    std::optional<std::string> verdict = {};  // The reply to every rank that comes from now on.
+    std::optional<std::string> verdict = {};  // The reply that every rank gets.
     std::set<int> told = {};
   };
   /// The group's end is a gather without a key.
@@ -67,8 +67,7 @@ class Groups {
               std::chrono::milliseconds timeout);
   void complete(Group& group, const GatherKey& key, Gather& gather);
   void end_others(Group& group);
-  /// `for_late`, unless empty, is the verdict for who comes from now on.
-  void decide(Group& group, Gather& gather, std::string verdict, std::string for_late = {});
+  void decide(Group& group, Gather& gather, std::string verdict);
   void fail_for(Group& group, const GatherKey& key, Gather& gather, int rank);
   void mark_gone(Group& group, int rank, Departure how, const std::string& reason);
   /// Whether the gather cannot succeed any more because of member `rank`.

@@ -80,9 +80,9 @@ void Joins::expire(const std::string& name, int rank, std::chrono::milliseconds 
     if (!forming.joiners.contains(other))
       missing.push_back(fmt::format("rank {} (never joined)", other));
   fail(at, Errc::timeout,
-       fmt::format("join of group {} timed out: {} waited {}; missing: {}", in_quotes(name),
+       fmt::format("join of group {} timed out: {} waited {}; missing: {}{}", in_quotes(name),
                    name_of(rank, forming.joiners.at(rank).process), seconds(timeout),
-                   enumerate(missing)));
+                   enumerate(missing), kIfMissing));
 }
 
 void Joins::form(AllForming::iterator at) {
@@ -104,14 +104,10 @@ void Joins::form(AllForming::iterator at) {
 }
 
 void Joins::fail(AllForming::iterator at, Errc code, const std::string& text) {
-  const std::string verdict = encode_failure(code, text);
-  const bool late = code == Errc::timeout;
-  Failed failed{late ? encode_failure(code, text + std::string(kCameLate)) : verdict,
-                static_cast<std::size_t>(at->second.world_size),
-                {},
-                {}};
+  Failed failed{
+      encode_failure(code, text), static_cast<std::size_t>(at->second.world_size), {}, {}};
   for (const auto& [rank, joiner] : at->second.joiners) {
-    outbox_.reply(joiner.ticket, verdict);
+    outbox_.reply(joiner.ticket, failed.verdict);
     failed.told.insert(rank);
     failed.participants.insert(joiner.ticket.client);
   }

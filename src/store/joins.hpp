@@ -33,7 +33,7 @@ class Joins {
     std::map<int, Joiner> joiners;
   };
   struct Failed {
-    std::string verdict;  // For ranks that are yet to come.
+    std::string verdict;
     std::size_t world_size;
     std::set<int> told;
     std::set<ClientId> participants;  // The record goes when these have gone.

@@ -19,9 +19,9 @@ std::string name_of(const Process& process);
 std::string name_of(int rank, const Process& process);
 /// "a, b, c"; after 16 "and 5 more": a message is read by people.
 std::string enumerate(const std::vector<std::string>& names);
-/// Ends what a rank is told that comes when the others have given up: it reads that it is missing.
-inline constexpr std::string_view kCameLate =
-    "; this rank came after that: it was late, or in another call until then";
+/// Behind a list of the missing: the verdict is one text for all ranks, and late ones read it, too.
+inline constexpr std::string_view kIfMissing =
+    "; a missing rank that reads this came too late, or was in another call";
 /// "0.250 s"
 std::string seconds(std::chrono::steady_clock::duration duration);
 
