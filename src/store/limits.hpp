@@ -25,7 +25,7 @@ inline constexpr std::chrono::seconds kHandshakeTime{10};
 
 /// How long after its deadline a client waits for the reply to a request, if it is not less that it
 /// takes to be lost by silence: the server has the deadline too, and answers at it.
-inline constexpr std::chrono::milliseconds kGrace{1'000};
+inline constexpr std::chrono::milliseconds kGrace{5'000};
 
 /// A client that lets its replies lie is not read from while more than this waits to be sent.
 inline constexpr std::size_t kMaxUnsentBytes = 1u << 20;
