@@ -5,6 +5,9 @@ find_package(doctest 2.4.9 REQUIRED)
 get_directory_property(SYMMEM_TESTED_TRANSPORTS
   DIRECTORY ${PROJECT_SOURCE_DIR}/transports DEFINITION SYMMEM_TRANSPORTS)
 
+# The tests that UCX takes part in run with this one as well.
+set(SYMMEM_SECOND_UCX "" CACHE FILEPATH "Another libucp.so.0 to test with")
+
 # symmem_add_test_program(<target> SOURCES a_test.cpp ... [LINK target ...])
 #
 # Makes a program of doctest test cases, with the inner parts of the library and the harness.
@@ -44,5 +47,11 @@ function(symmem_add_tests name)
     add_test(NAME ${name}.${entry} COMMAND ${name}_tests "--source-file=*/${stem}.cpp")
     set_tests_properties(${name}.${entry} PROPERTIES
       LABELS "${arg_LABELS}" PROCESSORS ${arg_PROCESSES} TIMEOUT 300 SKIP_RETURN_CODE 77)
+    if(SYMMEM_SECOND_UCX AND entry MATCHES "^ucx")
+      add_test(NAME ${name}.${entry}@second COMMAND ${name}_tests "--source-file=*/${stem}.cpp")
+      set_tests_properties(${name}.${entry}@second PROPERTIES
+        ENVIRONMENT "SYMMEM_UCX_LIBRARY=${SYMMEM_SECOND_UCX}"
+        LABELS "${arg_LABELS}" PROCESSORS ${arg_PROCESSES} TIMEOUT 300 SKIP_RETURN_CODE 77)
+    endif()
   endforeach()
 endfunction()

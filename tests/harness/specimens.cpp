@@ -6,6 +6,7 @@
 
 #include <cstdlib>
 #include <stdexcept>
+#include <vector>
 
 #include "harness/errors.hpp"
 #include "harness/progress.hpp"
@@ -99,4 +100,43 @@ TEST_CASE("rank 1 of a launcher takes its host's link down") {
   const auto meet = [&] { context.rendezvous(words); };
   if (context.rank() == 0) check_error(meet, symmem::Errc::peer_lost, {"rank 1", "lost"});
   if (context.rank() == 1) check_error(meet, symmem::Errc::store_lost);
+}
+
+TEST_CASE("rank 1 of a launcher takes its host's link down while the others put and get") {
+  symmem::Context context;
+  constexpr std::int64_t kBytes = 8 << 20;
+  const symmem::Tensor tensor = context.empty_strided_p2p({kBytes}, {1}, symmem::kUint8);
+  const auto memory = context.rendezvous(tensor);
+  const int self = context.rank(), other = 2 - self;
+  std::vector<char> own(kBytes, static_cast<char>('0' + self));
+  if (self == 1) {
+    for (const int rank : {0, 2}) memory->wait_signal(rank, 0);
+    REQUIRE(std::system("ip link set eth0 down") == 0);
+    // Nobody tells it who is lost; its deadlines do.
+    CHECK_THROWS_AS(
+        {
+          for (;;) memory->get(0, 0, own.data(), own.size());
+        },
+        symmem::Error);
+    return;
+  }
+  memory->put_signal(1, 0);
+  const auto work = [&] {
+    for (;;) {
+      if (self == 0) memory->put(1, 0, own.data(), own.size());
+      if (self == 2) memory->get(1, 0, own.data(), own.size());
+    }
+  };
+  check_error(work, symmem::Errc::peer_lost, {self == 0 ? "put: rank 1 (" : "get: rank 1 ("});
+  check_error([&] { memory->flush(1); }, symmem::Errc::peer_lost, {"rank 1 ("});
+  check_error([&] { memory->wait_signal(1, 0); }, symmem::Errc::peer_lost, {"rank 1 (", "lost"});
+  check_error([&] { memory->barrier(1); }, symmem::Errc::peer_lost, {"rank 1 ("});
+  // The two that are left work on.
+  own.assign(own.size(), static_cast<char>('0' + self));
+  memory->put_with_signal(other, 0, own.data(), own.size(), 2);
+  memory->wait_signal(other, 2);
+  CHECK(std::string(tensor.data<char>(), own.size()) ==
+        std::string(own.size(), static_cast<char>('0' + other)));
+  memory->put_signal(other, 3);
+  memory->wait_signal(other, 3);
 }

@@ -195,15 +195,9 @@ void Endpoint::get(Message message, void* target, std::size_t bytes, bool nbi, W
 
 void Endpoint::flush_gets(std::unique_lock<std::mutex>& lock, Wait& wait) {
   const std::uint64_t through = engine_.last_request();
-  try {
-    engine_.wait(lock, wait,
-                 [&] { return broken_ || pieces_.empty() || pieces_.begin()->first > through; });
-    check();
-  } catch (...) {
-    // The caller takes back what it had lent until this flush.
-    forget([&](const Piece& piece) { return piece.get == &nbi_; });
-    throw;
-  }
+  engine_.wait(lock, wait,
+               [&] { return broken_ || pieces_.empty() || pieces_.begin()->first > through; });
+  check();
   require(!std::exchange(nbi_.refused, false), Errc::refused,
           "it refused some of the gets before: the memory is closed there");
 }
@@ -249,7 +243,6 @@ void Endpoint::move(bool nbi, Wait& wait, Call call) {
   check();
   auto operation = std::make_shared<Operation>();
   operation->rma = true;
-  ++rma_posted_;
   post(operation, 0, call);
   if (nbi) {
     check(operation);
@@ -268,6 +261,7 @@ void Endpoint::move(bool nbi, Wait& wait, Call call) {
 void Endpoint::put(std::uint64_t address, ucp_rkey_h key, const void* source, std::size_t bytes,
                    bool nbi, Wait& wait) {
   move(nbi, wait, [&](const ucp_request_param_t& parameters) {
+    ++rma_posted_;
     return ucp_.put_nbx(endpoint_, source, bytes, address, key, &parameters);
   });
 }
@@ -282,8 +276,18 @@ void Endpoint::read(std::uint64_t address, ucp_rkey_h key, void* target, std::si
 void Endpoint::flush_rma(Wait& wait) {
   std::unique_lock lock(engine_.initiator().mutex);
   check();
+  if (rma_flushed_ != rma_posted_) flush_lanes(lock, wait);
+}
+
+void Endpoint::finish(Wait& wait) {
+  flush(wait);
+  std::unique_lock lock(engine_.initiator().mutex);
+  check();
+  flush_lanes(lock, wait);
+}
+
+void Endpoint::flush_lanes(std::unique_lock<std::mutex>& lock, Wait& wait) {
   const std::uint64_t through = rma_posted_;
-  if (rma_flushed_ == through) return;
   const Handle operation =
       post(std::make_shared<Operation>(), 0, [&](const ucp_request_param_t& parameters) {
         return ucp_.ep_flush_nbx(endpoint_, &parameters);
@@ -300,11 +304,16 @@ void Endpoint::flush_rma(Wait& wait) {
 }
 
 void Endpoint::flush(Wait& wait) {
-  flush_rma(wait);
-  {
+  try {
+    flush_rma(wait);
     std::unique_lock lock(engine_.initiator().mutex);
     flush_gets(lock, wait);
     if (last_ <= flushed_) return;
+  } catch (...) {
+    // The caller takes back what it had lent until this flush.
+    const std::lock_guard lock(engine_.initiator().mutex);
+    forget([&](const Piece& piece) { return piece.get == &nbi_; });
+    throw;
   }
   Message message;
   message.kind = Kind::flush;

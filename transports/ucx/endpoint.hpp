@@ -39,10 +39,13 @@ class Endpoint {
   void flush_rma(Wait& wait);
   /// The same of everything before. Error(refused) if the peer refused some of it.
   void flush(Wait& wait);
+  /// The last flush of this Context. UCX asserts when a connection is closed that it is still
+  /// making.
+  void finish(Wait& wait);
   ucp_rkey_h unpack(const std::string& key);
 
   // With the initiator's mutex held:
-  bool busy() const { return !broken_ && (rma_posted_ != rma_flushed_ || last_ > flushed_); }
+  bool broken() const { return broken_; }
   void on_reply(const Reply& reply, std::string_view payload);
   /// Gives the connection up: everything that is under way ends, unsuccessfully.
   void break_off(const std::string& reason);
@@ -81,6 +84,7 @@ class Endpoint {
   Handle post(Handle operation, std::uint32_t flags, Call call);
   void post_message(Message message, const void* payload, std::size_t bytes, Wait& wait,
                     std::unique_lock<std::mutex>& lock);
+  void flush_lanes(std::unique_lock<std::mutex>& lock, Wait& wait);
   void flush_gets(std::unique_lock<std::mutex>& lock, Wait& wait);
   /// What comes for such pieces is dropped from now on: their memory is the caller's again.
   template <typename Which>

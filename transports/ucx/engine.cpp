@@ -220,14 +220,14 @@ void Engine::stop(std::chrono::milliseconds timeout) noexcept {
   if (stopping_.load()) return;
   try {
     DeadlineWait wait(Deadline::in(std::min<std::chrono::milliseconds>(timeout, kLastFlush), {}));
-    std::vector<std::shared_ptr<Endpoint>> busy;
+    std::vector<std::shared_ptr<Endpoint>> whole;
     {
       const std::lock_guard lock(initiator_.mutex);
       for (const auto& [process, endpoint] : endpoints_)
-        if (endpoint->busy()) busy.push_back(endpoint);
+        if (!endpoint->broken()) whole.push_back(endpoint);
     }
-    for (const auto& endpoint : busy) try {
-        endpoint->flush(wait);
+    for (const auto& endpoint : whole) try {
+        endpoint->finish(wait);
       } catch (const Error& error) {
         // A peer that has gone by itself waits for nothing any more.
         if (error.code() == Errc::timeout)

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bytes as an active message and as a reply: nothing, or what they say and no more.
+#include "ucx/message.hpp"
+
+#include <cstdlib>
+#include <cstring>
+
+using namespace symmem::ucx;
+
+namespace {
+
+template <typename T>
+void decode(std::string_view bytes) {
+  const auto decoded = T::decode(bytes);
+  if (decoded && (bytes.size() != sizeof *decoded ||
+                  std::memcmp(&*decoded, bytes.data(), sizeof *decoded) != 0))
+    std::abort();
+}
+
+/// What a message says is in range where the code branches on it.
+void check(const Message& message) {
+  if (message.kind < Kind::put || message.kind > Kind::get) std::abort();
+  if (message.op > symmem::AtomicOp::compare_swap) std::abort();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view input(reinterpret_cast<const char*>(data), size);
+  decode<Message>(input);
+  decode<Reply>(input);
+  if (const auto message = Message::decode(input)) check(*message);
+  return 0;
+}

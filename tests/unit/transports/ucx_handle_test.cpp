@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ucx/handle.hpp"
+
+#include <doctest/doctest.h>
+
+#include "base/wire.hpp"
+#include "harness/errors.hpp"
+#include "ucx/message.hpp"
+
+using namespace symmem;
+using namespace symmem::harness;
+using namespace symmem::ucx;
+
+namespace {
+
+const UcxHandle kHandle{"1.13.1",
+                        {7, 9},
+                        0x7f0000001000,
+                        1ull << 40,
+                        true,
+                        std::string(79, '\x81'),
+                        std::string("\0key", 4)};
+
+bool refused(const std::string& bytes) {
+  const auto error = error_of([&] { UcxHandle::decode(bytes); });
+  return error && error->code() == Errc::invalid_argument;
+}
+
+std::string_view bytes_of(const auto& object) {
+  return {reinterpret_cast<const char*>(&object), sizeof object};
+}
+
+}  // namespace
+
+TEST_CASE("a ucx handle is read as it was written") {
+  for (const UcxHandle& handle : {kHandle, UcxHandle{}}) {
+    const UcxHandle read = UcxHandle::decode(handle.encode());
+    CHECK(read.version == handle.version);
+    CHECK(read.block == handle.block);
+    CHECK(read.address == handle.address);
+    CHECK(read.bytes == handle.bytes);
+    CHECK(read.has_token == handle.has_token);
+    CHECK(read.worker == handle.worker);
+    CHECK(read.key == handle.key);
+  }
+}
+
+TEST_CASE("a ucx handle with any bit changed is refused") {
+  const std::string good = kHandle.encode();
+  int accepted = 0;
+  for (std::size_t bit = 0; bit < good.size() * 8; ++bit) {
+    std::string bad = good;
+    bad[bit / 8] = static_cast<char>(bad[bit / 8] ^ (1 << bit % 8));
+    accepted += !refused(bad);
+  }
+  CHECK(accepted == 0);
+}
+
+TEST_CASE("a ucx handle cut anywhere, with more behind it, or of another kind is refused") {
+  const std::string good = kHandle.encode();
+  const auto sealed = [](const std::string& body) {
+    return Writer().raw(body).put(crc32(body)).bytes();
+  };
+  const std::string body = good.substr(0, good.size() - 4);
+  CHECK_FALSE(refused(sealed(body)));
+  for (std::size_t length = 0; length < good.size(); ++length)
+    CHECK(refused(good.substr(0, length)));
+  for (std::size_t length = 0; length < body.size(); ++length)
+    CHECK(refused(sealed(body.substr(0, length))));
+  CHECK(refused(good + "x"));
+  CHECK(refused(sealed(body + "x")));
+  CHECK(refused(sealed("SYMMSHM1" + body.substr(8))));
+}
+
+TEST_CASE("a ucx handle of a block that goes past the address space is refused") {
+  UcxHandle handle = kHandle;
+  for (const std::uint64_t bytes : {UINT64_MAX, UINT64_MAX - handle.address,
+                                    UINT64_MAX - handle.address - Block::kTokenBytes + 1}) {
+    handle.bytes = bytes;
+    CHECK(refused(handle.encode()));
+  }
+  handle.bytes = UINT64_MAX - handle.address - Block::kTokenBytes;
+  CHECK_FALSE(refused(handle.encode()));
+}
+
+TEST_CASE("a message is read as it lies, and nothing else is a message") {
+  Message message;
+  message.kind = Kind::get;
+  message.sender = 5;
+  message.value = 17;
+  const std::string good(bytes_of(message));
+  REQUIRE(Message::decode(good));
+  CHECK(Message::decode(good)->sender == 5);
+  CHECK(Message::decode(good)->value == 17);
+  for (std::size_t length = 0; length < good.size(); ++length)
+    CHECK_FALSE(Message::decode(good.substr(0, length)));
+  CHECK_FALSE(Message::decode(good + "x"));
+  const auto with = [&](std::size_t at, int value) {
+    std::string bad = good;
+    bad[at] = static_cast<char>(value);
+    return bad;
+  };
+  for (const int version : {0, 2, 255}) CHECK_FALSE(Message::decode(with(0, version)));
+  for (const int kind : {0, 7, 128, 255}) CHECK_FALSE(Message::decode(with(1, kind)));
+  for (const int op : {6, 128, 255}) CHECK_FALSE(Message::decode(with(2, op)));
+}
+
+TEST_CASE("a reply is read as it lies, and nothing else is a reply") {
+  const Reply reply{3, Reply::Status::refused, 9};
+  const std::string good(bytes_of(reply));
+  REQUIRE(Reply::decode(good));
+  CHECK(Reply::decode(good)->request == 3);
+  CHECK(Reply::decode(good)->status == Reply::Status::refused);
+  CHECK(Reply::decode(good)->value == 9);
+  for (std::size_t length = 0; length < good.size(); ++length)
+    CHECK_FALSE(Reply::decode(good.substr(0, length)));
+  CHECK_FALSE(Reply::decode(good + "x"));
+  std::string bad = good;
+  bad[8] = 2;
+  CHECK_FALSE(Reply::decode(bad));
+}

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ucx/service.hpp"
+
+#include <doctest/doctest.h>
+
+#include <vector>
+
+#include "harness/ucx.hpp"
+#include "memory/host_block.hpp"
+#include "ucx/engine.hpp"
+
+using namespace symmem;
+using namespace symmem::harness;
+using namespace symmem::ucx;
+
+namespace {
+
+constexpr std::uint64_t kSender = 11, kBlock = 2;
+constexpr std::size_t kOpen = 256, kBegin = 512;  ///< What is open: [kBegin, kBegin + kOpen)
+
+/// A target that one sender is allowed to, with one block of which one range is open.
+struct Target {
+  Log log{"off"};
+  Engine engine{Options::from_env(), 1, log};
+  Service& service = engine.service();
+  std::shared_ptr<Block> block = make_host_block_maker()->make({1, kBlock}, 4096, 0);
+  std::uint64_t next = 1;
+
+  Target() {
+    block->open.open(kBegin, kOpen);
+    service.add(block);
+    service.allow(kSender);
+  }
+  void take(const Message& message, const std::string& payload = {}, bool eager = true) {
+    service.receive({reinterpret_cast<const char*>(&message), sizeof message},
+                    {payload.data(), payload.size()}, eager, nullptr);
+  }
+  Message message(Kind kind, std::uint64_t offset) {
+    Message message;
+    message.kind = kind;
+    message.sender = kSender;
+    message.sequence = next++;
+    message.block = kBlock;
+    message.offset = offset;
+    message.width = 8;
+    return message;
+  }
+  void put(std::uint64_t offset, const std::string& bytes) {
+    take(message(Kind::put, offset), bytes);
+  }
+  std::string at(std::size_t offset, std::size_t bytes) const {
+    return std::string(reinterpret_cast<const char*>(block->base) + offset, bytes);
+  }
+  std::uint64_t word(std::size_t offset) const {
+    return *reinterpret_cast<std::uint64_t*>(block->base + offset);
+  }
+  /// The whole block is as it was made.
+  bool untouched() const { return at(0, block->bytes) == std::string(block->bytes, '\0'); }
+};
+
+/// Checks that each of `messages` is refused, counted and changes nothing, and that the next good
+/// one is carried out.
+void check_refused(Target& target, const std::vector<std::pair<Message, std::string>>& messages) {
+  for (const auto& [message, payload] : messages) {
+    const std::uint64_t before = target.service.refused();
+    target.take(message, payload);
+    CHECK(target.service.refused() == before + 1);
+    CHECK(target.untouched());
+  }
+  target.put(kBegin, "good");
+  CHECK(target.at(kBegin, 4) == "good");
+}
+
+}  // namespace
+
+TEST_CASE("messages within an open range are carried out, to its very ends") {
+  if (!can_use_ucx()) return;
+  Target target;
+  target.put(kBegin, "a");
+  target.put(kBegin + kOpen - 1, "z");
+  target.put(kBegin + kOpen, "");
+  CHECK(target.at(kBegin, 1) == "a");
+  CHECK(target.at(kBegin + kOpen - 1, 2) == std::string("z\0", 2));
+  Message add = target.message(Kind::atomic, kBegin + 8);
+  add.value = 5;
+  target.take(add);
+  CHECK(target.word(kBegin + 8) == 5);
+  Message signal = target.message(Kind::signal, kBegin + 16);
+  signal.count_at = 8;
+  target.take(signal);
+  CHECK(target.word(kBegin + 24) == 1);
+  CHECK(target.service.refused() == 0);
+}
+
+TEST_CASE("a message that leaves the open range is refused") {
+  if (!can_use_ucx()) return;
+  Target target;
+  std::vector<std::pair<Message, std::string>> bad;
+  for (const std::uint64_t offset :
+       {std::uint64_t{0}, std::uint64_t{kBegin - 1}, std::uint64_t{kBegin + kOpen - 1},
+        std::uint64_t{kBegin + kOpen}, std::uint64_t{4095}, std::uint64_t{1} << 40, UINT64_MAX - 1})
+    bad.emplace_back(target.message(Kind::put, offset), "xy");
+  bad.emplace_back(target.message(Kind::atomic, kBegin - 8), "");
+  bad.emplace_back(target.message(Kind::atomic, kBegin + kOpen), "");
+  bad.emplace_back(target.message(Kind::atomic, UINT64_MAX - 7), "");
+  for (const auto& [offset, bytes] : {std::pair{kBegin - 1, kOpen},
+                                      {kBegin, kOpen + 1},
+                                      {kBegin, std::size_t{1} << 40},
+                                      {kBegin, SIZE_MAX},
+                                      {kBegin + kOpen, std::size_t{1}}}) {
+    bad.emplace_back(target.message(Kind::get, offset), "");
+    bad.back().first.value = bytes;
+  }
+  for (const auto& [pad, count_at] : {std::pair{kBegin, std::uint32_t{kOpen}},
+                                      {kBegin + kOpen - 8, 8u},
+                                      {kBegin - 8, 16u},
+                                      {kBegin, 0xfffffff8u},
+                                      {SIZE_MAX - 7, 8u}}) {
+    bad.emplace_back(target.message(Kind::signal, pad), "");
+    bad.back().first.count_at = count_at;
+  }
+  check_refused(target, bad);
+}
+
+TEST_CASE("a message for a closed range or an unknown block is refused") {
+  if (!can_use_ucx()) return;
+  Target target;
+  Message unknown = target.message(Kind::put, kBegin);
+  unknown.block = kBlock + 1;
+  check_refused(target, {{unknown, "xy"}});
+  target.block->open.close(kBegin, kOpen);
+  target.put(kBegin, "late");
+  CHECK(target.at(kBegin, 4) == "good");
+  CHECK(target.service.refused() == 2);
+  target.block->open.open(kBegin, kOpen);
+  target.service.remove(target.block->id);
+  target.put(kBegin, "late");
+  CHECK(target.at(kBegin, 4) == "good");
+  CHECK(target.service.refused() == 3);
+}
+
+TEST_CASE("a message whose words are not aligned, or of no width, is refused") {
+  if (!can_use_ucx()) return;
+  Target target;
+  std::vector<std::pair<Message, std::string>> bad;
+  const auto atomic = [&](std::uint64_t offset, int width) {
+    bad.emplace_back(target.message(Kind::atomic, offset), "");
+    bad.back().first.value = 1;
+    bad.back().first.width = static_cast<std::uint8_t>(width);
+  };
+  for (const int width : {0, 1, 2, 3, 16, 255}) atomic(kBegin, width);
+  atomic(kBegin + 4, 8);
+  atomic(kBegin + 1, 8);
+  atomic(kBegin + 2, 4);
+  for (const auto& [pad, count_at] :
+       {std::pair{kBegin, 0u}, {kBegin, 4u}, {kBegin, 9u}, {kBegin + 4, 8u}, {kBegin + 1, 8u}}) {
+    bad.emplace_back(target.message(Kind::signal, pad), "");
+    bad.back().first.count_at = count_at;
+  }
+  check_refused(target, bad);
+}
+
+TEST_CASE("a put whose signal is refused, or a signal whose put is, does not signal") {
+  if (!can_use_ucx()) return;
+  Target target;
+  Message message = target.message(Kind::put_with_signal, kBegin - 1);
+  message.value = kBlock;
+  message.expected = kBegin + 64;
+  message.count_at = 8;
+  target.take(message, "xy");
+  CHECK(target.untouched());
+  message = target.message(Kind::put_with_signal, kBegin);
+  message.value = kBlock + 1;
+  message.expected = kBegin + 64;
+  message.count_at = 8;
+  target.take(message, "xy");
+  CHECK(target.word(kBegin + 72) == 0);
+  CHECK(target.service.refused() == 2);
+}
+
+TEST_CASE("a message of an unknown sender is refused, and does not disturb others") {
+  if (!can_use_ucx()) return;
+  Target target;
+  Message strange = target.message(Kind::put, kBegin);
+  --target.next;
+  strange.sender = kSender + 1;
+  check_refused(target, {{strange, "xy"}});
+}
+
+TEST_CASE("what is no message, too long, or not here yet is refused") {
+  if (!can_use_ucx()) return;
+  Target target;
+  const Message message = target.message(Kind::put, kBegin);
+  target.take(message, "xy", /*eager=*/false);
+  target.take(message, std::string(kMaxPayload + 1, 'x'));
+  target.service.receive("short", {nullptr, 0}, true, nullptr);
+  CHECK(target.service.refused() == 3);
+  CHECK(target.untouched());
+}
+
+TEST_CASE("messages are carried out in their order, whatever order they come in") {
+  if (!can_use_ucx()) return;
+  Target target;
+  std::vector<Message> messages;
+  for (int i = 0; i < 4; ++i) messages.push_back(target.message(Kind::put, kBegin));
+  for (const std::size_t i : {3u, 1u, 2u}) target.take(messages[i], std::to_string(i));
+  CHECK(target.untouched());
+  target.take(messages[0], "0");
+  CHECK(target.at(kBegin, 1) == "3");
+  CHECK(target.service.refused() == 0);
+}
+
+TEST_CASE("a message that comes again is refused, and early ones are bounded") {
+  if (!can_use_ucx()) return;
+  Target target;
+  const Message first = target.message(Kind::put, kBegin);
+  target.take(first, "first");
+  target.take(first, "again");
+  CHECK(target.at(kBegin, 5) == "first");
+  CHECK(target.service.refused() == 1);
+  // One is missing; the same early one twice counts once.
+  const Message missing = target.message(Kind::put, kBegin);
+  const Message early = target.message(Kind::put, kBegin);
+  target.take(early, "early");
+  target.take(early, "twice");
+  for (int i = 0; i < 5000; ++i) target.put(kBegin, "x");
+  CHECK(target.service.refused() >= 1 + 5000 - 4096);
+  target.take(missing, "there");
+  CHECK(target.at(kBegin, 1) == "x");
+}
