@@ -31,26 +31,41 @@ void check_local(const void* local, std::size_t bytes, const char* operation) {
          operation, bytes, local);
 }
 
-}  // namespace
+using KeyPut = void (BlockKey::*)(std::size_t, const void*, std::size_t, Wait&);
+using KeyGet = void (BlockKey::*)(std::size_t, void*, std::size_t, Wait&);
 
-void SymmetricMemory::put(int dst, std::size_t offset, const void* source, std::size_t bytes) {
-  std::byte* target = impl_->reach(dst, offset, bytes, "put");
+/// By pointer a copy is complete when it returns, which every form of put and get allows; else
+/// `by_key` is the form that was asked for.
+void put_as(const SymmetricMemory::Impl& impl, const char* operation, KeyPut by_key, int dst,
+            std::size_t offset, const void* source, std::size_t bytes) {
+  std::byte* target = impl.reach(dst, offset, bytes, operation);
   if (bytes == 0) return;
   if (target != nullptr) [[likely]]
     return static_cast<void>(std::memcpy(target, source, bytes));
-  impl_->by_key(dst, "put", {}, [&](BlockKey& key, std::size_t base, Wait& wait) {
-    key.put(base + offset, source, bytes, wait);
+  impl.by_key(dst, operation, {}, [&](BlockKey& key, std::size_t base, Wait& wait) {
+    (key.*by_key)(base + offset, source, bytes, wait);
   });
 }
 
-void SymmetricMemory::get(int src, std::size_t offset, void* target, std::size_t bytes) {
-  const std::byte* source = impl_->reach(src, offset, bytes, "get");
+void get_as(const SymmetricMemory::Impl& impl, const char* operation, KeyGet by_key, int src,
+            std::size_t offset, void* target, std::size_t bytes) {
+  const std::byte* source = impl.reach(src, offset, bytes, operation);
   if (bytes == 0) return;
   if (source != nullptr) [[likely]]
     return static_cast<void>(std::memcpy(target, source, bytes));
-  impl_->by_key(src, "get", {}, [&](BlockKey& key, std::size_t base, Wait& wait) {
-    key.get(base + offset, target, bytes, wait);
+  impl.by_key(src, operation, {}, [&](BlockKey& key, std::size_t base, Wait& wait) {
+    (key.*by_key)(base + offset, target, bytes, wait);
   });
+}
+
+}  // namespace
+
+void SymmetricMemory::put(int dst, std::size_t offset, const void* source, std::size_t bytes) {
+  put_as(*impl_, "put", &BlockKey::put, dst, offset, source, bytes);
+}
+
+void SymmetricMemory::get(int src, std::size_t offset, void* target, std::size_t bytes) {
+  get_as(*impl_, "get", &BlockKey::get, src, offset, target, bytes);
 }
 
 void SymmetricMemory::put(int dst, std::span<const PutPiece> pieces) {
@@ -67,48 +82,52 @@ void SymmetricMemory::get(int src, std::span<const GetPiece> pieces) {
     impl_->reach(src, piece.offset, piece.bytes, "get");
     check_local(piece.local, piece.bytes, "get");
   }
-  for (const GetPiece& piece : pieces) get_nbi(src, piece.offset, piece.local, piece.bytes);
+  for (const GetPiece& piece : pieces)
+    get_as(*impl_, "get", &BlockKey::get_nbi, src, piece.offset, piece.local, piece.bytes);
   if (!pieces.empty()) flush(src);
 }
 
 void SymmetricMemory::put_strided(int dst, std::size_t offset, const void* source,
                                   const Strided& shape) {
-  impl_->reach(dst, offset, span_of(shape.count, shape.bytes, shape.peer_stride, "put_strided"),
-               "put_strided");
+  std::byte* target =
+      impl_->reach(dst, offset, span_of(shape.count, shape.bytes, shape.peer_stride, "put_strided"),
+                   "put_strided");
   check_local(source, span_of(shape.count, shape.bytes, shape.local_stride, "put_strided"),
               "put_strided");
   const auto* from = static_cast<const std::byte*>(source);
-  for (std::size_t i = 0; i < shape.count && shape.bytes != 0; ++i)
-    put(dst, offset + i * shape.peer_stride, from + i * shape.local_stride, shape.bytes);
+  for (std::size_t i = 0; i < shape.count && shape.bytes != 0; ++i) {
+    const std::size_t there = i * shape.peer_stride, here = i * shape.local_stride;
+    if (target != nullptr)
+      std::memcpy(target + there, from + here, shape.bytes);
+    else
+      put(dst, offset + there, from + here, shape.bytes);
+  }
 }
 
 void SymmetricMemory::get_strided(int src, std::size_t offset, void* target, const Strided& shape) {
-  impl_->reach(src, offset, span_of(shape.count, shape.bytes, shape.peer_stride, "get_strided"),
-               "get_strided");
+  const std::byte* source =
+      impl_->reach(src, offset, span_of(shape.count, shape.bytes, shape.peer_stride, "get_strided"),
+                   "get_strided");
   check_local(target, span_of(shape.count, shape.bytes, shape.local_stride, "get_strided"),
               "get_strided");
   auto* to = static_cast<std::byte*>(target);
-  for (std::size_t i = 0; i < shape.count && shape.bytes != 0; ++i)
-    get_nbi(src, offset + i * shape.peer_stride, to + i * shape.local_stride, shape.bytes);
-  if (shape.count != 0) flush(src);
+  for (std::size_t i = 0; i < shape.count && shape.bytes != 0; ++i) {
+    const std::size_t there = i * shape.peer_stride, here = i * shape.local_stride;
+    if (source != nullptr)
+      std::memcpy(to + here, source + there, shape.bytes);
+    else
+      get_nbi(src, offset + there, to + here, shape.bytes);
+  }
+  if (source == nullptr && shape.count != 0) flush(src);
 }
 
-// By pointer a copy is complete when the call returns, which both forms allow.
 void SymmetricMemory::put_nbi(int dst, std::size_t offset, const void* source, std::size_t bytes) {
   check_local(source, bytes, "put_nbi");
-  if (impl_->reach(dst, offset, bytes, "put_nbi") != nullptr || bytes == 0)
-    return put(dst, offset, source, bytes);
-  impl_->by_key(dst, "put_nbi", {}, [&](BlockKey& key, std::size_t base, Wait& wait) {
-    key.put_nbi(base + offset, source, bytes, wait);
-  });
+  put_as(*impl_, "put_nbi", &BlockKey::put_nbi, dst, offset, source, bytes);
 }
 void SymmetricMemory::get_nbi(int src, std::size_t offset, void* target, std::size_t bytes) {
   check_local(target, bytes, "get_nbi");
-  if (impl_->reach(src, offset, bytes, "get_nbi") != nullptr || bytes == 0)
-    return get(src, offset, target, bytes);
-  impl_->by_key(src, "get_nbi", {}, [&](BlockKey& key, std::size_t base, Wait& wait) {
-    key.get_nbi(base + offset, target, bytes, wait);
-  });
+  get_as(*impl_, "get_nbi", &BlockKey::get_nbi, src, offset, target, bytes);
 }
 
 void SymmetricMemory::put_with_signal(int dst, std::size_t offset, const void* source,
@@ -116,9 +135,10 @@ void SymmetricMemory::put_with_signal(int dst, std::size_t offset, const void* s
   Group::check_timeout(timeout);
   impl_->signals->check_channel(channel, "put_with_signal");
   check_local(source, bytes, "put_with_signal");
-  if (impl_->reach(dst, offset, bytes, "put_with_signal") != nullptr || bytes == 0) {
-    put(dst, offset, source, bytes);
-    return put_signal(dst, channel, timeout);
+  std::byte* target = impl_->reach(dst, offset, bytes, "put_with_signal");
+  if (target != nullptr || bytes == 0) {
+    if (bytes != 0) std::memcpy(target, source, bytes);
+    return impl_->signals->put(dst, channel, timeout);
   }
   impl_->by_key(dst, "put_with_signal", timeout, [&](BlockKey& key, std::size_t base, Wait& wait) {
     const PeerPad& pad = impl_->signals->peer(dst);
