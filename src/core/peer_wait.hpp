@@ -14,10 +14,12 @@ class PeerWait : public Wait {
       : group_(group), rank_(rank), operation_(operation), deadline_(group.deadline(timeout)) {}
 
   void check() override {
+    named_ = true;
     group_.check_peer(rank_, operation_);
     if (deadline_.expired())
       fail(Errc::timeout, "{}: {} did not answer within {:.3f} s", operation_,
            group_.describe(rank_), deadline_.elapsed_seconds());
+    named_ = false;
   }
 
   /// Runs `use` of a key. The transport does not know names: its errors get them here.
@@ -26,9 +28,9 @@ class PeerWait : public Wait {
     try {
       return use();
     } catch (Error& e) {
-      if (e.code() != Errc::timeout) group_.check_peer(rank_, operation_);
-      if (std::string_view(e.what()).find(operation_) == std::string_view::npos)
-        e.add(fmt::format("{}: {}", operation_, group_.describe(rank_)));
+      if (named_) throw;
+      group_.check_peer(rank_, operation_);  // What the store says of a lost peer says more.
+      e.add(fmt::format("{}: {}", operation_, group_.describe(rank_)));
       throw;
     }
   }
@@ -38,6 +40,7 @@ class PeerWait : public Wait {
   const int rank_;
   const char* const operation_;
   const Deadline deadline_;
+  bool named_ = false;  ///< What was thrown is ours: it says operation and peer.
 };
 
 }  // namespace symmem
