@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/wire.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "base/check.hpp"
@@ -58,6 +59,17 @@ std::uint32_t crc32(std::string_view bytes) {
   for (const char c : bytes)
     sum = (sum >> 8) ^ kTable[(sum ^ static_cast<unsigned char>(c)) & 0xFF];
   return ~sum;
+}
+
+std::string seal(std::string_view body) { return Writer().raw(body).put(crc32(body)).bytes(); }
+
+std::string_view unseal(std::string_view bytes, std::string_view what) {
+  constexpr std::size_t kChecksumBytes = sizeof(std::uint32_t);
+  const std::string_view body =
+      bytes.substr(0, bytes.size() - std::min(bytes.size(), kChecksumBytes));
+  require(Reader(bytes.substr(body.size()), what).get<std::uint32_t>() == crc32(body),
+          Errc::invalid_argument, "{} has a wrong checksum", what);
+  return body;
 }
 
 }  // namespace symmem

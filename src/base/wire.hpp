@@ -63,7 +63,12 @@ class Reader {
   std::size_t at_ = 0;
 };
 
-/// CRC-32 (IEEE 802.3, reflected, as zlib's), which ends handles and keys.
+/// CRC-32 (IEEE 802.3, reflected, as zlib's).
 std::uint32_t crc32(std::string_view bytes);
+
+/// `body`, and behind it its CRC-32 as a u32: how handles end.
+std::string seal(std::string_view body);
+/// The body of what seal made. Throws Error(invalid_argument) if the checksum is wrong.
+std::string_view unseal(std::string_view bytes, std::string_view what);
 
 }  // namespace symmem

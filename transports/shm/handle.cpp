@@ -14,20 +14,18 @@ constexpr std::string_view kMagic = "SYMMSHM1";
 std::string ShmHandle::encode() const {
   Writer writer;
   writer.raw(kMagic).put(std::string_view(address)).put(std::string_view(token)).put(bytes);
-  return Writer().raw(writer.bytes()).put(crc32(writer.bytes())).bytes();
+  return seal(writer.bytes());
 }
 
 ShmHandle ShmHandle::decode(std::string_view bytes) {
-  Reader reader(bytes, "shm handle");
-  require(reader.raw(kMagic.size()) == kMagic, Errc::invalid_argument,
-          "shm handle does not begin with {}", kMagic);
+  require(bytes.starts_with(kMagic), Errc::invalid_argument, "shm handle does not begin with {}",
+          kMagic);
+  Reader reader(unseal(bytes, "shm handle"), "shm handle");
+  reader.raw(kMagic.size());
   ShmHandle handle;
   handle.address = reader.string();
   handle.token = reader.string();
   handle.bytes = reader.get<std::uint64_t>();
-  const std::uint32_t expected = crc32(bytes.substr(0, bytes.size() - reader.left()));
-  require(reader.get<std::uint32_t>() == expected, Errc::invalid_argument,
-          "shm handle has a wrong checksum");
   reader.finish();
   return handle;
 }

@@ -8,7 +8,6 @@ namespace symmem::ucx {
 namespace {
 
 constexpr std::string_view kMagic = "SYMMUCX1";
-constexpr std::size_t kChecksumBytes = 4;
 
 }  // namespace
 
@@ -17,17 +16,14 @@ std::string UcxHandle::encode() const {
   writer.raw(kMagic).put(std::string_view(version)).put(block.process).put(block.number);
   writer.put(address).put(bytes).put(static_cast<std::uint8_t>(has_token));
   writer.put(std::string_view(worker)).put(std::string_view(key));
-  return Writer().raw(writer.bytes()).put(crc32(writer.bytes())).bytes();
+  return seal(writer.bytes());
 }
 
 UcxHandle UcxHandle::decode(std::string_view encoded) {
-  require(encoded.size() >= kMagic.size() + kChecksumBytes && encoded.starts_with(kMagic),
-          Errc::invalid_argument, "ucx handle does not begin with {}", kMagic);
-  const std::string_view body = encoded.substr(0, encoded.size() - kChecksumBytes);
+  require(encoded.starts_with(kMagic), Errc::invalid_argument, "ucx handle does not begin with {}",
+          kMagic);
   // UCX believes what it unpacks: nothing is looked at before the checksum.
-  require(Reader(encoded.substr(body.size()), "checksum").get<std::uint32_t>() == crc32(body),
-          Errc::invalid_argument, "ucx handle has a wrong checksum");
-  Reader reader(body, "ucx handle");
+  Reader reader(unseal(encoded, "ucx handle"), "ucx handle");
   reader.raw(kMagic.size());
   UcxHandle handle;
   handle.version = reader.string();

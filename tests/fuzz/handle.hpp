@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+
+#include "base/wire.hpp"
+#include "symmem/error.hpp"
+
+namespace symmem {
+
+template <typename Handle>
+void decode_handle(const std::string& bytes) {
+  try {
+    if (Handle::decode(bytes).encode() != bytes) std::abort();
+  } catch (const Error& error) {
+    if (error.code() != Errc::invalid_argument) std::abort();
+  }
+}
+
+/// Bytes as a transport's handle, as they are and with the checksum that makes them pass: refused,
+/// or read and written alike.
+template <typename Handle>
+int fuzz_handle(const std::uint8_t* data, std::size_t size) {
+  const std::string input(reinterpret_cast<const char*>(data), size);
+  decode_handle<Handle>(input);
+  decode_handle<Handle>(seal(input));
+  return 0;
+}
+
+}  // namespace symmem

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "harness/errors.hpp"
+
+namespace symmem::harness {
+
+template <typename Handle>
+bool refuses(const std::string& bytes) {
+  const auto error = error_of([&] { Handle::decode(bytes); });
+  return error && error->code() == Errc::invalid_argument;
+}
+
+template <typename Handle>
+void check_every_bit_counts(const Handle& handle) {
+  const std::string good = handle.encode();
+  int accepted = 0;
+  for (std::size_t bit = 0; bit < good.size() * 8; ++bit) {
+    std::string bad = good;
+    bad[bit / 8] = static_cast<char>(bad[bit / 8] ^ (1 << bit % 8));
+    accepted += !refuses<Handle>(bad);
+  }
+  CHECK(accepted == 0);
+}
+
+}  // namespace symmem::harness
