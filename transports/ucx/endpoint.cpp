@@ -2,24 +2,20 @@
 #include "ucx/endpoint.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "base/check.hpp"
-#include "base/doorbell.hpp"
 
 namespace symmem::ucx {
 namespace {
 
 /// What UCX holds of one endpoint for a peer that takes nothing; then senders wait.
 constexpr std::size_t kMaxUnderWay = 1024, kMaxBytesUnderWay = 8 << 20;
-/// Pieces that are asked for at once: enough to fill the way to the peer and back.
-constexpr std::size_t kMaxPieces = 64;
 
 }  // namespace
 
-Endpoint::Endpoint(Engine& engine, const std::string& address)
-    : engine_(engine), ucp_(engine.ucp()) {
+Endpoint::Endpoint(Engine& engine, std::uint64_t number, const std::string& address)
+    : engine_(engine), ucp_(engine.ucp()), last_request_(number << kRequestBits) {
   ucp_ep_params_t params{};
   params.field_mask = UCP_EP_PARAM_FIELD_REMOTE_ADDRESS | UCP_EP_PARAM_FIELD_ERR_HANDLING_MODE |
                       UCP_EP_PARAM_FIELD_ERR_HANDLER;
@@ -58,24 +54,6 @@ void Endpoint::on_complete(void* request, ucs_status_t status, void* kept) {
   if (operation.rma) --endpoint.rma_under_way_;
   endpoint.ucp_.request_free(request);
   endpoint.engine_.notify();
-}
-
-void Endpoint::on_reply(const Reply& reply, std::string_view payload) {
-  // Pieces that nobody waits for any more are not there.
-  if (const auto piece = pieces_.find(reply.request); piece != pieces_.end()) {
-    const auto& [target, bytes, get] = piece->second;
-    if (reply.status == Reply::Status::done && payload.size() == bytes)
-      std::memcpy(target, payload.data(), bytes);
-    else
-      get->refused = true;
-    --get->left;
-    pieces_.erase(piece);
-    return;
-  }
-  const auto asked = asked_.find(reply.request);
-  if (asked == asked_.end()) return;
-  asked->second->reply = reply;
-  asked->second->done = true;
 }
 
 void Endpoint::break_off(const std::string& reason) {
@@ -155,83 +133,6 @@ void Endpoint::post_message(Message message, const void* payload, std::size_t by
   if (!operation->done) engine_.initiator().wake();
 }
 
-void Endpoint::send(Message message, const void* payload, std::size_t bytes, Wait& wait) {
-  std::unique_lock lock(engine_.initiator().mutex);
-  tsan_release();
-  const auto* from = static_cast<const std::byte*>(payload);
-  do {
-    const std::size_t piece = std::min(bytes, kMaxPayload);
-    post_message(message, from, piece, wait, lock);
-    from += piece;
-    message.offset += piece;
-    bytes -= piece;
-  } while (bytes != 0);
-}
-
-void Endpoint::get(Message message, void* target, std::size_t bytes, bool nbi, Wait& wait) {
-  std::unique_lock lock(engine_.initiator().mutex);
-  Get own;
-  Get& get = nbi ? nbi_ : own;
-  auto* to = static_cast<std::byte*>(target);
-  try {
-    for (std::size_t at = 0; at < bytes; at += kMaxPayload, message.offset += kMaxPayload) {
-      if (pieces_.size() >= kMaxPieces)
-        engine_.wait(lock, wait, [&] { return broken_ || pieces_.size() < kMaxPieces; });
-      check();
-      message.request = engine_.next_request();
-      message.value = std::min(bytes - at, kMaxPayload);
-      pieces_[message.request] = {to + at, message.value, &get};
-      ++get.left;
-      post_message(message, nullptr, 0, wait, lock);
-    }
-    if (!nbi) engine_.wait(lock, wait, [&] { return broken_ || own.left == 0; });
-    check();
-  } catch (...) {
-    forget([&](const Piece& piece) { return piece.target >= to && piece.target < to + bytes; });
-    throw;
-  }
-  if (!nbi) require(!own.refused, Errc::refused, "it refused the get: the memory is closed there");
-}
-
-void Endpoint::flush_gets(std::unique_lock<std::mutex>& lock, Wait& wait) {
-  const std::uint64_t through = engine_.last_request();
-  engine_.wait(lock, wait,
-               [&] { return broken_ || pieces_.empty() || pieces_.begin()->first > through; });
-  check();
-  require(!std::exchange(nbi_.refused, false), Errc::refused,
-          "it refused some of the gets before: the memory is closed there");
-}
-
-template <typename Which>
-void Endpoint::forget(Which which) {
-  std::erase_if(pieces_, [&](const auto& entry) {
-    if (!which(entry.second)) return false;
-    --entry.second.get->left;
-    return true;
-  });
-}
-
-std::uint64_t Endpoint::ask(Message message, Wait& wait) {
-  std::unique_lock lock(engine_.initiator().mutex);
-  const auto answer = std::make_shared<Answer>();
-  message.request = engine_.next_request();
-  asked_[message.request] = answer;
-  try {
-    post_message(message, nullptr, 0, wait, lock);
-    const std::uint64_t through = sent_;
-    engine_.wait(lock, wait, [&] { return broken_ || answer->done; });
-    if (!answer->done) check();
-    if (message.kind == Kind::flush) flushed_ = std::max(flushed_, through);
-  } catch (...) {
-    asked_.erase(message.request);
-    throw;
-  }
-  asked_.erase(message.request);
-  require(answer->reply.status == Reply::Status::done, Errc::refused,
-          "it refused the operation: the memory is closed there");
-  return answer->reply.value;
-}
-
 void Endpoint::let_go(const std::string& reason) {
   break_off(reason);
   while (rma_under_way_ != 0) engine_.progress_initiator();
@@ -301,25 +202,6 @@ void Endpoint::flush_lanes(std::unique_lock<std::mutex>& lock, Wait& wait) {
   }
   check(operation);
   rma_flushed_ = std::max(rma_flushed_, through);
-}
-
-void Endpoint::flush(Wait& wait) {
-  try {
-    flush_rma(wait);
-    std::unique_lock lock(engine_.initiator().mutex);
-    flush_gets(lock, wait);
-    if (last_ <= flushed_) return;
-  } catch (...) {
-    // The caller takes back what it had lent until this flush.
-    const std::lock_guard lock(engine_.initiator().mutex);
-    forget([&](const Piece& piece) { return piece.get == &nbi_; });
-    throw;
-  }
-  Message message;
-  message.kind = Kind::flush;
-  const std::uint64_t refused = ask(message, wait);
-  require(refused == 0, Errc::refused,
-          "it refused {} of the puts and signals before: the memory is closed there", refused);
 }
 
 ucp_rkey_h Endpoint::unpack(const std::string& key) {

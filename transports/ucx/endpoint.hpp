@@ -15,10 +15,13 @@ namespace symmem::ucx {
 /// connection that broke stays broken: what was under way then is not known to have happened.
 class Endpoint {
  public:
-  /// Error(unsupported) if UCX finds no way to that address.
-  Endpoint(Engine& engine, const std::string& address);
+  /// The `number`th of its engine. Error(unsupported) if UCX finds no way to that address.
+  Endpoint(Engine& engine, std::uint64_t number, const std::string& address);
   Endpoint(const Endpoint&) = delete;
   Endpoint& operator=(const Endpoint&) = delete;
+
+  /// Of the endpoint that a request, and so its reply, is of.
+  static std::uint64_t number_of(std::uint64_t request) { return request >> kRequestBits; }
 
   // Each of these takes the initiator's mutex, and throws Error(peer_lost) once the connection is
   // broken.
@@ -51,6 +54,8 @@ class Endpoint {
   void break_off(const std::string& reason);
 
  private:
+  static constexpr int kRequestBits = 40;
+
   /// One UCX request of ours; lives until UCX is done with it and nobody waits for it.
   struct Operation {
     bool done = false;
@@ -77,6 +82,7 @@ class Endpoint {
     Get* get = nullptr;
   };
 
+  std::uint64_t next_request() { return ++last_request_; }
   static void on_error(void* self, ucp_ep_h, ucs_status_t status);
   static void on_complete(void* request, ucs_status_t status, void* operation);
   /// Posts one request by `call(parameters)`.
@@ -100,6 +106,7 @@ class Endpoint {
 
   Engine& engine_;
   const Library& ucp_;
+  std::uint64_t last_request_;  ///< The endpoint's number, and behind it a count.
   ucp_ep_h endpoint_ = nullptr;
   bool broken_ = false;
   std::string reason_;

@@ -2,12 +2,12 @@
 #include "ucx/engine.hpp"
 
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 
 #include <cstdlib>
+#include <system_error>
 
 #include "base/check.hpp"
+#include "base/signal_mask.hpp"
 #include "ucx/deadline_wait.hpp"
 #include "ucx/endpoint.hpp"
 
@@ -23,14 +23,10 @@ constexpr std::chrono::milliseconds kTick{50};
 /// How long a Context that ends waits for what it accepted, at most.
 constexpr std::chrono::seconds kLastFlush{5};
 
-/// Signals are for the application's threads.
-std::thread start_quiet(std::function<void()> body) {
-  sigset_t all, before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  std::thread thread(std::move(body));
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  return thread;
+/// SYMMEM_PROGRESS: how long the thread looks before it sleeps.
+std::chrono::nanoseconds patience_of(const std::string& mode) {
+  if (mode == "event") return std::chrono::nanoseconds(0);
+  return mode == "spin" ? std::chrono::nanoseconds::max() : kSpin;
 }
 
 void modify(const Library& ucp, ucp_config_t* config, const char* name, const char* value) {
@@ -62,21 +58,19 @@ Engine::Engine(const Options& options, std::uint64_t process, Log& log)
     : ucp_(Library::open(options.ucx_library)),
       log_(log),
       process_(process),
-      mode_(options.progress),
+      patience_(patience_of(options.progress)),
       context_(ucp_, options),
       service_worker_(ucp_, context_.get()),
       initiator_(ucp_, context_.get()),
       service_(ucp_, service_worker_, log),
       address_(service_worker_.network_address()) {
-  ucp_am_handler_param_t handler{};
-  handler.field_mask = UCP_AM_HANDLER_PARAM_FIELD_ID | UCP_AM_HANDLER_PARAM_FIELD_CB |
-                       UCP_AM_HANDLER_PARAM_FIELD_ARG;
-  handler.id = kReplyId;
-  handler.cb = on_reply;
-  handler.arg = this;
-  require_ok(ucp_, ucp_.worker_set_am_recv_handler(initiator_.get(), &handler),
-             "ucp_worker_set_am_recv_handler");
-  thread_ = start_quiet([this] { progress_forever(); });
+  initiator_.on_message(kReplyId, on_reply, this);
+  const AllSignalsBlocked blocked;
+  try {
+    thread_ = std::thread([this] { progress_forever(); });
+  } catch (const std::system_error& e) {
+    fail(Errc::exhausted, "cannot start the progress thread: {}", e.what());
+  }
   log_.info("ucx: UCX {}, address of {} bytes", ucp_.version(), address_.size());
 }
 
@@ -88,8 +82,9 @@ Engine::~Engine() {
 std::shared_ptr<Endpoint> Engine::endpoint(std::uint64_t process, const std::string& address) {
   const std::lock_guard lock(initiator_.mutex);
   if (const auto known = endpoints_.find(process); known != endpoints_.end()) return known->second;
-  auto endpoint = std::make_shared<Endpoint>(*this, address);
+  auto endpoint = std::make_shared<Endpoint>(*this, numbered_.size(), address);
   endpoints_.emplace(process, endpoint);
+  numbered_.push_back(endpoint.get());
   service_.allow(process);
   return endpoint;
 }
@@ -100,9 +95,9 @@ ucs_status_t Engine::on_reply(void* self, const void* header, std::size_t header
   auto& engine = *static_cast<Engine*>(self);
   const bool eager = (parameters->recv_attr & UCP_AM_RECV_ATTR_FLAG_RNDV) == 0;
   const auto reply = Reply::decode({static_cast<const char*>(header), header_bytes});
-  if (reply && eager)
-    for (const auto& [process, endpoint] : engine.endpoints_)
-      endpoint->on_reply(*reply, {static_cast<const char*>(data), bytes});
+  const std::uint64_t number = reply ? Endpoint::number_of(reply->request) : 0;
+  if (reply && eager && number < engine.numbered_.size())
+    engine.numbered_[number]->on_reply(*reply, {static_cast<const char*>(data), bytes});
   engine.notify();
   return UCS_OK;
 }
@@ -179,7 +174,6 @@ bool Engine::progress_once() {
   if (lock.owns_lock()) {
     some = initiator_.progress() || some;
     if (!failed_.empty()) progress_initiator();
-    notify();
   }
   return some;
 }
@@ -187,13 +181,13 @@ bool Engine::progress_once() {
 void Engine::progress_forever() {
   auto last = Clock::now();
   while (!stopping_.load()) {
-    if (mode_ != "spin" && polled()) {
+    if (patience_ != patience_.max() && polled()) {
       // Somebody who waits does our work, better without us on the same core.
       std::unique_lock lock(initiator_.mutex);
       parked_.wait_for(lock, kSpin, [this] { return !polled(); });
     } else if (progress_once()) {
       last = Clock::now();
-    } else if (mode_ == "event" || (mode_ == "adaptive" && Clock::now() - last > kSpin)) {
+    } else if (Clock::now() - last >= patience_) {
       sleep();
       last = Clock::now();
     } else {

@@ -8,7 +8,6 @@
 #include <memory>
 #include <thread>
 
-#include "base/handle.hpp"
 #include "base/log.hpp"
 #include "symmem/options.hpp"
 #include "symmem/transport.hpp"
@@ -52,8 +51,6 @@ class Engine {
   void notify() { changed_.notify_all(); }
   /// Closes the endpoints that have failed.
   void progress_initiator();
-  std::uint64_t next_request() { return ++last_request_; }
-  std::uint64_t last_request() const { return last_request_; }
   void failed(Endpoint& endpoint) { failed_.push_back(&endpoint); }
 
   /// Carries on what has arrived, unless another thread does: called again and again by who waits.
@@ -71,8 +68,6 @@ class Engine {
     const Library& ucp;
     ucp_context_h context = nullptr;
   };
-  class Events;
-
   static ucs_status_t on_reply(void* self, const void* header, std::size_t header_bytes, void* data,
                                std::size_t bytes, const ucp_am_recv_param_t*);
   void progress_forever();
@@ -84,7 +79,7 @@ class Engine {
   const Library& ucp_;
   Log& log_;
   const std::uint64_t process_;
-  const std::string mode_;  ///< SYMMEM_PROGRESS
+  const std::chrono::nanoseconds patience_;  ///< Of the thread, before it sleeps.
   Context context_;
   Worker service_worker_;
   Worker initiator_;
@@ -93,8 +88,8 @@ class Engine {
   std::condition_variable parked_;   ///< With initiator_.mutex: the thread, while others poll.
   std::condition_variable changed_;  ///< With initiator_.mutex.
   std::map<std::uint64_t, std::shared_ptr<Endpoint>> endpoints_;  ///< By process.
+  std::vector<Endpoint*> numbered_;                               ///< The same, in their order.
   std::vector<Endpoint*> failed_;                                 ///< To be closed.
-  std::uint64_t last_request_ = 0;
   std::atomic<bool> stopping_{false};
   std::atomic<std::int64_t> last_poll_{0};  ///< In ticks of the steady clock.
   std::thread thread_;                      ///< Last: it uses all of the above.

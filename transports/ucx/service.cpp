@@ -22,14 +22,7 @@ struct Service::ReplyRecord {
 };
 
 Service::Service(const Library& ucp, Worker& worker, Log& log) : ucp_(ucp), log_(log) {
-  ucp_am_handler_param_t handler{};
-  handler.field_mask = UCP_AM_HANDLER_PARAM_FIELD_ID | UCP_AM_HANDLER_PARAM_FIELD_CB |
-                       UCP_AM_HANDLER_PARAM_FIELD_ARG;
-  handler.id = kMessageId;
-  handler.cb = on_message;
-  handler.arg = this;
-  require_ok(ucp_, ucp_.worker_set_am_recv_handler(worker.get(), &handler),
-             "ucp_worker_set_am_recv_handler");
+  worker.on_message(kMessageId, on_message, this);
 }
 
 void Service::add(const std::shared_ptr<Block>& block) {
@@ -118,36 +111,33 @@ void Service::carry_out(Sender& sender, const Message& message, Payload payload,
   if (reply_to != nullptr && message.request != 0) reply(answer, std::move(bytes), reply_to);
 }
 
-std::shared_ptr<Block> Service::find(std::uint64_t number) const {
+template <typename Use>
+bool Service::use(std::uint64_t number, std::size_t offset, std::size_t bytes, Use use) {
   const auto found = blocks_.find(number);
-  return found == blocks_.end() ? nullptr : found->second;
+  if (found == blocks_.end()) return false;
+  Block& block = *found->second;
+  return block.open.use(offset, bytes, [&] { use(block.base + offset); });
 }
 
 bool Service::write(const Message& message, Payload payload) {
-  const auto block = find(message.block);
-  return block && block->open.use(message.offset, payload.second, [&] {
-    if (payload.second != 0)
-      std::memcpy(block->base + message.offset, payload.first, payload.second);
+  return use(message.block, message.offset, payload.second, [&](std::byte* at) {
+    if (payload.second != 0) std::memcpy(at, payload.first, payload.second);
   });
 }
 
 bool Service::signal(std::uint64_t number, std::uint64_t pad, std::uint32_t count_at) {
   constexpr std::size_t kWord = sizeof(std::uint64_t);
-  const auto block = find(number);
   // The doorbell comes first; a count over it would wake or mislead, no more, but it is not one.
-  if (!block || count_at < kWord || count_at % kWord != 0 || pad % kWord != 0) return false;
-  return block->open.use(pad, count_at + kWord, [&] {
-    add_count(*reinterpret_cast<std::uint64_t*>(block->base + pad + count_at),
-              Doorbell(block->base + pad));
+  if (count_at < kWord || count_at % kWord != 0 || pad % kWord != 0) return false;
+  return use(number, pad, count_at + kWord, [&](std::byte* at) {
+    add_count(*reinterpret_cast<std::uint64_t*>(at + count_at), Doorbell(at));
   });
 }
 
 bool Service::apply(const Message& message, std::uint64_t& before) {
-  const auto block = find(message.block);
-  if (!block || (message.width != 4 && message.width != 8) || message.offset % message.width != 0)
+  if ((message.width != 4 && message.width != 8) || message.offset % message.width != 0)
     return false;
-  return block->open.use(message.offset, message.width, [&] {
-    std::byte* at = block->base + message.offset;
+  return use(message.block, message.offset, message.width, [&](std::byte* at) {
     before = message.width == 8
                  ? apply_atomic(message.op, at, message.value, message.expected)
                  : apply_atomic(message.op, at, static_cast<std::uint32_t>(message.value),
@@ -156,11 +146,9 @@ bool Service::apply(const Message& message, std::uint64_t& before) {
 }
 
 bool Service::read(const Message& message, std::vector<std::byte>& bytes) {
-  const auto block = find(message.block);
-  return block && message.value <= kMaxPayload &&
-         block->open.use(message.offset, message.value, [&] {
+  return message.value <= kMaxPayload &&
+         use(message.block, message.offset, message.value, [&](const std::byte* at) {
            tsan_acquire();
-           const std::byte* at = block->base + message.offset;
            bytes.assign(at, at + message.value);
          });
 }

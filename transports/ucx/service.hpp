@@ -62,7 +62,9 @@ class Service {
   bool signal(std::uint64_t block, std::uint64_t pad, std::uint32_t count_at);
   bool apply(const Message& message, std::uint64_t& before);
   bool read(const Message& message, std::vector<std::byte>& bytes);
-  std::shared_ptr<Block> find(std::uint64_t number) const;
+  /// Runs `use(place)` if [offset, offset+bytes) of that block is open, and tells whether it is.
+  template <typename Use>
+  bool use(std::uint64_t number, std::size_t offset, std::size_t bytes, Use use);
   void reply(const Reply& reply, std::vector<std::byte> payload, ucp_ep_h to);
 
   const Library& ucp_;

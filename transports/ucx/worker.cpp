@@ -33,4 +33,15 @@ std::string Worker::network_address() const {
   return address;
 }
 
+void Worker::on_message(unsigned id, ucp_am_recv_callback_t handler, void* argument) {
+  ucp_am_handler_param_t params{};
+  params.field_mask = UCP_AM_HANDLER_PARAM_FIELD_ID | UCP_AM_HANDLER_PARAM_FIELD_CB |
+                      UCP_AM_HANDLER_PARAM_FIELD_ARG;
+  params.id = id;
+  params.cb = handler;
+  params.arg = argument;
+  require_ok(ucp_, ucp_.worker_set_am_recv_handler(worker_, &params),
+             "ucp_worker_set_am_recv_handler");
+}
+
 }  // namespace symmem::ucx

@@ -25,6 +25,9 @@ class Worker {
   /// Its address, of network transports only: on one host, too, peers then come by network.
   std::string network_address() const;
 
+  /// Active messages of number `id` go to `handler(argument, ...)`, called by progress.
+  void on_message(unsigned id, ucp_am_recv_callback_t handler, void* argument);
+
   // With `mutex` held:
   /// Whether anything was done.
   bool progress() { return ucp_.worker_progress(worker_) != 0; }
