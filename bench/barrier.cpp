@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The barrier of 2, 4 and 8 ranks of one host, beside OpenSHMEM's where that is installed. Jobs of
 // the two are run in turn.
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "base/check.hpp"
-#include "figure.hpp"
+#include "program.hpp"
 #include "ranks.hpp"
 #include "symmem/symmem.hpp"
 
@@ -68,32 +67,15 @@ std::vector<Figure> measure(int rounds) {
   return figures;
 }
 
-int run(int argc, char** argv) {
-  CLI::App app("The barrier, beside OpenSHMEM's");
-  bool json = false, as_rank = false;
-  int rounds = 7;
-  app.add_flag("--json", json, "Print all samples as JSON");
-  app.add_option("--rounds", rounds, "Jobs of each side")->check(CLI::Range(1, 1000));
-  app.add_flag("--as-rank", as_rank, "Be one rank (used by itself)")->group("");
-  CLI11_PARSE(app, argc, argv);
-  if (as_rank) {
-    run_rank();
-    return 0;
-  }
-  const std::vector<Figure> figures = measure(rounds);
-  if (json)
-    print_json(figures);
-  else
-    print_table("Barrier of ranks of one host, beside OpenSHMEM", figures);
-  return 0;
-}
-
 }  // namespace
 }  // namespace symmem::bench
 
-int main(int argc, char** argv) try {
-  return symmem::bench::run(argc, argv);
-} catch (const std::exception& e) {
-  std::fprintf(stderr, "bench_barrier: %s\n", e.what());
-  return 1;
+int main(int argc, char** argv) {
+  using namespace symmem::bench;
+  return run_main(argc, argv, "bench_barrier",
+                  {.description = "The barrier, beside OpenSHMEM's",
+                   .rounds = 7,
+                   .be_rank = [](int) { run_rank(); },
+                   .measure = measure,
+                   .title = [] { return "Barrier of ranks of one host, beside OpenSHMEM"; }});
 }

@@ -3,13 +3,11 @@
 // mapped memory without symmem, measured in turn by the same processes.
 #include <sys/mman.h>
 
-#include <CLI/CLI.hpp>
 #include <atomic>
 #include <cstring>
-#include <nlohmann/json.hpp>
 
 #include "base/check.hpp"
-#include "figure.hpp"
+#include "program.hpp"
 #include "ranks.hpp"
 #include "symmem/symmem.hpp"
 
@@ -254,36 +252,21 @@ void run_rank(int rounds) {
   Context context;
   Memory memory(context, rounds);
   const std::vector<Figure> figures = memory.run();
-  if (context.rank() == 0) fmt::print("{}\n", nlohmann::json(figures).dump());
-}
-
-int run(int argc, char** argv) {
-  CLI::App app("Host memory between two ranks of one host, beside its floors");
-  bool json = false, as_rank = false;
-  int rounds = 15;
-  app.add_flag("--json", json, "Print all samples as JSON");
-  app.add_option("--rounds", rounds, "Samples of each side")->check(CLI::Range(1, 1000));
-  app.add_flag("--as-rank", as_rank, "Be one rank (used by itself)")->group("");
-  CLI11_PARSE(app, argc, argv);
-  if (as_rank) {
-    run_rank(rounds);
-    return 0;
-  }
-  const auto lines = run_ranks(2, {"--as-rank", "--rounds", std::to_string(rounds)});
-  const auto figures = nlohmann::json::parse(lines.at(0)).get<std::vector<Figure>>();
-  if (json)
-    print_json(figures);
-  else
-    print_table("Host memory, two ranks of one host", figures);
-  return 0;
+  if (context.rank() == 0) tell(figures);
 }
 
 }  // namespace
 }  // namespace symmem::bench
 
-int main(int argc, char** argv) try {
-  return symmem::bench::run(argc, argv);
-} catch (const std::exception& e) {
-  std::fprintf(stderr, "bench_memory: %s\n", e.what());
-  return 1;
+int main(int argc, char** argv) {
+  using namespace symmem::bench;
+  return run_main(argc, argv, "bench_memory",
+                  {.description = "Host memory between two ranks of one host, beside its floors",
+                   .be_rank = run_rank,
+                   .measure =
+                       [](int rounds) {
+                         return figures_of(
+                             run_ranks(2, {"--as-rank", "--rounds", std::to_string(rounds)}).at(0));
+                       },
+                   .title = [] { return "Host memory, two ranks of one host"; }});
 }

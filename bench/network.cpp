@@ -4,13 +4,11 @@
 #include <fmt/format.h>
 #include <sys/socket.h>
 
-#include <CLI/CLI.hpp>
-#include <cstdio>
+#include <cstdlib>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "base/check.hpp"
-#include "figure.hpp"
+#include "program.hpp"
 #include "ranks.hpp"
 #include "raw_ucp.hpp"
 #include "symmem/symmem.hpp"
@@ -174,21 +172,13 @@ class Network {
   std::byte scratch_[8] = {};
 };
 
-int run(int argc, char** argv) {
-  CLI::App app("Host memory between two simulated hosts, beside raw UCP and TCP");
-  bool json = false, as_rank = false, netns = false;
-  int rounds = 15;
-  app.add_flag("--json", json, "Print all samples as JSON");
-  app.add_flag("--netns", netns, "Each host in a network namespace of its own (root)");
-  app.add_option("--rounds", rounds, "Samples of each side")->check(CLI::Range(1, 1000));
-  app.add_flag("--as-rank", as_rank, "Be one rank (used by itself)")->group("");
-  CLI11_PARSE(app, argc, argv);
-  if (as_rank) {
-    Context context(options_of_rank());
-    const std::vector<Figure> figures = Network(context, rounds).run();
-    if (context.rank() == 0) fmt::print("{}\n", nlohmann::json(figures).dump());
-    return 0;
-  }
+void be_rank(int rounds) {
+  Context context(options_of_rank());
+  const std::vector<Figure> figures = Network(context, rounds).run();
+  if (context.rank() == 0) tell(figures);
+}
+
+std::vector<Figure> measure(int rounds, bool netns) {
   const auto self = std::filesystem::read_symlink("/proc/self/exe");
   std::vector<std::string> words{self.parent_path() / "symmem", "run", "-n", "2", "--nodes", "2"};
   if (netns) {
@@ -199,23 +189,27 @@ int run(int argc, char** argv) {
        {self.string(), std::string("--as-rank"), std::string("--rounds"), std::to_string(rounds)})
     words.push_back(word);
   // The launcher says whose line it is: "[0] ".
-  const auto figures =
-      nlohmann::json::parse(run_program(words).at(0).substr(4)).get<std::vector<Figure>>();
-  if (json)
-    print_json(figures);
-  else
-    print_table(
-        netns ? "Host memory, two network namespaces" : "Host memory, two hosts on loopback",
-        figures);
-  return 0;
+  return figures_of(run_program(words).at(0).substr(4));
 }
 
 }  // namespace
 }  // namespace symmem::bench
 
-int main(int argc, char** argv) try {
-  return symmem::bench::run(argc, argv);
-} catch (const std::exception& e) {
-  std::fprintf(stderr, "bench_network: %s\n", e.what());
-  return 1;
+int main(int argc, char** argv) {
+  using namespace symmem::bench;
+  bool netns = false;
+  return run_main(argc, argv, "bench_network",
+                  {.description = "Host memory between two simulated hosts, beside raw UCP and TCP",
+                   .be_rank = be_rank,
+                   .measure = [&](int rounds) { return measure(rounds, netns); },
+                   .title =
+                       [&] {
+                         return netns ? "Host memory, two network namespaces"
+                                      : "Host memory, two hosts on loopback";
+                       },
+                   .add_options =
+                       [&](CLI::App& app) {
+                         app.add_flag("--netns", netns,
+                                      "Each host in a network namespace of its own (root)");
+                       }});
 }

@@ -2,11 +2,8 @@
 // What it takes to make memory reachable and to let go of it again, after the first time: allocate
 // and rendezvous, then close. Beside it one gather of the store, the round trip of all ranks of
 // which a rendezvous is made.
-#include <CLI/CLI.hpp>
-#include <nlohmann/json.hpp>
-
 #include "base/check.hpp"
-#include "figure.hpp"
+#include "program.hpp"
 #include "ranks.hpp"
 #include "symmem/symmem.hpp"
 
@@ -93,40 +90,28 @@ void run_rank(int rounds) {
       figures.push_back(figure);
   gather.end();
   together->close();
-  if (context.rank() == 0) fmt::print("{}\n", nlohmann::json(figures).dump());
+  if (context.rank() == 0) tell(figures);
 }
 
-int run(int argc, char** argv) {
-  CLI::App app("Rendezvous of ranks of one host");
-  bool json = false, as_rank = false;
-  int rounds = 100;
-  app.add_flag("--json", json, "Print all samples as JSON");
-  app.add_option("--rounds", rounds, "Samples of each kind")->check(CLI::Range(1, 10000));
-  app.add_flag("--as-rank", as_rank, "Be one rank (used by itself)")->group("");
-  CLI11_PARSE(app, argc, argv);
-  if (as_rank) {
-    run_rank(rounds);
-    return 0;
-  }
+std::vector<Figure> measure(int rounds) {
   std::vector<Figure> figures;
-  for (const int ranks : {2, 4, 8}) {
-    const auto lines = run_ranks(ranks, {"--as-rank", "--rounds", std::to_string(rounds)});
-    for (const auto& figure : nlohmann::json::parse(lines.at(0)).get<std::vector<Figure>>())
+  for (const int ranks : {2, 4, 8})
+    for (const Figure& figure :
+         figures_of(run_ranks(ranks, {"--as-rank", "--rounds", std::to_string(rounds)}).at(0)))
       figures.push_back(figure);
-  }
-  if (json)
-    print_json(figures);
-  else
-    print_table("Rendezvous of ranks of one host, after the first", figures);
-  return 0;
+  return figures;
 }
 
 }  // namespace
 }  // namespace symmem::bench
 
-int main(int argc, char** argv) try {
-  return symmem::bench::run(argc, argv);
-} catch (const std::exception& e) {
-  std::fprintf(stderr, "bench_rendezvous: %s\n", e.what());
-  return 1;
+int main(int argc, char** argv) {
+  using namespace symmem::bench;
+  return run_main(argc, argv, "bench_rendezvous",
+                  {.description = "Rendezvous of ranks of one host",
+                   .rounds = 100,
+                   .most_rounds = 10000,
+                   .be_rank = run_rank,
+                   .measure = measure,
+                   .title = [] { return "Rendezvous of ranks of one host, after the first"; }});
 }
