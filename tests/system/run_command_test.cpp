@@ -7,26 +7,13 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "harness/program.hpp"
 #include "harness/ranks.hpp"
+#include "system/run.hpp"
 
 using namespace symmem;
 using namespace symmem::harness;
 
 namespace {
-
-using Words = std::vector<std::string>;
-
-/// `symmem run` with these words behind it.
-Words run_words(const Words& words) {
-  Words all = {program_of_build("symmem"), "run"};
-  all.insert(all.end(), words.begin(), words.end());
-  return all;
-}
-
-Ran run(const Words& words, const Environment& more = {}) {
-  return run_program(run_words(words), more);
-}
 
 std::vector<std::string> sorted_lines(const std::string& text) {
   std::vector<std::string> lines;

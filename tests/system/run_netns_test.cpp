@@ -10,9 +10,9 @@
 
 #include "base/network_namespace.hpp"
 #include "harness/errors.hpp"
-#include "harness/program.hpp"
 #include "harness/progress.hpp"
 #include "harness/ranks.hpp"
+#include "system/run.hpp"
 
 using namespace symmem;
 using namespace symmem::harness;
@@ -20,15 +20,13 @@ using namespace symmem::harness;
 namespace {
 
 namespace fs = std::filesystem;
-using Words = std::vector<std::string>;
 
 /// Why simulated hosts cannot have networks here; empty if they can.
 std::string missing() {
   const auto error = error_of([] { make_network_namespace(); });
   if (error) return error->what();
   if (error_of([] { run_program({"ip", "-V"}); })) return "no command ip (package iproute2)";
-  const Ran ran = run_program(
-      {program_of_build("symmem"), "run", "-n", "1", "--nodes", "1", "--netns", "true"});
+  const Ran ran = run({"-n", "1", "--nodes", "1", "--netns", "true"});
   // Anything else that goes wrong is for the tests to show.
   return ran.says("Operation not permitted") ? ran.errors : "";
 }
@@ -38,16 +36,6 @@ bool can_run() {
   static const std::string reason = missing();
   if (!reason.empty()) skip(reason);
   return reason.empty();
-}
-
-Words run_words(const Words& words) {
-  Words all = {program_of_build("symmem"), "run"};
-  all.insert(all.end(), words.begin(), words.end());
-  return all;
-}
-
-Ran run(const Words& words, const Environment& more = {}) {
-  return run_program(run_words(words), more);
 }
 
 /// What `readlink` says; empty if that went meanwhile.

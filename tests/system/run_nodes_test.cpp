@@ -6,20 +6,12 @@
 #include <sstream>
 
 #include "cli/rank_place.hpp"
-#include "harness/program.hpp"
+#include "system/run.hpp"
 
 using namespace symmem;
 using namespace symmem::harness;
 
 namespace {
-
-using Words = std::vector<std::string>;
-
-Ran run(const Words& words, const Environment& more = {}) {
-  Words all = {program_of_build("symmem"), "run"};
-  all.insert(all.end(), words.begin(), words.end());
-  return run_program(all, more);
-}
 
 /// By rank, the words that each wrote behind its prefix.
 std::map<std::string, Words> words_of(const Ran& ran) {
