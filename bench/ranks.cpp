@@ -13,8 +13,8 @@ namespace {
 
 std::vector<std::string> run(const std::vector<ChildCommand>& commands) {
   std::vector<std::string> lines;
-  ChildProcesses children([&](int child, Stream stream, std::string_view line) {
-    if (stream == Stream::errors)
+  ChildProcesses children([&](int child, ChildStream stream, std::string_view line) {
+    if (stream == ChildStream::errors)
       std::fprintf(stderr, "[%d] %.*s\n", child, static_cast<int>(line.size()), line.data());
     else if (child == 0)
       lines.emplace_back(line);

@@ -64,10 +64,11 @@ void ChildProcesses::signal_running(int number) const {
     if (!child.end) child.process.signal(number);
 }
 
-void ChildProcesses::read(int number, Stream stream, int times) {
+void ChildProcesses::read(int number, ChildStream stream, int times) {
   Child& child = children_[static_cast<std::size_t>(number)];
   const auto which = static_cast<std::size_t>(stream);
-  const int fd = stream == Stream::output ? child.process.output_fd() : child.process.errors_fd();
+  const int fd =
+      stream == ChildStream::output ? child.process.output_fd() : child.process.errors_fd();
   const LineCutter::Sink sink = [&](std::string_view line) { sink_(number, stream, line); };
   std::string bytes(kChunk, '\0');
   for (int i = 0; i < times && child.open[which]; ++i) {
@@ -85,7 +86,7 @@ void ChildProcesses::notice_end(int number) {
   const std::optional<ChildEnd> end = child.process.end();
   if (!end) return;
   // Read what it left in the pipes, but do not wait for their end: what it started may hold them.
-  for (const Stream stream : {Stream::output, Stream::errors}) {
+  for (const ChildStream stream : {ChildStream::output, ChildStream::errors}) {
     read(number, stream, kDrain);
     child.lines[static_cast<std::size_t>(stream)].finish(
         [&](std::string_view line) { sink_(number, stream, line); });
@@ -97,7 +98,7 @@ void ChildProcesses::notice_end(int number) {
 int ChildProcesses::pump(const Deadline& deadline, const SignalFd* signals) {
   struct Source {
     int child;
-    std::optional<Stream> stream;  // Empty: its end.
+    std::optional<ChildStream> stream;  // Empty: its end.
   };
   std::vector<pollfd> fds;
   std::vector<Source> sources;
@@ -107,8 +108,8 @@ int ChildProcesses::pump(const Deadline& deadline, const SignalFd* signals) {
   };
   for (int i = 0; i < count(); ++i) {
     const Child& child = at(i);
-    if (child.open[0]) watch(child.process.output_fd(), {i, Stream::output});
-    if (child.open[1]) watch(child.process.errors_fd(), {i, Stream::errors});
+    if (child.open[0]) watch(child.process.output_fd(), {i, ChildStream::output});
+    if (child.open[1]) watch(child.process.errors_fd(), {i, ChildStream::errors});
     if (!child.end) watch(child.process.ended_fd(), {i, std::nullopt});
   }
   if (signals != nullptr) fds.push_back({signals->fd(), POLLIN, 0});

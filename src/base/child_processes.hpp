@@ -13,7 +13,7 @@
 
 namespace symmem {
 
-enum class Stream { output, errors };
+enum class ChildStream { output, errors };
 
 /// Cuts a stream of bytes into lines.
 class LineCutter {
@@ -42,7 +42,7 @@ struct JobEnd {
 class ChildProcesses {
  public:
   /// Gets each whole line, without newline, that a child wrote. Lines of over 64 KiB come in parts.
-  using Sink = std::function<void(int child, Stream stream, std::string_view line)>;
+  using Sink = std::function<void(int child, ChildStream stream, std::string_view line)>;
   /// What SIGTERM leaves a child for its own cleaning up before SIGKILL.
   static constexpr std::chrono::seconds kGrace{5};
 
@@ -76,7 +76,7 @@ class ChildProcesses {
   bool all_ended() const;
   void signal_running(int number) const;
   int pump(const Deadline& deadline, const SignalFd* signals);
-  void read(int child, Stream stream, int times);
+  void read(int child, ChildStream stream, int times);
   void notice_end(int child);
   JobEnd why_to_stop(const Deadline& deadline, int signal) const;
 

@@ -77,7 +77,7 @@ class IpBatches {
   std::vector<Fd> files_;
   std::string said_;
   ChildProcesses children_{
-      [this](int, Stream, std::string_view line) { said_.append(": ").append(line); }};
+      [this](int, ChildStream, std::string_view line) { said_.append(": ").append(line); }};
 };
 
 }  // namespace

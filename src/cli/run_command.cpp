@@ -19,8 +19,8 @@ namespace symmem::cli {
 namespace {
 
 /// Flushed, so that what a rank wrote is seen even if we are killed.
-void print_line(int rank, Stream stream, std::string_view line) {
-  std::FILE* file = stream == Stream::output ? stdout : stderr;
+void print_line(int rank, ChildStream stream, std::string_view line) {
+  std::FILE* file = stream == ChildStream::output ? stdout : stderr;
   fmt::print(file, "[{}] {}\n", rank, line);
   std::fflush(file);
 }

@@ -92,7 +92,8 @@ std::string test(const std::string& transport, const Options& options) {
   place.liveness = options.liveness;
   const StoreServer server(place, StoreServer::Serves::any_job);
   LastWords said;
-  ChildProcesses ranks([&said](int rank, Stream, std::string_view line) { said.hear(rank, line); });
+  ChildProcesses ranks(
+      [&said](int rank, ChildStream, std::string_view line) { said.hear(rank, line); });
   for (int rank = 0; rank < kRanks; ++rank)
     ranks.start({{"/proc/self/exe", "doctor", "--self-test-rank"},
                  rank_environment(transport, server.url() + "/" + place.job, rank)});

@@ -11,8 +11,8 @@ namespace symmem::harness {
 
 Ran run_program(const std::vector<std::string>& words, const Environment& more) {
   Ran ran;
-  ChildProcesses program([&ran](int, Stream stream, std::string_view line) {
-    (stream == Stream::output ? ran.output : ran.errors) += std::string(line) + "\n";
+  ChildProcesses program([&ran](int, ChildStream stream, std::string_view line) {
+    (stream == ChildStream::output ? ran.output : ran.errors) += std::string(line) + "\n";
   });
   program.start({words, environment_with(more)});
   const auto end = program.wait(0, Deadline::in(RanksSettings().deadline, {}));

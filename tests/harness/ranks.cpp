@@ -73,7 +73,7 @@ Ranks::Ranks(int count, const Body& body, const RanksSettings& settings)
 Ranks::Ranks(int call, int count, const Body& body, const RanksSettings& settings)
     : settings_(settings),
       deadline_(Deadline::in(settings_.deadline, settings_.deadline)),
-      children_([this](int rank, Stream, std::string_view line) {
+      children_([this](int rank, ChildStream, std::string_view line) {
         output_[rank] += fmt::format("[{}] {}\n", rank, line);
       }) {
   if (call_of_this_process() == call) be_rank(body);

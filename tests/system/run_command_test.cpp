@@ -25,7 +25,8 @@ std::vector<std::string> sorted_lines(const std::string& text) {
 
 /// `symmem run` with one rank that runs until it is killed.
 struct Running {
-  ChildProcesses program{[this](int, Stream, std::string_view line) { lines.emplace_back(line); }};
+  ChildProcesses program{
+      [this](int, ChildStream, std::string_view line) { lines.emplace_back(line); }};
   std::vector<std::string> lines;
   Fd rank;  ///< Readable once the rank has died.
 

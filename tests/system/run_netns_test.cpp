@@ -72,7 +72,8 @@ std::string devices_here() { return run_program({"ip", "-br", "link"}).output; }
 
 /// A job of two ranks on two hosts that runs until it is killed.
 struct Running {
-  ChildProcesses program{[this](int, Stream, std::string_view line) { lines.emplace_back(line); }};
+  ChildProcesses program{
+      [this](int, ChildStream, std::string_view line) { lines.emplace_back(line); }};
   Words lines;
   std::vector<Fd> ranks;
   std::set<std::string> namespaces;  ///< Those of the hosts and of the bridge.

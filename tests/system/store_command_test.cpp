@@ -28,7 +28,8 @@ Words store_words(const Words& words) {
 
 /// A running `symmem store`.
 struct Running {
-  ChildProcesses program{[this](int, Stream, std::string_view line) { lines.emplace_back(line); }};
+  ChildProcesses program{
+      [this](int, ChildStream, std::string_view line) { lines.emplace_back(line); }};
   Words lines;
   StoreUrl place;
 

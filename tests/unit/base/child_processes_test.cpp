@@ -19,8 +19,8 @@ const Deadline kAmple = Deadline::in(120s, 120s);
 
 /// Children that are shell scripts, and the lines that they wrote.
 struct Scripts {
-  ChildProcesses children{[this](int child, Stream stream, std::string_view line) {
-    (stream == Stream::output ? output : errors)[child].emplace_back(line);
+  ChildProcesses children{[this](int child, ChildStream stream, std::string_view line) {
+    (stream == ChildStream::output ? output : errors)[child].emplace_back(line);
   }};
   std::map<int, std::vector<std::string>> output, errors;
 
