@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # Flags for everything that is built here, and never for those who link symmem.
 add_library(symmem_flags INTERFACE)
-target_compile_options(symmem_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
-  $<$<BOOL:${SYMMEM_WARNINGS_AS_ERRORS}>:-Werror>)
+# nvcc puts code of its own between ours and the compiler: of -Wpedantic it would not pass.
+target_compile_options(symmem_flags INTERFACE
+  $<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;-Wshadow;-Wconversion>
+  $<$<COMPILE_LANGUAGE:CUDA>:-std=c++20;-Xcompiler=-Wall,-Wextra>
+  $<$<BOOL:${SYMMEM_WARNINGS_AS_ERRORS}>:$<IF:$<COMPILE_LANGUAGE:CUDA>,-Werror=all-warnings,-Werror>>)
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   # GCC 12 sees an overlap in std::string's own code: gcc.gnu.org/PR105651.
-  target_compile_options(symmem_flags INTERFACE -Wno-restrict)
+  target_compile_options(symmem_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>)
 endif()
 
 if(SYMMEM_SANITIZE)
@@ -17,7 +20,7 @@ if(SYMMEM_SANITIZE)
     # Asio's fences are unknown to TSan; without them it orders by atomics, which TSan knows.
     target_compile_definitions(symmem_flags INTERFACE BOOST_ASIO_DISABLE_FENCED_BLOCK)
   endif()
-  target_compile_options(symmem_flags INTERFACE ${sanitize})
+  target_compile_options(symmem_flags INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:${sanitize}>")
   target_link_options(symmem_flags INTERFACE ${sanitize})
 endif()
 

@@ -12,11 +12,14 @@ target_sources(symmem PUBLIC FILE_SET HEADERS BASE_DIRS include FILES
   include/symmem/atomic.hpp
   include/symmem/block.hpp
   include/symmem/context.hpp
+  include/symmem/device.cuh
   include/symmem/device.hpp
+  include/symmem/device_view.hpp
   include/symmem/dlpack.hpp
   include/symmem/error.hpp
   include/symmem/options.hpp
   include/symmem/store.hpp
+  include/symmem/stream.hpp
   include/symmem/symmem.hpp
   include/symmem/symmetric_memory.hpp
   include/symmem/tensor.hpp

@@ -27,6 +27,7 @@ struct Options {
   std::string socket_dir;
   int channels = 64;
   std::size_t block_size = std::size_t{2} << 20;  ///< Bytes; small allocations share such a block.
+  std::string cuda_handle = "auto";  ///< How GPU memory is shared: auto, fd, legacy or fabric.
   std::string ucx_library = "libucp.so.0";
   std::string progress = "adaptive";  ///< How UCX is kept going: adaptive, spin or event.
   bool verify = true;

@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "symmem/atomic.hpp"
+#include "symmem/device_view.hpp"
+#include "symmem/stream.hpp"
 #include "symmem/tensor.hpp"
 #include "symmem/timeout.hpp"
 #include "symmem/transport.hpp"
@@ -109,6 +111,14 @@ class SymmetricMemory : public std::enable_shared_from_this<SymmetricMemory> {
   /// where no pointer reaches. Valid until close. The pads' layout: docs/wire.md.
   const std::vector<void*>& buffer_ptrs() const;
   const std::vector<void*>& signal_pad_ptrs() const;
+  /// The same tables in GPU memory, for kernels. Error(unsupported) for host memory, here and in
+  /// the two below.
+  void* const* buffer_ptrs_dev() const;
+  void* const* signal_pad_ptrs_dev() const;
+  /// What kernels take: symmem/device.cuh. Valid until close.
+  DeviceView device_view() const;
+  /// The operations in the order of a CUDA stream.
+  StreamOperations on(Stream stream);
   Peer peer(int rank);
   /// A contiguous tensor on `rank`'s buffer, `storage_offset` in elements from its start. It keeps
   /// the mapping alive, not the allocation. Error(unsupported) where no pointer reaches.

@@ -10,6 +10,7 @@
 
 #include "symmem/atomic.hpp"
 #include "symmem/block.hpp"
+#include "symmem/device.hpp"
 #include "symmem/store.hpp"
 
 namespace symmem {
@@ -107,6 +108,8 @@ struct PeerInfo {
   int rank = 0;
   Process process;
   std::string host_id;  ///< Equal ids are a hint that memory can be shared.
+  /// Where this rank's own memory is, from which the peer's is to be used: the host, or one GPU.
+  Device used_from = {};
 };
 
 /// One way to reach a peer's block. How to add one: docs/transports.md.
@@ -117,6 +120,9 @@ class Transport {
  public:
   virtual ~Transport() = default;
   virtual std::string_view name() const = 0;
+  /// Whether attachments are keys rather than pointers. Signals for GPU memory then arrive in a pad
+  /// of their own, in host memory.
+  virtual bool by_key() const { return false; }
   virtual Offer<Export> export_block(const std::shared_ptr<Block>& block) = 0;
   /// `handle` came from outside: decode it with care. Ends within `timeout`.
   virtual Offer<Attachment> attach(const PeerInfo& peer, const BlockId& block,

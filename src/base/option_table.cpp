@@ -183,6 +183,11 @@ std::vector<OptionRow> make_table() {
              "channels of every signal pad; equal on all ranks"),
       size("SYMMEM_BLOCK_SIZE", &Options::block_size, 4096, std::int64_t{1} << 40,
            "size of the blocks that small allocations share"),
+      text("SYMMEM_CUDA_HANDLE", &Options::cuda_handle, "auto, fd, legacy or fabric",
+           "the kind of handle by which GPU memory is shared; auto: all that the driver grants",
+           [](const std::string& value) {
+             return value == "auto" || value == "fd" || value == "legacy" || value == "fabric";
+           }),
       text("SYMMEM_UCX_LIBRARY", &Options::ucx_library, "a file name or path of libucp",
            "the UCX to open when ranks of several hosts meet; 1.13 or newer, equal on all ranks",
            [](const std::string& value) { return !value.empty() && printable(4095)(value); }),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "symmem/options.hpp"
@@ -9,6 +10,7 @@
 namespace symmem {
 
 class FdService;
+class Gpus;
 class Log;
 
 /// What a Context lends to the transports it makes; outlives them.
@@ -18,6 +20,7 @@ struct TransportEnvironment {
   const Process& process;
   FdService& fds;
   Log& log;
+  std::shared_ptr<Gpus> gpus = nullptr;  ///< Null in a build without CUDA.
 };
 
 }  // namespace symmem

@@ -28,7 +28,7 @@ constexpr std::int64_t kFewestMappings = 65530;
 
 /// As an allocation makes it: sealed, mapped, written.
 std::shared_ptr<Block> make_host_block() {
-  for (const auto& maker : make_builtin_block_makers())
+  for (const auto& maker : make_builtin_block_makers(nullptr, {}))
     if (maker->device_type() == DeviceType::host) return maker->make({}, kBytes, 0);
   fail(Errc::internal, "this build has no maker of host memory");
 }
@@ -91,7 +91,7 @@ std::string check_mappings(const Options&) {
 std::string check_simulated_hosts(const Options&) {
   try {
     const HostNetwork network(1);
-    ChildProcesses children([](int, Stream, std::string_view) {});
+    ChildProcesses children([](int, ChildStream, std::string_view) {});
     children.start({{"ip", "-V"}, process_environment(), network.namespace_of(0)});
     const auto end = children.wait(0, Deadline::in(kLongest, {}));
     require(end && !end->failed(), Errc::refused, "a program in a network namespace {}",

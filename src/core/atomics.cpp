@@ -14,7 +14,9 @@ Word apply_at(const SymmetricMemory::Impl& impl, AtomicOp op, int rank, std::siz
           "atomic operation: offset {} is not a multiple of the word's {} bytes", offset,
           sizeof(Word));
   if (at != nullptr) [[likely]]
-    return apply_atomic(op, at, value, expected);
+    return impl.gpu
+               ? static_cast<Word>(impl.gpu->gpu().atomic(op, sizeof(Word), at, value, expected))
+               : apply_atomic(op, at, value, expected);
   return impl.by_key(rank, "atomic operation", {},
                      [&](BlockKey& key, std::size_t base, Wait& wait) {
                        return static_cast<Word>(

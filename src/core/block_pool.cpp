@@ -31,7 +31,8 @@ Range BlockPool::take(std::size_t bytes) {
   for (Shared& shared : shared_)
     if (const auto offset = shared.free.take(rounded))
       return {shared.block, true, *offset, rounded};
-  std::shared_ptr<Block> block = make(block_bytes_);
+  // With the token it is what the system hands out in one piece.
+  std::shared_ptr<Block> block = make(block_bytes_ - Block::kTokenBytes);
   Shared& shared = shared_.emplace_back(Shared{block, FreeRanges(block->bytes)});
   return {block, true, shared.free.take(rounded).value(), rounded};
 }

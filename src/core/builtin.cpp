@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/builtin.hpp"
 
+#include <span>
+
 #include "memory/host_block.hpp"
+#ifdef SYMMEM_CUDA
+#include "memory/cuda/block.hpp"
+#include "memory/cuda/gpus.hpp"
+#endif
 #include "store/secret.hpp"
 #include "store/tcp_store.hpp"
 #include "transport_factories.inc"
@@ -9,11 +15,14 @@
 namespace symmem {
 
 std::vector<BuiltinTransport> make_builtin_transports(const TransportEnvironment& environment) {
-  return {
-#define SYMMEM_TRANSPORT(name) {name::kDevice, name::make_transport(environment)},
+  std::vector<BuiltinTransport> all;
+  const auto add = [&all](std::span<const DeviceType> devices, std::shared_ptr<Transport> made) {
+    for (const DeviceType device : devices) all.push_back({device, made});
+  };
+#define SYMMEM_TRANSPORT(name) add(name::kDevices, name::make_transport(environment));
 #include "transport_list.inc"
 #undef SYMMEM_TRANSPORT
-  };
+  return all;
 }
 
 std::vector<std::string> builtin_transport_names() {
@@ -24,8 +33,33 @@ std::vector<std::string> builtin_transport_names() {
   };
 }
 
-std::vector<std::shared_ptr<BlockMaker>> make_builtin_block_makers() {
-  return {make_host_block_maker()};
+std::shared_ptr<Gpus> make_builtin_gpus() {
+#ifdef SYMMEM_CUDA
+  return cuda::make_gpus();
+#else
+  return nullptr;
+#endif
+}
+
+std::vector<std::shared_ptr<BlockMaker>> make_builtin_block_makers(
+    const std::shared_ptr<Gpus>& gpus, const Options& options) {
+  std::vector<std::shared_ptr<BlockMaker>> makers = {make_host_block_maker()};
+#ifdef SYMMEM_CUDA
+  const bool fabric = options.cuda_handle == "auto" || options.cuda_handle == "fabric";
+  makers.push_back(cuda::make_block_maker(gpus, fabric));
+#else
+  static_cast<void>(gpus), static_cast<void>(options);
+#endif
+  return makers;
+}
+
+std::shared_ptr<BlockMaker> make_builtin_pinned_maker(const std::shared_ptr<Gpus>& gpus) {
+#ifdef SYMMEM_CUDA
+  return cuda::make_pinned_block_maker(gpus);
+#else
+  static_cast<void>(gpus);
+  return nullptr;
+#endif
 }
 
 std::shared_ptr<Store> connect_store(const TcpStoreOptions& options, const Process& process,

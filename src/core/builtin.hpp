@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/event_loop.hpp"
+#include "base/gpu.hpp"
 #include "base/transport_environment.hpp"
 #include "symmem/block.hpp"
 #include "symmem/store.hpp"
@@ -25,8 +26,13 @@ struct BuiltinTransport {
 std::vector<BuiltinTransport> make_builtin_transports(const TransportEnvironment& environment);
 std::vector<std::string> builtin_transport_names();
 
+/// The GPUs of this host; null in a build without CUDA.
+std::shared_ptr<Gpus> make_builtin_gpus();
 /// The makers of every kind of memory that this library was built for.
-std::vector<std::shared_ptr<BlockMaker>> make_builtin_block_makers();
+std::vector<std::shared_ptr<BlockMaker>> make_builtin_block_makers(
+    const std::shared_ptr<Gpus>& gpus, const Options& options);
+/// The maker of host memory that GPUs load from: for pads that are written by network.
+std::shared_ptr<BlockMaker> make_builtin_pinned_maker(const std::shared_ptr<Gpus>& gpus);
 
 /// A TCP store whose client runs on `loop`.
 std::shared_ptr<Store> connect_store(const TcpStoreOptions& options, const Process& process,

@@ -32,6 +32,10 @@ std::uint64_t pad_bytes(const Group& group, const Description& described) {
   return SignalPad::bytes(static_cast<int>(described.channels), group.world_size());
 }
 
+const Place& pad_place(const Description& described, bool by_key) {
+  return by_key ? described.network_pad : described.pad;
+}
+
 /// For a transport that says neither yes nor why not.
 constexpr const char* kNoReason = "refused without a reason";
 
@@ -118,7 +122,8 @@ class Connector::Rounds {
   std::string export_blocks(std::size_t t) {
     std::string refusal;
     auto buffer = connector_.export_once(transport(t), meeting_.buffer, refusal);
-    auto pad = buffer ? connector_.export_once(transport(t), meeting_.pad, refusal) : nullptr;
+    const auto& pad_block = transport(t).by_key() ? meeting_.network_pad : meeting_.pad;
+    auto pad = buffer ? connector_.export_once(transport(t), pad_block, refusal) : nullptr;
     if (!pad && refusal.empty()) refusal = kNoReason;
     if (pad) connections_->exports.insert(connections_->exports.end(), {buffer, pad});
     return ExportedHandles{refusal, pad ? buffer->handle() : "", pad ? pad->handle() : ""}.encode();
@@ -148,15 +153,15 @@ class Connector::Rounds {
     connection.buffer = connector_.attach_once(transport(t), info(r), theirs.buffer, handles.buffer,
                                                theirs.bytes, collective_.deadline(), refusal);
     if (connection.buffer)
-      connection.pad = connector_.attach_once(transport(t), info(r), theirs.pad, handles.pad,
-                                              pad_bytes(meeting_.group, theirs),
-                                              collective_.deadline(), refusal);
+      connection.pad = connector_.attach_once(
+          transport(t), info(r), pad_place(theirs, transport(t).by_key()), handles.pad,
+          pad_bytes(meeting_.group, theirs), collective_.deadline(), refusal);
     return connection.pad ? "" : refusal.empty() ? kNoReason : refusal;
   }
 
   PeerInfo info(std::size_t r) const {
     return {static_cast<int>(r), meeting_.group.member(static_cast<int>(r)),
-            meeting_.described[r].host_id};
+            meeting_.described[r].host_id, meeting_.buffer->device};
   }
 
   /// A pair is connected by the first transport that attached in both directions. What only one end
@@ -251,8 +256,8 @@ std::shared_ptr<Connections> Connector::connect(Collective& collective, const Me
   Blocks blocks;
   bool all_kept = true;
   for (const Description& one : meeting.described) {
-    blocks.emplace_back(one.buffer.block, one.pad.block);
-    all_kept = all_kept && one.buffer.kept && one.pad.kept;
+    blocks.push_back({one.buffer.block, one.pad.block, one.network_pad.block});
+    all_kept = all_kept && one.buffer.kept && one.pad.kept && one.network_pad.kept;
   }
   if (const auto known = remembered_.find(blocks); known != remembered_.end()) {
     for (std::size_t r = 0; r < meeting.described.size(); ++r) {
@@ -260,7 +265,8 @@ std::shared_ptr<Connections> Connector::connect(Collective& collective, const Me
       if (!peer.buffer) continue;  // Ourselves.
       const Description& theirs = meeting.described[r];
       check_place(static_cast<int>(r), theirs.buffer, theirs.bytes, *peer.buffer);
-      check_place(static_cast<int>(r), theirs.pad, pad_bytes(meeting.group, theirs), *peer.pad);
+      check_place(static_cast<int>(r), pad_place(theirs, peer.pad->key() != nullptr),
+                  pad_bytes(meeting.group, theirs), *peer.pad);
     }
     return known->second;
   }

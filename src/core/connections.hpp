@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <map>
 #include <memory>
 #include <set>
@@ -36,6 +37,7 @@ struct Meeting {
   const std::vector<Description>& described;
   const std::shared_ptr<Block>& buffer;
   const std::shared_ptr<Block>& pad;
+  const std::shared_ptr<Block>& network_pad;
   const std::vector<std::shared_ptr<Transport>>& transports;
 };
 
@@ -52,8 +54,8 @@ class Connector {
 
  private:
   class Rounds;
-  using Blocks = std::vector<std::pair<BlockId, BlockId>>;  ///< By rank: buffer, pad.
-  using Key = std::pair<BlockId, std::string>;              ///< Block and transport.
+  using Blocks = std::vector<std::array<BlockId, 3>>;  ///< By rank: buffer, pad, network pad.
+  using Key = std::pair<BlockId, std::string>;         ///< Block and transport.
 
   std::shared_ptr<Export> export_once(Transport& transport, const std::shared_ptr<Block>& block,
                                       std::string& refusal);

@@ -19,10 +19,10 @@ namespace symmem {
 class Context::Impl {
  public:
   explicit Impl(const Options& options)
-      : runtime(std::make_shared<Runtime>(options)),
-        environment{runtime->options, runtime->host_id, runtime->process, *runtime->fds,
-                    runtime->log} {
-    for (auto& maker : make_builtin_block_makers())
+      : runtime(std::make_shared<Runtime>(options)), environment{runtime->options, runtime->host_id,
+                                                                 runtime->process, *runtime->fds,
+                                                                 runtime->log,     runtime->gpus} {
+    for (const auto& maker : runtime->makers)
       allocators[maker->device_type()] = std::make_shared<BlockAllocator>(runtime, maker);
     for (auto& builtin : make_builtin_transports(environment))
       runtime->add_transport(builtin.device, std::move(builtin.transport));

@@ -52,6 +52,7 @@ std::string Description::encode() const {
   writer.put(channels).put(transports).put(require).put(std::string_view(host_id));
   put(writer, buffer);
   put(writer, pad);
+  put(writer, network_pad);
   return std::move(writer).bytes();
 }
 
@@ -73,6 +74,7 @@ Description Description::decode(const std::string& encoded) {
   description.host_id = reader.string();
   description.buffer = read_place(reader);
   description.pad = read_place(reader);
+  description.network_pad = read_place(reader);
   reader.finish();
   return description;
 }

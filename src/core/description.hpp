@@ -29,7 +29,8 @@ struct Description {
   std::vector<std::string> require;
   std::string host_id;
   Place buffer;
-  Place pad;
+  Place pad;          ///< For peers that have a pointer to it.
+  Place network_pad;  ///< For those that have a key; of host memory the same.
 
   std::string encode() const;
   static Description decode(const std::string& bytes);

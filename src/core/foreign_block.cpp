@@ -5,7 +5,6 @@
 #include <limits>
 
 #include "base/check.hpp"
-#include "core/builtin.hpp"
 #include "core/rendezvous.hpp"
 
 namespace symmem {
@@ -22,14 +21,13 @@ class ForeignBlock : public Block {
 
 /// Signal pads of the memory's group are ours all the same: this makes their blocks. For a type
 /// that is not supported, which this rank has yet to tell the others, any will do.
-std::shared_ptr<BlockMaker> maker_of(DeviceType type) {
-  const auto makers = make_builtin_block_makers();
-  for (const auto& maker : makers)
+std::shared_ptr<BlockMaker> maker_of(const Runtime& runtime, DeviceType type) {
+  for (const auto& maker : runtime.makers)
     if (maker->device_type() == type) return maker;
-  return makers.front();
+  return runtime.makers.front();
 }
 
-void check(const ForeignMemory& memory, DeviceType supported) {
+void check(const Runtime& runtime, const ForeignMemory& memory, DeviceType supported) {
   require(memory.device.type == supported, Errc::unsupported,
           "register_buffer: memory of type {} is not supported by this build",
           to_string(memory.device.type));
@@ -42,6 +40,8 @@ void check(const ForeignMemory& memory, DeviceType supported) {
           Errc::invalid_argument,
           "register_buffer: {} bytes from {} on go past the end of the address space", memory.bytes,
           memory.pointer);
+  if (supported == DeviceType::cuda)
+    runtime.gpus->check_memory(memory.pointer, memory.bytes, memory.device.index);
 }
 
 }  // namespace
@@ -50,9 +50,9 @@ std::shared_ptr<SymmetricMemory> register_foreign(Runtime& runtime,
                                                   const std::shared_ptr<GroupRecord>& record,
                                                   const ForeignMemory& memory,
                                                   const Deadline& deadline) {
-  const auto maker = maker_of(memory.device.type);
+  const auto maker = maker_of(runtime, memory.device.type);
   const auto find = [&] {
-    check(memory, maker->device_type());
+    check(runtime, memory, maker->device_type());
     auto block = std::make_shared<ForeignBlock>(runtime.block_ids->next(), memory);
     return std::make_shared<Allocation>(nullptr, Range{std::move(block), false, 0, memory.bytes},
                                         memory.bytes);

@@ -52,6 +52,7 @@ class Group : public GroupListener, public std::enable_shared_from_this<Group> {
     if (gone_[static_cast<std::size_t>(rank)].load() != Gone::no) [[unlikely]]
       fail_gone(rank, operation);
   }
+  bool is_gone(int rank) const { return gone_[static_cast<std::size_t>(rank)].load() != Gone::no; }
   /// Throws as check_peer does, for all of `ranks`, and Error(store_lost): for waits, which a lost
   /// store would leave without an end.
   void check_waitable(const std::vector<int>& ranks, const char* operation) const;

@@ -9,7 +9,7 @@ std::shared_ptr<BlockPool> GroupRecord::pool(const std::shared_ptr<BlockMaker>& 
                                              const std::shared_ptr<BlockIds>& ids, int device_index,
                                              std::size_t block_bytes, bool for_pads) {
   const std::lock_guard lock(mutex_);
-  auto& pool = pools_[{maker->device_type(), device_index, for_pads}];
+  auto& pool = pools_[{maker.get(), device_index, for_pads}];
   if (!pool) pool = std::make_shared<BlockPool>(maker, ids, device_index, block_bytes);
   return pool;
 }

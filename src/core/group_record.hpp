@@ -33,7 +33,7 @@ class GroupRecord {
   Connector connector;  ///< Used inside collective calls only, of which there is one at a time.
 
  private:
-  using PoolKey = std::tuple<DeviceType, int, bool>;
+  using PoolKey = std::tuple<const BlockMaker*, int, bool>;
 
   mutable std::mutex mutex_;  ///< Guards what follows.
   std::map<PoolKey, std::shared_ptr<BlockPool>> pools_;

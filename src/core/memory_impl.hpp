@@ -2,14 +2,17 @@
 #pragma once
 
 #include <atomic>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/check.hpp"
 #include "core/allocation.hpp"
+#include "core/gpu_state.hpp"
 #include "core/group_record.hpp"
 #include "core/open_range.hpp"
+#include "core/pad_lease.hpp"
 #include "core/peer_wait.hpp"
 #include "core/signals.hpp"
 #include "symmem/symmetric_memory.hpp"
@@ -20,8 +23,8 @@ namespace symmem {
 struct MemoryParts {
   std::shared_ptr<GroupRecord> record;
   std::shared_ptr<Allocation> allocation;
-  std::shared_ptr<BlockPool> pad_pool;
-  Range pad;
+  std::vector<PadLease> pads;  ///< Of GPU memory two: the second is written by network.
+  std::shared_ptr<Gpu> gpu;    ///< Null for host memory.
   std::vector<std::unique_ptr<OpenRange>> open;  ///< Of the buffer and the pad.
   std::shared_ptr<Connections> connections;
   std::vector<Description> described;
@@ -51,6 +54,11 @@ class SymmetricMemory::Impl {
       fail(Errc::finished, "{}: this symmetric memory of group \"{}\" is closed", operation,
            group->name());
   }
+  /// The same, and that no wait on the GPU has failed the memory.
+  void check_usable(const char* operation) const {
+    check_open(operation);
+    if (gpu) gpu->check(*group, operation);
+  }
   void check_rank(int rank, const char* operation) const {
     if (rank < 0 || rank >= group->world_size()) [[unlikely]]
       fail(Errc::invalid_argument, "{}: rank {} is out of range; group \"{}\" has ranks 0 to {}",
@@ -59,7 +67,7 @@ class SymmetricMemory::Impl {
   /// Where `bytes` at `offset` of `rank`'s buffer are; null where only a key reaches. Every data
   /// operation begins with this.
   std::byte* reach(int rank, std::size_t offset, std::size_t bytes, const char* operation) const {
-    check_open(operation);
+    check_usable(operation);
     check_rank(rank, operation);
     group->check_peer(rank, operation);
     check_span(offset, bytes, operation);
@@ -81,6 +89,15 @@ class SymmetricMemory::Impl {
     packed.address += place.offset;
     return packed;
   }
+  /// Between memory of the kind of the buffers and any that the caller may use with it.
+  void copy(void* to, const void* from, std::size_t bytes) const {
+    if (!gpu) [[likely]]
+      std::memcpy(to, from, bytes);
+    else
+      gpu->gpu().copy(to, from, bytes);
+  }
+  /// Waits until all before has taken effect at `peer`, also in memory that has failed.
+  void flush(int peer, Timeout timeout) const;
   void check_span(std::size_t offset, std::size_t bytes, const char* operation) const {
     if (offset > buffer_bytes || bytes > buffer_bytes - offset) [[unlikely]]
       fail(Errc::invalid_argument,
@@ -102,10 +119,14 @@ class SymmetricMemory::Impl {
   std::vector<Route> routes;
   std::atomic<bool> closed{false};
   std::shared_ptr<Connections> connections;
-  std::shared_ptr<BlockPool> pad_pool;  ///< Null after a good close.
-  const Range pad;  ///< Stays: a thread that still waits here is woken by way of it.
+  /// Their memory stays: a thread that still waits there is woken by way of it.
+  std::vector<PadLease> pads;
   std::vector<std::unique_ptr<OpenRange>> open;
+  std::unique_ptr<GpuState> gpu;     ///< Null for host memory.
   std::unique_ptr<Signals> signals;  ///< Last: it goes before the pad that it rings.
+
+ private:
+  std::vector<PeerPad> find_peers(const std::vector<Description>& described);
 };
 
 }  // namespace symmem

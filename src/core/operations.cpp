@@ -41,7 +41,7 @@ void put_as(const SymmetricMemory::Impl& impl, const char* operation, KeyPut by_
   std::byte* target = impl.reach(dst, offset, bytes, operation);
   if (bytes == 0) return;
   if (target != nullptr) [[likely]]
-    return static_cast<void>(std::memcpy(target, source, bytes));
+    return impl.copy(target, source, bytes);
   impl.by_key(dst, operation, {}, [&](BlockKey& key, std::size_t base, Wait& wait) {
     (key.*by_key)(base + offset, source, bytes, wait);
   });
@@ -52,10 +52,25 @@ void get_as(const SymmetricMemory::Impl& impl, const char* operation, KeyGet by_
   const std::byte* source = impl.reach(src, offset, bytes, operation);
   if (bytes == 0) return;
   if (source != nullptr) [[likely]]
-    return static_cast<void>(std::memcpy(target, source, bytes));
+    return impl.copy(target, source, bytes);
   impl.by_key(src, operation, {}, [&](BlockKey& key, std::size_t base, Wait& wait) {
     (key.*by_key)(base + offset, target, bytes, wait);
   });
+}
+
+/// Makes `count` copies by pointer, the i-th as `piece(i)` says; on a GPU all before it waits.
+template <typename PieceAt>
+void copy_pieces(const SymmetricMemory::Impl& impl, std::size_t count, PieceAt piece) {
+  std::vector<Copy> copies;
+  for (std::size_t i = 0; i < count; ++i) {
+    const Copy copy = piece(i);
+    if (copy.bytes == 0) continue;
+    if (impl.gpu)
+      copies.push_back(copy);
+    else
+      std::memcpy(copy.to, copy.from, copy.bytes);
+  }
+  if (impl.gpu) impl.gpu->gpu().copy(copies);
 }
 
 }  // namespace
@@ -74,6 +89,10 @@ void SymmetricMemory::put(int dst, std::span<const PutPiece> pieces) {
     impl_->reach(dst, piece.offset, piece.bytes, "put");
     check_local(piece.local, piece.bytes, "put");
   }
+  if (std::byte* target = impl_->reach(dst, 0, 0, "put"))
+    return copy_pieces(*impl_, pieces.size(), [&](std::size_t i) {
+      return Copy{target + pieces[i].offset, pieces[i].local, pieces[i].bytes};
+    });
   for (const PutPiece& piece : pieces) put(dst, piece.offset, piece.local, piece.bytes);
 }
 
@@ -82,6 +101,10 @@ void SymmetricMemory::get(int src, std::span<const GetPiece> pieces) {
     impl_->reach(src, piece.offset, piece.bytes, "get");
     check_local(piece.local, piece.bytes, "get");
   }
+  if (const std::byte* source = impl_->reach(src, 0, 0, "get"))
+    return copy_pieces(*impl_, pieces.size(), [&](std::size_t i) {
+      return Copy{pieces[i].local, source + pieces[i].offset, pieces[i].bytes};
+    });
   for (const GetPiece& piece : pieces)
     get_as(*impl_, "get", &BlockKey::get_nbi, src, piece.offset, piece.local, piece.bytes);
   if (!pieces.empty()) flush(src);
@@ -95,13 +118,12 @@ void SymmetricMemory::put_strided(int dst, std::size_t offset, const void* sourc
   check_local(source, span_of(shape.count, shape.bytes, shape.local_stride, "put_strided"),
               "put_strided");
   const auto* from = static_cast<const std::byte*>(source);
-  for (std::size_t i = 0; i < shape.count && shape.bytes != 0; ++i) {
-    const std::size_t there = i * shape.peer_stride, here = i * shape.local_stride;
-    if (target != nullptr)
-      std::memcpy(target + there, from + here, shape.bytes);
-    else
-      put(dst, offset + there, from + here, shape.bytes);
-  }
+  if (target != nullptr)
+    return copy_pieces(*impl_, shape.count, [&](std::size_t i) {
+      return Copy{target + i * shape.peer_stride, from + i * shape.local_stride, shape.bytes};
+    });
+  for (std::size_t i = 0; i < shape.count && shape.bytes != 0; ++i)
+    put(dst, offset + i * shape.peer_stride, from + i * shape.local_stride, shape.bytes);
 }
 
 void SymmetricMemory::get_strided(int src, std::size_t offset, void* target, const Strided& shape) {
@@ -111,14 +133,13 @@ void SymmetricMemory::get_strided(int src, std::size_t offset, void* target, con
   check_local(target, span_of(shape.count, shape.bytes, shape.local_stride, "get_strided"),
               "get_strided");
   auto* to = static_cast<std::byte*>(target);
-  for (std::size_t i = 0; i < shape.count && shape.bytes != 0; ++i) {
-    const std::size_t there = i * shape.peer_stride, here = i * shape.local_stride;
-    if (source != nullptr)
-      std::memcpy(to + here, source + there, shape.bytes);
-    else
-      get_nbi(src, offset + there, to + here, shape.bytes);
-  }
-  if (source == nullptr && shape.count != 0) flush(src);
+  if (source != nullptr)
+    return copy_pieces(*impl_, shape.count, [&](std::size_t i) {
+      return Copy{to + i * shape.local_stride, source + i * shape.peer_stride, shape.bytes};
+    });
+  for (std::size_t i = 0; i < shape.count && shape.bytes != 0; ++i)
+    get_nbi(src, offset + i * shape.peer_stride, to + i * shape.local_stride, shape.bytes);
+  if (shape.count != 0) flush(src);
 }
 
 void SymmetricMemory::put_nbi(int dst, std::size_t offset, const void* source, std::size_t bytes) {
@@ -137,7 +158,7 @@ void SymmetricMemory::put_with_signal(int dst, std::size_t offset, const void* s
   check_local(source, bytes, "put_with_signal");
   std::byte* target = impl_->reach(dst, offset, bytes, "put_with_signal");
   if (target != nullptr || bytes == 0) {
-    if (bytes != 0) std::memcpy(target, source, bytes);
+    if (bytes != 0) impl_->copy(target, source, bytes);
     return impl_->signals->put(dst, channel, timeout);
   }
   impl_->by_key(dst, "put_with_signal", timeout, [&](BlockKey& key, std::size_t base, Wait& wait) {
@@ -148,10 +169,16 @@ void SymmetricMemory::put_with_signal(int dst, std::size_t offset, const void* s
 
 void SymmetricMemory::flush(int peer, Timeout timeout) {
   Group::check_timeout(timeout);
-  // Stores by pointer are where they belong; the fence orders them before what follows.
-  if (impl_->reach(peer, 0, 0, "flush") != nullptr) return full_fence();
-  impl_->by_key(peer, "flush", timeout,
-                [](BlockKey& key, std::size_t, Wait& wait) { key.flush(wait); });
+  impl_->check_usable("flush");
+  impl_->flush(peer, timeout);
+}
+
+void SymmetricMemory::Impl::flush(int peer, Timeout timeout) const {
+  check_rank(peer, "flush");
+  group->check_peer(peer, "flush");
+  // What goes by pointer is where it belongs; the fence orders stores before what follows.
+  if (buffer_ptrs[static_cast<std::size_t>(peer)] != nullptr) return full_fence();
+  by_key(peer, "flush", timeout, [](BlockKey& key, std::size_t, Wait& wait) { key.flush(wait); });
 }
 
 void SymmetricMemory::flush(Timeout timeout) {
@@ -167,7 +194,7 @@ void SymmetricMemory::put_signal(int dst, int channel, Timeout timeout) {
 
 void SymmetricMemory::wait_signal(int src, int channel, Timeout timeout) {
   Group::check_timeout(timeout);
-  impl_->check_open("wait_signal");
+  impl_->check_usable("wait_signal");
   impl_->check_rank(src, "wait_signal");
   impl_->group->check_peer(rank(), "wait_signal");
   impl_->signals->check_channel(channel, "wait_signal");
@@ -176,7 +203,7 @@ void SymmetricMemory::wait_signal(int src, int channel, Timeout timeout) {
 
 void SymmetricMemory::barrier(int channel, Timeout timeout) {
   Group::check_timeout(timeout);
-  impl_->check_open("barrier");
+  impl_->check_usable("barrier");
   impl_->group->check_peer(rank(), "barrier");
   impl_->signals->check_channel(channel, "barrier");
   impl_->signals->barrier(channel, timeout);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/rendezvous.hpp"
 
-#include <cstring>
+#include <algorithm>
 #include <exception>
 
 #include "base/check.hpp"
@@ -11,43 +11,16 @@
 namespace symmem {
 namespace {
 
-/// A zeroed signal pad, given back unless a SymmetricMemory takes it over.
-class PadLease {
- public:
-  PadLease(std::shared_ptr<BlockPool> pool, std::size_t bytes)
-      : pool_(std::move(pool)), range_(pool_->take(bytes)) {
-    // Before any peer hears of it: what an earlier user of the range left must not count.
-    std::memset(range_.pointer(), 0, range_.bytes);
-  }
-  ~PadLease() {
-    if (pool_) pool_->give_back(range_);
-  }
-  PadLease(PadLease&&) = default;
-  /// Does not give it back: a peer may write to it.
-  void keep() { pool_.reset(); }
-  PadLease& operator=(PadLease&&) = delete;
-
-  const Range& range() const { return range_; }
-  void hand_over(MemoryParts& parts) {
-    parts.pad = range_;
-    parts.pad_pool = std::move(pool_);
-  }
-
- private:
-  std::shared_ptr<BlockPool> pool_;
-  Range range_;
-};
-
 /// Once peers have been told where this rank's memory is, a store that is lost leaves open whether
-/// they took it: then neither the buffer nor the pad is used again.
+/// they took it: then neither the buffer nor the pads are used again.
 class Unsettled {
  public:
-  Unsettled(const Group& group, std::shared_ptr<Allocation> allocation, PadLease& pad)
-      : group_(group), allocation_(std::move(allocation)), pad_(pad) {}
+  Unsettled(const Group& group, std::shared_ptr<Allocation> allocation, std::vector<PadLease>& pads)
+      : group_(group), allocation_(std::move(allocation)), pads_(pads) {}
   ~Unsettled() {
     if (std::uncaught_exceptions() == exceptions_ || !group_.store_is_lost()) return;
     allocation_->closed(group_.name(), /*well=*/false);
-    pad_.keep();
+    for (PadLease& pad : pads_) pad.keep();
   }
   Unsettled(const Unsettled&) = delete;
   Unsettled& operator=(const Unsettled&) = delete;
@@ -55,18 +28,30 @@ class Unsettled {
  private:
   const Group& group_;
   const std::shared_ptr<Allocation> allocation_;
-  PadLease& pad_;
+  std::vector<PadLease>& pads_;
   const int exceptions_ = std::uncaught_exceptions();
 };
 
 /// A dozen pads share a block even in groups whose pads are large.
 constexpr std::size_t kPadsPerBlock = 12;
 
-PadLease lease_pad(Runtime& runtime, GroupRecord& record,
-                   const std::shared_ptr<BlockMaker>& maker) {
-  const std::size_t bytes = SignalPad::bytes(runtime.options.channels, record.group->world_size());
-  const std::size_t block = std::max(runtime.options.block_size, kPadsPerBlock * bytes);
-  return {record.pool(maker, runtime.block_ids, 0, block, true), bytes};
+/// The signal pad of an allocation on `device`, and of GPU memory a second one, on the host.
+std::vector<PadLease> lease_pads(Runtime& runtime, GroupRecord& record,
+                                 const std::shared_ptr<BlockMaker>& maker, const Device& device) {
+  const int channels = runtime.options.channels, size = record.group->world_size();
+  std::vector<PadLease> pads;
+  const auto lease = [&](const std::shared_ptr<BlockMaker>& by, std::size_t bytes, Gpu* gpu) {
+    const std::size_t block = std::max(runtime.options.block_size, kPadsPerBlock * bytes);
+    pads.emplace_back(record.pool(by, runtime.block_ids, device.index, block, true), bytes, gpu);
+  };
+  const auto gpu = runtime.gpu(device);
+  if (!gpu) {
+    lease(maker, SignalPad::bytes(channels, size), nullptr);
+  } else {
+    lease(maker, GpuState::device_bytes(channels, size), gpu.get());
+    lease(runtime.pinned_maker, GpuState::pinned_bytes(channels, size), nullptr);
+  }
+  return pads;
 }
 
 Place place_of(const Range& range) { return {range.block->id, range.kept, range.offset}; }
@@ -88,39 +73,50 @@ std::shared_ptr<SymmetricMemory> meet(Runtime& runtime, const std::shared_ptr<Gr
   return collective.run([&] {
     const auto transports = runtime.transports(maker->device_type());
     std::shared_ptr<Allocation> allocation;
-    std::optional<PadLease> pad;
+    std::vector<PadLease> pads;
     std::vector<std::unique_ptr<OpenRange>> open;
 
+    const auto describe = [&] {
+      allocation = find();
+      const Range& range = allocation->range();
+      pads = lease_pads(runtime, *record, maker, range.block->device);
+      const std::size_t pad_bytes =
+          SignalPad::bytes(runtime.options.channels, record->group->world_size());
+      open.push_back(std::make_unique<OpenRange>(range, allocation->bytes()));
+      for (const PadLease& pad : pads)
+        open.push_back(std::make_unique<OpenRange>(pad.range(), pad_bytes));
+      return Description{.bytes = allocation->bytes(),
+                         .device = maker->device_type(),
+                         .alloc_id = runtime.persistent.id_of(allocation->pointer()),
+                         .channels = static_cast<std::uint32_t>(runtime.options.channels),
+                         .transports = names(transports),
+                         .require = runtime.options.require,
+                         .host_id = runtime.host_id,
+                         .buffer = place_of(range),
+                         .pad = place_of(pads.front().range()),
+                         .network_pad = place_of(pads.back().range())}
+          .encode();
+    };
     std::vector<Description> described;
-    for (const std::string& bytes : collective.gather([&] {
-           allocation = find();
-           pad.emplace(lease_pad(runtime, *record, maker));
-           open.push_back(std::make_unique<OpenRange>(allocation->range(), allocation->bytes()));
-           open.push_back(std::make_unique<OpenRange>(pad->range(), pad->range().bytes));
-           return Description{.bytes = allocation->bytes(),
-                              .device = maker->device_type(),
-                              .alloc_id = runtime.persistent.id_of(allocation->pointer()),
-                              .channels = static_cast<std::uint32_t>(runtime.options.channels),
-                              .transports = names(transports),
-                              .require = runtime.options.require,
-                              .host_id = runtime.host_id,
-                              .buffer = place_of(allocation->range()),
-                              .pad = place_of(pad->range())}
-               .encode();
-         }))
+    for (const std::string& bytes : collective.gather(describe))
       described.push_back(Description::decode(bytes));
     validate(*record->group, described);
 
-    const Unsettled unsettled(*record->group, allocation, *pad);
+    const Unsettled unsettled(*record->group, allocation, pads);
+    const Meeting meeting{*record->group,
+                          described,
+                          allocation->range().block,
+                          pads.front().range().block,
+                          pads.back().range().block,
+                          transports};
     MemoryParts parts;
     parts.record = record;
     parts.allocation = allocation;
-    parts.connections = record->connector.connect(
-        collective,
-        {*record->group, described, allocation->range().block, pad->range().block, transports});
+    parts.connections = record->connector.connect(collective, meeting);
     parts.described = std::move(described);
     parts.open = std::move(open);
-    pad->hand_over(parts);
+    parts.gpu = runtime.gpu(allocation->range().block->device);
+    parts.pads = std::move(pads);
     auto memory = std::make_shared<SymmetricMemory>(
         std::make_unique<SymmetricMemory::Impl>(std::move(parts)));
     memory->impl().serial = collective.serial();

@@ -10,6 +10,7 @@
 #include "base/check.hpp"
 #include "base/host.hpp"
 #include "base/random.hpp"
+#include "core/builtin.hpp"
 #include "core/collective.hpp"
 #include "core/memory_impl.hpp"
 
@@ -32,7 +33,10 @@ Runtime::Runtime(const Options& the_options)
       log(the_options.log),
       block_ids(std::make_shared<BlockIds>(process.id)),
       loop(std::make_shared<EventLoop>()),
-      fds(std::make_unique<FdService>(*loop, the_options.socket_dir)) {}
+      fds(std::make_unique<FdService>(*loop, the_options.socket_dir)),
+      gpus(make_builtin_gpus()),
+      pinned_maker(make_builtin_pinned_maker(gpus)),
+      makers(make_builtin_block_makers(gpus, the_options)) {}
 
 Runtime::~Runtime() = default;
 

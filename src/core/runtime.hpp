@@ -12,6 +12,7 @@
 #include "base/event_loop.hpp"
 #include "base/fd_service.hpp"
 #include "base/fork.hpp"
+#include "base/gpu.hpp"
 #include "base/log.hpp"
 #include "core/group_record.hpp"
 #include "core/persistent.hpp"
@@ -57,6 +58,14 @@ class Runtime {
   Persistent persistent;
   std::shared_ptr<EventLoop> loop;
   std::unique_ptr<FdService> fds;
+  const std::shared_ptr<Gpus> gpus;                ///< Null in a build without CUDA.
+  const std::shared_ptr<BlockMaker> pinned_maker;  ///< Likewise.
+  const std::vector<std::shared_ptr<BlockMaker>> makers;
+
+  /// The GPU of memory on `device`; null for the host.
+  std::shared_ptr<Gpu> gpu(const Device& device) const {
+    return device.type == DeviceType::cuda && gpus ? gpus->gpu(device.index) : nullptr;
+  }
 
  private:
   struct Named {

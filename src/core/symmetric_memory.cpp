@@ -50,6 +50,29 @@ std::string SymmetricMemory::explain() const {
   return text;
 }
 
+namespace {
+
+const GpuState& gpu_of(const SymmetricMemory::Impl& impl, const char* operation) {
+  impl.check_open(operation);
+  require(impl.gpu != nullptr, Errc::unsupported, "{}: the memory is on {}, not on a GPU",
+          operation, to_string(impl.device));
+  return *impl.gpu;
+}
+
+}  // namespace
+
+void* const* SymmetricMemory::buffer_ptrs_dev() const {
+  return gpu_of(*impl_, "buffer_ptrs_dev").view().buffers;
+}
+void* const* SymmetricMemory::signal_pad_ptrs_dev() const {
+  return reinterpret_cast<void* const*>(gpu_of(*impl_, "signal_pad_ptrs_dev").view().pads);
+}
+DeviceView SymmetricMemory::device_view() const { return gpu_of(*impl_, "device_view").view(); }
+StreamOperations SymmetricMemory::on(Stream stream) {
+  static_cast<void>(gpu_of(*impl_, "on"));
+  return {shared_from_this(), stream};
+}
+
 Tensor SymmetricMemory::get_buffer(int rank, const std::vector<std::int64_t>& sizes, DataType dtype,
                                    std::int64_t storage_offset) const {
   const std::vector<std::int64_t> strides = contiguous_strides(sizes);
@@ -97,7 +120,7 @@ void SymmetricMemory::close(Timeout timeout) {
   try {
     collective.run([&] {
       const auto finish = [&] {
-        flush(deadline.remaining());
+        for (int r = 0; r < world_size(); ++r) impl_->flush(r, deadline.remaining());
         return impl_->serial;
       };
       for (const std::string& serial : collective.gather(finish))

@@ -9,12 +9,14 @@
 #include <source_location>
 #include <vector>
 
+#include "harness/device.hpp"
 #include "harness/errors.hpp"
 #include "harness/rank_threads.hpp"
 #include "harness/ranks.hpp"
 #include "symmem/symmem.hpp"
 
-/// What every transport must do. The tests name none: the ctest entry sets SYMMEM_TRANSPORTS.
+/// What every transport must do. The tests name none, and no kind of memory: the ctest entry sets
+/// SYMMEM_TRANSPORTS and HARNESS_DEVICE.
 namespace symmem::contract {
 
 using harness::check_error;
@@ -25,6 +27,7 @@ using Body = std::function<void(Context&)>;
 /// call for it does not return, hence the order.
 inline void on_ranks(const Body& body,
                      std::source_location site = std::source_location::current()) {
+  if (!harness::can_use_tested_device()) return;
   for (const int count : {2, 4}) harness::run_ranks(count, body, {}, site);
   for (const int count : {1, 2, 3, 8})
     harness::run_threads(
@@ -36,13 +39,22 @@ struct Shared {
   Tensor tensor;
   std::shared_ptr<SymmetricMemory> memory;
 
-  std::byte* local() const { return tensor.data<std::byte>(); }
+  /// The own buffer's bytes, read and written by the owner's pointer.
+  Bytes look(std::size_t offset, std::size_t bytes) const {
+    Bytes seen(bytes);
+    harness::copy_any(seen.data(), tensor.data<std::byte>() + offset, bytes);
+    return seen;
+  }
+  void write(const Bytes& bytes) const {
+    harness::copy_any(tensor.data(), bytes.data(), bytes.size());
+  }
   SymmetricMemory* operator->() const { return memory.get(); }
 };
 
 inline Shared share(Context& context, std::size_t bytes) {
   const auto size = static_cast<std::int64_t>(bytes);
-  Shared shared{context.empty_strided_p2p({size}, {1}, kUint8), nullptr};
+  const Device device = harness::tested_device(context.rank());
+  Shared shared{context.empty_strided_p2p({size}, {1}, kUint8, device), nullptr};
   shared.memory = context.rendezvous(shared.tensor);
   return shared;
 }
@@ -63,10 +75,6 @@ inline Bytes pattern(int from, int to, std::size_t bytes) {
   const auto start = static_cast<std::size_t>(from * 1009 + to * 9176) % kStarts;
   const std::byte* at = noise.data() + start;
   return Bytes(at, at + bytes);
-}
-
-inline bool equal(const std::byte* at, const Bytes& wanted) {
-  return wanted.empty() || std::memcmp(at, wanted.data(), wanted.size()) == 0;
 }
 
 /// The next rank, around.

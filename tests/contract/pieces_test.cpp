@@ -31,7 +31,7 @@ TEST_CASE("strided puts write the pieces and nothing between them") {
   on_ranks([](Context& context) {
     const Shared shared = share(context, kBuffer);
     for (const Strided& shape : kShapes) {
-      std::memset(shared.local(), 0, kBuffer);
+      shared.write(Bytes(kBuffer));
       shared->barrier();
       const Bytes source = pattern(context.rank(), 1, kBuffer);
       shared->put_strided(next_of(context), 5, source.data(), shape);
@@ -40,7 +40,7 @@ TEST_CASE("strided puts write the pieces and nothing between them") {
       Bytes wanted(kBuffer);
       const Bytes theirs = pattern(previous_of(context), 1, kBuffer);
       copy_strided(wanted.data() + 5, shape.peer_stride, theirs.data(), shape.local_stride, shape);
-      CHECK(equal(shared.local(), wanted));
+      CHECK(shared.look(0, kBuffer) == wanted);
       shared->barrier();
     }
     shared->close();
@@ -51,7 +51,7 @@ TEST_CASE("strided gets read the pieces and leave what is between them here") {
   on_ranks([](Context& context) {
     const Shared shared = share(context, kBuffer);
     const Bytes mine = pattern(context.rank(), 2, kBuffer);
-    std::memcpy(shared.local(), mine.data(), kBuffer);
+    shared.write(mine);
     shared->barrier();
     const Bytes theirs = pattern(next_of(context), 2, kBuffer);
     for (const Strided& shape : kShapes) {
@@ -77,10 +77,10 @@ TEST_CASE("lists of pieces go where each of them says") {
     shared->flush();
     shared->barrier();
     const Bytes came = pattern(previous_of(context), 3, 100);
-    CHECK(equal(shared.local(), Bytes(came.begin(), came.begin() + 10)));
-    CHECK(equal(shared.local() + 8000, Bytes(came.begin() + 10, came.begin() + 90)));
-    CHECK(equal(shared.local() + 100, Bytes(came.begin() + 90, came.end())));
-    CHECK(equal(shared.local() + 10, Bytes(90)));
+    CHECK(shared.look(0, 10) == Bytes(came.begin(), came.begin() + 10));
+    CHECK(shared.look(8000, 80) == Bytes(came.begin() + 10, came.begin() + 90));
+    CHECK(shared.look(100, came.size() - 90) == Bytes(came.begin() + 90, came.end()));
+    CHECK(shared.look(10, 90) == Bytes(90));
 
     Bytes got(100);
     const std::vector<GetPiece> gets{
@@ -131,7 +131,7 @@ TEST_CASE("a list with a piece out of range, or a stride that goes past the end,
                   Errc::invalid_argument);
     }
     shared->barrier();
-    CHECK(equal(shared.local(), Bytes(kBuffer)));
+    CHECK(shared.look(0, kBuffer) == Bytes(kBuffer));
     CHECK(source == pattern(0, 0, kBuffer));
     shared->close();
   });

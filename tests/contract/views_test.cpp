@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdint>
+#include <numeric>
 
 #include "contract/contract.hpp"
 
@@ -9,10 +10,17 @@ using namespace symmem::contract;
 TEST_CASE("a view of a peer's buffer shows its elements, from the offset on") {
   on_ranks([](Context& context) {
     constexpr std::int64_t kCount = 120;
-    const Tensor tensor = context.empty_strided_p2p({kCount}, {1}, kInt32);
+    const Device device = harness::tested_device(context.rank());
+    const Tensor tensor = context.empty_strided_p2p({kCount}, {1}, kInt32, device);
     const auto memory = context.rendezvous(tensor);
-    for (std::int64_t i = 0; i < kCount; ++i)
-      tensor.data<std::int32_t>()[i] = static_cast<std::int32_t>(context.rank() * 1000 + i);
+    std::vector<std::int32_t> mine(kCount);
+    std::iota(mine.begin(), mine.end(), context.rank() * 1000);
+    harness::copy_any(tensor.data(), mine.data(), kCount * sizeof mine[0]);
+    const auto element = [](const Tensor& view, std::ptrdiff_t i) {
+      std::int32_t value = 0;
+      harness::copy_any(&value, view.data<std::int32_t>() + i, sizeof value);
+      return value;
+    };
     memory->barrier();
     for (int of = 0; of < context.world_size(); ++of) {
       if (memory->peer(of).pointer == nullptr) continue;
@@ -20,11 +28,11 @@ TEST_CASE("a view of a peer's buffer shows its elements, from the offset on") {
       CHECK(view.sizes() == std::vector<std::int64_t>{4, 5});
       CHECK(view.strides() == std::vector<std::int64_t>{5, 1});
       CHECK(view.device() == tensor.device());
-      CHECK(view.data<std::int32_t>()[0] == of * 1000 + 100);
-      CHECK(view.data<std::int32_t>()[19] == of * 1000 + 119);
+      CHECK(element(view, 0) == of * 1000 + 100);
+      CHECK(element(view, 19) == of * 1000 + 119);
       // The offset counts in elements of the view's own type.
       const Tensor bytes = memory->get_buffer(of, {4}, kUint8, 4);
-      CHECK(*bytes.data<std::int32_t>() == of * 1000 + 1);
+      CHECK(element(bytes, 0) == of * 1000 + 1);
     }
     memory->barrier();
     memory->close();
@@ -89,7 +97,7 @@ TEST_CASE("a memory knows its ranks, group, sizes, channels and routes") {
     CHECK(shared->rank() == context.rank());
     CHECK(shared->world_size() == context.world_size());
     CHECK(shared->group_name() == kWorld);
-    CHECK(shared->device() == Device{});
+    CHECK(shared->device() == harness::tested_device(context.rank()));
     CHECK(shared->buffer_size() == 1000);
     CHECK(shared->channels() == context.options().channels);
     CHECK(shared->signal_pad_size() >= static_cast<std::size_t>(shared->channels()) * 8);

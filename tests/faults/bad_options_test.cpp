@@ -37,6 +37,7 @@ const std::vector<BadOption>& bad_options() {
       {"SYMMEM_LIVENESS", time},
       {"SYMMEM_HOST_ID", text},
       {"SYMMEM_INTERFACE", text},
+      {"SYMMEM_CUDA_HANDLE", {"junk", "-1", "FD", "fd,legacy"}},
       {"SYMMEM_UCX_LIBRARY", text},
       {"SYMMEM_PROGRESS", {"junk", "-1", "SPIN", kHuge}},
       {"SYMMEM_SOCKET_DIR", {"junk", "-1", "relative/path", "/" + std::string(200, 'x')}},

@@ -9,7 +9,7 @@
 namespace symmem::shm {
 
 /// Shared memory of one host: the peer's memfd, fetched by SCM_RIGHTS and mapped.
-inline constexpr DeviceType kDevice = DeviceType::host;
+inline constexpr DeviceType kDevices[] = {DeviceType::host};
 std::shared_ptr<Transport> make_transport(const TransportEnvironment& environment);
 
 }  // namespace symmem::shm

@@ -8,7 +8,7 @@
 
 namespace symmem::ucx {
 
-inline constexpr DeviceType kDevice = DeviceType::host;
+inline constexpr DeviceType kDevices[] = {DeviceType::host};
 
 /// Any two hosts, by UCX remote keys and active messages. Starts nothing until a block is exported.
 std::shared_ptr<Transport> make_transport(const TransportEnvironment& environment);

@@ -70,6 +70,7 @@ class UcxTransport : public Transport {
   explicit UcxTransport(const TransportEnvironment& environment) : environment_(environment) {}
 
   std::string_view name() const override { return "ucx"; }
+  bool by_key() const override { return true; }
 
   Offer<Export> export_block(const std::shared_ptr<Block>& block) override {
     try {

@@ -42,7 +42,7 @@ class FakeMaker : public BlockMaker {
 
 struct Fixture {
   std::shared_ptr<FakeMaker> maker = std::make_shared<FakeMaker>();
-  BlockPool pool{maker, std::make_shared<BlockIds>(1), 0, kBlock};
+  BlockPool pool{maker, std::make_shared<BlockIds>(1), 0, kBlock + Block::kTokenBytes};
 };
 
 }  // namespace

@@ -20,7 +20,8 @@ Description sample() {
           .require = {"shm"},
           .host_id = "boot/ipc:1",
           .buffer = {{1, 2}, true, 256},
-          .pad = {{3, 4}, false, 512}};
+          .pad = {{3, 4}, false, 512},
+          .network_pad = {{5, 6}, true, 768}};
 }
 
 Group group_of_three() {
@@ -54,6 +55,9 @@ TEST_CASE("a description is read as it was written") {
   CHECK(read.pad.block == BlockId{3, 4});
   CHECK_FALSE(read.pad.kept);
   CHECK(read.pad.offset == 512);
+  CHECK(read.network_pad.block == BlockId{5, 6});
+  CHECK(read.network_pad.kept);
+  CHECK(read.network_pad.offset == 768);
   Description without = sample();
   without.alloc_id.reset();
   CHECK_FALSE(Description::decode(without.encode()).alloc_id);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/signals.hpp"
+#include "core/host_signals.hpp"
 
 #include <doctest/doctest.h>
 
@@ -30,7 +30,7 @@ struct Pads {
     for (int rank = 0; rank < size; ++rank) {
       groups.push_back(std::make_shared<Group>("g", GroupInfo{rank, size, make_hash_store()},
                                                Process{}, kAmple));
-      signals.push_back(std::make_unique<Signals>(
+      signals.push_back(std::make_unique<HostSignals>(
           groups.back(), kChannels, std::vector<PeerPad>(views.begin(), views.end())));
     }
   }

@@ -1,31 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/signals.hpp"
+#include "core/host_signals.hpp"
 
 #include <sched.h>
 
 #include "base/check.hpp"
+#include "core/claim.hpp"
 #include "core/peer_wait.hpp"
 #include "core/wait_until.hpp"
 
 namespace symmem {
 namespace {
-
-/// Claims what one thread at a time may do, until destruction.
-class Claim {
- public:
-  explicit Claim(std::atomic<bool>& busy)
-      : busy_(busy), won_(!busy.exchange(true, std::memory_order_acquire)) {}
-  ~Claim() {
-    if (won_) busy_.store(false, std::memory_order_release);
-  }
-  Claim(const Claim&) = delete;
-  Claim& operator=(const Claim&) = delete;
-  bool won() const { return won_; }
-
- private:
-  std::atomic<bool>& busy_;
-  const bool won_;
-};
 
 std::uint64_t load(std::uint64_t& count) {
   return std::atomic_ref(count).load(std::memory_order_seq_cst);
@@ -33,10 +17,8 @@ std::uint64_t load(std::uint64_t& count) {
 
 }  // namespace
 
-Signals::Signals(std::shared_ptr<Group> group, int channels, std::vector<PeerPad> pads)
-    : group_(std::move(group)),
-      channels_(channels),
-      pads_(std::move(pads)),
+HostSignals::HostSignals(std::shared_ptr<Group> group, int channels, std::vector<PeerPad> pads)
+    : Signals(std::move(group), channels, std::move(pads)),
       taken_(static_cast<std::size_t>(channels) * pads_.size()),
       epochs_(static_cast<std::size_t>(channels)) {
   for (const PeerPad& pad : pads_)
@@ -44,19 +26,13 @@ Signals::Signals(std::shared_ptr<Group> group, int channels, std::vector<PeerPad
   group_->add_sleeper(this);
 }
 
-Signals::~Signals() {
+HostSignals::~HostSignals() {
   if (!group_->fork().forked()) group_->remove_sleeper(this);  // The parent may hold its lock.
 }
 
-void Signals::wake() { own().doorbell().ring(); }
+void HostSignals::wake() { own().doorbell().ring(); }
 
-void Signals::check_channel(int channel, const char* operation) const {
-  require(channel >= 0 && channel < channels_, Errc::invalid_argument,
-          "{}: channel {} is out of range; 0 to {} exist (SYMMEM_CHANNELS)", operation, channel,
-          channels_ - 1);
-}
-
-void Signals::put(int dst, int channel, Timeout timeout) {
+void HostSignals::put(int dst, int channel, Timeout timeout) {
   const PeerPad& target = peer(dst);
   if (target.key == nullptr) [[likely]]
     return add_count(target.pad.signals(channel, group_->rank()), target.pad.doorbell());
@@ -67,7 +43,7 @@ void Signals::put(int dst, int channel, Timeout timeout) {
 /// Begins a wait. What comes by network is carried on meanwhile: that saves two switches between
 /// threads where the peer answers soon.
 template <typename Ready>
-bool Signals::comes_soon(BlockKey* poller, Ready ready) const {
+bool HostSignals::comes_soon(BlockKey* poller, Ready ready) const {
   if (comes_at_once(ready)) return true;
   if (poller == nullptr) return false;
   constexpr std::chrono::microseconds kPoll{50};
@@ -81,7 +57,7 @@ bool Signals::comes_soon(BlockKey* poller, Ready ready) const {
   return ready();
 }
 
-void Signals::wait(int src, int channel, Timeout timeout) {
+void HostSignals::wait(int src, int channel, Timeout timeout) {
   Taken& taken =
       taken_[static_cast<std::size_t>(channel) * pads_.size() + static_cast<std::size_t>(src)];
   const Claim claim(taken.busy);
@@ -113,7 +89,7 @@ void Signals::wait(int src, int channel, Timeout timeout) {
   taken.count.store(before + 1, std::memory_order_relaxed);
 }
 
-std::vector<int> Signals::missing(int channel, std::uint64_t epoch) const {
+std::vector<int> HostSignals::missing(int channel, std::uint64_t epoch) const {
   std::vector<int> ranks;
   for (int rank = 0; rank < group_->world_size(); ++rank)
     if (rank != group_->rank() && load(own().arrivals(channel, rank)) < epoch)
@@ -121,13 +97,13 @@ std::vector<int> Signals::missing(int channel, std::uint64_t epoch) const {
   return ranks;
 }
 
-bool Signals::all_arrived(int channel, std::uint64_t epoch) const {
+bool HostSignals::all_arrived(int channel, std::uint64_t epoch) const {
   for (int rank = 0; rank < group_->world_size(); ++rank)
     if (rank != group_->rank() && load(own().arrivals(channel, rank)) < epoch) return false;
   return true;
 }
 
-void Signals::barrier(int channel, Timeout timeout) {
+void HostSignals::barrier(int channel, Timeout timeout) {
   Epoch& epoch = epochs_[static_cast<std::size_t>(channel)];
   const Claim claim(epoch.busy);
   require(claim.won(), Errc::invalid_argument,
@@ -150,7 +126,7 @@ void Signals::barrier(int channel, Timeout timeout) {
   tsan_acquire();
 }
 
-bool Signals::arrive(int channel, std::uint64_t epoch, Timeout timeout) {
+bool HostSignals::arrive(int channel, std::uint64_t epoch, Timeout timeout) {
   const int self = group_->rank(), size = group_->world_size();
   // Each rank begins behind itself, so that not all hit the same pad at once. The network takes
   // longest, so it goes first.
@@ -174,7 +150,7 @@ bool Signals::arrive(int channel, std::uint64_t epoch, Timeout timeout) {
   return all;
 }
 
-void Signals::wait_for_all(int channel, std::uint64_t epoch, const Deadline& deadline) {
+void HostSignals::wait_for_all(int channel, std::uint64_t epoch, const Deadline& deadline) {
   const auto ready = [&] { return all_arrived(channel, epoch); };
   const auto look = [&] {
     try {

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+# Sets SYMMEM_WITH_CUDA, and enables the language if so. The runtime is linked statically and finds
+# the driver by itself: the same binary runs on hosts without one.
+set(SYMMEM_WITH_CUDA OFF)
+if(NOT SYMMEM_CUDA STREQUAL "OFF")
+  find_program(SYMMEM_NVCC nvcc PATHS /usr/local/cuda/bin)
+  mark_as_advanced(SYMMEM_NVCC)
+  if(SYMMEM_NVCC)
+    if(NOT DEFINED CMAKE_CUDA_COMPILER)
+      set(CMAKE_CUDA_COMPILER ${SYMMEM_NVCC})
+    endif()
+    if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+      set(CMAKE_CUDA_ARCHITECTURES 80-real 90)
+    endif()
+    enable_language(CUDA)
+    find_package(CUDAToolkit 12.5 REQUIRED)
+    set(SYMMEM_WITH_CUDA ON)
+  elseif(SYMMEM_CUDA STREQUAL "ON")
+    message(FATAL_ERROR "SYMMEM_CUDA=ON, but there is no nvcc; install the CUDA toolkit 12.5 or newer")
+  else()
+    message(STATUS "No nvcc: built without GPU memory")
+  endif()
+endif()

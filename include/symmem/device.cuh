@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+/// What kernels do with a DeviceView: signals and barriers between the ranks of a group. Header
+/// only, C++17, no -rdc. Loads and stores to peers go through buffer() itself.
+///
+/// Each function comes for one thread (put_signal), for a whole warp (_warp, all 32 threads
+/// together) and for a whole block (_block, all threads together, one-dimensional). What the
+/// thread, warp or block did before put_signal or barrier is visible to whoever waited for it, on
+/// every GPU of the group and on the host (release and acquire at system scope).
+///
+/// Waits end: after `timeout_ns`, or when the rank waited for is gone, they consume nothing, return
+/// false, and mark the memory as failed. From then on its waits return false at once, its signals
+/// are not sent, so that the peers' waits end too, and every host call but close throws the first
+/// failure. Nothing traps. One wait at a time on a (channel, source), one barrier on a channel.
+#pragma once
+
+#include "symmem/device_view.hpp"
+
+namespace symmem::device {
+
+// Accesses to the words of a pad: at system scope, ordered.
+
+/// Adds without returning the old value, which would take a round trip.
+__device__ inline void add_release(std::uint64_t* word, std::uint64_t value) {
+  asm volatile("red.release.sys.global.add.u64 [%0], %1;" ::"l"(word), "l"(value) : "memory");
+}
+__device__ inline std::uint64_t load_acquire(const std::uint64_t* word) {
+  std::uint64_t value;
+  asm volatile("ld.acquire.sys.u64 %0, [%1];" : "=l"(value) : "l"(word) : "memory");
+  return value;
+}
+
+// Accesses to this rank's own words, which no other GPU looks at.
+
+__device__ inline std::uint64_t load_own(const std::uint64_t* word) {
+  std::uint64_t value;
+  asm volatile("ld.relaxed.gpu.global.u64 %0, [%1];" : "=l"(value) : "l"(word) : "memory");
+  return value;
+}
+__device__ inline void store_own(std::uint64_t* word, std::uint64_t value) {
+  asm volatile("st.relaxed.gpu.global.u64 [%0], %1;" ::"l"(word), "l"(value) : "memory");
+}
+
+__device__ inline std::uint64_t now_ns() {
+  std::uint64_t now;
+  asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(now));
+  return now;
+}
+
+/// First byte of `rank`'s buffer, to load and store; null where only the host's calls reach it.
+template <typename T = void>
+__device__ inline T* buffer(const DeviceView& view, int rank) {
+  return static_cast<T*>(view.world_size <= DeviceView::kInlinePeers ? view.inline_buffers[rank]
+                                                                     : view.buffers[rank]);
+}
+__device__ inline std::uint64_t* pad(const DeviceView& view, int rank) {
+  return view.world_size <= DeviceView::kInlinePeers ? view.inline_pads[rank] : view.pads[rank];
+}
+
+enum class Count { signals, arrivals };
+/// Which word of a pad counts what `source` does on `channel`.
+__device__ inline std::uint64_t count_at(const DeviceView& view, int channel, int source,
+                                         Count count) {
+  const auto slot = static_cast<std::uint64_t>(channel) * view.world_size + source;
+  return 8 + 2 * slot + (count == Count::arrivals ? 1 : 0);
+}
+/// Where this rank finds that count of its own pad.
+__device__ inline const std::uint64_t* arriving(const DeviceView& view, int channel, int source,
+                                                Count count) {
+  const bool by_pointer = pad(view, source) != nullptr;
+  return (by_pointer ? view.own_pad : view.network_pad) + count_at(view, channel, source, count);
+}
+
+/// Marks the memory as failed; the first failure is the one that the host throws.
+__device__ inline void fail(const DeviceView& view, Failure::Operation operation,
+                            Failure::Cause cause, int channel, int rank) {
+  auto* failed = reinterpret_cast<unsigned long long*>(view.failed);
+  if (atomicCAS(failed, 0ull, 1ull) != 0) return;
+  const std::uint64_t word = static_cast<std::uint64_t>(operation) << 56 |
+                             static_cast<std::uint64_t>(cause) << 48 |
+                             static_cast<std::uint64_t>(static_cast<std::uint16_t>(channel)) << 32 |
+                             static_cast<std::uint32_t>(rank);
+  asm volatile("st.release.sys.u64 [%0], %1;" ::"l"(view.failure), "l"(word) : "memory");
+}
+
+/// Why a wait is over. Nothing is marked yet.
+enum class Waited { arrived, timeout, gone, failed_before };
+
+/// Waits until the count of `source` has reached `wanted`. Looks at the clock and at what lies on
+/// the host now and then: a load from there takes as long as dozens of looks.
+__device__ inline Waited wait_count(const DeviceView& view, const std::uint64_t* word,
+                                    std::uint64_t wanted, int source, std::uint64_t timeout_ns) {
+  constexpr unsigned kLooks = 64, kLooksAtHost = 1024;
+  std::uint64_t begin = 0;
+  for (unsigned looks = 1;; ++looks) {
+    if (load_acquire(word) >= wanted) return Waited::arrived;
+    if (looks % kLooks != 0) continue;
+    if (load_own(view.failed) != 0) return Waited::failed_before;
+    const std::uint64_t now = now_ns();
+    if (begin == 0) begin = now;
+    const bool late = now - begin >= timeout_ns;
+    // What the source did before it went still counts.
+    if ((late || looks % kLooksAtHost == 0) &&
+        *static_cast<const volatile std::uint32_t*>(view.gone + source) != 0)
+      return load_acquire(word) >= wanted ? Waited::arrived : Waited::gone;
+    if (late) return Waited::timeout;
+  }
+}
+
+/// Whether a wait went well; marks the memory if not.
+__device__ inline bool settle(const DeviceView& view, Waited waited, Failure::Operation operation,
+                              int channel, int rank) {
+  if (waited == Waited::arrived) return true;
+  if (waited == Waited::timeout) fail(view, operation, Failure::Cause::timeout, channel, rank);
+  if (waited == Waited::gone) fail(view, operation, Failure::Cause::gone, channel, rank);
+  return false;
+}
+
+// Signals.
+
+/// Adds one to the count (channel, this rank) at `dst`. Never waits for the receiver.
+__device__ inline void put_signal(const DeviceView& view, int dst, int channel) {
+  std::uint64_t* const theirs = pad(view, dst);
+  if (theirs == nullptr)
+    return fail(view, Failure::Operation::put_signal, Failure::Cause::no_pointer, channel, dst);
+  // Adding nothing instead of not adding: the look at `failed` then passes beside the release.
+  const std::uint64_t one = load_own(view.failed) == 0 ? 1 : 0;
+  add_release(theirs + count_at(view, channel, view.rank, Count::signals), one);
+}
+__device__ inline void put_signal_warp(const DeviceView& view, int dst, int channel) {
+  __syncwarp();
+  if (threadIdx.x % 32 == 0) put_signal(view, dst, channel);
+}
+__device__ inline void put_signal_block(const DeviceView& view, int dst, int channel) {
+  __syncthreads();
+  if (threadIdx.x == 0) put_signal(view, dst, channel);
+}
+
+/// Waits without marking a failure: for who reports it otherwise.
+__device__ inline Waited try_wait_signal(const DeviceView& view, int src, int channel,
+                                         std::uint64_t timeout_ns) {
+  std::uint64_t* const taken =
+      view.taken + static_cast<std::uint64_t>(channel) * view.world_size + src;
+  const std::uint64_t wanted = load_own(taken) + 1;
+  const Waited waited =
+      wait_count(view, arriving(view, channel, src, Count::signals), wanted, src, timeout_ns);
+  if (waited == Waited::arrived) store_own(taken, wanted);
+  return waited;
+}
+
+/// Waits for a signal of `src` on `channel` and consumes one.
+__device__ inline bool wait_signal(const DeviceView& view, int src, int channel,
+                                   std::uint64_t timeout_ns) {
+  return settle(view, try_wait_signal(view, src, channel, timeout_ns),
+                Failure::Operation::wait_signal, channel, src);
+}
+__device__ inline bool wait_signal(const DeviceView& view, int src, int channel) {
+  return wait_signal(view, src, channel, view.timeout_ns);
+}
+__device__ inline bool wait_signal_warp(const DeviceView& view, int src, int channel,
+                                        std::uint64_t timeout_ns) {
+  bool arrived = true;
+  if (threadIdx.x % 32 == 0) arrived = wait_signal(view, src, channel, timeout_ns);
+  return __all_sync(0xFFFFFFFFu, arrived);
+}
+__device__ inline bool wait_signal_warp(const DeviceView& view, int src, int channel) {
+  return wait_signal_warp(view, src, channel, view.timeout_ns);
+}
+__device__ inline bool wait_signal_block(const DeviceView& view, int src, int channel,
+                                         std::uint64_t timeout_ns) {
+  bool arrived = true;
+  if (threadIdx.x == 0) arrived = wait_signal(view, src, channel, timeout_ns);
+  return __syncthreads_and(arrived) != 0;
+}
+__device__ inline bool wait_signal_block(const DeviceView& view, int src, int channel) {
+  return wait_signal_block(view, src, channel, view.timeout_ns);
+}
+
+// Barriers.
+
+/// What thread `lane` of `width` does of a barrier: a peer each, so that one release serves all.
+/// `at` becomes the rank that a wait was for. Peers without pointer are told by others, if at all.
+__device__ inline Waited arrive_and_wait(const DeviceView& view, int channel, std::uint64_t epoch,
+                                         int lane, int width, std::uint64_t timeout_ns, int& at) {
+  const std::uint64_t one = load_own(view.failed) == 0 ? 1 : 0;
+  for (int peer = lane; peer < view.world_size; peer += width)
+    if (peer != view.rank && pad(view, peer) != nullptr)
+      add_release(pad(view, peer) + count_at(view, channel, view.rank, Count::arrivals), one);
+  for (int peer = lane; peer < view.world_size; peer += width) {
+    if (peer == view.rank) continue;
+    at = peer;
+    const Waited waited =
+        wait_count(view, arriving(view, channel, peer, Count::arrivals), epoch, peer, timeout_ns);
+    if (waited != Waited::arrived) return waited;
+  }
+  return Waited::arrived;
+}
+
+/// The same for peers that all have a pointer; marks a failure.
+__device__ inline bool barrier_part(const DeviceView& view, int channel, std::uint64_t epoch,
+                                    int lane, int width, std::uint64_t timeout_ns) {
+  for (int peer = lane; peer < view.world_size; peer += width)
+    if (pad(view, peer) == nullptr) {
+      fail(view, Failure::Operation::barrier, Failure::Cause::no_pointer, channel, peer);
+      return false;
+    }
+  int at = view.rank;
+  const Waited waited = arrive_and_wait(view, channel, epoch, lane, width, timeout_ns, at);
+  return settle(view, waited, Failure::Operation::barrier, channel, at);
+}
+
+/// Returns when all ranks have called it on `channel`. Does not touch the signals of that channel.
+/// One thread tells one peer after the other: prefer a warp or a block.
+__device__ inline bool barrier(const DeviceView& view, int channel, std::uint64_t timeout_ns) {
+  const std::uint64_t epoch = load_own(view.epochs + channel) + 1;
+  const bool arrived = barrier_part(view, channel, epoch, 0, 1, timeout_ns);
+  store_own(view.epochs + channel, epoch);
+  return arrived;
+}
+__device__ inline bool barrier(const DeviceView& view, int channel) {
+  return barrier(view, channel, view.timeout_ns);
+}
+__device__ inline bool barrier_warp(const DeviceView& view, int channel, std::uint64_t timeout_ns) {
+  __syncwarp();
+  const int lane = static_cast<int>(threadIdx.x % 32);
+  const std::uint64_t epoch = load_own(view.epochs + channel) + 1;
+  const bool arrived =
+      __all_sync(0xFFFFFFFFu, barrier_part(view, channel, epoch, lane, 32, timeout_ns));
+  if (lane == 0) store_own(view.epochs + channel, epoch);
+  __syncwarp();
+  return arrived;
+}
+__device__ inline bool barrier_warp(const DeviceView& view, int channel) {
+  return barrier_warp(view, channel, view.timeout_ns);
+}
+__device__ inline bool barrier_block(const DeviceView& view, int channel,
+                                     std::uint64_t timeout_ns) {
+  __syncthreads();
+  const int lane = static_cast<int>(threadIdx.x), width = static_cast<int>(blockDim.x);
+  const std::uint64_t epoch = load_own(view.epochs + channel) + 1;
+  const bool arrived =
+      __syncthreads_and(barrier_part(view, channel, epoch, lane, width, timeout_ns)) != 0;
+  if (lane == 0) store_own(view.epochs + channel, epoch);
+  return arrived;
+}
+__device__ inline bool barrier_block(const DeviceView& view, int channel) {
+  return barrier_block(view, channel, view.timeout_ns);
+}
+
+}  // namespace symmem::device

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cuda.h>
+#include <cuda_runtime_api.h>
+
+#include <string>
+
+#include "symmem/error.hpp"
+
+namespace symmem::cuda {
+
+/// The driver's functions, found at run time through the statically linked runtime: one binary runs
+/// on hosts with and without a driver.
+class Driver {
+ public:
+  /// The one of this process, initialised. Error(unsupported) says why there is none.
+  static const Driver& get();
+
+// The functions of libcuda that are used, under their names without "cu".
+#define SYMMEM_CUDA_FUNCTIONS(X)          \
+  X(GetErrorName)                         \
+  X(GetErrorString)                       \
+  X(Init)                                 \
+  X(DeviceGet)                            \
+  X(DeviceGetCount)                       \
+  X(DeviceGetName)                        \
+  X(DeviceGetUuid)                        \
+  X(DeviceGetAttribute)                   \
+  X(DeviceCanAccessPeer)                  \
+  X(DeviceGetP2PAttribute)                \
+  X(DevicePrimaryCtxRetain)               \
+  X(CtxPushCurrent)                       \
+  X(CtxPopCurrent)                        \
+  X(MemGetInfo)                           \
+  X(MemGetAddressRange)                   \
+  X(MemGetAllocationGranularity)          \
+  X(MemCreate)                            \
+  X(MemRelease)                           \
+  X(MemAddressReserve)                    \
+  X(MemAddressFree)                       \
+  X(MemMap)                               \
+  X(MemUnmap)                             \
+  X(MemSetAccess)                         \
+  X(MemExportToShareableHandle)           \
+  X(MemImportFromShareableHandle)         \
+  X(MemRetainAllocationHandle)            \
+  X(MemGetAllocationPropertiesFromHandle) \
+  X(PointerGetAttribute)
+#define SYMMEM_CUDA_POINTER(name) decltype(&::cu##name) name = nullptr;
+  SYMMEM_CUDA_FUNCTIONS(SYMMEM_CUDA_POINTER)
+#undef SYMMEM_CUDA_POINTER
+
+  int device_count() const { return device_count_; }
+  /// The primary context of a device, which the CUDA runtime uses too; made at first use, never
+  /// given up. Error(invalid_argument) for a device that is not there.
+  CUcontext context(int device) const;
+
+ private:
+  Driver();
+  int device_count_ = 0;
+};
+
+/// Throws an Error that begins with `what` unless `result` is success: exhausted for want of
+/// memory, else internal.
+void check(CUresult result, const char* what);
+void check(cudaError_t result, const char* what);
+/// "out of memory (CUDA_ERROR_OUT_OF_MEMORY)".
+std::string text(CUresult result);
+
+/// Uses one device on this thread, as if no capture of a graph were under way; afterwards the
+/// caller's device, context and capture mode are what they were.
+class OnDevice {
+ public:
+  explicit OnDevice(int device);
+  ~OnDevice();
+  OnDevice(const OnDevice&) = delete;
+  OnDevice& operator=(const OnDevice&) = delete;
+
+ private:
+  cudaStreamCaptureMode mode_ = cudaStreamCaptureModeRelaxed;
+};
+
+/// Tells GPUs apart, whatever CUDA_VISIBLE_DEVICES calls them: its 16 bytes.
+std::string uuid(int device);
+
+}  // namespace symmem::cuda

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "core/gpu_state.hpp"
+#include "core/signals.hpp"
+
+namespace symmem {
+
+/// Signals of GPU memory, for calls of the host: small kernels on the counts that streams and
+/// kernels use, too.
+class GpuSignals : public Signals {
+ public:
+  GpuSignals(std::shared_ptr<Group> group, int channels, std::vector<PeerPad> pads,
+             GpuState& state);
+  ~GpuSignals() override;
+
+  void put(int dst, int channel, Timeout timeout) override;
+  void wait(int src, int channel, Timeout timeout) override;
+  void barrier(int channel, Timeout timeout) override;
+
+  /// From the group: a member or the store went.
+  void wake() override;
+
+ private:
+  struct Channel {
+    std::atomic<bool> busy{false};
+    std::atomic<bool> failed{false};
+  };
+
+  /// Throws for a wait of `operation` that ended without what it waited for.
+  void check(Gpu::Outcome outcome, const std::vector<int>& ranks, const char* operation) const;
+  void signal_key_peers(int channel, Timeout timeout);
+
+  GpuState& state_;
+  std::vector<std::atomic<bool>> waiting_;  ///< By channel, then source.
+  std::vector<Channel> barriers_;           ///< By channel.
+};
+
+}  // namespace symmem

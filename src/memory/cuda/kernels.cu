@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kernels behind operations on streams and behind host calls on GPU memory: one warp each, but
+// for those that copy. All that they do with signals is symmem/device.cuh.
+#include "base/cuda/driver.hpp"
+#include "memory/cuda/kernels.hpp"
+#include "symmem/device.cuh"
+
+namespace symmem::cuda {
+namespace {
+
+constexpr unsigned kWarp = 32;
+
+__device__ void tell(Report* report, std::uint64_t state, std::uint64_t value = 0) {
+  report->value = value;
+  asm volatile("st.release.sys.u64 [%0], %1;" ::"l"(&report->state), "l"(state) : "memory");
+}
+
+__device__ std::uint64_t state_of(device::Waited waited) {
+  switch (waited) {
+    case device::Waited::arrived: return Report::arrived;
+    case device::Waited::timeout: return Report::timeout;
+    case device::Waited::gone: return Report::gone;
+    default: return Report::failed;
+  }
+}
+
+__global__ void put_signal_kernel(DeviceView view, int dst, int channel, Report* report) {
+  if (threadIdx.x != 0) return;
+  device::put_signal(view, dst, channel);
+  if (report != nullptr) tell(report, Report::arrived);
+}
+
+__global__ void wait_signal_kernel(DeviceView view, int src, int channel, Ending ending) {
+  if (threadIdx.x != 0) return;
+  if (ending.report == nullptr) {
+    device::wait_signal(view, src, channel, ending.timeout_ns);
+    return;
+  }
+  tell(ending.report, state_of(device::try_wait_signal(view, src, channel, ending.timeout_ns)));
+}
+
+__global__ void barrier_kernel(DeviceView view, int channel, Ending ending) {
+  if (ending.report == nullptr) {
+    device::barrier_warp(view, channel, ending.timeout_ns);
+    return;
+  }
+  const int lane = static_cast<int>(threadIdx.x);
+  const std::uint64_t epoch = device::load_own(view.epochs + channel) + 1;
+  int at = view.rank;
+  const device::Waited waited =
+      device::arrive_and_wait(view, channel, epoch, lane, kWarp, ending.timeout_ns, at);
+  // One that did not come is enough; the first of them is told.
+  const unsigned missing = __ballot_sync(0xFFFFFFFFu, waited != device::Waited::arrived);
+  const int teller = missing == 0 ? 0 : __ffs(static_cast<int>(missing)) - 1;
+  if (lane == 0) device::store_own(view.epochs + channel, epoch);
+  __syncwarp();
+  if (lane == teller) tell(ending.report, state_of(waited), static_cast<std::uint64_t>(at));
+}
+
+/// Copies by the widest loads that both ends and the length allow.
+template <typename Word>
+__device__ void copy_words(void* to, const void* from, std::size_t bytes) {
+  auto* const target = static_cast<Word*>(to);
+  const auto* const source = static_cast<const Word*>(from);
+  for (std::size_t i = threadIdx.x; i < bytes / sizeof(Word); i += blockDim.x)
+    target[i] = source[i];
+}
+
+__global__ void put_with_signal_kernel(DeviceView view, Copy copy, int dst, int channel) {
+  const auto ends = reinterpret_cast<std::uintptr_t>(copy.to) |
+                    reinterpret_cast<std::uintptr_t>(copy.from) | copy.bytes;
+  if (ends % sizeof(uint4) == 0)
+    copy_words<uint4>(copy.to, copy.from, copy.bytes);
+  else if (ends % sizeof(std::uint32_t) == 0)
+    copy_words<std::uint32_t>(copy.to, copy.from, copy.bytes);
+  else
+    copy_words<unsigned char>(copy.to, copy.from, copy.bytes);
+  device::put_signal_block(view, dst, channel);
+}
+
+template <typename Word>
+__device__ Word apply(AtomicOp op, Word* at, Word value, Word expected) {
+  switch (op) {
+    case AtomicOp::add: return atomicAdd_system(at, value);
+    case AtomicOp::bit_and: return atomicAnd_system(at, value);
+    case AtomicOp::bit_or: return atomicOr_system(at, value);
+    case AtomicOp::bit_xor: return atomicXor_system(at, value);
+    case AtomicOp::swap: return atomicExch_system(at, value);
+    default: return atomicCAS_system(at, expected, value);
+  }
+}
+
+__global__ void atomic_kernel(AtomicOp op, bool wide, void* at, std::uint64_t value,
+                              std::uint64_t expected, Report* report) {
+  if (threadIdx.x != 0) return;
+  __threadfence_system();
+  const std::uint64_t before =
+      wide ? apply<unsigned long long>(op, static_cast<unsigned long long*>(at), value, expected)
+           : apply<unsigned>(op, static_cast<unsigned*>(at), static_cast<unsigned>(value),
+                             static_cast<unsigned>(expected));
+  __threadfence_system();
+  tell(report, Report::arrived, before);
+}
+
+void check_launch() { check(cudaGetLastError(), "launch of a kernel"); }
+
+}  // namespace
+
+void load_kernels() {
+  const void* const kernels[] = {reinterpret_cast<const void*>(put_signal_kernel),
+                                 reinterpret_cast<const void*>(wait_signal_kernel),
+                                 reinterpret_cast<const void*>(barrier_kernel),
+                                 reinterpret_cast<const void*>(put_with_signal_kernel),
+                                 reinterpret_cast<const void*>(atomic_kernel)};
+  for (const void* kernel : kernels) {
+    cudaFuncAttributes attributes{};
+    check(cudaFuncGetAttributes(&attributes, kernel), "loading a kernel");
+  }
+}
+
+void launch_put_signal(cudaStream_t stream, const DeviceView& view, int dst, int channel,
+                       Report* report) {
+  put_signal_kernel<<<1, kWarp, 0, stream>>>(view, dst, channel, report);
+  check_launch();
+}
+
+void launch_wait_signal(cudaStream_t stream, const DeviceView& view, int src, int channel,
+                        const Ending& ending) {
+  wait_signal_kernel<<<1, kWarp, 0, stream>>>(view, src, channel, ending);
+  check_launch();
+}
+
+void launch_barrier(cudaStream_t stream, const DeviceView& view, int channel,
+                    const Ending& ending) {
+  barrier_kernel<<<1, kWarp, 0, stream>>>(view, channel, ending);
+  check_launch();
+}
+
+void launch_put_with_signal(cudaStream_t stream, const DeviceView& view, const Copy& copy, int dst,
+                            int channel) {
+  constexpr std::size_t kBytesAThread = 16, kMost = 1024;
+  const std::size_t wanted = copy.bytes / kBytesAThread;
+  const unsigned threads = wanted <= kWarp ? kWarp : wanted >= kMost ? kMost : 256;
+  put_with_signal_kernel<<<1, threads, 0, stream>>>(view, copy, dst, channel);
+  check_launch();
+}
+
+void launch_atomic(cudaStream_t stream, AtomicOp op, std::size_t width, void* at,
+                   std::uint64_t value, std::uint64_t expected, Report* report) {
+  atomic_kernel<<<1, kWarp, 0, stream>>>(op, width == 8, at, value, expected, report);
+  check_launch();
+}
+
+}  // namespace symmem::cuda

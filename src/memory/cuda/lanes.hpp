@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "memory/cuda/kernels.hpp"
+
+namespace symmem::cuda {
+
+/// A stream of symmem's own, and the place where a kernel on it reports. One host call at a time
+/// has it: a call that waits must not hold up another one that it waits for.
+struct Lane {
+  cudaStream_t stream = nullptr;
+  Report* report = nullptr;
+};
+
+/// The lanes of one device. Some are made with it, since making one is no good time when a kernel
+/// spins; more only where more calls wait at once.
+class Lanes {
+ public:
+  explicit Lanes(int device);
+  ~Lanes();
+  Lanes(const Lanes&) = delete;
+  Lanes& operator=(const Lanes&) = delete;
+
+  /// A lane, until destruction.
+  class Use {
+   public:
+    explicit Use(Lanes& lanes) : lanes_(lanes), lane_(lanes.take()) {}
+    ~Use() { lanes_.give_back(lane_); }
+    Use(const Use&) = delete;
+    Use& operator=(const Use&) = delete;
+    const Lane* operator->() const { return &lane_; }
+    /// Returns what the kernel reports. Throws if the stream fails instead.
+    Report wait() const;
+    /// Returns when all is done on it.
+    void finish() const;
+
+   private:
+    Lanes& lanes_;
+    Lane lane_;
+  };
+
+ private:
+  Lane take();
+  void give_back(const Lane& lane);
+  Lane make();
+
+  const int device_;
+  std::mutex mutex_;  ///< Guards what follows.
+  std::vector<Lane> idle_;
+};
+
+}  // namespace symmem::cuda

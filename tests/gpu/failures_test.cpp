@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gpu/gpu.hpp"
+
+using namespace symmem;
+using namespace symmem::gpu;
+using std::chrono::milliseconds;
+
+TEST_CASE("a wait on a stream that times out fails the memory, and leaves CUDA usable") {
+  on_gpus(
+      [](Context& context) {
+        const TestStream stream;
+        const Words words(context, 1), other(context, 1);
+        if (context.rank() == 0) {
+          words->on(stream).wait_signal(1, 5, milliseconds(20));
+          stream.wait();
+          const std::vector<std::string> parts{"wait_signal on channel 5", "rank 1 (host",
+                                               "did not come in time"};
+          check_error([&] { words->put_signal(1, 0); }, Errc::timeout, parts);
+          check_error([&] { words->barrier(); }, Errc::timeout, parts);
+          check_error([&] { words->on(stream).barrier(); }, Errc::timeout, parts);
+          check_error([&] { words->flush(); }, Errc::timeout, parts);
+        }
+        // The other memory is not concerned.
+        other->barrier();
+        other->on(stream).barrier();
+        stream.wait();
+        CHECK(cudaGetLastError() == cudaSuccess);
+        other->close();
+        words->close();
+      },
+      {2, 4});
+}
+
+TEST_CASE("after a failure signals on streams are not sent, so that the peers' waits end too") {
+  on_gpus(
+      [](Context& context) {
+        const TestStream stream;
+        const Words words(context, 1), other(context, 1);
+        if (context.rank() == 0) {
+          // All of it is in the stream before the first wait has failed.
+          words->on(stream).wait_signal(1, 0, milliseconds(20));
+          words->on(stream).put_signal(1, 1);
+          words->on(stream).barrier(2, std::chrono::seconds(60));
+          stream.wait();
+          other->put_signal(1, 0);
+        } else {
+          other->wait_signal(0, 0);
+          words->on(stream).wait_signal(0, 1, milliseconds(20));
+          stream.wait();
+          check_error([&] { words->flush(); }, Errc::timeout, {"wait_signal on channel 1"});
+        }
+        other->close();
+        words->close();
+      },
+      {2});
+}
+
+TEST_CASE("a barrier on a stream that times out names who was missing") {
+  on_gpus(
+      [](Context& context) {
+        const TestStream stream;
+        const Words words(context, 1);
+        if (context.rank() != 1) {
+          words->on(stream).barrier(7, milliseconds(20));
+          stream.wait();
+          check_error([&] { words->flush(); }, Errc::timeout, {"barrier on channel 7", "rank 1"});
+        }
+        words->close();
+      },
+      {3});
+}
+
+TEST_CASE("memory is reused, thousands of times, and nothing grows") {
+  on_gpus(
+      [](Context& context) {
+        const auto cycle = [&](std::int64_t count) {
+          const Words words(context, count);
+          words->put_signal(next_of(context), 0);
+          words->wait_signal(previous_of(context), 0);
+          words->close();
+        };
+        const auto free_memory = [&] {
+          std::size_t left = 0, total = 0;
+          ok(cudaMemGetInfo(&left, &total));
+          return left;
+        };
+        for (int i = 0; i < 20; ++i) cycle(1000), cycle(1 << 20);
+        Words alone(context, 1);
+        alone->barrier();
+        const std::size_t before = free_memory();
+        const harness::Resources held = harness::Resources::now();
+        alone->barrier();
+        for (int i = 0; i < 1000; ++i) cycle(i % 20 == 0 ? 1 << 20 : 1000);
+        alone->barrier();
+        CHECK(free_memory() + (8u << 20) >= before);
+        CHECK(held.changes() == "");
+        alone->barrier();
+        alone->close();
+      },
+      {2});
+}
+
+TEST_CASE("more memory than there is names what was asked for, free and total") {
+  on_gpus(
+      [](Context& context) {
+        const Device device{DeviceType::cuda, device_of(context)};
+        check_error([&] { context.empty_strided_p2p({1ll << 42}, {1}, kUint8, device); },
+                    Errc::exhausted, {"4398046511104 bytes", "bytes are free"});
+        check_error([&] { context.empty_strided_p2p({1ll << 62}, {1}, kUint8, device); },
+                    Errc::exhausted);
+        check_error(
+            [&] {
+              context.empty_strided_p2p({1}, {1}, kUint8, {DeviceType::cuda, 99});
+            },
+            Errc::invalid_argument, {"CUDA device 99 is not there"});
+        const Tensor works = context.empty_strided_p2p({8}, {1}, kUint8, device);
+        context.rendezvous(works)->close();
+      },
+      {2});
+}
+
+TEST_CASE("a thousand small tensors do not take a thousand blocks") {
+  on_gpus(
+      [](Context& context) {
+        const Device device{DeviceType::cuda, device_of(context)};
+        std::size_t before = 0, after = 0, total = 0;
+        Tensor first = context.empty_strided_p2p({4096}, {1}, kUint8, device);
+        ok(cudaMemGetInfo(&before, &total));
+        std::vector<Tensor> many;
+        for (int i = 0; i < 1000; ++i)
+          many.push_back(context.empty_strided_p2p({4096}, {1}, kUint8, device));
+        ok(cudaMemGetInfo(&after, &total));
+        CHECK(before - after < 16u << 20);
+      },
+      {1});
+}
+
+TEST_CASE("the caller's device and context stay as they were") {
+  on_gpus(
+      [](Context& context) {
+        int count = 0, now = -1;
+        ok(cudaGetDeviceCount(&count));
+        ok(cudaSetDevice(count - 1));
+        const Tensor tensor = context.empty_strided_p2p({8}, {1}, kUint8, {DeviceType::cuda, 0});
+        ok(cudaGetDevice(&now));
+        CHECK(now == count - 1);
+        const auto memory = context.rendezvous(tensor);
+        memory->barrier();
+        memory->put_signal(0, 0);
+        ok(cudaGetDevice(&now));
+        CHECK(now == count - 1);
+        memory->close();
+      },
+      {1});
+}

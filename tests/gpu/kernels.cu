@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gpu/kernels.hpp"
+
+#include "symmem/device.cuh"
+
+namespace symmem::gpu {
+namespace {
+
+template <Scope scope>
+__device__ void signal(const DeviceView& view, int dst, int channel) {
+  if constexpr (scope == Scope::thread) device::put_signal(view, dst, channel);
+  if constexpr (scope == Scope::warp) device::put_signal_warp(view, dst, channel);
+  if constexpr (scope == Scope::block) device::put_signal_block(view, dst, channel);
+}
+
+template <Scope scope>
+__device__ bool wait(const DeviceView& view, int src, int channel, std::uint64_t timeout_ns) {
+  if constexpr (scope == Scope::thread) return device::wait_signal(view, src, channel, timeout_ns);
+  if constexpr (scope == Scope::warp)
+    return device::wait_signal_warp(view, src, channel, timeout_ns);
+  return device::wait_signal_block(view, src, channel, timeout_ns);
+}
+
+template <Scope scope>
+__device__ bool all_meet(const DeviceView& view, int channel) {
+  if constexpr (scope == Scope::thread) return device::barrier(view, channel);
+  if constexpr (scope == Scope::warp) return device::barrier_warp(view, channel);
+  return device::barrier_block(view, channel);
+}
+
+/// Each thread has a word of its own at the peer, so that all must be seen by all.
+template <Scope scope>
+__global__ void ring(DeviceView view, int rounds, unsigned* wrong) {
+  const int next = (view.rank + 1) % view.world_size;
+  const int previous = (view.rank + view.world_size - 1) % view.world_size;
+  auto* theirs = device::buffer<volatile std::uint64_t>(view, next);
+  auto* ours = device::buffer<volatile std::uint64_t>(view, view.rank);
+  const unsigned other = (threadIdx.x + 1) % blockDim.x;
+  for (int round = 1; round <= rounds; ++round) {
+    theirs[threadIdx.x] = static_cast<std::uint64_t>(round) * 1000 + threadIdx.x;
+    signal<scope>(view, next, 0);
+    bool well = wait<scope>(view, previous, 0, view.timeout_ns);
+    well = well && ours[other] == static_cast<std::uint64_t>(round) * 1000 + other;
+    if (!well) atomicAdd(wrong, 1u);
+    signal<scope>(view, previous, 1);
+    wait<scope>(view, next, 1, view.timeout_ns);
+  }
+}
+
+template <Scope scope>
+__global__ void barriers(DeviceView view, int rounds, unsigned* wrong) {
+  auto* ours = device::buffer<volatile std::uint64_t>(view, view.rank);
+  for (int round = 1; round <= rounds; ++round) {
+    for (int peer = static_cast<int>(threadIdx.x); peer < view.world_size;
+         peer += static_cast<int>(blockDim.x))
+      device::buffer<volatile std::uint64_t>(view, peer)[view.rank] = round;
+    bool well = all_meet<scope>(view, 0);
+    for (int peer = static_cast<int>(threadIdx.x); peer < view.world_size;
+         peer += static_cast<int>(blockDim.x))
+      well = well && ours[peer] == static_cast<std::uint64_t>(round);
+    if (!well) atomicAdd(wrong, 1u);
+    well = all_meet<scope>(view, 1);
+  }
+}
+
+template <Scope scope>
+__global__ void vain_wait(DeviceView view, int src, int channel, std::uint64_t timeout_ns,
+                          unsigned* wrong) {
+  if (wait<scope>(view, src, channel, timeout_ns)) atomicAdd(wrong, 1u);
+}
+
+__global__ void spin(const volatile unsigned* flag) {
+  while (*flag == 0) {
+  }
+}
+
+/// Calls `launch` with the scope as a constant and the threads that have it.
+template <typename Launch>
+void with_scope(Scope scope, Launch launch) {
+  if (scope == Scope::thread) launch(std::integral_constant<Scope, Scope::thread>{}, 1);
+  if (scope == Scope::warp) launch(std::integral_constant<Scope, Scope::warp>{}, 32);
+  if (scope == Scope::block) launch(std::integral_constant<Scope, Scope::block>{}, 256);
+}
+
+}  // namespace
+
+void launch_ring(cudaStream_t stream, const DeviceView& view, Scope scope, int rounds,
+                 unsigned* wrong) {
+  with_scope(scope, [&](auto of, int threads) {
+    ring<of.value><<<1, threads, 0, stream>>>(view, rounds, wrong);
+  });
+}
+
+void launch_barriers(cudaStream_t stream, const DeviceView& view, Scope scope, int rounds,
+                     unsigned* wrong) {
+  with_scope(scope, [&](auto of, int threads) {
+    barriers<of.value><<<1, threads, 0, stream>>>(view, rounds, wrong);
+  });
+}
+
+void launch_vain_wait(cudaStream_t stream, const DeviceView& view, Scope scope, int src,
+                      int channel, unsigned long long timeout_ns, unsigned* wrong) {
+  with_scope(scope, [&](auto of, int threads) {
+    vain_wait<of.value><<<1, threads, 0, stream>>>(view, src, channel, timeout_ns, wrong);
+  });
+}
+
+void launch_spin(cudaStream_t stream, const volatile unsigned* flag) {
+  spin<<<1, 1, 0, stream>>>(flag);
+}
+
+}  // namespace symmem::gpu

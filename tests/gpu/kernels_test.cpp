@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gpu/kernels.hpp"
+
+#include "gpu/gpu.hpp"
+
+using namespace symmem;
+using namespace symmem::gpu;
+
+namespace {
+
+/// A count that kernels add to and the host reads.
+class Counter {
+ public:
+  Counter() {
+    void* at = nullptr;
+    ok(cudaHostAlloc(&at, sizeof(unsigned), cudaHostAllocMapped));
+    count_ = new (at) unsigned(0);
+  }
+  ~Counter() { static_cast<void>(cudaFreeHost(count_)); }
+  Counter(const Counter&) = delete;
+  Counter& operator=(const Counter&) = delete;
+  operator unsigned*() const { return count_; }
+  unsigned value() const { return *const_cast<volatile unsigned*>(count_); }
+
+ private:
+  unsigned* count_;
+};
+
+constexpr Scope kScopes[] = {Scope::thread, Scope::warp, Scope::block};
+
+}  // namespace
+
+TEST_CASE("kernels pass words around the ring by signals of threads, warps and blocks") {
+  on_gpus([](Context& context) {
+    const TestStream stream;
+    const Counter wrong;
+    const Words words(context, 256);
+    for (const Scope scope : kScopes) {
+      launch_ring(stream, words->device_view(), scope, 50, wrong);
+      stream.wait();
+      CHECK(wrong.value() == 0);
+    }
+    words->flush();  // No wait has failed.
+    words->barrier();
+    words->close();
+  });
+}
+
+TEST_CASE("kernels meet in barriers of threads, warps and blocks, as hosts and streams do") {
+  on_gpus([](Context& context) {
+    const TestStream stream;
+    const Counter wrong;
+    const Words words(context, 64);
+    for (const Scope scope : kScopes) {
+      launch_barriers(stream, words->device_view(), scope, 50, wrong);
+      words->on(stream).barrier(0);
+      stream.wait();
+      words->barrier(0);
+      CHECK(wrong.value() == 0);
+    }
+    words->flush();
+    words->close();
+  });
+}
+
+TEST_CASE("a wait in a kernel that times out marks the memory, and CUDA stays usable") {
+  on_gpus(
+      [](Context& context) {
+        const TestStream stream;
+        const Counter wrong;
+        for (const Scope scope : kScopes) {
+          const Words words(context, 1);
+          launch_vain_wait(stream, words->device_view(), scope, next_of(context), 3, 5'000'000,
+                           wrong);
+          stream.wait();
+          CHECK(wrong.value() == 0);
+          check_error([&] { words->flush(); }, Errc::timeout,
+                      {"wait_signal on channel 3", "rank " + std::to_string(next_of(context))});
+          words->close();
+        }
+        CHECK(cudaGetLastError() == cudaSuccess);
+      },
+      {2});
+}
+
+TEST_CASE("host calls go on beside a kernel that spins") {
+  on_gpus(
+      [](Context& context) {
+        const TestStream spinning;
+        const Counter flag;
+        const Words words(context, 4);
+        launch_spin(spinning, flag);
+        for (int i = 0; i < 10; ++i) {
+          std::uint64_t word = static_cast<std::uint64_t>(i), back = 0;
+          words->put(next_of(context), 0, &word, sizeof word);
+          words->barrier();
+          words->get(context.rank(), 0, &back, sizeof back);
+          CHECK(back == word);
+          words->fetch_add<std::uint64_t>(next_of(context), 8, 1);
+          words->barrier();
+        }
+        const Tensor more = context.empty_strided_p2p({1 << 20}, {1}, kUint8,
+                                                      {DeviceType::cuda, device_of(context)});
+        context.rendezvous(more)->close();
+        *static_cast<volatile unsigned*>(static_cast<unsigned*>(flag)) = 1;
+        spinning.wait();
+        words->close();
+      },
+      {2});
+}
+
+TEST_CASE("groups of more ranks than a view holds inline have their tables in GPU memory") {
+  on_gpus(
+      [](Context& context) {
+        const Words words(context, 64);
+        std::vector<void*> table(static_cast<std::size_t>(context.world_size()));
+        const std::size_t bytes = table.size() * sizeof(void*);
+        ok(cudaMemcpy(table.data(), words->buffer_ptrs_dev(), bytes, cudaMemcpyDefault));
+        CHECK(table == words->buffer_ptrs());
+        ok(cudaMemcpy(table.data(), words->signal_pad_ptrs_dev(), bytes, cudaMemcpyDefault));
+        CHECK(table == words->signal_pad_ptrs());
+        const TestStream stream;
+        const Counter wrong;
+        launch_barriers(stream, words->device_view(), Scope::block, 3, wrong);
+        stream.wait();
+        CHECK(wrong.value() == 0);
+        words->barrier();
+        words->close();
+      },
+      {DeviceView::kInlinePeers + 2});
+}

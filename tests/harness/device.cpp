@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "harness/device.hpp"
+
+#include <cstring>
+#include <string>
+
+#include "base/environment.hpp"
+#include "harness/errors.hpp"
+#include "harness/progress.hpp"
+#ifdef SYMMEM_CUDA
+#include "base/cuda/driver.hpp"
+#endif
+
+namespace symmem::harness {
+namespace {
+
+bool on_gpu() { return value_of(process_environment(), "HARNESS_DEVICE") == "cuda"; }
+
+#ifdef SYMMEM_CUDA
+int count_gpus() { return cuda::Driver::get().device_count(); }
+#else
+int count_gpus() { throw Error(Errc::unsupported, "built without CUDA"); }
+#endif
+
+}  // namespace
+
+Device tested_device(int rank) {
+  if (!on_gpu()) return {};
+  return {DeviceType::cuda, rank % count_gpus()};
+}
+
+bool can_use_gpu() {
+  const auto error = error_of([] { static_cast<void>(count_gpus()); });
+  if (error) skip(std::string("no GPU: ") + error->what());
+  return !error;
+}
+
+bool can_use_tested_device() { return !on_gpu() || can_use_gpu(); }
+
+void copy_any(void* to, const void* from, std::size_t bytes) {
+  if (bytes == 0) return;
+#ifdef SYMMEM_CUDA
+  if (on_gpu()) {
+    const cuda::OnDevice here(0);
+    cuda::check(cudaMemcpy(to, from, bytes, cudaMemcpyDefault), "cudaMemcpy");
+    return;
+  }
+#endif
+  std::memcpy(to, from, bytes);
+}
+
+}  // namespace symmem::harness

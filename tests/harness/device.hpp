@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+
+#include "symmem/device.hpp"
+
+namespace symmem::harness {
+
+/// Tests that run on any kind of memory take it from HARNESS_DEVICE: host (the default) or cuda.
+
+/// Where `rank` is to allocate: the host, or the GPUs in turn.
+Device tested_device(int rank);
+/// True if there is such a device; else says why not, and the test case is skipped.
+bool can_use_tested_device();
+/// True if this process sees a GPU; else the test case is skipped.
+bool can_use_gpu();
+/// Copies between any two kinds of memory.
+void copy_any(void* to, const void* from, std::size_t bytes);
+
+}  // namespace symmem::harness

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+
+#include "base/transport_environment.hpp"
+#include "symmem/transport.hpp"
+
+namespace symmem::cuda_ipc {
+
+/// GPU memory of one host, and of hosts joined by a fabric: mapped from a descriptor, a fabric
+/// handle or, for memory of cudaMalloc, CUDA's older IPC handle.
+inline constexpr DeviceType kDevices[] = {DeviceType::cuda};
+std::shared_ptr<Transport> make_transport(const TransportEnvironment& environment);
+
+}  // namespace symmem::cuda_ipc
