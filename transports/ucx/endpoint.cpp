@@ -23,7 +23,7 @@ Endpoint::Endpoint(Engine& engine, std::uint64_t number, const std::string& addr
   params.err_mode = UCP_ERR_HANDLING_MODE_PEER;
   params.err_handler.cb = on_error;
   params.err_handler.arg = this;
-  const ucs_status_t status = ucp_.ep_create(engine_.initiator().get(), &params, &endpoint_);
+  const ucs_status_t status = ucp_.ep_create(engine_.worker().get(), &params, &endpoint_);
   if (status != UCS_OK)
     fail(Errc::unsupported,
          "UCX {} finds no network transport that leads there: {} (UCX_TLS and UCX_NET_DEVICES "
@@ -130,30 +130,30 @@ void Endpoint::post_message(Message message, const void* payload, std::size_t by
   });
   check();
   // Nobody may call again: the thread must know.
-  if (!operation->done) engine_.initiator().wake();
+  if (!operation->done) engine_.worker().wake();
 }
 
-void Endpoint::let_go(const std::string& reason) {
+void Endpoint::let_go(const std::string& reason, std::unique_lock<std::mutex>& lock) {
   break_off(reason);
-  while (rma_under_way_ != 0) engine_.progress_initiator();
+  while (rma_under_way_ != 0) engine_.let_change(lock);
 }
 
 template <typename Call>
 void Endpoint::move(bool nbi, Wait& wait, Call call) {
-  std::unique_lock lock(engine_.initiator().mutex);
+  auto lock = engine_.worker().lock();
   check();
   auto operation = std::make_shared<Operation>();
   operation->rma = true;
   post(operation, 0, call);
   if (nbi) {
     check(operation);
-    if (!operation->done) engine_.initiator().wake();
+    if (!operation->done) engine_.worker().wake();
     return;
   }
   try {
     engine_.wait(lock, wait, [&] { return operation->done; });
   } catch (const Error& error) {
-    let_go(error.what());
+    let_go(error.what(), lock);
     throw;
   }
   check(operation);
@@ -175,14 +175,14 @@ void Endpoint::read(std::uint64_t address, ucp_rkey_h key, void* target, std::si
 }
 
 void Endpoint::flush_rma(Wait& wait) {
-  std::unique_lock lock(engine_.initiator().mutex);
+  auto lock = engine_.worker().lock();
   check();
   if (rma_flushed_ != rma_posted_) flush_lanes(lock, wait);
 }
 
 void Endpoint::finish(Wait& wait) {
   flush(wait);
-  std::unique_lock lock(engine_.initiator().mutex);
+  auto lock = engine_.worker().lock();
   check();
   flush_lanes(lock, wait);
 }
@@ -197,7 +197,7 @@ void Endpoint::flush_lanes(std::unique_lock<std::mutex>& lock, Wait& wait) {
     engine_.wait(lock, wait, [&] { return operation->done; });
   } catch (const Error& error) {
     // The caller takes back what it had lent until this flush.
-    if (rma_under_way_ != 0) let_go(error.what());
+    if (rma_under_way_ != 0) let_go(error.what(), lock);
     throw;
   }
   check(operation);
@@ -205,7 +205,7 @@ void Endpoint::flush_lanes(std::unique_lock<std::mutex>& lock, Wait& wait) {
 }
 
 ucp_rkey_h Endpoint::unpack(const std::string& key) {
-  const std::lock_guard lock(engine_.initiator().mutex);
+  const auto lock = engine_.worker().lock();
   check();
   ucp_rkey_h unpacked = nullptr;
   const ucs_status_t status = ucp_.ep_rkey_unpack(endpoint_, key.data(), &unpacked);

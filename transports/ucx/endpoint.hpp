@@ -23,7 +23,7 @@ class Endpoint {
   /// Of the endpoint that a request, and so its reply, is of.
   static std::uint64_t number_of(std::uint64_t request) { return request >> kRequestBits; }
 
-  // Each of these takes the initiator's mutex, and throws Error(peer_lost) once the connection is
+  // Each of these locks the worker, and throws Error(peer_lost) once the connection is
   // broken.
   /// Returns when the message is on its way; it and the payload are copied. A long put takes
   /// several.
@@ -47,7 +47,7 @@ class Endpoint {
   void finish(Wait& wait);
   ucp_rkey_h unpack(const std::string& key);
 
-  // With the initiator's mutex held:
+  // While the worker is locked:
   bool broken() const { return broken_; }
   void on_reply(const Reply& reply, std::string_view payload);
   /// Gives the connection up: everything that is under way ends, unsuccessfully.
@@ -100,7 +100,7 @@ class Endpoint {
   void move(bool nbi, Wait& wait, Call call);
   /// Ends all RMA on callers' memory whose waits ended before it did: by breaking off the
   /// connection, since UCX gives the memory back no other way.
-  void let_go(const std::string& reason);
+  void let_go(const std::string& reason, std::unique_lock<std::mutex>& lock);
   void check(const Handle& operation) const;
   void check() const;
 

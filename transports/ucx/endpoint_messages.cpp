@@ -35,7 +35,7 @@ void Endpoint::on_reply(const Reply& reply, std::string_view payload) {
 }
 
 void Endpoint::send(Message message, const void* payload, std::size_t bytes, Wait& wait) {
-  std::unique_lock lock(engine_.initiator().mutex);
+  auto lock = engine_.worker().lock();
   tsan_release();
   const auto* from = static_cast<const std::byte*>(payload);
   do {
@@ -48,7 +48,7 @@ void Endpoint::send(Message message, const void* payload, std::size_t bytes, Wai
 }
 
 void Endpoint::get(Message message, void* target, std::size_t bytes, bool nbi, Wait& wait) {
-  std::unique_lock lock(engine_.initiator().mutex);
+  auto lock = engine_.worker().lock();
   Get own;
   Get& get = nbi ? nbi_ : own;
   auto* to = static_cast<std::byte*>(target);
@@ -91,7 +91,7 @@ void Endpoint::forget(Which which) {
 }
 
 std::uint64_t Endpoint::ask(Message message, Wait& wait) {
-  std::unique_lock lock(engine_.initiator().mutex);
+  auto lock = engine_.worker().lock();
   const auto answer = std::make_shared<Answer>();
   message.request = next_request();
   asked_[message.request] = answer;
@@ -114,12 +114,12 @@ std::uint64_t Endpoint::ask(Message message, Wait& wait) {
 void Endpoint::flush(Wait& wait) {
   try {
     flush_rma(wait);
-    std::unique_lock lock(engine_.initiator().mutex);
+    auto lock = engine_.worker().lock();
     flush_gets(lock, wait);
     if (last_ <= flushed_) return;
   } catch (...) {
     // The caller takes back what it had lent until this flush.
-    const std::lock_guard lock(engine_.initiator().mutex);
+    const auto lock = engine_.worker().lock();
     forget([&](const Piece& piece) { return piece.get == &nbi_; });
     throw;
   }

@@ -18,10 +18,17 @@ using Clock = std::chrono::steady_clock;
 
 /// A peer that answers at once is heard within this; going to sleep and waking takes as long.
 constexpr std::chrono::microseconds kSpin{50};
+/// How often the thread looks whether others who poll still do: at first after kSpin, later seldom,
+/// since each look takes their core for some microseconds.
+constexpr std::chrono::milliseconds kLongestPause{1};
+/// Looks between two that give way to other threads, each of which takes as long as a look.
+constexpr unsigned kLooks = 8;
 /// How often waits look whether the peer is lost, and the thread whether it missed an event.
 constexpr std::chrono::milliseconds kTick{50};
-/// How long a Context that ends waits for what it accepted, at most.
+/// How long a Context that ends waits for what it accepted, at most, and then for UCX to close its
+/// connections, which takes microseconds.
 constexpr std::chrono::seconds kLastFlush{5};
+constexpr std::chrono::milliseconds kLastLook{200};
 
 /// SYMMEM_PROGRESS: how long the thread looks before it sleeps.
 std::chrono::nanoseconds patience_of(const std::string& mode) {
@@ -49,7 +56,7 @@ Engine::Context::Context(const Library& library, const Options& options) : ucp(l
   ucp_params_t params{};
   params.field_mask = UCP_PARAM_FIELD_FEATURES | UCP_PARAM_FIELD_MT_WORKERS_SHARED;
   params.features = UCP_FEATURE_RMA | UCP_FEATURE_AM | UCP_FEATURE_WAKEUP;
-  params.mt_workers_shared = 1;  // Two workers, two threads.
+  params.mt_workers_shared = 1;  // Memory is mapped while the worker works.
   require_ok(ucp, ucp.init_version(UCP_API_MAJOR, UCP_API_MINOR, &params, config, &context),
              "ucp_init");
 }
@@ -60,11 +67,10 @@ Engine::Engine(const Options& options, std::uint64_t process, Log& log)
       process_(process),
       patience_(patience_of(options.progress)),
       context_(ucp_, options),
-      service_worker_(ucp_, context_.get()),
-      initiator_(ucp_, context_.get()),
-      service_(ucp_, service_worker_, log),
-      address_(service_worker_.network_address()) {
-  initiator_.on_message(kReplyId, on_reply, this);
+      worker_(ucp_, context_.get()),
+      service_(ucp_, worker_, log),
+      address_(worker_.network_address()) {
+  worker_.on_message(kReplyId, on_reply, this);
   const AllSignalsBlocked blocked;
   try {
     thread_ = std::thread([this] { progress_forever(); });
@@ -74,13 +80,10 @@ Engine::Engine(const Options& options, std::uint64_t process, Log& log)
   log_.info("ucx: UCX {}, address of {} bytes", ucp_.version(), address_.size());
 }
 
-Engine::~Engine() {
-  stop(std::chrono::milliseconds(0));
-  close_endpoints();
-}
+Engine::~Engine() { stop(std::chrono::milliseconds(0)); }
 
 std::shared_ptr<Endpoint> Engine::endpoint(std::uint64_t process, const std::string& address) {
-  const std::lock_guard lock(initiator_.mutex);
+  const auto lock = worker_.lock();
   if (const auto known = endpoints_.find(process); known != endpoints_.end()) return known->second;
   auto endpoint = std::make_shared<Endpoint>(*this, numbered_.size(), address);
   endpoints_.emplace(process, endpoint);
@@ -91,7 +94,7 @@ std::shared_ptr<Endpoint> Engine::endpoint(std::uint64_t process, const std::str
 
 ucs_status_t Engine::on_reply(void* self, const void* header, std::size_t header_bytes, void* data,
                               std::size_t bytes, const ucp_am_recv_param_t* parameters) {
-  // Called by progress, hence with the initiator's mutex held.
+  // Called by progress, hence with the worker locked.
   auto& engine = *static_cast<Engine*>(self);
   const bool eager = (parameters->recv_attr & UCP_AM_RECV_ATTR_FLAG_RNDV) == 0;
   const auto reply = Reply::decode({static_cast<const char*>(header), header_bytes});
@@ -102,59 +105,68 @@ ucs_status_t Engine::on_reply(void* self, const void* header, std::size_t header
   return UCS_OK;
 }
 
-void Engine::progress_initiator() {
-  while (initiator_.progress()) {
-  }
+bool Engine::progress() {
+  if (stopping_.load()) return false;
+  const bool some = worker_.progress();
   // What UCX reports from inside itself is acted upon outside.
   while (!failed_.empty()) {
     Endpoint* endpoint = failed_.back();
     failed_.pop_back();
     endpoint->break_off("its connection was closed");
   }
+  return some;
 }
 
 void Engine::wait(std::unique_lock<std::mutex>& lock, Wait& wait,
                   const std::function<bool()>& done) {
-  const auto spin_end = Clock::now() + kSpin;
-  while (true) {
-    if (!stopping_.load()) progress_initiator();
-    if (done()) return;
-    const bool spin = Clock::now() < spin_end;
-    if (!spin) {
-      // The thread goes on with it, and calls notify.
-      last_poll_.store(0);
-      parked_.notify_one();
-      initiator_.wake();
-      changed_.wait_for(lock, kTick);
-      if (done()) return;
-    }
+  auto now = Clock::now();
+  const auto spin_end = now + kSpin;
+  const auto outside = [&lock](auto call) {
     lock.unlock();
     try {
-      if (spin)
-        poll();
-      else
-        wait.check();
+      call();
     } catch (...) {
       lock.lock();
       throw;
     }
     lock.lock();
+  };
+  while (true) {
+    last_poll_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
+    for (unsigned look = 0; look == 0 || (look < kLooks && !worker_.wanted()); ++look) {
+      progress();
+      if (done()) return;
+    }
+    if (now < spin_end) {
+      outside(std::this_thread::yield);
+    } else {
+      // The thread goes on with it, and calls notify.
+      rest();
+      worker_.wake();
+      changed_.wait_for(lock, kTick);
+      if (done()) return;
+      outside([&] { wait.check(); });
+    }
+    now = Clock::now();
   }
+}
+
+void Engine::let_change(std::unique_lock<std::mutex>& lock) {
+  // Whoever stops the engine ends what is under way.
+  if (stopping_.load())
+    changed_.wait_for(lock, kTick);
+  else
+    progress();
 }
 
 void Engine::poll() {
   last_poll_.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed);
-  {
-    const std::unique_lock lock(service_worker_.mutex, std::try_to_lock);
-    if (lock.owns_lock() && !stopping_.load()) service_worker_.progress();
-  }
-  const std::unique_lock lock(initiator_.mutex, std::try_to_lock);
-  if (lock.owns_lock() && !stopping_.load()) progress_initiator();
+  try_progress();
 }
 
 void Engine::rest() {
-  const std::lock_guard lock(initiator_.mutex);
-  last_poll_.store(0);
+  last_poll_.store(0, std::memory_order_relaxed);
+  const std::lock_guard lock(parking_);
   parked_.notify_one();
 }
 
@@ -163,34 +175,34 @@ bool Engine::polled() const {
   return Clock::now().time_since_epoch() - last < kSpin;
 }
 
-bool Engine::progress_once() {
-  bool some = false;
-  {
-    const std::lock_guard lock(service_worker_.mutex);
-    some = service_worker_.progress();
-  }
-  // Whoever holds it progresses it.
-  const std::unique_lock lock(initiator_.mutex, std::try_to_lock);
-  if (lock.owns_lock()) {
-    some = initiator_.progress() || some;
-    if (!failed_.empty()) progress_initiator();
-  }
-  return some;
+/// Whoever has locked the worker progresses it.
+bool Engine::try_progress() {
+  const auto lock = worker_.try_lock();
+  return lock.owns_lock() && progress();
+}
+
+void Engine::park(std::chrono::nanoseconds longest) {
+  std::unique_lock lock(parking_);
+  parked_.wait_for(lock, longest, [this] { return !polled(); });
 }
 
 void Engine::progress_forever() {
   auto last = Clock::now();
-  while (!stopping_.load()) {
+  std::chrono::nanoseconds pause = kSpin;
+  for (unsigned look = 0; !stopping_.load(); ++look) {
     if (patience_ != patience_.max() && polled()) {
       // Somebody who waits does our work, better without us on the same core.
-      std::unique_lock lock(initiator_.mutex);
-      parked_.wait_for(lock, kSpin, [this] { return !polled(); });
-    } else if (progress_once()) {
+      park(pause);
+      pause = std::min<std::chrono::nanoseconds>(4 * pause, kLongestPause);
+      continue;
+    }
+    pause = kSpin;
+    if (try_progress()) {
       last = Clock::now();
     } else if (Clock::now() - last >= patience_) {
       sleep();
       last = Clock::now();
-    } else {
+    } else if (look % kLooks == 0 || worker_.wanted()) {
       std::this_thread::yield();
     }
   }
@@ -198,16 +210,12 @@ void Engine::progress_forever() {
 
 void Engine::sleep() {
   {
-    const std::lock_guard lock(service_worker_.mutex);
-    if (!service_worker_.arm()) return;
+    const auto lock = worker_.lock();
+    if (!worker_.arm()) return;
   }
-  {
-    const std::lock_guard lock(initiator_.mutex);
-    if (!initiator_.arm()) return;
-  }
-  pollfd events[] = {{service_worker_.event_fd(), POLLIN, 0}, {initiator_.event_fd(), POLLIN, 0}};
+  pollfd event{worker_.event_fd(), POLLIN, 0};
   // Some of UCX's transports have been seen to miss a wakeup.
-  ::poll(events, 2, static_cast<int>(kTick.count()));
+  ::poll(&event, 1, static_cast<int>(kTick.count()));
 }
 
 void Engine::stop(std::chrono::milliseconds timeout) noexcept {
@@ -216,7 +224,7 @@ void Engine::stop(std::chrono::milliseconds timeout) noexcept {
     DeadlineWait wait(Deadline::in(std::min<std::chrono::milliseconds>(timeout, kLastFlush), {}));
     std::vector<std::shared_ptr<Endpoint>> whole;
     {
-      const std::lock_guard lock(initiator_.mutex);
+      const auto lock = worker_.lock();
       for (const auto& [process, endpoint] : endpoints_)
         if (!endpoint->broken()) whole.push_back(endpoint);
     }
@@ -231,16 +239,17 @@ void Engine::stop(std::chrono::milliseconds timeout) noexcept {
   } catch (...) {  // Then it is not flushed.
   }
   stopping_.store(true);
-  service_worker_.wake();
-  initiator_.wake();
+  worker_.wake();
   if (thread_.joinable()) thread_.join();
+  close_endpoints();
 }
 
 void Engine::close_endpoints() {
-  const std::lock_guard lock(initiator_.mutex);
+  const auto lock = worker_.lock();
   for (const auto& [process, endpoint] : endpoints_) endpoint->break_off("this Context has ended");
-  const auto end = Clock::now() + std::chrono::seconds(1);
-  while (initiator_.progress() && Clock::now() < end) {
+  // Peers that still send must not keep us.
+  const auto end = Clock::now() + kLastLook;
+  while (worker_.progress() && Clock::now() < end) {
   }
 }
 

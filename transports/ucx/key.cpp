@@ -8,7 +8,7 @@ UcxKey::UcxKey(std::shared_ptr<Engine> engine, std::shared_ptr<Endpoint> endpoin
 
 UcxKey::~UcxKey() {
   if (rkey_ == nullptr) return;
-  const std::lock_guard lock(engine_->initiator().mutex);
+  const auto lock = engine_->worker().lock();
   engine_->ucp().rkey_destroy(rkey_);
 }
 

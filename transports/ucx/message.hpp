@@ -13,7 +13,7 @@ namespace symmem::ucx {
 
 static_assert(std::endian::native == std::endian::little, "messages are sent as they lie");
 
-/// Numbers of the active messages: of those to a service worker, and of its replies.
+/// Numbers of the active messages: of messages, and of the replies to them.
 inline constexpr unsigned kMessageId = 1, kReplyId = 2;
 /// A put of up to this many bytes goes as a message, whatever else there is.
 inline constexpr std::size_t kSmall = 4096;
