@@ -71,13 +71,10 @@ bool Signals::comes_soon(BlockKey* poller, Ready ready) const {
   if (comes_at_once(ready)) return true;
   if (poller == nullptr) return false;
   constexpr std::chrono::microseconds kPoll{50};
-  constexpr int kPolls = 8;  // Giving way takes as long as one.
   const auto end = Deadline::Clock::now() + kPoll;
   do {
-    for (int i = 0; i < kPolls; ++i) {
-      poller->poll();
-      if (ready()) return true;
-    }
+    poller->poll();
+    if (ready()) return true;
     ::sched_yield();  // Several ranks may share this core.
   } while (Deadline::Clock::now() < end);
   poller->rest();

@@ -43,6 +43,23 @@ void modify(const Library& ucp, ucp_config_t* config, const char* name, const ch
 
 }  // namespace
 
+/// What a thread of the application is while it progresses in the place of the engine's.
+class Engine::Polling {
+ public:
+  explicit Polling(Engine& engine) : engine_(engine) {
+    engine_.polling_.fetch_add(1, std::memory_order_relaxed);
+  }
+  ~Polling() {
+    engine_.last_poll_.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed);
+    engine_.polling_.fetch_sub(1, std::memory_order_relaxed);
+  }
+  Polling(const Polling&) = delete;
+  Polling& operator=(const Polling&) = delete;
+
+ private:
+  Engine& engine_;
+};
+
 Engine::Context::Context(const Library& library, const Options& options) : ucp(library) {
   ucp_config_t* config = nullptr;
   require_ok(ucp, ucp.config_read(nullptr, nullptr, &config), "ucp_config_read");
@@ -119,35 +136,41 @@ bool Engine::progress() {
 
 void Engine::wait(std::unique_lock<std::mutex>& lock, Wait& wait,
                   const std::function<bool()>& done) {
-  auto now = Clock::now();
-  const auto spin_end = now + kSpin;
-  const auto outside = [&lock](auto call) {
+  while (!spin(lock, done)) {
+    // The thread goes on with it, and calls notify.
+    rest();
+    worker_.wake();
+    changed_.wait_for(lock, kTick);
+    if (done()) return;
     lock.unlock();
     try {
-      call();
+      wait.check();
     } catch (...) {
       lock.lock();
       throw;
     }
     lock.lock();
-  };
+  }
+}
+
+/// Progresses until `done`, or until nothing has come for some time or it is time for a check.
+bool Engine::spin(std::unique_lock<std::mutex>& lock, const std::function<bool()>& done) {
+  const Polling polling(*this);
+  auto now = Clock::now();
+  const auto check = now + kTick;
+  auto end = now + kSpin;
   while (true) {
-    last_poll_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
+    bool some = false;
     for (unsigned look = 0; look == 0 || (look < kLooks && !worker_.wanted()); ++look) {
-      progress();
-      if (done()) return;
-    }
-    if (now < spin_end) {
-      outside(std::this_thread::yield);
-    } else {
-      // The thread goes on with it, and calls notify.
-      rest();
-      worker_.wake();
-      changed_.wait_for(lock, kTick);
-      if (done()) return;
-      outside([&] { wait.check(); });
+      some = progress() || some;
+      if (done()) return true;
     }
     now = Clock::now();
+    if (some) end = now + kSpin;
+    if (now >= end || now >= check) return false;
+    lock.unlock();
+    std::this_thread::yield();
+    lock.lock();
   }
 }
 
@@ -160,7 +183,7 @@ void Engine::let_change(std::unique_lock<std::mutex>& lock) {
 }
 
 void Engine::poll() {
-  last_poll_.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed);
+  const Polling polling(*this);
   try_progress();
 }
 
@@ -171,14 +194,20 @@ void Engine::rest() {
 }
 
 bool Engine::polled() const {
+  if (polling_.load(std::memory_order_relaxed) != 0) return true;
   const Clock::duration last(last_poll_.load(std::memory_order_relaxed));
   return Clock::now().time_since_epoch() - last < kSpin;
 }
 
-/// Whoever has locked the worker progresses it.
+/// Looks several times whether something has come. Whoever has locked the worker does that itself.
 bool Engine::try_progress() {
   const auto lock = worker_.try_lock();
-  return lock.owns_lock() && progress();
+  if (!lock.owns_lock()) return false;
+  for (unsigned look = 0; look < kLooks; ++look) {
+    if (progress()) return true;
+    if (worker_.wanted()) break;
+  }
+  return false;
 }
 
 void Engine::park(std::chrono::nanoseconds longest) {
@@ -189,7 +218,7 @@ void Engine::park(std::chrono::nanoseconds longest) {
 void Engine::progress_forever() {
   auto last = Clock::now();
   std::chrono::nanoseconds pause = kSpin;
-  for (unsigned look = 0; !stopping_.load(); ++look) {
+  while (!stopping_.load()) {
     if (patience_ != patience_.max() && polled()) {
       // Somebody who waits does our work, better without us on the same core.
       park(pause);
@@ -202,7 +231,7 @@ void Engine::progress_forever() {
     } else if (Clock::now() - last >= patience_) {
       sleep();
       last = Clock::now();
-    } else if (look % kLooks == 0 || worker_.wanted()) {
+    } else {
       std::this_thread::yield();
     }
   }

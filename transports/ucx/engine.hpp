@@ -37,9 +37,6 @@ class Engine {
   Worker& worker() { return worker_; }
   const std::string& address() const { return address_; }
   std::uint64_t process() const { return process_; }
-  /// Whether large puts go by RMA. UCX 1.13 emulates that over TCP, and ends the target's process
-  /// when it cannot acknowledge to a sender that has died.
-  bool puts_by_rma() const { return ucp_.at_least(14); }
 
   /// The one endpoint to that process, made at first use. Error(unsupported) if no network
   /// transport of UCX leads there.
@@ -74,8 +71,10 @@ class Engine {
   };
   static ucs_status_t on_reply(void* self, const void* header, std::size_t header_bytes, void* data,
                                std::size_t bytes, const ucp_am_recv_param_t*);
+  class Polling;
+  bool spin(std::unique_lock<std::mutex>& lock, const std::function<bool()>& done);
   void progress_forever();
-  bool polled() const;  ///< A moment ago.
+  bool polled() const;  ///< Now or a moment ago.
   bool try_progress();
   void park(std::chrono::nanoseconds longest);
   void sleep();
@@ -96,6 +95,7 @@ class Engine {
   std::vector<Endpoint*> numbered_;                               ///< The same, in their order.
   std::vector<Endpoint*> failed_;                                 ///< To be closed.
   std::atomic<bool> stopping_{false};
+  std::atomic<int> polling_{0};             ///< Threads. A hint, as is the next: it orders nothing.
   std::atomic<std::int64_t> last_poll_{0};  ///< In ticks of the steady clock.
   std::thread thread_;                      ///< Last: it uses all of the above.
 };
