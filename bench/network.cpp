@@ -5,7 +5,9 @@
 #include <sys/socket.h>
 
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
+#include <thread>
 
 #include "base/check.hpp"
 #include "program.hpp"
@@ -75,7 +77,8 @@ class Network {
               for (int i = 0; i < kMany; ++i) memory_->get(1, 0, target_.data(), kLarge);
             }),
         trips("TCP, spinning", 1.3, [&] { trip_by_tcp(); }),
-        trips("raw UCP messages", 1.15, [&] { raw_.trip(); })};
+        trips("raw UCP messages", 1.15, [&] { raw_.trip(); }),
+        idle()};
     check_data();
     memory_->barrier();
     memory_->close();
@@ -141,6 +144,23 @@ class Network {
     alternate(
         figure, rounds_, [&] { return sample(floor); }, [&] { return sample(by_signal); });
     return figure;
+  }
+
+  /// What the library's threads use while the application waits for something else.
+  Figure idle() {
+    Figure figure{"idle rank, of one core", "%", "", {}, {}, {Goal::Kind::at_most, 0.5}};
+    for (int i = 0; i < rounds_; ++i) {
+      memory_->barrier();
+      const double before = processor_seconds();
+      std::this_thread::sleep_for(std::chrono::seconds(1));
+      figure.ours.push_back(100 * (processor_seconds() - before));
+    }
+    return figure;
+  }
+  static double processor_seconds() {
+    timespec time{};
+    ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
   }
 
   void trip_by_tcp() {
