@@ -18,6 +18,8 @@ using Clock = std::chrono::steady_clock;
 
 /// A peer that answers at once is heard within this; going to sleep and waking takes as long.
 constexpr std::chrono::microseconds kSpin{50};
+/// The same of who waits for an operation: the first piece of a long get takes twice as long.
+constexpr std::chrono::microseconds kSpinOfWait{150};
 /// How often the thread looks whether others who poll still do: at first after kSpin, later seldom,
 /// since each look takes their core for some microseconds.
 constexpr std::chrono::milliseconds kLongestPause{1};
@@ -158,7 +160,7 @@ bool Engine::spin(std::unique_lock<std::mutex>& lock, const std::function<bool()
   const Polling polling(*this);
   auto now = Clock::now();
   const auto check = now + kTick;
-  auto end = now + kSpin;
+  auto end = now + kSpinOfWait;
   while (true) {
     bool some = false;
     for (unsigned look = 0; look == 0 || (look < kLooks && !worker_.wanted()); ++look) {
@@ -166,7 +168,7 @@ bool Engine::spin(std::unique_lock<std::mutex>& lock, const std::function<bool()
       if (done()) return true;
     }
     now = Clock::now();
-    if (some) end = now + kSpin;
+    if (some) end = now + kSpinOfWait;
     if (now >= end || now >= check) return false;
     lock.unlock();
     std::this_thread::yield();
