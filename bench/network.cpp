@@ -5,7 +5,9 @@
 #include <sys/socket.h>
 
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
+#include <thread>
 
 #include "base/check.hpp"
 #include "program.hpp"
@@ -74,7 +76,9 @@ class Network {
             [&] {
               for (int i = 0; i < kMany; ++i) memory_->get(1, 0, target_.data(), kLarge);
             }),
-        trips()};
+        trips("TCP, spinning", 1.3, [&] { trip_by_tcp(); }),
+        trips("raw UCP messages", 1.15, [&] { raw_.trip(); }),
+        idle()};
     check_data();
     memory_->barrier();
     memory_->close();
@@ -122,23 +126,12 @@ class Network {
   }
 
   /// 8 bytes there and 8 bytes back, each seen by who waits; both ranks run this.
-  Figure trips() {
-    Figure figure{"put_with_signal 8 B, round trip", "us", "TCP, spinning", {}, {},
-                  {Goal::Kind::ratio_at_most, 1.3}};
+  template <typename Floor>
+  Figure trips(const char* floor_is, double goal, Floor floor) {
+    Figure figure{"put_with_signal 8 B, round trip", "us", floor_is, {}, {},
+                  {Goal::Kind::ratio_at_most, goal}};
     constexpr int kTrips = 300;
     const int peer = first_ ? 1 : 0;
-    const auto by_tcp = [&] {
-      char bytes[8] = {};
-      const auto receive = [&] {
-        for (std::size_t at = 0; at < sizeof bytes;) {
-          const ssize_t got = ::recv(tcp_.get(), bytes + at, sizeof bytes - at, MSG_DONTWAIT);
-          if (got > 0) at += static_cast<std::size_t>(got);
-        }
-      };
-      if (first_) ::send(tcp_.get(), bytes, sizeof bytes, MSG_NOSIGNAL);
-      receive();
-      if (!first_) ::send(tcp_.get(), bytes, sizeof bytes, MSG_NOSIGNAL);
-    };
     const auto by_signal = [&] {
       if (first_) memory_->put_with_signal(peer, 16, source_.data(), 8, 1);
       memory_->wait_signal(peer, 1);
@@ -149,8 +142,38 @@ class Network {
       return 1e6 * seconds_each(kTrips, call);
     };
     alternate(
-        figure, rounds_, [&] { return sample(by_tcp); }, [&] { return sample(by_signal); });
+        figure, rounds_, [&] { return sample(floor); }, [&] { return sample(by_signal); });
     return figure;
+  }
+
+  /// What the library's threads use while the application waits for something else.
+  Figure idle() {
+    Figure figure{"idle rank, of one core", "%", "", {}, {}, {Goal::Kind::at_most, 0.5}};
+    for (int i = 0; i < rounds_; ++i) {
+      memory_->barrier();
+      const double before = processor_seconds();
+      std::this_thread::sleep_for(std::chrono::seconds(1));
+      figure.ours.push_back(100 * (processor_seconds() - before));
+    }
+    return figure;
+  }
+  static double processor_seconds() {
+    timespec time{};
+    ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+  }
+
+  void trip_by_tcp() {
+    char bytes[8] = {};
+    const auto receive = [&] {
+      for (std::size_t at = 0; at < sizeof bytes;) {
+        const ssize_t got = ::recv(tcp_.get(), bytes + at, sizeof bytes - at, MSG_DONTWAIT);
+        if (got > 0) at += static_cast<std::size_t>(got);
+      }
+    };
+    if (first_) ::send(tcp_.get(), bytes, sizeof bytes, MSG_NOSIGNAL);
+    receive();
+    if (!first_) ::send(tcp_.get(), bytes, sizeof bytes, MSG_NOSIGNAL);
   }
 
   void check_data() const {

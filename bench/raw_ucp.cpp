@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "raw_ucp.hpp"
 
+#include <fmt/format.h>
+
 #include <atomic>
 
 #include "base/check.hpp"
@@ -30,6 +32,17 @@ class RawUcp::Ucp {
     map.address = buffer.data();
     map.length = buffer.size();
     check(library.mem_map(context, &map, &memory));
+    ucp_am_handler_param_t handler{};
+    handler.field_mask = UCP_AM_HANDLER_PARAM_FIELD_ID | UCP_AM_HANDLER_PARAM_FIELD_CB |
+                         UCP_AM_HANDLER_PARAM_FIELD_ARG;
+    handler.id = kMessage;
+    handler.arg = &arrived;
+    handler.cb = [](void* count, const void*, std::size_t, void*, std::size_t,
+                    const ucp_am_recv_param_t*) {
+      ++*static_cast<std::uint64_t*>(count);
+      return UCS_OK;
+    };
+    check(library.worker_set_am_recv_handler(worker, &handler));
   }
   ~Ucp() {
     if (key != nullptr) library.rkey_destroy(key);
@@ -51,11 +64,14 @@ class RawUcp::Ucp {
     if (UCS_PTR_IS_ERR(request)) check(UCS_PTR_STATUS(request));
     if (request == nullptr) return;
     if (done == nullptr) {
-      for (int i = 0; i < 1000; ++i) library.worker_progress(worker);
+      progress_some();
     } else {
       while (!*done) library.worker_progress(worker);
     }
     library.request_free(request);
+  }
+  void progress_some() {
+    for (int i = 0; i < 1000; ++i) library.worker_progress(worker);
   }
   template <typename Call>
   void run(Call call) {
@@ -92,7 +108,9 @@ class RawUcp::Ucp {
     check(library.ep_rkey_unpack(endpoint, packed.data(), &key));
   }
 
+  static constexpr unsigned kMessage = 1;
   const Library& library;
+  std::uint64_t arrived = 0, taken = 0;  ///< Messages.
   ucp_context_h context = nullptr;
   ucp_worker_h worker = nullptr;
   ucp_mem_h memory = nullptr;
@@ -103,17 +121,22 @@ class RawUcp::Ucp {
 
 // The last word of the buffer is the stop flag.
 RawUcp::RawUcp(const std::string& library, Store& store, int rank, std::size_t bytes)
-    : buffer_(bytes + sizeof(std::uint64_t)), ucp_(std::make_unique<Ucp>(library, buffer_)) {
-  if (rank == 1) {
-    store.set("raw/base", std::to_string(reinterpret_cast<std::uintptr_t>(buffer_.data())));
-    store.set("raw/worker", ucp_->address());
-    store.set("raw/key", ucp_->packed_key());
-    serve();
-    return;
-  }
-  ucp_->remote = std::stoull(store.get("raw/base"));
-  ucp_->connect(store.get("raw/worker"), store.get("raw/key"));
-  stop_serving();
+    : store_(store),
+      first_(rank == 0),
+      buffer_(bytes + sizeof(std::uint64_t)),
+      ucp_(std::make_unique<Ucp>(library, buffer_)) {
+  const auto tell = [&](const std::string& what, const std::string& value) {
+    store.set(fmt::format("raw/{}/{}", what, rank), value);
+  };
+  const auto ask = [&](const std::string& what) {
+    return store.get(fmt::format("raw/{}/{}", what, 1 - rank));
+  };
+  tell("base", std::to_string(reinterpret_cast<std::uintptr_t>(buffer_.data())));
+  tell("key", ucp_->packed_key());
+  tell("worker", ucp_->address());
+  ucp_->remote = std::stoull(ask("base"));
+  ucp_->connect(ask("worker"), ask("key"));
+  first_ ? stop_serving() : serve();
 }
 RawUcp::~RawUcp() = default;
 
@@ -147,9 +170,13 @@ void RawUcp::flush() {
   });
 }
 
+std::string RawUcp::name_of_round() const { return fmt::format("raw/served/{}", served_); }
+
 void RawUcp::stop_serving() {
   const std::uint64_t stop = 1;
   put(buffer_.size() - sizeof stop, &stop, sizeof stop);
+  store_.set(name_of_round(), "");
+  ++served_;
 }
 
 void RawUcp::serve() {
@@ -158,7 +185,28 @@ void RawUcp::serve() {
   while (stop.load() == 0) ucp_->library.worker_progress(ucp_->worker);
   stop.store(0);
   // The flush behind the flag wants an answer.
-  for (int i = 0; i < 1000; ++i) ucp_->library.worker_progress(ucp_->worker);
+  const std::string name = name_of_round();
+  while (!store_.check({name})) ucp_->progress_some();
+  ++served_;
+}
+
+void RawUcp::trip() {
+  if (first_) send_message();
+  await_message();
+  if (!first_) send_message();
+}
+
+void RawUcp::send_message() {
+  const std::uint64_t word = 0;
+  ucp_->run([&](ucp_request_param_t* parameters) {
+    return ucp_->library.am_send_nbx(ucp_->endpoint, Ucp::kMessage, nullptr, 0, &word, sizeof word,
+                                     parameters);
+  });
+}
+
+void RawUcp::await_message() {
+  while (ucp_->arrived == ucp_->taken) ucp_->library.worker_progress(ucp_->worker);
+  ++ucp_->taken;
 }
 
 }  // namespace symmem::bench

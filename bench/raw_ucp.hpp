@@ -14,7 +14,7 @@ namespace symmem::bench {
 /// The target polls.
 class RawUcp {
  public:
-  /// Both processes call this, and meet in `store`.
+  /// Both processes call this, and meet in `store`, which outlives it.
   RawUcp(const std::string& library, Store& store, int rank, std::size_t bytes);
   ~RawUcp();
 
@@ -26,6 +26,9 @@ class RawUcp {
   /// Ends the other's serve().
   void stop_serving();
 
+  /// 8 bytes there and 8 bytes back by active messages; both call this, and both spin.
+  void trip();
+
   /// Rank 1: progresses until rank 0 says stop.
   void serve();
   const std::byte* buffer() const { return buffer_.data(); }
@@ -34,6 +37,13 @@ class RawUcp {
   class Ucp;
   void flush();
 
+  void send_message();
+  void await_message();
+  std::string name_of_round() const;
+
+  Store& store_;
+  const bool first_;
+  int served_ = 0;  ///< Rounds of serve() that have ended.
   std::vector<std::byte> buffer_;
   std::unique_ptr<Ucp> ucp_;
 };

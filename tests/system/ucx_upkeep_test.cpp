@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <malloc.h>
+
 #include "harness/ucx.hpp"
 #include "system/system.hpp"
 
@@ -8,6 +10,11 @@ using namespace symmem::harness;
 namespace {
 
 void on_own_hosts(Options& options) { options.host_id = host_of(*options.rank); }
+
+/// Of a process; 0 under sanitizers, whose allocators do not tell.
+std::size_t heap_in_use() { return ::mallinfo2().uordblks; }
+/// What two ranks' heap may grow by: less than 100 bytes for each of 1,000 rendezvous of both.
+constexpr std::size_t kFlat = 200'000;
 
 /// Two Contexts that meet by UCX, work and end.
 void meet_once() {
@@ -28,8 +35,10 @@ TEST_CASE("two hundred Contexts that met by UCX and ended leave nothing") {
   if (!can_use_ucx()) return;
   meet_once();  // UCX keeps some things for ever.
   const Resources before = Resources::now();
+  const std::size_t heap_before = heap_in_use();
   for (int i = 0; i < 100; ++i) meet_once();
   CHECK(before.changes() == "");
+  CHECK(heap_in_use() < heap_before + kFlat);
 }
 
 TEST_CASE("a thousand rendezvous and closes over one connection leave nothing") {
@@ -56,10 +65,12 @@ TEST_CASE("a thousand rendezvous and closes over one connection leave nothing") 
         once();
         meet(context, "begin");
         const Resources before = Resources::now();
+        const std::size_t heap_before = heap_in_use();
         meet(context, "measured");
         for (int i = 0; i < 500; ++i) once();
         meet(context, "end");
         CHECK(before.changes() == "");
+        CHECK(heap_in_use() < heap_before + kFlat);
         meet(context, "measured again");
       },
       on_own_hosts);

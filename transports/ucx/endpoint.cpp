@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ucx/endpoint.hpp"
 
+#include <sys/socket.h>
+
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <utility>
 
 #include "base/check.hpp"
@@ -11,6 +15,39 @@ namespace {
 
 /// What UCX holds of one endpoint for a peer that takes nothing; then senders wait.
 constexpr std::size_t kMaxUnderWay = 1024, kMaxBytesUnderWay = 8 << 20;
+
+/// ucp_ep_attr_t with what headers newer than 1.13's add to it. Versions that do not know of it do
+/// not touch it.
+struct EndpointAttributes {
+  struct Transport {
+    const char* name = nullptr;
+    const char* device = nullptr;
+  };
+  static constexpr std::uint64_t kTransports = 1 << 3;
+
+  std::uint64_t field_mask = kTransports;
+  char name[UCP_ENTITY_NAME_MAX];
+  sockaddr_storage local, remote;
+  Transport* transports = nullptr;
+  unsigned count = 0;
+  std::size_t transport_bytes = sizeof(Transport);
+  void* user_data = nullptr;
+};
+static_assert(offsetof(EndpointAttributes, transports) >=
+              offsetof(ucp_ep_attr_t, remote_sockaddr) + sizeof(sockaddr_storage));
+
+/// Whether UCX says so.
+bool only_tcp(const Library& ucp, ucp_ep_h endpoint) {
+  std::array<EndpointAttributes::Transport, 16> transports{};
+  EndpointAttributes attributes{};
+  attributes.transports = transports.data();
+  attributes.count = transports.size();
+  if (ucp.ep_query(endpoint, reinterpret_cast<ucp_ep_attr_t*>(&attributes)) != UCS_OK) return false;
+  const auto* end = transports.begin() + std::min<std::size_t>(attributes.count, transports.size());
+  return std::all_of(transports.cbegin(), end, [](const auto& transport) {
+    return transport.name != nullptr && std::string_view(transport.name) == "tcp";
+  });
+}
 
 }  // namespace
 
@@ -23,12 +60,14 @@ Endpoint::Endpoint(Engine& engine, std::uint64_t number, const std::string& addr
   params.err_mode = UCP_ERR_HANDLING_MODE_PEER;
   params.err_handler.cb = on_error;
   params.err_handler.arg = this;
-  const ucs_status_t status = ucp_.ep_create(engine_.initiator().get(), &params, &endpoint_);
+  const ucs_status_t status = ucp_.ep_create(engine_.worker().get(), &params, &endpoint_);
   if (status != UCS_OK)
     fail(Errc::unsupported,
          "UCX {} finds no network transport that leads there: {} (UCX_TLS and UCX_NET_DEVICES "
          "restrict what it may use; tcp suffices)",
          ucp_.version(), ucp_.status_string(status));
+  // Older versions do not tell; what they emulate is not worth having.
+  puts_by_rma_ = ucp_.at_least(14) && !only_tcp(ucp_, endpoint_);
 }
 
 // What UCX calls.
@@ -42,8 +81,8 @@ void Endpoint::on_error(void* self, ucp_ep_h, ucs_status_t status) {
 }
 
 void Endpoint::on_complete(void* request, ucs_status_t status, void* kept) {
-  const std::unique_ptr<Handle> handle(static_cast<Handle*>(kept));
-  Operation& operation = **handle;
+  const Handle handle = std::move(static_cast<Operation*>(kept)->self);
+  Operation& operation = *handle;
   operation.status = status;
   operation.done = true;
   Endpoint& endpoint = *operation.endpoint;
@@ -51,7 +90,7 @@ void Endpoint::on_complete(void* request, ucs_status_t status, void* kept) {
     --endpoint.under_way_;
     endpoint.bytes_under_way_ -= operation.payload.size();
   }
-  if (operation.rma) --endpoint.rma_under_way_;
+  if (operation.lent) --endpoint.lent_;
   endpoint.ucp_.request_free(request);
   endpoint.engine_.notify();
 }
@@ -84,21 +123,20 @@ void Endpoint::check(const Handle& operation) const {
 template <typename Call>
 Endpoint::Handle Endpoint::post(Handle operation, std::uint32_t flags, Call call) {
   operation->endpoint = this;
-  auto kept = std::make_unique<Handle>(operation);
   ucp_request_param_t parameters{};
   parameters.op_attr_mask =
       UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA | UCP_OP_ATTR_FIELD_FLAGS;
   parameters.flags = flags;
-  parameters.user_data = kept.get();
+  parameters.user_data = operation.get();
   parameters.cb.send = on_complete;
   void* const request = call(parameters);
   if (request != nullptr && !UCS_PTR_IS_ERR(request)) {
-    static_cast<void>(kept.release());
+    operation->self = operation;
     if (operation->message.sequence != 0) {
       ++under_way_;
       bytes_under_way_ += operation->payload.size();
     }
-    if (operation->rma) ++rma_under_way_;
+    if (operation->lent) ++lent_;
     return operation;
   }
   operation->done = true;
@@ -107,8 +145,8 @@ Endpoint::Handle Endpoint::post(Handle operation, std::uint32_t flags, Call call
   return operation;
 }
 
-void Endpoint::post_message(Message message, const void* payload, std::size_t bytes, Wait& wait,
-                            std::unique_lock<std::mutex>& lock) {
+Endpoint::Handle Endpoint::post_message(Message message, const void* payload, std::size_t bytes,
+                                        Wait& wait, std::unique_lock<std::mutex>& lock) {
   const auto room = [&] {
     return under_way_ < kMaxUnderWay && bytes_under_way_ < kMaxBytesUnderWay;
   };
@@ -119,41 +157,44 @@ void Endpoint::post_message(Message message, const void* payload, std::size_t by
   message.sequence = ++sent_;
   if (message.kind != Kind::get) last_ = message.sequence;
   operation->message = message;
-  if (bytes != 0) {
+  operation->lent = bytes > kSmall;
+  if (bytes != 0 && !operation->lent) {
     const auto* from = static_cast<const std::byte*>(payload);
     operation->payload.assign(from, from + bytes);
+    payload = operation->payload.data();
   }
   const std::uint32_t flags = message.request != 0 ? UCP_AM_SEND_FLAG_REPLY : 0;
   post(operation, flags | UCP_AM_SEND_FLAG_EAGER, [&](const ucp_request_param_t& parameters) {
-    return ucp_.am_send_nbx(endpoint_, kMessageId, &operation->message, sizeof message,
-                            operation->payload.data(), operation->payload.size(), &parameters);
+    return ucp_.am_send_nbx(endpoint_, kMessageId, &operation->message, sizeof message, payload,
+                            bytes, &parameters);
   });
   check();
   // Nobody may call again: the thread must know.
-  if (!operation->done) engine_.initiator().wake();
+  if (!operation->done) engine_.worker().wake();
+  return operation;
 }
 
-void Endpoint::let_go(const std::string& reason) {
+void Endpoint::let_go(const std::string& reason, std::unique_lock<std::mutex>& lock) {
   break_off(reason);
-  while (rma_under_way_ != 0) engine_.progress_initiator();
+  while (lent_ != 0) engine_.let_change(lock);
 }
 
 template <typename Call>
 void Endpoint::move(bool nbi, Wait& wait, Call call) {
-  std::unique_lock lock(engine_.initiator().mutex);
+  auto lock = engine_.worker().lock();
   check();
   auto operation = std::make_shared<Operation>();
-  operation->rma = true;
+  operation->lent = true;
   post(operation, 0, call);
   if (nbi) {
     check(operation);
-    if (!operation->done) engine_.initiator().wake();
+    if (!operation->done) engine_.worker().wake();
     return;
   }
   try {
     engine_.wait(lock, wait, [&] { return operation->done; });
   } catch (const Error& error) {
-    let_go(error.what());
+    let_go(error.what(), lock);
     throw;
   }
   check(operation);
@@ -175,14 +216,16 @@ void Endpoint::read(std::uint64_t address, ucp_rkey_h key, void* target, std::si
 }
 
 void Endpoint::flush_rma(Wait& wait) {
-  std::unique_lock lock(engine_.initiator().mutex);
+  if (rma_flushed_.load(std::memory_order_relaxed) == rma_posted_.load(std::memory_order_relaxed))
+    return;
+  auto lock = engine_.worker().lock();
   check();
-  if (rma_flushed_ != rma_posted_) flush_lanes(lock, wait);
+  flush_lanes(lock, wait);
 }
 
 void Endpoint::finish(Wait& wait) {
   flush(wait);
-  std::unique_lock lock(engine_.initiator().mutex);
+  auto lock = engine_.worker().lock();
   check();
   flush_lanes(lock, wait);
 }
@@ -197,15 +240,15 @@ void Endpoint::flush_lanes(std::unique_lock<std::mutex>& lock, Wait& wait) {
     engine_.wait(lock, wait, [&] { return operation->done; });
   } catch (const Error& error) {
     // The caller takes back what it had lent until this flush.
-    if (rma_under_way_ != 0) let_go(error.what());
+    if (lent_ != 0) let_go(error.what(), lock);
     throw;
   }
   check(operation);
-  rma_flushed_ = std::max(rma_flushed_, through);
+  rma_flushed_ = std::max(rma_flushed_.load(), through);
 }
 
 ucp_rkey_h Endpoint::unpack(const std::string& key) {
-  const std::lock_guard lock(engine_.initiator().mutex);
+  const auto lock = engine_.worker().lock();
   check();
   ucp_rkey_h unpacked = nullptr;
   const ucs_status_t status = ucp_.ep_rkey_unpack(endpoint_, key.data(), &unpacked);

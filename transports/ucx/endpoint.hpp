@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <string>
@@ -23,11 +24,16 @@ class Endpoint {
   /// Of the endpoint that a request, and so its reply, is of.
   static std::uint64_t number_of(std::uint64_t request) { return request >> kRequestBits; }
 
-  // Each of these takes the initiator's mutex, and throws Error(peer_lost) once the connection is
+  /// Whether large puts go by RMA: not over TCP alone, where UCX makes the target copy anyway,
+  /// slower than by message and unchecked, and up to 1.13 ends the target's process when it cannot
+  /// answer a sender that has died.
+  bool puts_by_rma() const { return puts_by_rma_; }
+
+  // Each of these locks the worker, and throws Error(peer_lost) once the connection is
   // broken.
-  /// Returns when the message is on its way; it and the payload are copied. A long put takes
-  /// several.
-  void send(Message message, const void* payload, std::size_t bytes, Wait& wait);
+  /// Returns when the payload may be reused: it is copied if it is small; else when UCX has taken
+  /// it or, if `nbi`, at the next flush. A long put takes several messages.
+  void send(Message message, const void* payload, std::size_t bytes, bool nbi, Wait& wait);
   /// Returns the value of the reply. Error(refused) if the peer refused.
   std::uint64_t ask(Message message, Wait& wait);
   /// Returns when the bytes that `message` asks for are there, or when they are asked for if `nbi`.
@@ -47,7 +53,7 @@ class Endpoint {
   void finish(Wait& wait);
   ucp_rkey_h unpack(const std::string& key);
 
-  // With the initiator's mutex held:
+  // While the worker is locked:
   bool broken() const { return broken_; }
   void on_reply(const Reply& reply, std::string_view payload);
   /// Gives the connection up: everything that is under way ends, unsuccessfully.
@@ -59,11 +65,12 @@ class Endpoint {
   /// One UCX request of ours; lives until UCX is done with it and nobody waits for it.
   struct Operation {
     bool done = false;
-    bool rma = false;  ///< On the caller's memory.
+    bool lent = false;  ///< It uses the caller's memory.
     ucs_status_t status = UCS_OK;
     Message message;
-    std::vector<std::byte> payload;
+    std::vector<std::byte> payload;  ///< If it is not lent.
     Endpoint* endpoint = nullptr;
+    std::shared_ptr<Operation> self;  ///< While UCX has it.
   };
   using Handle = std::shared_ptr<Operation>;
   struct Answer {
@@ -88,8 +95,8 @@ class Endpoint {
   /// Posts one request by `call(parameters)`.
   template <typename Call>
   Handle post(Handle operation, std::uint32_t flags, Call call);
-  void post_message(Message message, const void* payload, std::size_t bytes, Wait& wait,
-                    std::unique_lock<std::mutex>& lock);
+  Handle post_message(Message message, const void* payload, std::size_t bytes, Wait& wait,
+                      std::unique_lock<std::mutex>& lock);
   void flush_lanes(std::unique_lock<std::mutex>& lock, Wait& wait);
   void flush_gets(std::unique_lock<std::mutex>& lock, Wait& wait);
   /// What comes for such pieces is dropped from now on: their memory is the caller's again.
@@ -98,9 +105,9 @@ class Endpoint {
   /// RMA, posted by `call(parameters)`.
   template <typename Call>
   void move(bool nbi, Wait& wait, Call call);
-  /// Ends all RMA on callers' memory whose waits ended before it did: by breaking off the
+  /// Ends all that uses callers' memory and whose waits ended before it did: by breaking off the
   /// connection, since UCX gives the memory back no other way.
-  void let_go(const std::string& reason);
+  void let_go(const std::string& reason, std::unique_lock<std::mutex>& lock);
   void check(const Handle& operation) const;
   void check() const;
 
@@ -108,12 +115,14 @@ class Endpoint {
   const Library& ucp_;
   std::uint64_t last_request_;  ///< The endpoint's number, and behind it a count.
   ucp_ep_h endpoint_ = nullptr;
+  bool puts_by_rma_ = false;
   bool broken_ = false;
   std::string reason_;
-  std::uint64_t rma_posted_ = 0;
-  std::uint64_t rma_flushed_ = 0;  ///< Those known to have taken effect.
-  std::size_t rma_under_way_ = 0;  ///< Those that still use the caller's memory.
-  std::size_t under_way_ = 0;      ///< Messages that UCX has not taken yet.
+  /// Changed while the worker is locked. Who looks without that knows of its own.
+  std::atomic<std::uint64_t> rma_posted_{0};
+  std::atomic<std::uint64_t> rma_flushed_{0};  ///< Those known to have taken effect.
+  std::size_t lent_ = 0;                       ///< Operations that still use the caller's memory.
+  std::size_t under_way_ = 0;                  ///< Messages that UCX has not taken yet.
   std::size_t bytes_under_way_ = 0;
   std::uint64_t sent_ = 0;     ///< Messages, and the last one's sequence.
   std::uint64_t last_ = 0;     ///< Sequence of the last that was no get.

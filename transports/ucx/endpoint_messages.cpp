@@ -12,7 +12,7 @@ namespace symmem::ucx {
 namespace {
 
 /// Pieces that are asked for at once: enough to fill the way to the peer and back.
-constexpr std::size_t kMaxPieces = 64;
+constexpr std::size_t kMaxPieces = 16;
 
 }  // namespace
 
@@ -34,21 +34,34 @@ void Endpoint::on_reply(const Reply& reply, std::string_view payload) {
   asked->second->done = true;
 }
 
-void Endpoint::send(Message message, const void* payload, std::size_t bytes, Wait& wait) {
-  std::unique_lock lock(engine_.initiator().mutex);
+void Endpoint::send(Message message, const void* payload, std::size_t bytes, bool nbi, Wait& wait) {
+  auto lock = engine_.worker().lock();
   tsan_release();
   const auto* from = static_cast<const std::byte*>(payload);
-  do {
-    const std::size_t piece = std::min(bytes, kMaxPayload);
-    post_message(message, from, piece, wait, lock);
-    from += piece;
-    message.offset += piece;
-    bytes -= piece;
-  } while (bytes != 0);
+  std::vector<Handle> lent;
+  try {
+    do {
+      const std::size_t piece = std::min(bytes, kMaxPayload);
+      Handle posted = post_message(message, from, piece, wait, lock);
+      if (posted->lent && !posted->done) lent.push_back(std::move(posted));
+      from += piece;
+      message.offset += piece;
+      bytes -= piece;
+    } while (bytes != 0);
+    if (nbi) return;
+    for (const Handle& each : lent) {
+      if (!each->done) engine_.wait(lock, wait, [&] { return each->done; });
+      check(each);
+    }
+  } catch (const Error& error) {
+    if (!std::all_of(lent.begin(), lent.end(), [](const Handle& each) { return each->done; }))
+      let_go(error.what(), lock);
+    throw;
+  }
 }
 
 void Endpoint::get(Message message, void* target, std::size_t bytes, bool nbi, Wait& wait) {
-  std::unique_lock lock(engine_.initiator().mutex);
+  auto lock = engine_.worker().lock();
   Get own;
   Get& get = nbi ? nbi_ : own;
   auto* to = static_cast<std::byte*>(target);
@@ -91,7 +104,7 @@ void Endpoint::forget(Which which) {
 }
 
 std::uint64_t Endpoint::ask(Message message, Wait& wait) {
-  std::unique_lock lock(engine_.initiator().mutex);
+  auto lock = engine_.worker().lock();
   const auto answer = std::make_shared<Answer>();
   message.request = next_request();
   asked_[message.request] = answer;
@@ -112,20 +125,23 @@ std::uint64_t Endpoint::ask(Message message, Wait& wait) {
 }
 
 void Endpoint::flush(Wait& wait) {
+  std::uint64_t refused = 0;
   try {
     flush_rma(wait);
-    std::unique_lock lock(engine_.initiator().mutex);
+    auto lock = engine_.worker().lock();
     flush_gets(lock, wait);
     if (last_ <= flushed_) return;
-  } catch (...) {
+    lock.unlock();
+    Message message;
+    message.kind = Kind::flush;
+    refused = ask(message, wait);
+  } catch (const Error& error) {
     // The caller takes back what it had lent until this flush.
-    const std::lock_guard lock(engine_.initiator().mutex);
+    auto lock = engine_.worker().lock();
     forget([&](const Piece& piece) { return piece.get == &nbi_; });
+    if (lent_ != 0 && error.code() != Errc::refused) let_go(error.what(), lock);
     throw;
   }
-  Message message;
-  message.kind = Kind::flush;
-  const std::uint64_t refused = ask(message, wait);
   require(refused == 0, Errc::refused,
           "it refused {} of the puts and signals before: the memory is closed there", refused);
 }

@@ -18,10 +18,19 @@ using Clock = std::chrono::steady_clock;
 
 /// A peer that answers at once is heard within this; going to sleep and waking takes as long.
 constexpr std::chrono::microseconds kSpin{50};
+/// The same of who waits for an operation: the first piece of a long get takes twice as long.
+constexpr std::chrono::microseconds kSpinOfWait{150};
+/// How often the thread looks whether others who poll still do: at first after kSpin, later seldom,
+/// since each look takes their core for some microseconds.
+constexpr std::chrono::milliseconds kLongestPause{1};
+/// Looks between two that give way to other threads, each of which takes as long as a look.
+constexpr unsigned kLooks = 8;
 /// How often waits look whether the peer is lost, and the thread whether it missed an event.
 constexpr std::chrono::milliseconds kTick{50};
-/// How long a Context that ends waits for what it accepted, at most.
+/// How long a Context that ends waits for what it accepted, at most, and then for UCX to close its
+/// connections, which takes microseconds.
 constexpr std::chrono::seconds kLastFlush{5};
+constexpr std::chrono::milliseconds kLastLook{200};
 
 /// SYMMEM_PROGRESS: how long the thread looks before it sleeps.
 std::chrono::nanoseconds patience_of(const std::string& mode) {
@@ -36,6 +45,23 @@ void modify(const Library& ucp, ucp_config_t* config, const char* name, const ch
 
 }  // namespace
 
+/// What a thread of the application is while it progresses in the place of the engine's.
+class Engine::Polling {
+ public:
+  explicit Polling(Engine& engine) : engine_(engine) {
+    engine_.polling_.fetch_add(1, std::memory_order_relaxed);
+  }
+  ~Polling() {
+    engine_.last_poll_.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed);
+    engine_.polling_.fetch_sub(1, std::memory_order_relaxed);
+  }
+  Polling(const Polling&) = delete;
+  Polling& operator=(const Polling&) = delete;
+
+ private:
+  Engine& engine_;
+};
+
 Engine::Context::Context(const Library& library, const Options& options) : ucp(library) {
   ucp_config_t* config = nullptr;
   require_ok(ucp, ucp.config_read(nullptr, nullptr, &config), "ucp_config_read");
@@ -49,7 +75,7 @@ Engine::Context::Context(const Library& library, const Options& options) : ucp(l
   ucp_params_t params{};
   params.field_mask = UCP_PARAM_FIELD_FEATURES | UCP_PARAM_FIELD_MT_WORKERS_SHARED;
   params.features = UCP_FEATURE_RMA | UCP_FEATURE_AM | UCP_FEATURE_WAKEUP;
-  params.mt_workers_shared = 1;  // Two workers, two threads.
+  params.mt_workers_shared = 1;  // Memory is mapped while the worker works.
   require_ok(ucp, ucp.init_version(UCP_API_MAJOR, UCP_API_MINOR, &params, config, &context),
              "ucp_init");
 }
@@ -60,11 +86,10 @@ Engine::Engine(const Options& options, std::uint64_t process, Log& log)
       process_(process),
       patience_(patience_of(options.progress)),
       context_(ucp_, options),
-      service_worker_(ucp_, context_.get()),
-      initiator_(ucp_, context_.get()),
-      service_(ucp_, service_worker_, log),
-      address_(service_worker_.network_address()) {
-  initiator_.on_message(kReplyId, on_reply, this);
+      worker_(ucp_, context_.get()),
+      service_(ucp_, worker_, log),
+      address_(worker_.network_address()) {
+  worker_.on_message(kReplyId, on_reply, this);
   const AllSignalsBlocked blocked;
   try {
     thread_ = std::thread([this] { progress_forever(); });
@@ -74,13 +99,10 @@ Engine::Engine(const Options& options, std::uint64_t process, Log& log)
   log_.info("ucx: UCX {}, address of {} bytes", ucp_.version(), address_.size());
 }
 
-Engine::~Engine() {
-  stop(std::chrono::milliseconds(0));
-  close_endpoints();
-}
+Engine::~Engine() { stop(std::chrono::milliseconds(0)); }
 
 std::shared_ptr<Endpoint> Engine::endpoint(std::uint64_t process, const std::string& address) {
-  const std::lock_guard lock(initiator_.mutex);
+  const auto lock = worker_.lock();
   if (const auto known = endpoints_.find(process); known != endpoints_.end()) return known->second;
   auto endpoint = std::make_shared<Endpoint>(*this, numbered_.size(), address);
   endpoints_.emplace(process, endpoint);
@@ -91,7 +113,7 @@ std::shared_ptr<Endpoint> Engine::endpoint(std::uint64_t process, const std::str
 
 ucs_status_t Engine::on_reply(void* self, const void* header, std::size_t header_bytes, void* data,
                               std::size_t bytes, const ucp_am_recv_param_t* parameters) {
-  // Called by progress, hence with the initiator's mutex held.
+  // Called by progress, hence with the worker locked.
   auto& engine = *static_cast<Engine*>(self);
   const bool eager = (parameters->recv_attr & UCP_AM_RECV_ATTR_FLAG_RNDV) == 0;
   const auto reply = Reply::decode({static_cast<const char*>(header), header_bytes});
@@ -102,38 +124,29 @@ ucs_status_t Engine::on_reply(void* self, const void* header, std::size_t header
   return UCS_OK;
 }
 
-void Engine::progress_initiator() {
-  while (initiator_.progress()) {
-  }
+bool Engine::progress() {
+  if (stopping_.load()) return false;
+  const bool some = worker_.progress();
   // What UCX reports from inside itself is acted upon outside.
   while (!failed_.empty()) {
     Endpoint* endpoint = failed_.back();
     failed_.pop_back();
     endpoint->break_off("its connection was closed");
   }
+  return some;
 }
 
 void Engine::wait(std::unique_lock<std::mutex>& lock, Wait& wait,
                   const std::function<bool()>& done) {
-  const auto spin_end = Clock::now() + kSpin;
-  while (true) {
-    if (!stopping_.load()) progress_initiator();
+  while (!spin(lock, done)) {
+    // The thread goes on with it, and calls notify.
+    rest();
+    worker_.wake();
+    changed_.wait_for(lock, kTick);
     if (done()) return;
-    const bool spin = Clock::now() < spin_end;
-    if (!spin) {
-      // The thread goes on with it, and calls notify.
-      last_poll_.store(0);
-      parked_.notify_one();
-      initiator_.wake();
-      changed_.wait_for(lock, kTick);
-      if (done()) return;
-    }
     lock.unlock();
     try {
-      if (spin)
-        poll();
-      else
-        wait.check();
+      wait.check();
     } catch (...) {
       lock.lock();
       throw;
@@ -142,50 +155,80 @@ void Engine::wait(std::unique_lock<std::mutex>& lock, Wait& wait,
   }
 }
 
-void Engine::poll() {
-  last_poll_.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed);
-  {
-    const std::unique_lock lock(service_worker_.mutex, std::try_to_lock);
-    if (lock.owns_lock() && !stopping_.load()) service_worker_.progress();
+/// Progresses until `done`, or until nothing has come for some time or it is time for a check.
+bool Engine::spin(std::unique_lock<std::mutex>& lock, const std::function<bool()>& done) {
+  const Polling polling(*this);
+  auto now = Clock::now();
+  const auto check = now + kTick;
+  auto end = now + kSpinOfWait;
+  while (true) {
+    bool some = false;
+    for (unsigned look = 0; look == 0 || (look < kLooks && !worker_.wanted()); ++look) {
+      some = progress() || some;
+      if (done()) return true;
+    }
+    now = Clock::now();
+    if (some) end = now + kSpinOfWait;
+    if (now >= end || now >= check) return false;
+    lock.unlock();
+    std::this_thread::yield();
+    lock.lock();
   }
-  const std::unique_lock lock(initiator_.mutex, std::try_to_lock);
-  if (lock.owns_lock() && !stopping_.load()) progress_initiator();
+}
+
+void Engine::let_change(std::unique_lock<std::mutex>& lock) {
+  // Whoever stops the engine ends what is under way.
+  if (stopping_.load())
+    changed_.wait_for(lock, kTick);
+  else
+    progress();
+}
+
+void Engine::poll() {
+  const Polling polling(*this);
+  try_progress();
 }
 
 void Engine::rest() {
-  const std::lock_guard lock(initiator_.mutex);
-  last_poll_.store(0);
+  last_poll_.store(0, std::memory_order_relaxed);
+  const std::lock_guard lock(parking_);
   parked_.notify_one();
 }
 
 bool Engine::polled() const {
+  if (polling_.load(std::memory_order_relaxed) != 0) return true;
   const Clock::duration last(last_poll_.load(std::memory_order_relaxed));
   return Clock::now().time_since_epoch() - last < kSpin;
 }
 
-bool Engine::progress_once() {
-  bool some = false;
-  {
-    const std::lock_guard lock(service_worker_.mutex);
-    some = service_worker_.progress();
+/// Looks several times whether something has come. Whoever has locked the worker does that itself.
+bool Engine::try_progress() {
+  const auto lock = worker_.try_lock();
+  if (!lock.owns_lock()) return false;
+  for (unsigned look = 0; look < kLooks; ++look) {
+    if (progress()) return true;
+    if (worker_.wanted()) break;
   }
-  // Whoever holds it progresses it.
-  const std::unique_lock lock(initiator_.mutex, std::try_to_lock);
-  if (lock.owns_lock()) {
-    some = initiator_.progress() || some;
-    if (!failed_.empty()) progress_initiator();
-  }
-  return some;
+  return false;
+}
+
+void Engine::park(std::chrono::nanoseconds longest) {
+  std::unique_lock lock(parking_);
+  parked_.wait_for(lock, longest, [this] { return !polled(); });
 }
 
 void Engine::progress_forever() {
   auto last = Clock::now();
+  std::chrono::nanoseconds pause = kSpin;
   while (!stopping_.load()) {
     if (patience_ != patience_.max() && polled()) {
       // Somebody who waits does our work, better without us on the same core.
-      std::unique_lock lock(initiator_.mutex);
-      parked_.wait_for(lock, kSpin, [this] { return !polled(); });
-    } else if (progress_once()) {
+      park(pause);
+      pause = std::min<std::chrono::nanoseconds>(4 * pause, kLongestPause);
+      continue;
+    }
+    pause = kSpin;
+    if (try_progress()) {
       last = Clock::now();
     } else if (Clock::now() - last >= patience_) {
       sleep();
@@ -198,16 +241,12 @@ void Engine::progress_forever() {
 
 void Engine::sleep() {
   {
-    const std::lock_guard lock(service_worker_.mutex);
-    if (!service_worker_.arm()) return;
+    const auto lock = worker_.lock();
+    if (!worker_.arm()) return;
   }
-  {
-    const std::lock_guard lock(initiator_.mutex);
-    if (!initiator_.arm()) return;
-  }
-  pollfd events[] = {{service_worker_.event_fd(), POLLIN, 0}, {initiator_.event_fd(), POLLIN, 0}};
+  pollfd event{worker_.event_fd(), POLLIN, 0};
   // Some of UCX's transports have been seen to miss a wakeup.
-  ::poll(events, 2, static_cast<int>(kTick.count()));
+  ::poll(&event, 1, static_cast<int>(kTick.count()));
 }
 
 void Engine::stop(std::chrono::milliseconds timeout) noexcept {
@@ -216,7 +255,7 @@ void Engine::stop(std::chrono::milliseconds timeout) noexcept {
     DeadlineWait wait(Deadline::in(std::min<std::chrono::milliseconds>(timeout, kLastFlush), {}));
     std::vector<std::shared_ptr<Endpoint>> whole;
     {
-      const std::lock_guard lock(initiator_.mutex);
+      const auto lock = worker_.lock();
       for (const auto& [process, endpoint] : endpoints_)
         if (!endpoint->broken()) whole.push_back(endpoint);
     }
@@ -231,16 +270,17 @@ void Engine::stop(std::chrono::milliseconds timeout) noexcept {
   } catch (...) {  // Then it is not flushed.
   }
   stopping_.store(true);
-  service_worker_.wake();
-  initiator_.wake();
+  worker_.wake();
   if (thread_.joinable()) thread_.join();
+  close_endpoints();
 }
 
 void Engine::close_endpoints() {
-  const std::lock_guard lock(initiator_.mutex);
+  const auto lock = worker_.lock();
   for (const auto& [process, endpoint] : endpoints_) endpoint->break_off("this Context has ended");
-  const auto end = Clock::now() + std::chrono::seconds(1);
-  while (initiator_.progress() && Clock::now() < end) {
+  // Peers that still send must not keep us.
+  const auto end = Clock::now() + kLastLook;
+  while (worker_.progress() && Clock::now() < end) {
   }
 }
 

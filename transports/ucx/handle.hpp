@@ -16,7 +16,7 @@ struct UcxHandle {
   std::uint64_t address = 0;  ///< Of the block's first byte, at its owner.
   std::uint64_t bytes = 0;    ///< Usable bytes of the block.
   bool has_token = false;     ///< The block's id follows them.
-  std::string worker;         ///< Address of the owner's service worker.
+  std::string worker;         ///< Address of the owner's worker.
   std::string key;            ///< Packed remote key.
 
   std::string encode() const;

@@ -8,7 +8,7 @@ UcxKey::UcxKey(std::shared_ptr<Engine> engine, std::shared_ptr<Endpoint> endpoin
 
 UcxKey::~UcxKey() {
   if (rkey_ == nullptr) return;
-  const std::lock_guard lock(engine_->initiator().mutex);
+  const auto lock = engine_->worker().lock();
   engine_->ucp().rkey_destroy(rkey_);
 }
 
@@ -26,8 +26,8 @@ Message UcxKey::message(Kind kind, std::size_t offset) const {
 }
 
 void UcxKey::put(std::size_t offset, const void* source, std::size_t bytes, bool nbi, Wait& wait) {
-  if (bytes <= kSmall || !engine_->puts_by_rma())
-    endpoint_->send(message(Kind::put, offset), source, bytes, wait);
+  if (bytes <= kSmall || !endpoint_->puts_by_rma())
+    endpoint_->send(message(Kind::put, offset), source, bytes, nbi, wait);
   else
     endpoint_->put(handle_.address + offset, rkey(), source, bytes, nbi, wait);
 }
@@ -67,7 +67,7 @@ void UcxKey::signal(const SignalPlace& place, Wait& wait) {
   endpoint_->flush_rma(wait);
   Message send = message(Kind::signal, place.pad);
   send.count_at = static_cast<std::uint32_t>(place.count - place.pad);
-  endpoint_->send(send, nullptr, 0, wait);
+  endpoint_->send(send, nullptr, 0, /*nbi=*/false, wait);
 }
 
 void UcxKey::put_with_signal(std::size_t offset, const void* source, std::size_t bytes,
@@ -82,7 +82,7 @@ void UcxKey::put_with_signal(std::size_t offset, const void* source, std::size_t
   send.value = theirs.handle_.block.number;
   send.expected = place.pad;
   send.count_at = static_cast<std::uint32_t>(place.count - place.pad);
-  endpoint_->send(send, source, bytes, wait);
+  endpoint_->send(send, source, bytes, /*nbi=*/false, wait);
 }
 
 }  // namespace symmem::ucx

@@ -39,6 +39,7 @@ class Library {
   X(worker_progress)            \
   X(worker_set_am_recv_handler) \
   X(ep_create)                  \
+  X(ep_query)                   \
   X(ep_close_nbx)               \
   X(ep_flush_nbx)               \
   X(ep_rkey_unpack)             \

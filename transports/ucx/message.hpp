@@ -13,12 +13,13 @@ namespace symmem::ucx {
 
 static_assert(std::endian::native == std::endian::little, "messages are sent as they lie");
 
-/// Numbers of the active messages: of those to a service worker, and of its replies.
+/// Numbers of the active messages: of messages, and of the replies to them.
 inline constexpr unsigned kMessageId = 1, kReplyId = 2;
 /// A put of up to this many bytes goes as a message, whatever else there is.
 inline constexpr std::size_t kSmall = 4096;
-/// A message or reply carries at most this many bytes; longer puts and gets take several.
-inline constexpr std::size_t kMaxPayload = 64 << 10;
+/// A message or reply carries at most this many bytes; longer puts and gets take several. With its
+/// headers it fits one segment of UCX_TCP_TX_SEG_SIZE, as library.cpp sets it.
+inline constexpr std::size_t kMaxPayload = 248 << 10;
 
 enum class Kind : std::uint8_t {
   put = 1,          ///< Writes the payload at (block, offset).

@@ -11,7 +11,7 @@ namespace symmem::ucx {
 namespace {
 
 /// UCX keeps order on one lane but promises none. More than this out of order is an attack.
-constexpr std::size_t kMaxEarly = 4096;
+constexpr std::size_t kMaxEarly = 1024;
 
 }  // namespace
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <mutex>
 #include <string>
 
@@ -28,7 +29,22 @@ class Worker {
   /// Active messages of number `id` go to `handler(argument, ...)`, called by progress.
   void on_message(unsigned id, ucp_am_recv_callback_t handler, void* argument);
 
-  // With `mutex` held:
+  /// Its mutex, for as long as that lives. Who progresses again and again meanwhile gives way.
+  std::unique_lock<std::mutex> lock() {
+    wanted_.fetch_add(1, std::memory_order_relaxed);
+    std::unique_lock lock(mutex_);
+    wanted_.fetch_sub(1, std::memory_order_relaxed);
+    return lock;
+  }
+  /// The same if that is possible now and nobody waits for it.
+  std::unique_lock<std::mutex> try_lock() {
+    if (wanted()) return {};
+    return {mutex_, std::try_to_lock};
+  }
+  /// Whether somebody waits in lock().
+  bool wanted() const { return wanted_.load(std::memory_order_relaxed) != 0; }
+
+  // While locked:
   /// Whether anything was done.
   bool progress() { return ucp_.worker_progress(worker_) != 0; }
   /// Whether event_fd will tell; if not, there is something to progress now.
@@ -37,9 +53,9 @@ class Worker {
   /// Makes event_fd readable. From any thread.
   void wake() { ucp_.worker_signal(worker_); }
 
-  std::mutex mutex;
-
  private:
+  std::mutex mutex_;
+  std::atomic<int> wanted_{0};  ///< How many threads wait in lock(); a hint, that orders nothing.
   const Library& ucp_;
   ucp_worker_h worker_ = nullptr;
   int event_fd_ = -1;
