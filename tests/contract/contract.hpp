@@ -26,7 +26,7 @@ using Body = std::function<void(Context&)>;
 inline void on_ranks(const Body& body,
                      std::source_location site = std::source_location::current()) {
   for (const int count : {2, 4}) harness::run_ranks(count, body, {}, site);
-  for (const int count : {1, 2, 3, 8})
+  for (const int count : {1, 3, 6})
     harness::run_threads(
         count, body, [](Options&) {}, site);
 }
