@@ -102,11 +102,13 @@ bool reach(SymmetricMemory& cells, int to, std::int64_t value) {
     cells.put(to, offset + offsetof(Cell, stored), &value, sizeof value);
   }
   right = cells.fetch_add(to, counted, value) == 0 && right;
+  right = cells.fetch_add(to, counted, std::int64_t{0}) == value && right;
   std::int64_t got = 0;
+  // From the signal on the target reads its cell: nothing may change it any more.
   cells.put_with_signal(to, put, &value, sizeof value, kVerify);
   cells.flush(to);
   cells.get(to, put, &got, sizeof got);
-  return right && got == value && cells.fetch_add(to, counted, std::int64_t{0}) == value;
+  return right && got == value;
 }
 
 /// Tries all ordered pairs of ranks. Tells, on all ranks, whether all work.

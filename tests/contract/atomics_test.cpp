@@ -73,7 +73,7 @@ TEST_CASE("every atomic operation gives what the same one gives here, and touche
 
 TEST_CASE("no addition of any rank is lost, whoever owns the word") {
   on_ranks([](Context& context) {
-    constexpr std::uint64_t kTimes = 500;
+    constexpr std::uint64_t kTimes = 300;
     const int size = context.world_size();
     const Shared shared = share(context, 64);
     std::uint64_t last64 = 0;

@@ -29,7 +29,7 @@ inline void on_ranks(const Body& body,
                      std::source_location site = std::source_location::current()) {
   if (!harness::can_use_tested_device()) return;
   for (const int count : {2, 4}) harness::run_ranks(count, body, {}, site);
-  for (const int count : {1, 2, 3, 8})
+  for (const int count : {1, 3, 6})
     harness::run_threads(
         count, body, [](Options&) {}, site);
 }

@@ -9,7 +9,9 @@ export CXX=$5 CXXFLAGS=$6
 shift 6
 consumer="$source/tests/package/consumer"
 work="$build/package_$mode"
-rm -rf "$work"
+# Beside <build>, not in it: then sources have the same relative path, and ccache has the objects.
+sub="$build-$mode"
+rm -rf "$work" "$sub"
 mkdir -p "$work"
 
 configure() { # configure <source> <build> [option ...]
@@ -46,10 +48,10 @@ installed)
   if [[ -x "$work/moved/bin/symmem" ]]; then "$work/moved/bin/symmem" --version; fi
   ;;
 subdirectory)
-  configure "$consumer" "$work/sub" -DSYMMEM_SOURCE="$source" "$@"
-  "$cmake" --build "$work/sub"
-  "$work/sub/consumer"
-  install_moved "$work/sub" # A static library: its users must find what it needs.
+  configure "$consumer" "$sub" -DSYMMEM_SOURCE="$source" "$@"
+  "$cmake" --build "$sub"
+  "$sub/consumer"
+  install_moved "$sub" # A static library: its users must find what it needs.
   by_find_package
   by_pkg_config --static
   ;;

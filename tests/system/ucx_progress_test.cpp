@@ -25,15 +25,14 @@ void compute_until(const Tensor& own, std::size_t offset, std::int64_t value) {
   }
 }
 
-/// Two ranks on two hosts, in each way of making progress.
+/// Ranks with these settings, in each way of making progress.
 template <typename Body>
-void between_hosts(Body body) {
+void in_each_way(int count, RanksSettings settings, Body body) {
   if (!can_use_ucx()) return;
   for (const char* progress : {"adaptive", "event", "spin"}) {
-    RanksSettings settings = on_hosts(2);
     settings.environment["SYMMEM_PROGRESS"] = progress;
     run_ranks(
-        2,
+        count,
         [&](Context& context) {
           const Tensor tensor = bytes_tensor(context, kBytes);
           const auto memory = context.rendezvous(tensor);
@@ -42,6 +41,20 @@ void between_hosts(Body body) {
         },
         settings);
   }
+}
+
+template <typename Body>
+void between_hosts(Body body) {
+  in_each_way(2, on_hosts(2), body);
+}
+
+/// Two ranks on two hosts, and a third beside rank 1, which looks into that one's memory: there a
+/// put without a signal is seen without a race, being of another process.
+template <typename Body>
+void with_onlooker(Body body) {
+  RanksSettings settings = on_hosts(3);
+  settings.environment_of[2] = settings.environment_of[1];
+  in_each_way(3, settings, body);
 }
 
 }  // namespace
@@ -73,31 +86,32 @@ TEST_CASE("a rank that computes without calling the library serves puts, gets an
 }
 
 TEST_CASE("what was accepted arrives though its sender computes and never calls again") {
-  between_hosts([](SymmetricMemory& memory, const Tensor& own) {
+  with_onlooker([](SymmetricMemory& memory, const Tensor& own) {
     // More than UCX takes at once.
     constexpr int kSignals = 3000;
-    const int other = 1 - memory.rank();
+    const auto answer = [&](std::int64_t value) { memory.swap<std::int64_t>(0, kGo, value); };
     if (memory.rank() == 0) {
       const std::string large(kLarge, 'x');
-      memory.put_nbi(other, 0, large.data(), kLarge);
+      memory.put_nbi(1, 0, large.data(), kLarge);
       compute_until(own, kGo, 1);
       memory.flush();
-      for (int i = 0; i < kSignals; ++i) memory.put_signal(other, 0);
+      for (int i = 0; i < kSignals; ++i) memory.put_signal(1, 0);
       compute_until(own, kGo, 2);
-      memory.put_with_signal(other, 0, large.data(), kLarge, 0);
+      memory.put_with_signal(1, 0, large.data(), kLarge, 0);
       compute_until(own, kGo, 3);
-      memory.put(other, kGo, &kLarge, sizeof kLarge);
+      memory.put(1, kGo, &kLarge, sizeof kLarge);
       compute_until(own, kGo, 4);
-    } else {
-      const auto answer = [&](std::int64_t value) { memory.put(other, kGo, &value, sizeof value); };
-      // The last byte alone may come before others: look at all.
-      while (std::string(own.data<char>(), kLarge) != std::string(kLarge, 'x')) ::sched_yield();
-      answer(1);
-      for (int i = 0; i < kSignals; ++i) memory.wait_signal(other, 0);
+    } else if (memory.rank() == 1) {
+      for (int i = 0; i < kSignals; ++i) memory.wait_signal(0, 0);
       answer(2);
-      memory.wait_signal(other, 0);
+      memory.wait_signal(0, 0);
       answer(3);
-      compute_until(own, kGo, kLarge);
+    } else {
+      const auto there = memory.get_buffer(1, {kBytes}, kUint8);
+      // The last byte alone may come before others: look at all.
+      while (std::string(there.data<char>(), kLarge) != std::string(kLarge, 'x')) ::sched_yield();
+      answer(1);
+      while (load(there, kGo) != kLarge) ::sched_yield();
       answer(4);
     }
   });
