@@ -22,6 +22,9 @@ install(FILES ${PROJECT_BINARY_DIR}/symmemConfig.cmake ${PROJECT_BINARY_DIR}/sym
 # A shared library keeps what it needs to itself.
 if(NOT BUILD_SHARED_LIBS)
   set(pkgconfig_requires "spdlog, fmt, libcrypto")
+  if(SYMMEM_WITH_CUDA)
+    set(pkgconfig_cuda " -L${CUDAToolkit_LIBRARY_DIR} -lcudart_static -lrt -ldl")
+  endif()
 endif()
 file(RELATIVE_PATH pkgconfig_to_prefix /${pkgconfig_dir} /)
 string(REGEX REPLACE "/$" "" pkgconfig_to_prefix ${pkgconfig_to_prefix})

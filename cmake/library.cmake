@@ -28,7 +28,8 @@ target_sources(symmem PUBLIC FILE_SET HEADERS BASE_DIRS include FILES
 
 # The named ones again, since an installed static library must name what it needs.
 target_link_libraries(symmem PRIVATE $<BUILD_INTERFACE:symmem_objects>
-  Threads::Threads OpenSSL::Crypto fmt::fmt spdlog::spdlog)
+  Threads::Threads OpenSSL::Crypto fmt::fmt spdlog::spdlog
+  $<$<BOOL:${SYMMEM_WITH_CUDA}>:CUDA::cudart_static>)
 
 if(BUILD_SHARED_LIBS)
   set(exports ${CMAKE_CURRENT_SOURCE_DIR}/cmake/exports.map)

@@ -3,7 +3,9 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
+#include "symmem/device.hpp"
 #include "symmem/options.hpp"
 #include "symmem/store.hpp"
 
@@ -21,6 +23,12 @@ struct TransportEnvironment {
   FdService& fds;
   Log& log;
   std::shared_ptr<Gpus> gpus = nullptr;  ///< Null in a build without CUDA.
+};
+
+/// A transport as a list of them names it: once for each kind of memory that it carries.
+struct Carrier {
+  std::string_view transport;
+  DeviceType device;
 };
 
 }  // namespace symmem

@@ -117,19 +117,6 @@ std::string check_locked_memory(const Options&) {
   return "RLIMIT_MEMLOCK " + bytes + (rdma_devices().empty() ? " (no RDMA device needs it)" : "");
 }
 
-std::string check_cuda(const Options&) {
-  void* cuda = open_library("libcuda.so.1", Errc::unsupported);
-  const int result = function_of<int(unsigned)>(cuda, "cuInit")(0);
-  const char* why = "unknown";
-  function_of<int(int, const char**)>(cuda, "cuGetErrorName")(result, &why);
-  require(result == 0, Errc::refused, "cuInit ended with {} ({})", why, result);
-  int version = 0, devices = 0;
-  function_of<int(int*)>(cuda, "cuDriverGetVersion")(&version);
-  function_of<int(int*)>(cuda, "cuDeviceGetCount")(&devices);
-  // 13000 is 13.0.
-  return fmt::format("CUDA {}.{}, devices: {}", version / 1000, version % 1000 / 10, devices);
-}
-
 }  // namespace
 
 std::string check_ucx_library(const Options& options) {
@@ -146,6 +133,19 @@ std::string check_ucx_library(const Options& options) {
           "{} is UCX {}.{}.{}; 1.13 or newer is needed", options.ucx_library, major, minor,
           release);
   return fmt::format("UCX {}.{}.{} ({})", major, minor, release, options.ucx_library);
+}
+
+std::string check_cuda(const Options&) {
+  void* cuda = open_library("libcuda.so.1", Errc::unsupported);
+  const int result = function_of<int(unsigned)>(cuda, "cuInit")(0);
+  const char* why = "unknown";
+  function_of<int(int, const char**)>(cuda, "cuGetErrorName")(result, &why);
+  require(result == 0, Errc::refused, "cuInit ended with {} ({})", why, result);
+  int version = 0, devices = 0;
+  function_of<int(int*)>(cuda, "cuDriverGetVersion")(&version);
+  function_of<int(int*)>(cuda, "cuDeviceGetCount")(&devices);
+  // 13000 is 13.0.
+  return fmt::format("CUDA {}.{}, devices: {}", version / 1000, version % 1000 / 10, devices);
 }
 
 std::vector<Check> library_checks() {

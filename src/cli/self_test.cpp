@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <numeric>
 
 #include "base/check.hpp"
@@ -33,14 +34,21 @@ void require_right(bool right, const char* operation, int peer) {
   require(right, Errc::internal, "{}: the data exchanged with rank {} is wrong", operation, peer);
 }
 
-void use_peer(SymmetricMemory& memory, const std::int64_t* own, int rank) {
+void use_peer(SymmetricMemory& memory, int rank) {
   const int peer = 1 - rank;
+  // Read by a get from oneself, since memory on a GPU is not for the CPU to load.
+  const auto own = [&](std::int64_t word) {
+    std::int64_t value = 0;
+    memory.get(rank, offset_of(word), &value, sizeof value);
+    return value;
+  };
   const std::vector<std::int64_t> sent = pattern(rank), expected = pattern(peer);
   memory.put(peer, 0, sent.data(), offset_of(kBulk));
   memory.barrier();
-  require_right(std::equal(expected.begin(), expected.end(), own), "put and barrier", peer);
-
   std::vector<std::int64_t> back(kBulk);
+  memory.get(rank, 0, back.data(), offset_of(kBulk));
+  require_right(back == expected, "put and barrier", peer);
+
   memory.get(peer, 0, back.data(), offset_of(kBulk));
   require_right(back == sent, "get", peer);
 
@@ -48,8 +56,8 @@ void use_peer(SymmetricMemory& memory, const std::int64_t* own, int rank) {
   require_right(before == 0, "fetch_add", peer);
   memory.put_with_signal(peer, offset_of(kSmall), sent.data(), sizeof sent[0], kChannel);
   memory.wait_signal(peer, kChannel);
-  require_right(own[kSmall] == expected[0], "put_with_signal", peer);
-  require_right(own[kCounter] == 5, "fetch_add, seen after a signal", peer);
+  require_right(own(kSmall) == expected[0], "put_with_signal", peer);
+  require_right(own(kCounter) == 5, "fetch_add, seen after a signal", peer);
 }
 
 /// The variables of the job, whatever job we may be part of ourselves.
@@ -83,9 +91,20 @@ class LastWords {
   std::vector<std::string> words_ = std::vector<std::string>(kRanks);
 };
 
+/// Where its memory is tried: on the host if it carries that.
+Device device_of(const std::string& transport) {
+  const auto carriers = builtin_carriers();
+  const bool host = std::any_of(carriers.begin(), carriers.end(), [&](const Carrier& carrier) {
+    return carrier.transport == transport && carrier.device == DeviceType::host;
+  });
+  return {host ? DeviceType::host : DeviceType::cuda, 0};
+}
+
 std::string test(const std::string& transport, const Options& options) {
-  if (transport == "ucx") check_ucx_library(options);  // If it is not there, that is no failure.
-  check_store(options);                                // The ranks would try for longer.
+  // What is not there is no failure.
+  if (transport.starts_with("ucx")) check_ucx_library(options);
+  if (device_of(transport).type == DeviceType::cuda) check_cuda(options);
+  check_store(options);  // The ranks would try for longer.
   TcpStoreOptions place;
   place.job = to_hex(random_bytes(8));
   place.secret = store_secret(options);
@@ -109,7 +128,7 @@ std::string test(const std::string& transport, const Options& options) {
 }
 
 std::string fix_of(const std::string& transport) {
-  if (transport == "ucx")
+  if (transport.starts_with("ucx"))
     return "mend what is red above; let UCX use a network: unset UCX_TLS, or add tcp to it";
   return "mend what is red above; SYMMEM_LOG=debug symmem run -n 2 PROGRAM shows more";
 }
@@ -118,9 +137,10 @@ std::string fix_of(const std::string& transport) {
 
 void run_self_test_rank() {
   Context context;
-  const Tensor words = context.empty_strided_p2p({kWords}, {1}, kInt64);
+  const Device device = device_of(context.options().transports.at(0));
+  const Tensor words = context.empty_strided_p2p({kWords}, {1}, kInt64, device);
   const auto memory = context.rendezvous(words);
-  use_peer(*memory, words.data<std::int64_t>(), context.rank());
+  use_peer(*memory, context.rank());
   memory->barrier();
   context.end_group(kWorld);
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/builtin.hpp"
 
-#include <span>
+#include <algorithm>
+#include <iterator>
 
 #include "memory/host_block.hpp"
 #ifdef SYMMEM_CUDA
@@ -15,22 +16,36 @@
 namespace symmem {
 
 std::vector<BuiltinTransport> make_builtin_transports(const TransportEnvironment& environment) {
-  std::vector<BuiltinTransport> all;
-  const auto add = [&all](std::span<const DeviceType> devices, std::shared_ptr<Transport> made) {
-    for (const DeviceType device : devices) all.push_back({device, made});
-  };
-#define SYMMEM_TRANSPORT(name) add(name::kDevices, name::make_transport(environment));
+  std::vector<std::shared_ptr<Transport>> made;
+#define SYMMEM_TRANSPORT(name) \
+  for (auto& transport : name::make_transports(environment)) made.push_back(std::move(transport));
 #include "transport_list.inc"
 #undef SYMMEM_TRANSPORT
+  std::vector<BuiltinTransport> all;
+  for (const Carrier& carrier : builtin_carriers())
+    for (const auto& transport : made)
+      if (transport->name() == carrier.transport) all.push_back({carrier.device, transport});
+  return all;
+}
+
+std::vector<Carrier> builtin_carriers() {
+  std::vector<Carrier> all;
+#define SYMMEM_TRANSPORT(name) \
+  all.insert(all.end(), std::begin(name::kCarriers), std::end(name::kCarriers));
+#include "transport_list.inc"
+#undef SYMMEM_TRANSPORT
+#ifndef SYMMEM_CUDA
+  std::erase_if(all, [](const Carrier& carrier) { return carrier.device == DeviceType::cuda; });
+#endif
   return all;
 }
 
 std::vector<std::string> builtin_transport_names() {
-  return {
-#define SYMMEM_TRANSPORT(name) #name,
-#include "transport_list.inc"
-#undef SYMMEM_TRANSPORT
-  };
+  std::vector<std::string> names;
+  for (const Carrier& carrier : builtin_carriers())
+    if (std::find(names.begin(), names.end(), carrier.transport) == names.end())
+      names.emplace_back(carrier.transport);
+  return names;
 }
 
 std::shared_ptr<Gpus> make_builtin_gpus() {

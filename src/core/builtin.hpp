@@ -24,6 +24,8 @@ struct BuiltinTransport {
 
 /// The transports this library was built with, best first (transports/CMakeLists.txt).
 std::vector<BuiltinTransport> make_builtin_transports(const TransportEnvironment& environment);
+/// The same by what they carry, and by name alone.
+std::vector<Carrier> builtin_carriers();
 std::vector<std::string> builtin_transport_names();
 
 /// The GPUs of this host; null in a build without CUDA.

@@ -26,7 +26,7 @@ class HookedTransport : public Transport {
         options_(options),
         host_id_(measure_host_id(options_.socket_dir.empty())),
         fds_(loop_, options_.socket_dir),
-        shm_(shm::make_transport({options_, host_id_, process_, fds_, log_})) {}
+        shm_(shm::make_transports({options_, host_id_, process_, fds_, log_}).front()) {}
 
   std::string_view name() const override { return kName; }
   Offer<Export> export_block(const std::shared_ptr<Block>& block) override {

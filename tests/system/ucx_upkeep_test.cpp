@@ -13,8 +13,9 @@ void on_own_hosts(Options& options) { options.host_id = host_of(*options.rank); 
 
 /// Of a process; 0 under sanitizers, whose allocators do not tell.
 std::size_t heap_in_use() { return ::mallinfo2().uordblks; }
-/// What two ranks' heap may grow by: less than 100 bytes for each of 1,000 rendezvous of both.
-constexpr std::size_t kFlat = 200'000;
+/// What two ranks' heap may grow by in 1,000 rendezvous of both: entries of what is gone stay until
+/// there are many, some 700 kB.
+constexpr std::size_t kFlat = 1'000'000;
 
 /// Two Contexts that meet by UCX, work and end.
 void meet_once() {

@@ -134,8 +134,8 @@ class CudaIpcTransport : public Transport {
 
 }  // namespace
 
-std::shared_ptr<Transport> make_transport(const TransportEnvironment& environment) {
-  return std::make_shared<CudaIpcTransport>(environment);
+std::vector<std::shared_ptr<Transport>> make_transports(const TransportEnvironment& environment) {
+  return {std::make_shared<CudaIpcTransport>(environment)};
 }
 
 }  // namespace symmem::cuda_ipc

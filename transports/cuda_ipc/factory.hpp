@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "base/transport_environment.hpp"
 #include "symmem/transport.hpp"
@@ -10,7 +11,7 @@ namespace symmem::cuda_ipc {
 
 /// GPU memory of one host, and of hosts joined by a fabric: mapped from a descriptor, a fabric
 /// handle or, for memory of cudaMalloc, CUDA's older IPC handle.
-inline constexpr DeviceType kDevices[] = {DeviceType::cuda};
-std::shared_ptr<Transport> make_transport(const TransportEnvironment& environment);
+inline constexpr Carrier kCarriers[] = {{"cuda_ipc", DeviceType::cuda}};
+std::vector<std::shared_ptr<Transport>> make_transports(const TransportEnvironment& environment);
 
 }  // namespace symmem::cuda_ipc

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "base/transport_environment.hpp"
 #include "symmem/transport.hpp"
@@ -9,7 +10,7 @@
 namespace symmem::shm {
 
 /// Shared memory of one host: the peer's memfd, fetched by SCM_RIGHTS and mapped.
-inline constexpr DeviceType kDevices[] = {DeviceType::host};
-std::shared_ptr<Transport> make_transport(const TransportEnvironment& environment);
+inline constexpr Carrier kCarriers[] = {{"shm", DeviceType::host}};
+std::vector<std::shared_ptr<Transport>> make_transports(const TransportEnvironment& environment);
 
 }  // namespace symmem::shm

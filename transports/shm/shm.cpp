@@ -104,8 +104,8 @@ class ShmTransport : public Transport {
 
 }  // namespace
 
-std::shared_ptr<Transport> make_transport(const TransportEnvironment& environment) {
-  return std::make_shared<ShmTransport>(environment);
+std::vector<std::shared_ptr<Transport>> make_transports(const TransportEnvironment& environment) {
+  return {std::make_shared<ShmTransport>(environment)};
 }
 
 }  // namespace symmem::shm

@@ -80,13 +80,14 @@ Engine::Context::Context(const Library& library, const Options& options) : ucp(l
              "ucp_init");
 }
 
-Engine::Engine(const Options& options, std::uint64_t process, Log& log)
+Engine::Engine(const Options& options, std::uint64_t process, Log& log, std::shared_ptr<Gpus> gpus)
     : ucp_(Library::open(options.ucx_library)),
       log_(log),
       process_(process),
       patience_(patience_of(options.progress)),
       context_(ucp_, options),
       worker_(ucp_, context_.get()),
+      gpus_(std::move(gpus)),
       service_(ucp_, worker_, log),
       address_(worker_.network_address()) {
   worker_.on_message(kReplyId, on_reply, this);
@@ -100,6 +101,13 @@ Engine::Engine(const Options& options, std::uint64_t process, Log& log)
 }
 
 Engine::~Engine() { stop(std::chrono::milliseconds(0)); }
+
+bool Engine::knows_cuda() const {
+  ucp_context_attr_t attributes{};
+  attributes.field_mask = UCP_ATTR_FIELD_MEMORY_TYPES;
+  require_ok(ucp_, ucp_.context_query(context(), &attributes), "ucp_context_query");
+  return (attributes.memory_types & UCS_BIT(UCS_MEMORY_TYPE_CUDA)) != 0;
+}
 
 std::shared_ptr<Endpoint> Engine::endpoint(std::uint64_t process, const std::string& address) {
   const auto lock = worker_.lock();

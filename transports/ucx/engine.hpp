@@ -8,6 +8,7 @@
 #include <memory>
 #include <thread>
 
+#include "base/gpu.hpp"
 #include "base/log.hpp"
 #include "symmem/options.hpp"
 #include "symmem/transport.hpp"
@@ -25,7 +26,8 @@ class Endpoint;
 class Engine {
  public:
   /// Error(unsupported) says why UCX cannot be used here.
-  Engine(const Options& options, std::uint64_t process, Log& log);
+  Engine(const Options& options, std::uint64_t process, Log& log,
+         std::shared_ptr<Gpus> gpus = nullptr);
   /// Memory that was mapped for it is unmapped before.
   ~Engine();
   Engine(const Engine&) = delete;
@@ -36,6 +38,12 @@ class Engine {
   Service& service() { return service_; }
   Worker& worker() { return worker_; }
   const std::string& address() const { return address_; }
+  /// The GPU that has a block; null for host memory.
+  std::shared_ptr<Gpu> gpu(const Device& device) const {
+    return device.type == DeviceType::cuda && gpus_ ? gpus_->gpu(device.index) : nullptr;
+  }
+  /// Whether this UCX itself works on GPU memory.
+  bool knows_cuda() const;
   std::uint64_t process() const { return process_; }
 
   /// The one endpoint to that process, made at first use. Error(unsupported) if no network
@@ -86,6 +94,7 @@ class Engine {
   const std::chrono::nanoseconds patience_;  ///< Of the thread, before it sleeps.
   Context context_;
   Worker worker_;
+  const std::shared_ptr<Gpus> gpus_;  ///< Null in a build without CUDA.
   Service service_;
   std::string address_;
   std::mutex parking_;

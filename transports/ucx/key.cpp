@@ -29,7 +29,22 @@ void UcxKey::put(std::size_t offset, const void* source, std::size_t bytes, bool
   if (bytes <= kSmall || !endpoint_->puts_by_rma())
     endpoint_->send(message(Kind::put, offset), source, bytes, nbi, wait);
   else
-    endpoint_->put(handle_.address + offset, rkey(), source, bytes, nbi, wait);
+    put_rma(offset, source, bytes, nbi, wait);
+}
+
+void UcxKey::put_rma(std::size_t offset, const void* source, std::size_t bytes, bool nbi,
+                     Wait& wait) {
+  endpoint_->put(handle_.address + offset, rkey(), source, bytes, nbi, wait);
+}
+
+void UcxKey::put_message(std::size_t offset, const void* source, std::size_t bytes, Wait& wait) {
+  endpoint_->send(message(Kind::put, offset), source, bytes, /*nbi=*/false, wait);
+}
+
+void UcxKey::ping(Wait& wait) {
+  Message ask;
+  ask.kind = Kind::flush;
+  static_cast<void>(endpoint_->ask(ask, wait));
 }
 
 void UcxKey::put(std::size_t offset, const void* source, std::size_t bytes, Wait& wait) {

@@ -29,7 +29,14 @@ class UcxKey : public BlockKey {
   void rest() override { engine_->rest(); }
   /// By RMA, also what is not open to messages: proves that connection and remote key work.
   void read(std::size_t offset, void* target, std::size_t bytes, Wait& wait);
+  /// By a message there and back: proves the connection alone.
+  void ping(Wait& wait);
   PackedKey packed() const override { return {handle_.key, handle_.worker, handle_.address}; }
+
+ protected:
+  void put_rma(std::size_t offset, const void* source, std::size_t bytes, bool nbi, Wait& wait);
+  /// Returns when `source` may be reused.
+  void put_message(std::size_t offset, const void* source, std::size_t bytes, Wait& wait);
 
  private:
   void put(std::size_t offset, const void* source, std::size_t bytes, bool nbi, Wait& wait);

@@ -24,6 +24,7 @@ class Library {
 // The functions of libucp that are used, under their names without "ucp_".
 #define SYMMEM_UCP_FUNCTIONS(X) \
   X(get_version)                \
+  X(context_query)              \
   X(config_read)                \
   X(config_modify)              \
   X(config_release)             \
@@ -47,6 +48,7 @@ class Library {
   X(rkey_pack)                  \
   X(rkey_buffer_release)        \
   X(mem_map)                    \
+  X(mem_query)                  \
   X(mem_unmap)                  \
   X(put_nbx)                    \
   X(get_nbx)                    \

@@ -25,14 +25,18 @@ Service::Service(const Library& ucp, Worker& worker, Log& log) : ucp_(ucp), log_
   worker.on_message(kMessageId, on_message, this);
 }
 
-void Service::add(const std::shared_ptr<Block>& block) {
+void Service::add(const std::shared_ptr<Block>& block, std::shared_ptr<Gpu> gpu) {
   const std::lock_guard lock(mutex_);
-  blocks_[block->id.number] = block;
+  Served& served = blocks_[block->id.number];
+  served.block = block;
+  served.gpu = std::move(gpu);
+  ++served.count;
 }
 
 void Service::remove(const BlockId& id) {
   const std::lock_guard lock(mutex_);
-  blocks_.erase(id.number);
+  const auto found = blocks_.find(id.number);
+  if (found != blocks_.end() && --found->second.count == 0) blocks_.erase(found);
 }
 
 void Service::allow(std::uint64_t sender) {
@@ -92,16 +96,11 @@ void Service::carry_out(Sender& sender, const Message& message, Payload payload,
   ++sender.next;
   Reply answer{message.request, Reply::Status::done, 0};
   std::vector<std::byte> bytes;
-  bool well = true;
-  switch (message.kind) {
-    case Kind::put: well = write(message, payload); break;
-    case Kind::put_with_signal:
-      well = write(message, payload) && signal(message.value, message.expected, message.count_at);
-      break;
-    case Kind::signal: well = signal(message.block, message.offset, message.count_at); break;
-    case Kind::atomic: well = apply(message, answer.value); break;
-    case Kind::flush: answer.value = std::exchange(sender.refused, 0); break;
-    case Kind::get: well = read(message, bytes); break;
+  bool well = false;
+  try {
+    well = execute(sender, message, payload, answer, bytes);
+  } catch (const Error& e) {  // We are called by UCX, which knows no exceptions.
+    log_.warn("ucx: what a peer asked for failed: {}", e.what());
   }
   if (!well) {
     if (message.request == 0) ++sender.refused;
@@ -111,17 +110,36 @@ void Service::carry_out(Sender& sender, const Message& message, Payload payload,
   if (reply_to != nullptr && message.request != 0) reply(answer, std::move(bytes), reply_to);
 }
 
+bool Service::execute(Sender& sender, const Message& message, Payload payload, Reply& answer,
+                      std::vector<std::byte>& bytes) {
+  switch (message.kind) {
+    case Kind::put: return write(message, payload);
+    case Kind::put_with_signal:
+      return write(message, payload) && signal(message.value, message.expected, message.count_at);
+    case Kind::signal: return signal(message.block, message.offset, message.count_at);
+    case Kind::atomic: return apply(message, answer.value);
+    case Kind::flush: answer.value = std::exchange(sender.refused, 0); return true;
+    case Kind::get: return read(message, bytes);
+  }
+  return false;
+}
+
 template <typename Use>
 bool Service::use(std::uint64_t number, std::size_t offset, std::size_t bytes, Use use) {
   const auto found = blocks_.find(number);
   if (found == blocks_.end()) return false;
-  Block& block = *found->second;
-  return block.open.use(offset, bytes, [&] { use(block.base + offset); });
+  const Served& served = found->second;
+  return served.block->open.use(offset, bytes,
+                                [&] { use(served.block->base + offset, served.gpu.get()); });
 }
 
 bool Service::write(const Message& message, Payload payload) {
-  return use(message.block, message.offset, payload.second, [&](std::byte* at) {
-    if (payload.second != 0) std::memcpy(at, payload.first, payload.second);
+  return use(message.block, message.offset, payload.second, [&](std::byte* at, Gpu* gpu) {
+    if (payload.second == 0) return;
+    if (gpu == nullptr)
+      std::memcpy(at, payload.first, payload.second);
+    else
+      gpu->copy(at, payload.first, payload.second);
   });
 }
 
@@ -129,7 +147,9 @@ bool Service::signal(std::uint64_t number, std::uint64_t pad, std::uint32_t coun
   constexpr std::size_t kWord = sizeof(std::uint64_t);
   // The doorbell comes first; a count over it would wake or mislead, no more, but it is not one.
   if (count_at < kWord || count_at % kWord != 0 || pad % kWord != 0) return false;
-  return use(number, pad, count_at + kWord, [&](std::byte* at) {
+  const auto found = blocks_.find(number);
+  if (found != blocks_.end() && found->second.gpu) return false;  // Counts that kernels change.
+  return use(number, pad, count_at + kWord, [&](std::byte* at, Gpu*) {
     add_count(*reinterpret_cast<std::uint64_t*>(at + count_at), Doorbell(at));
   });
 }
@@ -137,19 +157,24 @@ bool Service::signal(std::uint64_t number, std::uint64_t pad, std::uint32_t coun
 bool Service::apply(const Message& message, std::uint64_t& before) {
   if ((message.width != 4 && message.width != 8) || message.offset % message.width != 0)
     return false;
-  return use(message.block, message.offset, message.width, [&](std::byte* at) {
-    before = message.width == 8
-                 ? apply_atomic(message.op, at, message.value, message.expected)
-                 : apply_atomic(message.op, at, static_cast<std::uint32_t>(message.value),
-                                static_cast<std::uint32_t>(message.expected));
+  return use(message.block, message.offset, message.width, [&](std::byte* at, Gpu* gpu) {
+    if (gpu != nullptr)
+      before = gpu->atomic(message.op, message.width, at, message.value, message.expected);
+    else
+      before = message.width == 8
+                   ? apply_atomic(message.op, at, message.value, message.expected)
+                   : apply_atomic(message.op, at, static_cast<std::uint32_t>(message.value),
+                                  static_cast<std::uint32_t>(message.expected));
   });
 }
 
 bool Service::read(const Message& message, std::vector<std::byte>& bytes) {
   return message.value <= kMaxPayload &&
-         use(message.block, message.offset, message.value, [&](const std::byte* at) {
+         use(message.block, message.offset, message.value, [&](const std::byte* at, Gpu* gpu) {
            tsan_acquire();
-           bytes.assign(at, at + message.value);
+           if (gpu == nullptr) return bytes.assign(at, at + message.value);
+           bytes.resize(message.value);
+           gpu->copy(bytes.data(), at, bytes.size());
          });
 }
 

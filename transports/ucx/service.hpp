@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/gpu.hpp"
 #include "base/log.hpp"
 #include "symmem/block.hpp"
 #include "ucx/message.hpp"
@@ -28,7 +29,9 @@ class Service {
   /// The worker is not progressed any more.
   ~Service() = default;
 
-  void add(const std::shared_ptr<Block>& block);
+  /// Opens a block to messages, until as many removes as adds; `gpu` is the one that has it, null
+  /// for host memory.
+  void add(const std::shared_ptr<Block>& block, std::shared_ptr<Gpu> gpu = nullptr);
   void remove(const BlockId& id);
   /// Messages of `sender`, the id of a Context, are carried out from now on.
   void allow(std::uint64_t sender);
@@ -57,12 +60,20 @@ class Service {
                                  const ucp_am_recv_param_t* parameters);
   void take(const Message& message, Payload payload, ucp_ep_h reply_to);
   void refuse(const char* why);
+  bool execute(Sender& sender, const Message& message, Payload payload, Reply& answer,
+               std::vector<std::byte>& bytes);
   void carry_out(Sender& sender, const Message& message, Payload payload, ucp_ep_h reply_to);
   bool write(const Message& message, Payload payload);
   bool signal(std::uint64_t block, std::uint64_t pad, std::uint32_t count_at);
   bool apply(const Message& message, std::uint64_t& before);
   bool read(const Message& message, std::vector<std::byte>& bytes);
-  /// Runs `use(place)` if [offset, offset+bytes) of that block is open, and tells whether it is.
+  struct Served {
+    std::shared_ptr<Block> block;
+    std::shared_ptr<Gpu> gpu;
+    int count = 0;
+  };
+  /// Runs `use(place, gpu)` if [offset, offset+bytes) of that block is open, and tells whether it
+  /// is.
   template <typename Use>
   bool use(std::uint64_t number, std::size_t offset, std::size_t bytes, Use use);
   void reply(const Reply& reply, std::vector<std::byte> payload, ucp_ep_h to);
@@ -70,8 +81,8 @@ class Service {
   const Library& ucp_;
   Log& log_;
   std::atomic<std::uint64_t> refused_{0};
-  std::mutex mutex_;                                        ///< Guards what follows.
-  std::map<std::uint64_t, std::shared_ptr<Block>> blocks_;  ///< By number.
+  std::mutex mutex_;                        ///< Guards what follows.
+  std::map<std::uint64_t, Served> blocks_;  ///< By number.
   std::map<std::uint64_t, Sender> senders_;
 };
 

@@ -5,76 +5,136 @@
 #include "base/check.hpp"
 #include "ucx/deadline_wait.hpp"
 #include "ucx/factory.hpp"
+#include "ucx/gpu_key.hpp"
 #include "ucx/key.hpp"
 
 namespace symmem::ucx {
 namespace {
 
-/// A block registered with UCX, and open to messages.
-class UcxExport : public Export {
+/// A block registered with UCX as the memory that it is, until destruction.
+class Registration {
  public:
-  UcxExport(std::shared_ptr<Engine> engine, std::shared_ptr<Block> block)
-      : engine_(std::move(engine)), block_(std::move(block)) {
-    const bool has_token = block_->descriptor != -1;
+  Registration(const Engine& engine, const Block& block, bool has_token)
+      : ucp_(engine.ucp()), context_(engine.context()) {
+    const bool on_gpu = block.device.type == DeviceType::cuda;
     ucp_mem_map_params_t params{};
-    params.field_mask = UCP_MEM_MAP_PARAM_FIELD_ADDRESS | UCP_MEM_MAP_PARAM_FIELD_LENGTH;
-    params.address = block_->base;
-    params.length = block_->bytes + (has_token ? Block::kTokenBytes : 0);
-    const Library& ucp = engine_->ucp();
-    require_ok(ucp, ucp.mem_map(engine_->context(), &params, &mapped_), "ucp_mem_map");
+    params.field_mask = UCP_MEM_MAP_PARAM_FIELD_ADDRESS | UCP_MEM_MAP_PARAM_FIELD_LENGTH |
+                        UCP_MEM_MAP_PARAM_FIELD_MEMORY_TYPE;
+    params.address = block.base;
+    params.length = block.bytes + (has_token ? Block::kTokenBytes : 0);
+    params.memory_type = on_gpu ? UCS_MEMORY_TYPE_CUDA : UCS_MEMORY_TYPE_HOST;
+    require_ok(ucp_, ucp_.mem_map(context_, &params, &memory_), "ucp_mem_map");
+    ucp_mem_attr_t found{};
+    found.field_mask = UCP_MEM_ATTR_FIELD_MEM_TYPE;
+    // Without its CUDA parts UCX may take GPU memory for the host's, and crash at the first put.
+    if (on_gpu &&
+        (ucp_.mem_query(memory_, &found) != UCS_OK || found.mem_type != UCS_MEMORY_TYPE_CUDA)) {
+      ucp_.mem_unmap(context_, memory_);
+      fail(Errc::unsupported, "UCX {} registered GPU memory as something else", ucp_.version());
+    }
+  }
+  ~Registration() { ucp_.mem_unmap(context_, memory_); }
+  Registration(const Registration&) = delete;
+  Registration& operator=(const Registration&) = delete;
+
+  std::string pack() const {
     void* key = nullptr;
     std::size_t bytes = 0;
-    const ucs_status_t packed = ucp.rkey_pack(engine_->context(), mapped_, &key, &bytes);
-    if (packed != UCS_OK) ucp.mem_unmap(engine_->context(), mapped_);
-    require_ok(ucp, packed, "ucp_rkey_pack");
-    handle_ = UcxHandle{ucp.version(),
+    require_ok(ucp_, ucp_.rkey_pack(context_, memory_, &key, &bytes), "ucp_rkey_pack");
+    std::string packed(static_cast<const char*>(key), bytes);
+    ucp_.rkey_buffer_release(key);
+    return packed;
+  }
+
+ private:
+  const Library& ucp_;
+  const ucp_context_h context_;
+  ucp_mem_h memory_ = nullptr;
+};
+
+/// A block open to messages and, if it is registered, to RMA.
+class UcxExport : public Export {
+ public:
+  UcxExport(std::shared_ptr<Engine> engine, std::shared_ptr<Block> block, bool registers)
+      : engine_(std::move(engine)), block_(std::move(block)) {
+    const bool has_token = block_->descriptor != -1;
+    if (registers) registration_ = std::make_unique<Registration>(*engine_, *block_, has_token);
+    handle_ = UcxHandle{engine_->ucp().version(),
                         block_->id,
                         reinterpret_cast<std::uintptr_t>(block_->base),
                         block_->bytes,
                         has_token,
                         engine_->address(),
-                        std::string(static_cast<const char*>(key), bytes)}
+                        registers ? registration_->pack() : std::string()}
                   .encode();
-    ucp.rkey_buffer_release(key);
-    engine_->service().add(block_);
+    engine_->service().add(block_, engine_->gpu(block_->device));
   }
-  ~UcxExport() override {
-    engine_->service().remove(block_->id);
-    engine_->ucp().mem_unmap(engine_->context(), mapped_);
-  }
+  ~UcxExport() override { engine_->service().remove(block_->id); }
   std::string handle() const override { return handle_; }
 
  private:
   const std::shared_ptr<Engine> engine_;
   const std::shared_ptr<Block> block_;
-  ucp_mem_h mapped_ = nullptr;
+  std::unique_ptr<Registration> registration_;
   std::string handle_;
 };
 
 class UcxAttachment : public Attachment {
  public:
-  UcxAttachment(std::shared_ptr<Engine> engine, std::shared_ptr<Endpoint> endpoint,
-                const UcxHandle& handle)
-      : bytes_(handle.bytes), key_(std::move(engine), std::move(endpoint), handle) {}
+  UcxAttachment(std::unique_ptr<UcxKey> key, std::size_t bytes)
+      : bytes_(bytes), key_(std::move(key)) {}
   std::byte* pointer() const override { return nullptr; }
-  UcxKey* key() override { return &key_; }
+  UcxKey* key() override { return key_.get(); }
   std::size_t bytes() const override { return bytes_; }
 
  private:
   const std::size_t bytes_;
-  UcxKey key_;
+  const std::unique_ptr<UcxKey> key_;
+};
+
+/// The engine of a Context, for all its transports of this folder. Started by the first rendezvous
+/// that needs it; if it cannot be, each asker hears the reason.
+class Starter {
+ public:
+  explicit Starter(const TransportEnvironment& environment) : environment_(environment) {}
+
+  const TransportEnvironment& environment() const { return environment_; }
+  std::shared_ptr<Engine> engine() {
+    const std::lock_guard lock(mutex_);
+    if (!engine_)
+      engine_ = std::make_shared<Engine>(environment_.options, environment_.process.id,
+                                         environment_.log, environment_.gpus);
+    return engine_;
+  }
+  void stop(std::chrono::milliseconds timeout) noexcept {
+    const std::lock_guard lock(mutex_);
+    if (engine_) engine_->stop(timeout);
+  }
+
+ private:
+  const TransportEnvironment& environment_;
+  std::mutex mutex_;  ///< Guards engine_.
+  std::shared_ptr<Engine> engine_;
 };
 
 class UcxTransport : public Transport {
  public:
-  explicit UcxTransport(const TransportEnvironment& environment) : environment_(environment) {}
+  /// `staged`: GPU memory by messages alone, whatever UCX knows of it.
+  UcxTransport(std::shared_ptr<Starter> starter, bool staged)
+      : starter_(std::move(starter)), staged_(staged) {}
 
-  std::string_view name() const override { return "ucx"; }
+  std::string_view name() const override { return staged_ ? "ucx_staged" : "ucx"; }
   bool by_key() const override { return true; }
 
   Offer<Export> export_block(const std::shared_ptr<Block>& block) override {
     try {
-      return {std::make_shared<UcxExport>(engine(), block), {}};
+      const auto engine = starter_->engine();
+      if (block->device.type == DeviceType::cuda && !staged_)
+        require(engine->knows_cuda(), Errc::unsupported,
+                "UCX {} ({}) has no CUDA support, or no driver; name one that has with "
+                "SYMMEM_UCX_LIBRARY",
+                engine->ucp().version(), starter_->environment().options.ucx_library);
+      return {std::make_shared<UcxExport>(engine, block, !staged_), {}};
     } catch (const Error& e) {
       if (e.code() != Errc::unsupported) throw;
       return Offer<Export>::refuse(e.what());
@@ -88,13 +148,14 @@ class UcxTransport : public Transport {
             "the ucx handle is of block {:x}-{}, not of block {:x}-{} of that rank",
             theirs.block.process, theirs.block.number, block.process, block.number);
     try {
-      const auto engine = this->engine();
+      const auto engine = starter_->engine();
       require(same_generation(theirs.version, engine->ucp()), Errc::unsupported,
               "it runs UCX {}, this rank UCX {}: their keys do not fit", theirs.version,
               engine->ucp().version());
+      auto endpoint = engine->endpoint(peer.process.id, theirs.worker);
       auto attachment = std::make_shared<UcxAttachment>(
-          engine, engine->endpoint(peer.process.id, theirs.worker), theirs);
-      if (environment_.options.verify) verify(*attachment->key(), theirs, timeout);
+          make_key(engine, std::move(endpoint), theirs, engine->gpu(peer.used_from)), theirs.bytes);
+      if (starter_->environment().options.verify) verify(*attachment->key(), theirs, timeout);
       return {std::move(attachment), {}};
     } catch (const Error& e) {
       if (e.code() == Errc::timeout) throw;
@@ -102,20 +163,25 @@ class UcxTransport : public Transport {
     }
   }
 
-  void stop(std::chrono::milliseconds timeout) noexcept override {
-    const std::lock_guard lock(mutex_);
-    if (engine_) engine_->stop(timeout);
-  }
+  void stop(std::chrono::milliseconds timeout) noexcept override { starter_->stop(timeout); }
 
  private:
+  std::unique_ptr<UcxKey> make_key(std::shared_ptr<Engine> engine,
+                                   std::shared_ptr<Endpoint> endpoint, const UcxHandle& theirs,
+                                   std::shared_ptr<Gpu> gpu) const {
+    if (!gpu) return std::make_unique<UcxKey>(std::move(engine), std::move(endpoint), theirs);
+    return std::make_unique<GpuKey>(std::move(engine), std::move(endpoint), theirs, std::move(gpu),
+                                    /*rma=*/!staged_);
+  }
   static bool same_generation(const std::string& version, const Library& ucp) {
     return version.starts_with(ucp.generation() + ".");
   }
 
   /// Reads the block's token: proves connection and key. Other memory has none; then its first
-  /// byte.
+  /// byte. Without a key there is only the connection to prove.
   static void verify(UcxKey& key, const UcxHandle& theirs, std::chrono::milliseconds timeout) {
     DeadlineWait wait(Deadline::in(timeout, {}));
+    if (theirs.key.empty()) return key.ping(wait);
     if (!theirs.has_token) {
       std::byte first{};
       if (theirs.bytes != 0) key.read(0, &first, 1, wait);
@@ -127,24 +193,16 @@ class UcxTransport : public Transport {
             "the memory read is not the block that was asked for (token differs)");
   }
 
-  /// Started by the first rendezvous that needs it. If it cannot be, each asker hears the reason.
-  std::shared_ptr<Engine> engine() {
-    const std::lock_guard lock(mutex_);
-    if (!engine_)
-      engine_ =
-          std::make_shared<Engine>(environment_.options, environment_.process.id, environment_.log);
-    return engine_;
-  }
-
-  const TransportEnvironment& environment_;
-  std::mutex mutex_;  ///< Guards engine_.
-  std::shared_ptr<Engine> engine_;
+  const std::shared_ptr<Starter> starter_;
+  const bool staged_;
 };
 
 }  // namespace
 
-std::shared_ptr<Transport> make_transport(const TransportEnvironment& environment) {
-  return std::make_shared<UcxTransport>(environment);
+std::vector<std::shared_ptr<Transport>> make_transports(const TransportEnvironment& environment) {
+  const auto starter = std::make_shared<Starter>(environment);
+  return {std::make_shared<UcxTransport>(starter, /*staged=*/false),
+          std::make_shared<UcxTransport>(starter, /*staged=*/true)};
 }
 
 }  // namespace symmem::ucx

@@ -42,7 +42,7 @@ struct Side {
   FdService fds{loop, ""};
   Log log{"off"};
   TransportEnvironment environment{options, host_id, process, fds, log};
-  std::shared_ptr<Transport> transport = shm::make_transport(environment);
+  std::shared_ptr<Transport> transport = shm::make_transports(environment).front();
 };
 
 std::shared_ptr<Block> make_block(std::size_t bytes = 5000) {

@@ -36,7 +36,7 @@ struct Side {
   FdService fds{loop, ""};
   Log log{"off"};
   TransportEnvironment environment{options, host_id, process, fds, log};
-  std::shared_ptr<Transport> transport = symmem::ucx::make_transport(environment);
+  std::shared_ptr<Transport> transport = symmem::ucx::make_transports(environment).front();
 };
 
 struct AmpleWait : Wait {
