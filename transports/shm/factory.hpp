@@ -8,7 +8,8 @@
 
 namespace symmem::shm {
 
-/// Shared memory of one host: the peer's memfd, fetched by SCM_RIGHTS and mapped.
+/// Shared memory of one host: the peer's memfd, opened by way of /proc or else fetched by
+/// SCM_RIGHTS, and mapped.
 inline constexpr DeviceType kDevice = DeviceType::host;
 std::shared_ptr<Transport> make_transport(const TransportEnvironment& environment);
 
