@@ -52,6 +52,8 @@ std::string Description::encode() const {
   writer.put(channels).put(transports).put(require).put(std::string_view(host_id));
   put(writer, buffer);
   put(writer, pad);
+  writer.put(static_cast<std::uint8_t>(handles.has_value()));
+  if (handles) writer.raw(handles->encode());
   return std::move(writer).bytes();
 }
 
@@ -73,6 +75,7 @@ Description Description::decode(const std::string& encoded) {
   description.host_id = reader.string();
   description.buffer = read_place(reader);
   description.pad = read_place(reader);
+  if (reader.get<std::uint8_t>() != 0) description.handles = ExportedHandles::read(reader);
   reader.finish();
   return description;
 }

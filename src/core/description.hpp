@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/block_pool.hpp"
+#include "core/connection_parts.hpp"
 #include "core/group.hpp"
 #include "symmem/device.hpp"
 
@@ -30,6 +31,8 @@ struct Description {
   std::string host_id;
   Place buffer;
   Place pad;
+  /// Of the first transport, where the buffer has a block of its own, which no peer knows yet.
+  std::optional<ExportedHandles> handles;
 
   std::string encode() const;
   static Description decode(const std::string& bytes);

@@ -90,28 +90,38 @@ std::shared_ptr<SymmetricMemory> meet(Runtime& runtime, const std::shared_ptr<Gr
     std::shared_ptr<Allocation> allocation;
     std::optional<PadLease> pad;
     std::vector<std::unique_ptr<OpenRange>> open;
+    Exported exported;
+    std::optional<Unsettled> unsettled;
 
+    const auto describe = [&] {
+      allocation = find();
+      pad.emplace(lease_pad(runtime, *record, maker));
+      const Range& range = allocation->range();
+      open.push_back(std::make_unique<OpenRange>(range, allocation->bytes()));
+      open.push_back(std::make_unique<OpenRange>(pad->range(), pad->range().bytes));
+      unsettled.emplace(*record->group, allocation, *pad);
+      Description own{.bytes = allocation->bytes(),
+                      .device = maker->device_type(),
+                      .alloc_id = runtime.persistent.id_of(allocation->pointer()),
+                      .channels = static_cast<std::uint32_t>(runtime.options.channels),
+                      .transports = names(transports),
+                      .require = runtime.options.require,
+                      .host_id = runtime.host_id,
+                      .buffer = place_of(range),
+                      .pad = place_of(pad->range()),
+                      .handles = {}};
+      if (!range.kept && record->group->world_size() > 1 && !transports.empty()) {
+        exported =
+            record->connector.export_blocks(*transports.front(), range.block, pad->range().block);
+        own.handles = exported.handles;
+      }
+      return own.encode();
+    };
     std::vector<Description> described;
-    for (const std::string& bytes : collective.gather([&] {
-           allocation = find();
-           pad.emplace(lease_pad(runtime, *record, maker));
-           open.push_back(std::make_unique<OpenRange>(allocation->range(), allocation->bytes()));
-           open.push_back(std::make_unique<OpenRange>(pad->range(), pad->range().bytes));
-           return Description{.bytes = allocation->bytes(),
-                              .device = maker->device_type(),
-                              .alloc_id = runtime.persistent.id_of(allocation->pointer()),
-                              .channels = static_cast<std::uint32_t>(runtime.options.channels),
-                              .transports = names(transports),
-                              .require = runtime.options.require,
-                              .host_id = runtime.host_id,
-                              .buffer = place_of(allocation->range()),
-                              .pad = place_of(pad->range())}
-               .encode();
-         }))
+    for (const std::string& bytes : collective.gather(describe))
       described.push_back(Description::decode(bytes));
     validate(*record->group, described);
 
-    const Unsettled unsettled(*record->group, allocation, *pad);
     MemoryParts parts;
     parts.record = record;
     parts.allocation = allocation;
