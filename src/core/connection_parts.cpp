@@ -18,11 +18,16 @@ std::string ExportedHandles::encode() const {
 
 ExportedHandles ExportedHandles::decode(const std::string& bytes) {
   Reader reader(bytes, "a rank's handles");
+  ExportedHandles handles = read(reader);
+  reader.finish();
+  return handles;
+}
+
+ExportedHandles ExportedHandles::read(Reader& reader) {
   ExportedHandles handles;
   handles.refusal = reader.string();
   handles.buffer = reader.string();
   handles.pad = reader.string();
-  reader.finish();
   return handles;
 }
 

@@ -6,6 +6,8 @@
 
 namespace symmem {
 
+class Reader;
+
 // What ranks tell each other in the rounds of a rendezvous; docs/wire.md, "Collective parts".
 // Decoding throws Error(invalid_argument) for bytes that no rank of ours wrote.
 
@@ -15,6 +17,7 @@ struct ExportedHandles {
 
   std::string encode() const;
   static ExportedHandles decode(const std::string& bytes);
+  static ExportedHandles read(Reader& reader);
 };
 
 /// What a rank says of its attachments: for each rank "" (attached) or why not.

@@ -76,6 +76,15 @@ std::shared_ptr<Attachment> Connector::attach_once(Transport& transport, const P
   return attachment;
 }
 
+Exported Connector::export_blocks(Transport& transport, const std::shared_ptr<Block>& buffer,
+                                  const std::shared_ptr<Block>& pad) {
+  std::string refusal;
+  const auto first = export_once(transport, buffer, refusal);
+  const auto second = first ? export_once(transport, pad, refusal) : nullptr;
+  if (!second) return {{refusal.empty() ? kNoReason : refusal, "", ""}, {}};
+  return {{"", first->handle(), second->handle()}, {first, second}};
+}
+
 /// One rendezvous' way through the transports.
 class Connector::Rounds {
  public:
@@ -98,7 +107,8 @@ class Connector::Rounds {
     require_complete();
     for (std::size_t r = 0; r < size_; ++r)
       if (r != self()) connections_->peers[r].route = route(self(), r);
-    if (size_ <= kMaxMatrix) connections_->matrix = matrix();
+    if (size_ <= kMaxMatrix)
+      for (const std::size_t t : transport_) connections_->matrix.push_back(name(t));
     return std::move(connections_);
   }
 
@@ -114,19 +124,26 @@ class Connector::Rounds {
 
   void round(std::size_t t) {
     std::vector<ExportedHandles> handles;
-    for (const std::string& bytes : collective_.gather([&] { return export_blocks(t); }))
-      handles.push_back(ExportedHandles::decode(bytes));
+    if (t == 0 && all_described_handles()) {
+      export_blocks(t);  // Once more, for `connections_` to hold it.
+      for (const Description& one : meeting_.described) handles.push_back(*one.handles);
+    } else {
+      for (const std::string& bytes : collective_.gather([&] { return export_blocks(t).encode(); }))
+        handles.push_back(ExportedHandles::decode(bytes));
+    }
     agree(t, collective_.gather([&] { return attach_peers(t, handles); }));
   }
 
-  std::string export_blocks(std::size_t t) {
-    std::string refusal;
-    auto buffer = connector_.export_once(transport(t), meeting_.buffer, refusal);
-    const auto& pad_block = transport(t).by_key() ? meeting_.network_pad : meeting_.pad;
-    auto pad = buffer ? connector_.export_once(transport(t), pad_block, refusal) : nullptr;
-    if (!pad && refusal.empty()) refusal = kNoReason;
-    if (pad) connections_->exports.insert(connections_->exports.end(), {buffer, pad});
-    return ExportedHandles{refusal, pad ? buffer->handle() : "", pad ? pad->handle() : ""}.encode();
+  bool all_described_handles() const {
+    return std::all_of(meeting_.described.begin(), meeting_.described.end(),
+                       [](const Description& one) { return one.handles.has_value(); });
+  }
+
+  ExportedHandles export_blocks(std::size_t t) {
+    auto [handles, exports] = connector_.export_blocks(
+        transport(t), meeting_.buffer, transport(t).by_key() ? meeting_.network_pad : meeting_.pad);
+    connections_->exports.insert(connections_->exports.end(), exports.begin(), exports.end());
+    return handles;
   }
 
   /// Attaches every peer that is left; says for each rank "" (attached) or why not.
@@ -189,9 +206,13 @@ class Connector::Rounds {
     }
   }
 
+  std::string name(std::size_t t) const {
+    return t == kNone ? "none" : t == kSelf ? "self" : std::string(transport(t).name());
+  }
+
   Route route(std::size_t from, std::size_t to) const {
     const std::size_t t = transport_[from * size_ + to];
-    return {t == kNone ? "none" : std::string(transport(t).name()), refused_[from * size_ + to]};
+    return {name(t), refused_[from * size_ + to]};
   }
 
   bool acceptable(std::size_t a, std::size_t b) const {
@@ -219,20 +240,6 @@ class Connector::Rounds {
              ? "a transport"
              : fmt::format("a transport that SYMMEM_REQUIRE={} allows", fmt::join(wanted, ",")),
          pairs);
-  }
-
-  std::string matrix() const {
-    std::size_t width = std::string_view("self").size();
-    for (std::size_t t = 0; t < meeting_.transports.size(); ++t)
-      width = std::max(width, transport(t).name().size());
-    std::string text = fmt::format("  {:>4}", "");
-    for (std::size_t to = 0; to < size_; ++to) text += fmt::format(" {:>{}}", to, width);
-    for (std::size_t from = 0; from < size_; ++from) {
-      text += fmt::format("\n  {:>4}", from);
-      for (std::size_t to = 0; to < size_; ++to)
-        text += fmt::format(" {:>{}}", from == to ? "self" : route(from, to).transport, width);
-    }
-    return text + "\n";
   }
 
   std::string reasons(std::size_t a, std::size_t b) const {

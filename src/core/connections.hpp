@@ -28,7 +28,14 @@ struct Connection {
 struct Connections {
   std::vector<Connection> peers;  ///< By rank.
   std::vector<std::shared_ptr<Export>> exports;
-  std::string matrix;  ///< Who reaches whom how, as text; empty in large groups.
+  /// Who reaches whom how: transports by name, [from * size + to]. Empty in large groups.
+  std::vector<std::string> matrix;
+};
+
+/// What a rank exports by one transport, for as long as this lives.
+struct Exported {
+  ExportedHandles handles;
+  std::vector<std::shared_ptr<Export>> exports;
 };
 
 /// What a rendezvous connects: all ranks' descriptions, and this rank's own blocks.
@@ -46,6 +53,10 @@ struct Meeting {
 /// collective call at a time uses it.
 class Connector {
  public:
+  /// Makes the handles of a description, which save `connect` a round trip of all ranks. They are
+  /// good for as long as the result lives.
+  Exported export_blocks(Transport& transport, const std::shared_ptr<Block>& buffer,
+                         const std::shared_ptr<Block>& pad);
   /// Connects every pair of ranks, or throws the same Error on all of them with nothing left
   /// behind.
   std::shared_ptr<Connections> connect(Collective& collective, const Meeting& meeting);

@@ -53,6 +53,8 @@ std::string Description::encode() const {
   put(writer, buffer);
   put(writer, pad);
   put(writer, network_pad);
+  writer.put(static_cast<std::uint8_t>(handles.has_value()));
+  if (handles) writer.raw(handles->encode());
   return std::move(writer).bytes();
 }
 
@@ -75,6 +77,7 @@ Description Description::decode(const std::string& encoded) {
   description.buffer = read_place(reader);
   description.pad = read_place(reader);
   description.network_pad = read_place(reader);
+  if (reader.get<std::uint8_t>() != 0) description.handles = ExportedHandles::read(reader);
   reader.finish();
   return description;
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/block_pool.hpp"
+#include "core/connection_parts.hpp"
 #include "core/group.hpp"
 #include "symmem/device.hpp"
 
@@ -31,6 +32,8 @@ struct Description {
   Place buffer;
   Place pad;          ///< For peers that have a pointer to it.
   Place network_pad;  ///< For those that have a key; of host memory the same.
+  /// Of the first transport, where the buffer has a block of its own, which no peer knows yet.
+  std::optional<ExportedHandles> handles;
 
   std::string encode() const;
   static Description decode(const std::string& bytes);

@@ -75,6 +75,8 @@ std::shared_ptr<SymmetricMemory> meet(Runtime& runtime, const std::shared_ptr<Gr
     std::shared_ptr<Allocation> allocation;
     std::vector<PadLease> pads;
     std::vector<std::unique_ptr<OpenRange>> open;
+    Exported exported;
+    std::optional<Unsettled> unsettled;
 
     const auto describe = [&] {
       allocation = find();
@@ -85,24 +87,31 @@ std::shared_ptr<SymmetricMemory> meet(Runtime& runtime, const std::shared_ptr<Gr
       open.push_back(std::make_unique<OpenRange>(range, allocation->bytes()));
       for (const PadLease& pad : pads)
         open.push_back(std::make_unique<OpenRange>(pad.range(), pad_bytes));
-      return Description{.bytes = allocation->bytes(),
-                         .device = maker->device_type(),
-                         .alloc_id = runtime.persistent.id_of(allocation->pointer()),
-                         .channels = static_cast<std::uint32_t>(runtime.options.channels),
-                         .transports = names(transports),
-                         .require = runtime.options.require,
-                         .host_id = runtime.host_id,
-                         .buffer = place_of(range),
-                         .pad = place_of(pads.front().range()),
-                         .network_pad = place_of(pads.back().range())}
-          .encode();
+      unsettled.emplace(*record->group, allocation, pads);
+      Description own{.bytes = allocation->bytes(),
+                      .device = maker->device_type(),
+                      .alloc_id = runtime.persistent.id_of(allocation->pointer()),
+                      .channels = static_cast<std::uint32_t>(runtime.options.channels),
+                      .transports = names(transports),
+                      .require = runtime.options.require,
+                      .host_id = runtime.host_id,
+                      .buffer = place_of(range),
+                      .pad = place_of(pads.front().range()),
+                      .network_pad = place_of(pads.back().range()),
+                      .handles = {}};
+      if (!range.kept && record->group->world_size() > 1 && !transports.empty()) {
+        Transport& first = *transports.front();
+        const PadLease& pad = first.by_key() ? pads.back() : pads.front();
+        exported = record->connector.export_blocks(first, range.block, pad.range().block);
+        own.handles = exported.handles;
+      }
+      return own.encode();
     };
     std::vector<Description> described;
     for (const std::string& bytes : collective.gather(describe))
       described.push_back(Description::decode(bytes));
     validate(*record->group, described);
 
-    const Unsettled unsettled(*record->group, allocation, pads);
     const Meeting meeting{*record->group,
                           described,
                           allocation->range().block,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "symmem/symmetric_memory.hpp"
 
+#include <algorithm>
 #include <limits>
 
 #include "core/collective.hpp"
@@ -36,11 +37,28 @@ const Route& SymmetricMemory::route(int rank) const {
   return impl_->routes[static_cast<std::size_t>(rank)];
 }
 
+namespace {
+
+std::string matrix_text(const std::vector<std::string>& transports, std::size_t size) {
+  std::size_t width = 0;
+  for (const std::string& transport : transports) width = std::max(width, transport.size());
+  std::string text = fmt::format("  {:>4}", "");
+  for (std::size_t to = 0; to < size; ++to) text += fmt::format(" {:>{}}", to, width);
+  for (std::size_t i = 0; i < transports.size(); ++i) {
+    if (i % size == 0) text += fmt::format("\n  {:>4}", i / size);
+    text += fmt::format(" {:>{}}", transports[i], width);
+  }
+  return text + "\n";
+}
+
+}  // namespace
+
 std::string SymmetricMemory::explain() const {
   impl_->group->fork().check();
   std::string text = fmt::format("routes of rank {} in group \"{}\", {} bytes on {}:\n", rank(),
                                  group_name(), buffer_size(), to_string(device()));
-  text += impl_->connections->matrix;
+  const std::vector<std::string>& matrix = impl_->connections->matrix;
+  if (!matrix.empty()) text += matrix_text(matrix, static_cast<std::size_t>(world_size()));
   for (int r = 0; r < world_size(); ++r) {
     text += fmt::format("  {}: {}", impl_->group->describe(r), route(r).transport);
     for (const RefusedTransport& refused : route(r).refused)

@@ -5,9 +5,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <limits>
+#include <mutex>
 
 #include "base/check.hpp"
 #include "base/handle.hpp"
@@ -30,7 +33,32 @@ class HostBlock : public Block {
   Fd fd_;
 };
 
-void check_available(std::size_t bytes) {
+/// Refuses what the host or the cgroup has not left. Asking the kernel costs more than the rest of
+/// a block, so one look serves for a second, for blocks that are small beside what it found.
+class Available {
+ public:
+  void check(std::size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    const auto now = std::chrono::steady_clock::now();
+    if (bytes > granted_ || now > until_) {
+      const std::size_t left = look(bytes);
+      granted_ = std::max(bytes, left / kShare);
+      until_ = now + std::chrono::seconds(1);
+    }
+    granted_ -= bytes;
+  }
+
+ private:
+  static constexpr std::size_t kShare = 16;
+
+  static std::size_t look(std::size_t bytes);
+
+  std::mutex mutex_;  ///< Guards what follows.
+  std::size_t granted_ = 0;
+  std::chrono::steady_clock::time_point until_;
+};
+
+std::size_t Available::look(std::size_t bytes) {
   const AvailableMemory left = available_memory();
   const auto text = [](const std::optional<std::size_t>& value) {
     return value ? fmt::format("{} bytes", *value) : std::string("unknown");
@@ -40,6 +68,8 @@ void check_available(std::size_t bytes) {
           "{} bytes of host memory asked for; available on the host (MemAvailable): {}, under the "
           "cgroup's limit: {}",
           bytes, text(left.host), text(left.cgroup));
+  constexpr auto kUnknown = std::numeric_limits<std::size_t>::max();
+  return std::min(left.host.value_or(kUnknown), left.cgroup.value_or(kUnknown));
 }
 
 class HostBlockMaker : public BlockMaker {
@@ -52,7 +82,7 @@ class HostBlockMaker : public BlockMaker {
     const std::size_t page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
     require(bytes <= std::numeric_limits<off_t>::max() - page - Block::kTokenBytes, Errc::exhausted,
             "{} bytes of host memory asked for, more than can be addressed", bytes);
-    check_available(bytes);
+    available_.check(bytes);
     const std::size_t mapped = (bytes + Block::kTokenBytes + page - 1) / page * page;
     Fd fd(::memfd_create("symmem", MFD_CLOEXEC | MFD_ALLOW_SEALING));
     if (!fd) fail_errno(errno, "memfd_create");
@@ -64,6 +94,9 @@ class HostBlockMaker : public BlockMaker {
     if (at == MAP_FAILED) fail_errno(errno, fmt::format("mmap of {} bytes of a memfd", mapped));
     return std::make_shared<HostBlock>(id, static_cast<std::byte*>(at), mapped, std::move(fd));
   }
+
+ private:
+  Available available_;
 };
 
 }  // namespace

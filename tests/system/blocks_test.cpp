@@ -143,3 +143,17 @@ TEST_CASE("groups that come and go leave nothing behind") {
     meet(context, "end");
   });
 }
+
+TEST_CASE("ranks of which some have a block of their own and some a shared one meet") {
+  run_threads(
+      3,
+      [](Context& context) {
+        for (int i = 0; i < 2; ++i) {
+          const Tensor tensor = bytes_tensor(context, 1 << 20);
+          const auto memory = context.rendezvous(tensor);
+          check_ring(*memory, tensor);
+          memory->close();
+        }
+      },
+      [](Options& options) { options.block_size = options.rank == 0 ? 1 << 20 : 8 << 20; });
+}

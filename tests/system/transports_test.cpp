@@ -15,8 +15,8 @@ Adjust transports(std::vector<std::string> names) {
 }
 
 /// Rendezvous over what is registered, and a ring of puts through it.
-std::shared_ptr<SymmetricMemory> use(Context& context) {
-  const Tensor tensor = bytes_tensor(context, 64);
+std::shared_ptr<SymmetricMemory> use(Context& context, std::int64_t bytes = 64) {
+  const Tensor tensor = bytes_tensor(context, bytes);
   auto memory = context.rendezvous(tensor);
   check_ring(*memory, tensor);
   return memory;
@@ -67,14 +67,17 @@ TEST_CASE("a transport that refuses falls to the next, and the route says why") 
         2,
         [&](Context& context) {
           add_mine(context, spoil);
-          const auto memory = use(context);
-          const Route& route = memory->route(1 - context.rank());
-          CHECK(route.transport == "shm");
-          REQUIRE(route.refused.size() == 1);
-          CHECK(route.refused[0].transport == "mine");
-          CHECK(route.refused[0].reason == reason);
-          CHECK(memory->explain().find("mine refused: " + reason) != std::string::npos);
-          memory->close();
+          // In a block that others share, and in one of its own.
+          for (const std::int64_t bytes : {64, 5 << 20}) {
+            const auto memory = use(context, bytes);
+            const Route& route = memory->route(1 - context.rank());
+            CHECK(route.transport == "shm");
+            REQUIRE(route.refused.size() == 1);
+            CHECK(route.refused[0].transport == "mine");
+            CHECK(route.refused[0].reason == reason);
+            CHECK(memory->explain().find("mine refused: " + reason) != std::string::npos);
+            memory->close();
+          }
         },
         kMineFirst);
   };
@@ -155,17 +158,19 @@ TEST_CASE("an attach that throws on one rank is one error on every rank, and not
 }
 
 TEST_CASE("an exception that is no Error, from a transport, ends the same way") {
-  const auto errors = errors_of_ranks(
-      2,
-      [](Context& context) {
-        add_mine(context, [&](LocalTransport& transport) {
-          if (context.rank() == 0)
-            transport.before_export = []() -> std::string { throw std::runtime_error("oops"); };
-        });
-        use(context);
-      },
-      kMineFirst);
-  check_alike(errors, Errc::internal, {"rank 0 (host", "oops"});
+  for (const std::int64_t bytes : {64, 5 << 20}) {
+    const auto errors = errors_of_ranks(
+        2,
+        [&](Context& context) {
+          add_mine(context, [&](LocalTransport& transport) {
+            if (context.rank() == 0)
+              transport.before_export = []() -> std::string { throw std::runtime_error("oops"); };
+          });
+          use(context, bytes);
+        },
+        kMineFirst);
+    check_alike(errors, Errc::internal, {"rank 0 (host", "oops"});
+  }
 }
 
 TEST_CASE("pairs without any transport are one error on every rank, with all reasons") {

@@ -9,7 +9,8 @@
 
 namespace symmem::shm {
 
-/// Shared memory of one host: the peer's memfd, fetched by SCM_RIGHTS and mapped.
+/// Shared memory of one host: the peer's memfd, opened by way of /proc or else fetched by
+/// SCM_RIGHTS, and mapped.
 inline constexpr Carrier kCarriers[] = {{"shm", DeviceType::host}};
 std::vector<std::shared_ptr<Transport>> make_transports(const TransportEnvironment& environment);
 

@@ -13,7 +13,11 @@ constexpr std::string_view kMagic = "SYMMSHM1";
 
 std::string ShmHandle::encode() const {
   Writer writer;
-  writer.raw(kMagic).put(std::string_view(address)).put(std::string_view(token)).put(bytes);
+  writer.raw(kMagic)
+      .put(std::string_view(address))
+      .put(std::string_view(token))
+      .put(bytes)
+      .put(descriptor);
   return seal(writer.bytes());
 }
 
@@ -26,6 +30,7 @@ ShmHandle ShmHandle::decode(std::string_view bytes) {
   handle.address = reader.string();
   handle.token = reader.string();
   handle.bytes = reader.get<std::uint64_t>();
+  handle.descriptor = reader.get<std::uint32_t>();
   reader.finish();
   return handle;
 }

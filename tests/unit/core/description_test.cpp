@@ -21,7 +21,8 @@ Description sample() {
           .host_id = "boot/ipc:1",
           .buffer = {{1, 2}, true, 256},
           .pad = {{3, 4}, false, 512},
-          .network_pad = {{5, 6}, true, 768}};
+          .network_pad = {{5, 6}, true, 768},
+          .handles = ExportedHandles{"", "buffer's", "pad's"}};
 }
 
 Group group_of_three() {
@@ -58,9 +59,14 @@ TEST_CASE("a description is read as it was written") {
   CHECK(read.network_pad.block == BlockId{5, 6});
   CHECK(read.network_pad.kept);
   CHECK(read.network_pad.offset == 768);
+  CHECK(read.handles->refusal == "");
+  CHECK(read.handles->buffer == "buffer's");
+  CHECK(read.handles->pad == "pad's");
   Description without = sample();
   without.alloc_id.reset();
+  without.handles.reset();
   CHECK_FALSE(Description::decode(without.encode()).alloc_id);
+  CHECK_FALSE(Description::decode(without.encode()).handles);
 }
 
 TEST_CASE("a description cut anywhere, or with more behind it, is refused") {
@@ -117,5 +123,6 @@ TEST_CASE("what may differ may") {
   described[1].host_id = "elsewhere";
   described[2].buffer = {{8, 8}, false, 0};
   described[2].pad = {{8, 9}, true, 1};
+  described[2].handles.reset();
   CHECK_NOTHROW(validate(group, described));
 }

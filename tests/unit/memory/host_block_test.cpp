@@ -71,3 +71,11 @@ TEST_CASE("another device index, and more than there is, are refused with the va
   check_error([] { make(SIZE_MAX); }, Errc::exhausted, {"more than can be addressed"});
   check_error([] { make(SIZE_MAX / 2); }, Errc::exhausted, {"more than can be addressed"});
 }
+
+TEST_CASE("one look at what is left serves small blocks, and a large one gets its own") {
+  const auto maker = make_host_block_maker();
+  const auto one = maker->make({7, 1}, 100, 0), two = maker->make({7, 2}, 100, 0);
+  check_error([&] { maker->make({7, 3}, std::size_t{1} << 46, 0); }, Errc::exhausted,
+              {"70368744177664 bytes", "MemAvailable", "cgroup"});
+  CHECK(maker->make({7, 4}, 100, 0)->bytes >= 100);
+}

@@ -12,18 +12,19 @@ using symmem::shm::ShmHandle;
 
 namespace {
 
-const ShmHandle kHandle{"@symmem-0123.sock", std::string(16, '\x81'), 1ull << 40};
+const ShmHandle kHandle{"@symmem-0123.sock", std::string(16, '\x81'), 1ull << 40, 1u << 20};
 
 const auto refused = refuses<ShmHandle>;
 
 }  // namespace
 
 TEST_CASE("a handle is read as it was written") {
-  for (const ShmHandle& handle : {kHandle, ShmHandle{"", "", 0}}) {
+  for (const ShmHandle& handle : {kHandle, ShmHandle{"", "", 0, 0}}) {
     const ShmHandle read = ShmHandle::decode(handle.encode());
     CHECK(read.address == handle.address);
     CHECK(read.token == handle.token);
     CHECK(read.bytes == handle.bytes);
+    CHECK(read.descriptor == handle.descriptor);
   }
 }
 

@@ -21,6 +21,8 @@ using symmem::shm::ShmHandle;
 namespace {
 
 constexpr std::chrono::seconds kAmple{60};
+/// No process has this pid, so that descriptors have to be asked for.
+constexpr std::int64_t kNobody = -1;
 
 Options with_verify(bool verify) {
   Options options;
@@ -33,7 +35,11 @@ struct Side {
   explicit Side(bool verify = true) : options(with_verify(verify)) {}
   Offer<Attachment> attach(const std::string& handle, BlockId id = {1, 2},
                            const std::string& host = "host") {
-    return transport->attach({3, {"host", 4, 5}, host}, id, handle, kAmple);
+    return transport->attach({3, {"host", kNobody, 5}, host}, id, handle, kAmple);
+  }
+  /// The same, from a peer whose process /proc shows: this one.
+  Offer<Attachment> attach_in_proc(const ShmHandle& handle) {
+    return transport->attach({3, {"host", ::getpid(), 5}, "host"}, {1, 2}, handle.encode(), kAmple);
   }
   Options options;
   std::string host_id = "host";
@@ -101,6 +107,39 @@ TEST_CASE("what cannot be reached is refused with the reason") {
   check_refusal(peer.attach(nobody.encode()), "nobody serves");
 }
 
+TEST_CASE("a block that /proc shows is attached without a word to its owner") {
+  Side owner, peer;
+  const auto block = make_block();
+  const auto exported = owner.transport->export_block(block);
+  ShmHandle handle = ShmHandle::decode(exported.value->handle());
+  CHECK(handle.descriptor == static_cast<std::uint32_t>(block->descriptor));
+  handle.address = "@symmem-nobody";
+  const auto attached = peer.attach_in_proc(handle);
+  REQUIRE_MESSAGE(attached.value, attached.refusal);
+  block->base[0] = std::byte{1};
+  CHECK(attached.value->pointer()[0] == std::byte{1});
+}
+
+TEST_CASE("what /proc shows but is not the block is let lie, and the block asked for") {
+  Side owner, peer(false);
+  const auto block = make_block(), other = make_host_block_maker()->make({1, 3}, 5000, 0);
+  block->base[0] = std::byte{1};
+  const auto exported = owner.transport->export_block(block);
+  int pipe[2];
+  REQUIRE(::pipe2(pipe, O_CLOEXEC) == 0);
+  const Fd read(pipe[0]), write(pipe[1]);
+  const Fd file(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
+  const int closed = ::dup(file.get());
+  ::close(closed);
+  for (const int lies : {other->descriptor, read.get(), file.get(), closed, -1}) {
+    ShmHandle handle = ShmHandle::decode(exported.value->handle());
+    handle.descriptor = static_cast<std::uint32_t>(lies);
+    const auto attached = peer.attach_in_proc(handle);
+    REQUIRE_MESSAGE(attached.value, attached.refusal);
+    CHECK(attached.value->pointer()[0] == std::byte{1});
+  }
+}
+
 TEST_CASE("without SYMMEM_VERIFY the token is not looked at") {
   Side owner, peer(false);
   const auto block = make_block();
@@ -124,7 +163,7 @@ TEST_CASE("a descriptor that could be cut short, or is not as long as announced,
   REQUIRE(::ftruncate(open.get(), 4096) == 0);
   const auto ticket = owner.fds.offer(open.get());
   const auto handle = [&](std::uint64_t bytes) {
-    return ShmHandle{owner.fds.address(), ticket->token(), bytes}.encode();
+    return ShmHandle{owner.fds.address(), ticket->token(), bytes, 0}.encode();
   };
   check_refusal(peer.attach(handle(4096 - Block::kTokenBytes)), "not a memfd sealed");
   REQUIRE(::fcntl(open.get(), F_ADD_SEALS, F_SEAL_SHRINK) == 0);
@@ -135,7 +174,7 @@ TEST_CASE("a descriptor that could be cut short, or is not as long as announced,
   REQUIRE(::pipe2(pipe, O_CLOEXEC) == 0);
   const Fd read(pipe[0]), write(pipe[1]);
   const auto other = owner.fds.offer(read.get());
-  check_refusal(peer.attach(ShmHandle{owner.fds.address(), other->token(), 10}.encode()),
+  check_refusal(peer.attach(ShmHandle{owner.fds.address(), other->token(), 10, 0}.encode()),
                 "not a memfd sealed");
 }
 
