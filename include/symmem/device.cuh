@@ -15,6 +15,8 @@
 
 #include "symmem/device_view.hpp"
 
+#ifdef __CUDACC__
+
 namespace symmem::device {
 
 // Accesses to the words of a pad: at system scope, ordered.
@@ -247,3 +249,5 @@ __device__ inline bool barrier_block(const DeviceView& view, int channel) {
 }
 
 }  // namespace symmem::device
+
+#endif  // __CUDACC__

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Compiles what uses symmem/device.cuh as C++17 to PTX, and checks how it accesses the words of
+# pads: at system scope, with release or acquire, and by additions that return nothing.
+# usage: ptx.sh <nvcc> <source tree>
+set -euo pipefail
+nvcc=$1 tree=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failed=0
+
+wrong() {
+  echo "$*"
+  failed=1
+}
+
+"$nvcc" -std=c++17 -arch=compute_80 -Werror=all-warnings -I "$tree/include" -I "$tree/tests" \
+  -ptx -o "$work/device.ptx" "$tree/tests/gpu/kernels.cu"
+accesses() { grep -oE "^[[:space:]@%p0-9!]*($1)[a-z0-9_.]*" "$work/device.ptx" | awk '{print $NF}'; }
+
+# Additions to counts of peers, and looks at our own: there must be some, and all of this kind.
+[[ -n $(accesses 'red\.release\.sys') ]] || wrong "no addition with release at system scope"
+[[ -n $(accesses 'ld\.acquire\.sys') ]] || wrong "no load with acquire at system scope"
+# The tests count their errors by a plain red of 32 bits.
+while read -r access; do
+  [[ $access == red.release.sys.* || $access == red.global.add.u32 ]] || wrong "an addition: $access"
+done < <(accesses 'red\.')
+while read -r access; do
+  [[ $access == ld.acquire.sys.* ]] || wrong "a load with acquire: $access"
+done < <(accesses 'ld\.acquire')
+# One word is changed by compare-and-swap: the mark of a failure, which is this GPU's own.
+while read -r access; do
+  [[ $access == atom.*cas.b64 || $access == atom.global.add.u32 ]] || wrong "an atomic that returns: $access"
+done < <(accesses 'atom\.')
+while read -r access; do
+  [[ $access == st.release.sys.* ]] || wrong "a store with release: $access"
+done < <(accesses 'st\.release')
+exit "$failed"
