@@ -28,7 +28,8 @@ class Bench {
   explicit Bench(Context& context)
       : context_(context),
         device_(device_of(context)),
-        tensor_(context.empty_strided_p2p({static_cast<std::int64_t>(kBulk)}, {1}, kUint8, device_)),
+        tensor_(
+            context.empty_strided_p2p({static_cast<std::int64_t>(kBulk)}, {1}, kUint8, device_)),
         memory_(context.rendezvous(tensor_)) {
     SYMMEM_OK(cudaSetDevice(device_.index));
     SYMMEM_OK(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking));
@@ -104,8 +105,8 @@ class Bench {
   static Goal close_to_floor() { return {Goal::Kind::ratio_at_most, 1.15}; }
 
   Figure kernel_barrier(int rounds) {
-    Figure figure = this->figure("barrier, in a kernel", "store release, load acquire",
-                                 close_to_floor());
+    Figure figure =
+        this->figure("barrier, in a kernel", "store release, load acquire", close_to_floor());
     alternate(
         figure, rounds,
         [&] {
@@ -169,8 +170,8 @@ class Bench {
   /// Copies of most of the buffer by the copy engine, of one rank at a time.
   Figure bulk(const std::string& what, int rounds) {
     constexpr std::size_t kAt = 4096, kBytes = kBulk - kAt;
-    Figure figure{what + " 128 MiB", "GB/s", "cudaMemcpyAsync", {}, {},
-                  {Goal::Kind::ratio_at_least, 0.98}};
+    Figure figure{
+        what + " 128 MiB", "GB/s", "cudaMemcpyAsync", {}, {}, {Goal::Kind::ratio_at_least, 0.98}};
     std::byte* const theirs = static_cast<std::byte*>(memory_->peer(peer()).pointer) + kAt;
     const bool put = what == "put";
     const auto rate = [&](auto copy) {

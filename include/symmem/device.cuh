@@ -8,9 +8,10 @@
 /// every GPU of the group and on the host (release and acquire at system scope).
 ///
 /// Waits end: after `timeout_ns`, or when the rank waited for is gone, they consume nothing, return
-/// false, and mark the memory as failed. From then on its waits return false at once, its signals
-/// are not sent, so that the peers' waits end too, and every host call but close throws the first
-/// failure. Nothing traps. One wait at a time on a (channel, source), one barrier on a channel.
+/// false, and mark the memory as failed. From then on its waits return false at once, what waits
+/// for it on other GPUs fails in its turn, whatever is still signalled, and every host call but
+/// close throws the first failure. Nothing traps. One wait at a time on a (channel, source), one
+/// barrier on a channel.
 #pragma once
 
 #include "symmem/device_view.hpp"
@@ -24,6 +25,9 @@ namespace symmem::device {
 /// Adds without returning the old value, which would take a round trip.
 __device__ inline void add_release(std::uint64_t* word, std::uint64_t value) {
   asm volatile("red.release.sys.global.add.u64 [%0], %1;" ::"l"(word), "l"(value) : "memory");
+}
+__device__ inline void or_release(std::uint64_t* word, std::uint64_t value) {
+  asm volatile("red.release.sys.global.or.b64 [%0], %1;" ::"l"(word), "l"(value) : "memory");
 }
 __device__ inline std::uint64_t load_acquire(const std::uint64_t* word) {
   std::uint64_t value;
@@ -72,7 +76,13 @@ __device__ inline const std::uint64_t* arriving(const DeviceView& view, int chan
   return (by_pointer ? view.own_pad : view.network_pad) + count_at(view, channel, source, count);
 }
 
-/// Marks the memory as failed; the first failure is the one that the host throws.
+/// The top bit of a count, which adding ones never reaches: what it counts has failed. So nobody
+/// who signals needs to look whether the memory has failed before.
+constexpr std::uint64_t kPoison = std::uint64_t{1} << 63;
+
+/// Marks the memory as failed; the first failure is the one that the host throws. Then poisons what
+/// this rank has consumed, which ends its own waits, and what it has signalled, which ends those
+/// for it.
 __device__ inline void fail(const DeviceView& view, Failure::Operation operation,
                             Failure::Cause cause, int channel, int rank) {
   auto* failed = reinterpret_cast<unsigned long long*>(view.failed);
@@ -82,19 +92,34 @@ __device__ inline void fail(const DeviceView& view, Failure::Operation operation
                              static_cast<std::uint64_t>(static_cast<std::uint16_t>(channel)) << 32 |
                              static_cast<std::uint32_t>(rank);
   asm volatile("st.release.sys.u64 [%0], %1;" ::"l"(view.failure), "l"(word) : "memory");
+  for (int c = 0; c < view.channels; ++c) {
+    store_own(view.epochs + c, kPoison);
+    for (int peer = 0; peer < view.world_size; ++peer) {
+      store_own(view.taken + static_cast<std::uint64_t>(c) * view.world_size + peer, kPoison);
+      std::uint64_t* const theirs = pad(view, peer);
+      if (theirs == nullptr) continue;
+      or_release(theirs + count_at(view, c, view.rank, Count::signals), kPoison);
+      or_release(theirs + count_at(view, c, view.rank, Count::arrivals), kPoison);
+    }
+  }
 }
 
 /// Why a wait is over. Nothing is marked yet.
-enum class Waited { arrived, timeout, gone, failed_before };
+enum class Waited { arrived, timeout, gone, peer_failed, failed_before };
 
 /// Waits until the count of `source` has reached `wanted`. Looks at the clock and at what lies on
 /// the host now and then: a load from there takes as long as dozens of looks.
 __device__ inline Waited wait_count(const DeviceView& view, const std::uint64_t* word,
                                     std::uint64_t wanted, int source, std::uint64_t timeout_ns) {
   constexpr unsigned kLooks = 64, kLooksAtHost = 1024;
+  if (wanted >= kPoison) return Waited::failed_before;
+  const auto arrived = [](std::uint64_t count) {
+    return count < kPoison ? Waited::arrived : Waited::peer_failed;
+  };
   std::uint64_t begin = 0;
   for (unsigned looks = 1;; ++looks) {
-    if (load_acquire(word) >= wanted) return Waited::arrived;
+    const std::uint64_t count = load_acquire(word);
+    if (count >= wanted) return arrived(count);
     if (looks % kLooks != 0) continue;
     if (load_own(view.failed) != 0) return Waited::failed_before;
     const std::uint64_t now = now_ns();
@@ -102,8 +127,10 @@ __device__ inline Waited wait_count(const DeviceView& view, const std::uint64_t*
     const bool late = now - begin >= timeout_ns;
     // What the source did before it went still counts.
     if ((late || looks % kLooksAtHost == 0) &&
-        *static_cast<const volatile std::uint32_t*>(view.gone + source) != 0)
-      return load_acquire(word) >= wanted ? Waited::arrived : Waited::gone;
+        *static_cast<const volatile std::uint32_t*>(view.gone + source) != 0) {
+      const std::uint64_t last = load_acquire(word);
+      return last >= wanted ? arrived(last) : Waited::gone;
+    }
     if (late) return Waited::timeout;
   }
 }
@@ -112,8 +139,12 @@ __device__ inline Waited wait_count(const DeviceView& view, const std::uint64_t*
 __device__ inline bool settle(const DeviceView& view, Waited waited, Failure::Operation operation,
                               int channel, int rank) {
   if (waited == Waited::arrived) return true;
-  if (waited == Waited::timeout) fail(view, operation, Failure::Cause::timeout, channel, rank);
-  if (waited == Waited::gone) fail(view, operation, Failure::Cause::gone, channel, rank);
+  if (waited == Waited::failed_before) return false;
+  fail(view, operation,
+       waited == Waited::timeout ? Failure::Cause::timeout
+       : waited == Waited::gone  ? Failure::Cause::gone
+                                 : Failure::Cause::peer_failed,
+       channel, rank);
   return false;
 }
 
@@ -124,9 +155,7 @@ __device__ inline void put_signal(const DeviceView& view, int dst, int channel) 
   std::uint64_t* const theirs = pad(view, dst);
   if (theirs == nullptr)
     return fail(view, Failure::Operation::put_signal, Failure::Cause::no_pointer, channel, dst);
-  // Adding nothing instead of not adding: the look at `failed` then passes beside the release.
-  const std::uint64_t one = load_own(view.failed) == 0 ? 1 : 0;
-  add_release(theirs + count_at(view, channel, view.rank, Count::signals), one);
+  add_release(theirs + count_at(view, channel, view.rank, Count::signals), 1);
 }
 __device__ inline void put_signal_warp(const DeviceView& view, int dst, int channel) {
   __syncwarp();
@@ -137,15 +166,18 @@ __device__ inline void put_signal_block(const DeviceView& view, int dst, int cha
   if (threadIdx.x == 0) put_signal(view, dst, channel);
 }
 
-/// Waits without marking a failure: for who reports it otherwise.
+/// Waits without marking a failure: for who reports it otherwise. What is consumed is stored first
+/// and taken back if nothing came: the store is then over when the signal is there, and does not
+/// hold up the next release.
 __device__ inline Waited try_wait_signal(const DeviceView& view, int src, int channel,
                                          std::uint64_t timeout_ns) {
   std::uint64_t* const taken =
       view.taken + static_cast<std::uint64_t>(channel) * view.world_size + src;
-  const std::uint64_t wanted = load_own(taken) + 1;
+  const std::uint64_t before = load_own(taken);
+  if (before < kPoison) store_own(taken, before + 1);
   const Waited waited =
-      wait_count(view, arriving(view, channel, src, Count::signals), wanted, src, timeout_ns);
-  if (waited == Waited::arrived) store_own(taken, wanted);
+      wait_count(view, arriving(view, channel, src, Count::signals), before + 1, src, timeout_ns);
+  if (waited != Waited::arrived) store_own(taken, before);
   return waited;
 }
 
@@ -179,14 +211,17 @@ __device__ inline bool wait_signal_block(const DeviceView& view, int src, int ch
 
 // Barriers.
 
-/// What thread `lane` of `width` does of a barrier: a peer each, so that one release serves all.
-/// `at` becomes the rank that a wait was for. Peers without pointer are told by others, if at all.
-__device__ inline Waited arrive_and_wait(const DeviceView& view, int channel, std::uint64_t epoch,
-                                         int lane, int width, std::uint64_t timeout_ns, int& at) {
-  const std::uint64_t one = load_own(view.failed) == 0 ? 1 : 0;
+/// Thread `lane` of `width` tells its share of the peers that this rank has arrived: a peer each,
+/// so that one release serves all. Peers without a pointer are told by others, if at all.
+__device__ inline void arrive(const DeviceView& view, int channel, int lane, int width) {
   for (int peer = lane; peer < view.world_size; peer += width)
     if (peer != view.rank && pad(view, peer) != nullptr)
-      add_release(pad(view, peer) + count_at(view, channel, view.rank, Count::arrivals), one);
+      add_release(pad(view, peer) + count_at(view, channel, view.rank, Count::arrivals), 1);
+}
+
+/// Waits for the same share of the peers; `at` becomes the last one waited for.
+__device__ inline Waited await(const DeviceView& view, int channel, std::uint64_t epoch, int lane,
+                               int width, std::uint64_t timeout_ns, int& at) {
   for (int peer = lane; peer < view.world_size; peer += width) {
     if (peer == view.rank) continue;
     at = peer;
@@ -197,26 +232,33 @@ __device__ inline Waited arrive_and_wait(const DeviceView& view, int channel, st
   return Waited::arrived;
 }
 
-/// The same for peers that all have a pointer; marks a failure.
-__device__ inline bool barrier_part(const DeviceView& view, int channel, std::uint64_t epoch,
-                                    int lane, int width, std::uint64_t timeout_ns) {
+/// The number of the barrier that this rank is in, loaded behind the arrival so that the one does
+/// not wait for the other. Of one thread; it is counted at once, since a barrier that failed is
+/// over, too.
+__device__ inline std::uint64_t next_epoch(const DeviceView& view, int channel) {
+  const std::uint64_t epoch = load_own(view.epochs + channel) + 1;
+  if (epoch < kPoison) store_own(view.epochs + channel, epoch);
+  return epoch;
+}
+
+/// Whether the barrier went well for this thread's share; marks a failure.
+__device__ inline bool await_all(const DeviceView& view, int channel, std::uint64_t epoch, int lane,
+                                 int width, std::uint64_t timeout_ns) {
   for (int peer = lane; peer < view.world_size; peer += width)
     if (pad(view, peer) == nullptr) {
       fail(view, Failure::Operation::barrier, Failure::Cause::no_pointer, channel, peer);
       return false;
     }
   int at = view.rank;
-  const Waited waited = arrive_and_wait(view, channel, epoch, lane, width, timeout_ns, at);
+  const Waited waited = await(view, channel, epoch, lane, width, timeout_ns, at);
   return settle(view, waited, Failure::Operation::barrier, channel, at);
 }
 
 /// Returns when all ranks have called it on `channel`. Does not touch the signals of that channel.
 /// One thread tells one peer after the other: prefer a warp or a block.
 __device__ inline bool barrier(const DeviceView& view, int channel, std::uint64_t timeout_ns) {
-  const std::uint64_t epoch = load_own(view.epochs + channel) + 1;
-  const bool arrived = barrier_part(view, channel, epoch, 0, 1, timeout_ns);
-  store_own(view.epochs + channel, epoch);
-  return arrived;
+  arrive(view, channel, 0, 1);
+  return await_all(view, channel, next_epoch(view, channel), 0, 1, timeout_ns);
 }
 __device__ inline bool barrier(const DeviceView& view, int channel) {
   return barrier(view, channel, view.timeout_ns);
@@ -224,25 +266,23 @@ __device__ inline bool barrier(const DeviceView& view, int channel) {
 __device__ inline bool barrier_warp(const DeviceView& view, int channel, std::uint64_t timeout_ns) {
   __syncwarp();
   const int lane = static_cast<int>(threadIdx.x % 32);
-  const std::uint64_t epoch = load_own(view.epochs + channel) + 1;
-  const bool arrived =
-      __all_sync(0xFFFFFFFFu, barrier_part(view, channel, epoch, lane, 32, timeout_ns));
-  if (lane == 0) store_own(view.epochs + channel, epoch);
-  __syncwarp();
-  return arrived;
+  arrive(view, channel, lane, 32);
+  unsigned long long epoch = lane == 0 ? next_epoch(view, channel) : 0;
+  epoch = __shfl_sync(0xFFFFFFFFu, epoch, 0);
+  return __all_sync(0xFFFFFFFFu, await_all(view, channel, epoch, lane, 32, timeout_ns));
 }
 __device__ inline bool barrier_warp(const DeviceView& view, int channel) {
   return barrier_warp(view, channel, view.timeout_ns);
 }
 __device__ inline bool barrier_block(const DeviceView& view, int channel,
                                      std::uint64_t timeout_ns) {
+  __shared__ std::uint64_t epoch;
   __syncthreads();
   const int lane = static_cast<int>(threadIdx.x), width = static_cast<int>(blockDim.x);
-  const std::uint64_t epoch = load_own(view.epochs + channel) + 1;
-  const bool arrived =
-      __syncthreads_and(barrier_part(view, channel, epoch, lane, width, timeout_ns)) != 0;
-  if (lane == 0) store_own(view.epochs + channel, epoch);
-  return arrived;
+  arrive(view, channel, lane, width);
+  if (lane == 0) epoch = next_epoch(view, channel);
+  __syncthreads();
+  return __syncthreads_and(await_all(view, channel, epoch, lane, width, timeout_ns)) != 0;
 }
 __device__ inline bool barrier_block(const DeviceView& view, int channel) {
   return barrier_block(view, channel, view.timeout_ns);

@@ -35,7 +35,7 @@ struct DeviceView {
   /// What this rank consumed: signals by channel, then source; barriers by channel.
   std::uint64_t* taken = nullptr;
   std::uint64_t* epochs = nullptr;
-  /// Not zero once a wait has failed: then signals are suppressed, and waits fail at once.
+  /// Not zero once a wait has failed.
   std::uint64_t* failed = nullptr;
   /// The first failure, for the host: see Failure.
   std::uint64_t* failure = nullptr;
@@ -47,7 +47,7 @@ struct DeviceView {
 /// bytes 4 and 5 the channel, bytes 0 to 3 the rank.
 struct Failure {
   enum class Operation : std::uint8_t { none, put_signal, wait_signal, barrier };
-  enum class Cause : std::uint8_t { none, timeout, gone, no_pointer };
+  enum class Cause : std::uint8_t { none, timeout, gone, no_pointer, peer_failed };
 
   Operation operation = Operation::none;
   Cause cause = Cause::none;

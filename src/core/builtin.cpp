@@ -2,7 +2,6 @@
 #include "core/builtin.hpp"
 
 #include <algorithm>
-#include <iterator>
 
 #include "memory/host_block.hpp"
 #ifdef SYMMEM_CUDA
@@ -31,7 +30,7 @@ std::vector<BuiltinTransport> make_builtin_transports(const TransportEnvironment
 std::vector<Carrier> builtin_carriers() {
   std::vector<Carrier> all;
 #define SYMMEM_TRANSPORT(name) \
-  all.insert(all.end(), std::begin(name::kCarriers), std::end(name::kCarriers));
+  for (const Carrier& carrier : name::kCarriers) all.push_back(carrier);
 #include "transport_list.inc"
 #undef SYMMEM_TRANSPORT
 #ifndef SYMMEM_CUDA

@@ -88,7 +88,8 @@ std::vector<int> GpuState::missing(int channel) const {
     const auto arrivals = 2 * static_cast<std::size_t>(r) + 1;
     const std::uint64_t by_network =
         std::atomic_ref(const_cast<std::uint64_t&>(view_.network_pad[at + arrivals])).load();
-    if (r != view_.rank && std::max(counts[arrivals], by_network) < epoch) ranks.push_back(r);
+    if (r == view_.rank) continue;
+    if (std::max(counts[arrivals], by_network) < epoch) ranks.push_back(r);
   }
   return ranks;
 }
@@ -105,6 +106,8 @@ void GpuState::fail_failed(const Group& group, const char* operation) const {
     case Failure::Cause::no_pointer:
       fail(Errc::unsupported, "{}: no pointer reaches {}; signal it from the host; {}", what, who,
            kThen);
+    case Failure::Cause::peer_failed:
+      fail(Errc::peer_lost, "{}: on the GPU of {} a wait had failed before; {}", what, who, kThen);
     default: fail(Errc::timeout, "{}: {} did not come in time; {}", what, who, kThen);
   }
 }

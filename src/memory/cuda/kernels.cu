@@ -24,6 +24,13 @@ __device__ std::uint64_t state_of(device::Waited waited) {
   }
 }
 
+/// A wait that reports marks nothing, unless a peer's memory is of no use any more.
+__device__ void mark_failed_peer(const DeviceView& view, device::Waited waited,
+                                 Failure::Operation operation, int channel, int rank) {
+  if (waited == device::Waited::peer_failed)
+    device::fail(view, operation, Failure::Cause::peer_failed, channel, rank);
+}
+
 __global__ void put_signal_kernel(DeviceView view, int dst, int channel, Report* report) {
   if (threadIdx.x != 0) return;
   device::put_signal(view, dst, channel);
@@ -36,7 +43,9 @@ __global__ void wait_signal_kernel(DeviceView view, int src, int channel, Ending
     device::wait_signal(view, src, channel, ending.timeout_ns);
     return;
   }
-  tell(ending.report, state_of(device::try_wait_signal(view, src, channel, ending.timeout_ns)));
+  const device::Waited waited = device::try_wait_signal(view, src, channel, ending.timeout_ns);
+  mark_failed_peer(view, waited, Failure::Operation::wait_signal, channel, src);
+  tell(ending.report, state_of(waited));
 }
 
 __global__ void barrier_kernel(DeviceView view, int channel, Ending ending) {
@@ -45,25 +54,33 @@ __global__ void barrier_kernel(DeviceView view, int channel, Ending ending) {
     return;
   }
   const int lane = static_cast<int>(threadIdx.x);
-  const std::uint64_t epoch = device::load_own(view.epochs + channel) + 1;
+  device::arrive(view, channel, lane, kWarp);
+  unsigned long long epoch = lane == 0 ? device::next_epoch(view, channel) : 0;
+  epoch = __shfl_sync(0xFFFFFFFFu, epoch, 0);
   int at = view.rank;
   const device::Waited waited =
-      device::arrive_and_wait(view, channel, epoch, lane, kWarp, ending.timeout_ns, at);
+      device::await(view, channel, epoch, lane, kWarp, ending.timeout_ns, at);
+  mark_failed_peer(view, waited, Failure::Operation::barrier, channel, at);
   // One that did not come is enough; the first of them is told.
   const unsigned missing = __ballot_sync(0xFFFFFFFFu, waited != device::Waited::arrived);
   const int teller = missing == 0 ? 0 : __ffs(static_cast<int>(missing)) - 1;
-  if (lane == 0) device::store_own(view.epochs + channel, epoch);
-  __syncwarp();
   if (lane == teller) tell(ending.report, state_of(waited), static_cast<std::uint64_t>(at));
 }
 
 /// Copies by the widest loads that both ends and the length allow.
 template <typename Word>
 __device__ void copy_words(void* to, const void* from, std::size_t bytes) {
+  constexpr int kUnder = 4;  // Loads under way at once.
   auto* const target = static_cast<Word*>(to);
   const auto* const source = static_cast<const Word*>(from);
-  for (std::size_t i = threadIdx.x; i < bytes / sizeof(Word); i += blockDim.x)
-    target[i] = source[i];
+  const std::size_t count = bytes / sizeof(Word), stride = blockDim.x;
+  std::size_t i = threadIdx.x;
+  for (; i + (kUnder - 1) * stride < count; i += kUnder * stride) {
+    Word words[kUnder];
+    for (int k = 0; k < kUnder; ++k) words[k] = source[i + k * stride];
+    for (int k = 0; k < kUnder; ++k) target[i + k * stride] = words[k];
+  }
+  for (; i < count; i += stride) target[i] = source[i];
 }
 
 __global__ void put_with_signal_kernel(DeviceView view, Copy copy, int dst, int channel) {

@@ -75,7 +75,10 @@ TEST_CASE("another device index, and more than there is, are refused with the va
 TEST_CASE("one look at what is left serves small blocks, and a large one gets its own") {
   const auto maker = make_host_block_maker();
   const auto one = maker->make({7, 1}, 100, 0), two = maker->make({7, 2}, 100, 0);
-  check_error([&] { maker->make({7, 3}, std::size_t{1} << 46, 0); }, Errc::exhausted,
-              {"70368744177664 bytes", "MemAvailable", "cgroup"});
+  check_error(
+      [&] {
+        maker->make({7, 3}, std::size_t{1} << 46, 0);
+      },
+      Errc::exhausted, {"70368744177664 bytes", "MemAvailable", "cgroup"});
   CHECK(maker->make({7, 4}, 100, 0)->bytes >= 100);
 }
