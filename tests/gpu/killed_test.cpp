@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// What goes while others use it. Not under the multi-process service, which takes the survivors'
+// contexts along with that of a killed process.
+#include <signal.h>
+#include <unistd.h>
+
+#include "gpu/gpu.hpp"
+#include "gpu/kernels.hpp"
+
+using namespace symmem;
+using namespace symmem::gpu;
+
+namespace {
+
+/// Rank 1 is killed while `in_kernel` says that rank 0's kernel waits for it.
+void survive(Context& context, harness::RankProcess& self, bool in_kernel) {
+  ok(cudaSetDevice(device_of(context)));
+  const TestStream stream;
+  const Words words(context, 16);
+  words->barrier();
+  if (context.rank() == 1) {
+    self.control.set("victim", std::to_string(::getpid()));
+    self.control.get("go");
+    ::raise(SIGKILL);
+  }
+  if (in_kernel) words->on(stream).wait_signal(1, 0, std::chrono::seconds(300));
+  self.control.get("victim");
+  self.control.set("go", "");
+  if (in_kernel)
+    stream.wait();
+  else
+    check_error([&] { words->wait_signal(1, 0, std::chrono::seconds(300)); }, Errc::peer_lost,
+                {"rank 1"});
+  check_error([&] { words->flush(); }, Errc::peer_lost, {"rank 1"});
+  // CUDA goes on, what was mapped included.
+  ok(cudaMemsetAsync(words->buffer_ptrs()[1], 1, 64, stream));
+  ok(cudaMemsetAsync(words.data(), 1, 64, stream));
+  stream.wait();
+  CHECK(words.look(0) == 0x0101010101010101u);
+}
+
+void run(bool in_kernel) {
+  if (!harness::can_use_gpu()) return;
+  harness::RanksSettings settings;
+  settings.environment = {{"SYMMEM_LIVENESS", "5s"}};
+  harness::Ranks ranks(
+      2,
+      [in_kernel](harness::RankProcess& self) {
+        Context context;
+        survive(context, self, in_kernel);
+      },
+      settings);
+  const auto victim = ranks.wait(1);
+  CHECK(victim.end.signal == SIGKILL);
+  const auto survivor = ranks.wait(0);
+  CHECK_MESSAGE(!survivor.end.failed(), survivor.output);
+}
+
+}  // namespace
+
+TEST_CASE("a rank killed while mapped is an error of the host's waits, not of the GPU") {
+  run(false);
+}
+
+TEST_CASE("a kernel that waits for a rank that is killed ends, and CUDA goes on") { run(true); }
+
+TEST_CASE("a rank that sees no GPU among ranks that do is one error on every rank") {
+  if (!harness::can_use_gpu()) return;
+  harness::RanksSettings settings;
+  settings.environment_of[1]["CUDA_VISIBLE_DEVICES"] = "none";
+  harness::run_ranks(
+      3,
+      [](Context& context) {
+        const auto allocator = context.get_allocator(DeviceType::cuda);
+        void* memory = nullptr;
+        if (context.rank() == 1)
+          check_error([&] { allocator->alloc(4096, 0, kWorld); }, Errc::unsupported,
+                      {"no CUDA device"});
+        else
+          memory = allocator->alloc(4096, 0, kWorld);
+        check_error([&] { allocator->rendezvous(memory, kWorld); }, Errc::invalid_argument,
+                    {"rank 1 (host", "not symmetric memory"});
+      },
+      settings);
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gpu/gpu.hpp"
+
+using namespace symmem;
+using namespace symmem::gpu;
+
+namespace {
+
+constexpr std::size_t kBytes = 1 << 20, kOffset = 4096;
+
+/// Bytes of the rank go to its next one, by a stream and by the host; a counter counts all ranks.
+void use(Context& context, SymmetricMemory& memory, std::byte* own) {
+  const TestStream stream;
+  const int rank = context.rank();
+  memory.on(stream).put(next_of(context), 0, own + kBytes / 2, 1000);
+  memory.on(stream).barrier();
+  stream.wait();
+  unsigned char came[2] = {};
+  memory.get(rank, 999, came, 1);
+  CHECK(came[0] == 40 + previous_of(context));
+  const unsigned char mark = static_cast<unsigned char>(80 + rank);
+  memory.put_with_signal(next_of(context), 2000, &mark, 1, 0);
+  memory.wait_signal(previous_of(context), 0);
+  memory.get(rank, 2000, came, 1);
+  CHECK(came[0] == 80 + previous_of(context));
+  memory.fetch_add<std::uint64_t>(0, 3000, 1);
+  memory.barrier();
+  std::uint64_t count = 0;
+  memory.get(0, 3000, &count, sizeof count);
+  CHECK(count == static_cast<std::uint64_t>(context.world_size()));
+  memory.close();
+}
+
+harness::RanksSettings with(const Environment& environment) {
+  harness::RanksSettings settings;
+  settings.environment = environment;
+  return settings;
+}
+
+}  // namespace
+
+TEST_CASE("memory of cudaMalloc is registered, from anywhere in it") {
+  on_gpus(
+      [](Context& context) {
+        std::byte* whole = nullptr;
+        ok(cudaMalloc(reinterpret_cast<void**>(&whole), 2 * kBytes));
+        std::byte* const own = whole + kOffset;
+        ok(cudaMemset(whole, 0, 2 * kBytes));
+        ok(cudaMemset(own + kBytes / 2, 40 + context.rank(), 1000));
+        ok(cudaDeviceSynchronize());
+        const Device device{DeviceType::cuda, device_of(context)};
+        for (int i = 0; i < 2; ++i) {
+          const auto memory = context.register_buffer(own, kBytes, device);
+          CHECK(memory->route(next_of(context)).transport == "cuda_ipc");
+          use(context, *memory, own);
+          ok(cudaMemset(own, 0, kBytes / 2));
+          ok(cudaDeviceSynchronize());
+        }
+        ok(cudaFree(whole));
+      },
+      {2, 4});
+}
+
+TEST_CASE("part of shareable virtual memory is registered as any other") {
+  on_gpus(
+      [](Context& context) {
+        const Device device{DeviceType::cuda, device_of(context)};
+        // It happens to be ours; register_buffer does not know.
+        const Tensor tensor =
+            context.empty_strided_p2p({static_cast<std::int64_t>(8 * kBytes)}, {1}, kUint8, device);
+        std::byte* const own = tensor.data<std::byte>() + kOffset;
+        ok(cudaMemset(own + kBytes / 2, 40 + context.rank(), 1000));
+        ok(cudaDeviceSynchronize());
+        const auto memory = context.register_buffer(own, kBytes, device);
+        CHECK(memory->route(next_of(context)).transport == "cuda_ipc");
+        use(context, *memory, own);
+      },
+      {2, 4});
+}
+
+TEST_CASE("what is no memory of that GPU is refused, on every rank alike") {
+  on_gpus(
+      [](Context& context) {
+        const Device device{DeviceType::cuda, device_of(context)};
+        std::vector<std::byte> host(kBytes);
+        std::byte* small = nullptr;
+        ok(cudaMalloc(reinterpret_cast<void**>(&small), kBytes));
+        check_error([&] { context.register_buffer(host.data(), kBytes, device); },
+                    Errc::invalid_argument, {"is not memory of cuda:"});
+        check_error([&] { context.register_buffer(small, std::size_t{1} << 40, device); },
+                    Errc::invalid_argument, {"go past the memory of cuda:"});
+        check_error([&] { context.register_buffer(nullptr, kBytes, device); },
+                    Errc::invalid_argument, {"null pointer"});
+        void* managed = nullptr;
+        ok(cudaMallocManaged(&managed, 4096));
+        check_error([&] { context.register_buffer(managed, 4096, device); }, Errc::invalid_argument,
+                    {"managed"});
+        ok(cudaFree(managed));
+        ok(cudaFree(small));
+      },
+      {2});
+}
+
+TEST_CASE("memory that no handle shares is refused with the reason") {
+  on_gpus(
+      [](Context& context) {
+        const TestStream stream;
+        void* pooled = nullptr;
+        ok(cudaMallocAsync(&pooled, kBytes, stream));
+        stream.wait();
+        const Device device{DeviceType::cuda, device_of(context)};
+        check_error([&] { context.register_buffer(pooled, kBytes, device); }, Errc::unsupported,
+                    {"cuda_ipc", "cannot be shared by a handle", "cudaMallocAsync"});
+        ok(cudaFreeAsync(pooled, stream));
+        stream.wait();
+      },
+      {2}, with({{"SYMMEM_TRANSPORTS", "cuda_ipc"}}));
+}
+
+TEST_CASE("a kind of handle that is asked for and not granted is refused with the reason") {
+  on_gpus(
+      [](Context& context) {
+        const Tensor tensor =
+            context.empty_strided_p2p({4096}, {1}, kUint8, {DeviceType::cuda, device_of(context)});
+        check_error([&] { context.rendezvous(tensor); }, Errc::unsupported,
+                    {"cuda_ipc", "SYMMEM_CUDA_HANDLE=legacy"});
+      },
+      {2}, with({{"SYMMEM_TRANSPORTS", "cuda_ipc"}, {"SYMMEM_CUDA_HANDLE", "legacy"}}));
+}
