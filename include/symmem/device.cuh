@@ -194,6 +194,7 @@ __device__ inline bool wait_signal_warp(const DeviceView& view, int src, int cha
                                         std::uint64_t timeout_ns) {
   bool arrived = true;
   if (threadIdx.x % 32 == 0) arrived = wait_signal(view, src, channel, timeout_ns);
+  __syncwarp();  // What the one lane acquired is then there for all; a vote orders no memory.
   return __all_sync(0xFFFFFFFFu, arrived);
 }
 __device__ inline bool wait_signal_warp(const DeviceView& view, int src, int channel) {
@@ -211,22 +212,27 @@ __device__ inline bool wait_signal_block(const DeviceView& view, int src, int ch
 
 // Barriers.
 
+/// The `i`th peer of this rank, 0 .. world_size-2: each rank begins behind itself.
+__device__ inline int nth_peer(const DeviceView& view, int i) {
+  const int peer = view.rank + 1 + i;
+  return peer < view.world_size ? peer : peer - view.world_size;
+}
+
 /// Thread `lane` of `width` tells its share of the peers that this rank has arrived: a peer each,
 /// so that one release serves all. Peers without a pointer are told by others, if at all.
 __device__ inline void arrive(const DeviceView& view, int channel, int lane, int width) {
-  for (int peer = lane; peer < view.world_size; peer += width)
-    if (peer != view.rank && pad(view, peer) != nullptr)
-      add_release(pad(view, peer) + count_at(view, channel, view.rank, Count::arrivals), 1);
+  const std::uint64_t at = count_at(view, channel, view.rank, Count::arrivals);
+  for (int i = lane; i < view.world_size - 1; i += width)
+    if (std::uint64_t* const theirs = pad(view, nth_peer(view, i))) add_release(theirs + at, 1);
 }
 
 /// Waits for the same share of the peers; `at` becomes the last one waited for.
 __device__ inline Waited await(const DeviceView& view, int channel, std::uint64_t epoch, int lane,
                                int width, std::uint64_t timeout_ns, int& at) {
-  for (int peer = lane; peer < view.world_size; peer += width) {
-    if (peer == view.rank) continue;
-    at = peer;
+  for (int i = lane; i < view.world_size - 1; i += width) {
+    at = nth_peer(view, i);
     const Waited waited =
-        wait_count(view, arriving(view, channel, peer, Count::arrivals), epoch, peer, timeout_ns);
+        wait_count(view, arriving(view, channel, at, Count::arrivals), epoch, at, timeout_ns);
     if (waited != Waited::arrived) return waited;
   }
   return Waited::arrived;
@@ -244,9 +250,10 @@ __device__ inline std::uint64_t next_epoch(const DeviceView& view, int channel) 
 /// Whether the barrier went well for this thread's share; marks a failure.
 __device__ inline bool await_all(const DeviceView& view, int channel, std::uint64_t epoch, int lane,
                                  int width, std::uint64_t timeout_ns) {
-  for (int peer = lane; peer < view.world_size; peer += width)
-    if (pad(view, peer) == nullptr) {
-      fail(view, Failure::Operation::barrier, Failure::Cause::no_pointer, channel, peer);
+  for (int i = lane; i < view.world_size - 1; i += width)
+    if (pad(view, nth_peer(view, i)) == nullptr) {
+      fail(view, Failure::Operation::barrier, Failure::Cause::no_pointer, channel,
+           nth_peer(view, i));
       return false;
     }
   int at = view.rank;
@@ -269,7 +276,9 @@ __device__ inline bool barrier_warp(const DeviceView& view, int channel, std::ui
   arrive(view, channel, lane, 32);
   unsigned long long epoch = lane == 0 ? next_epoch(view, channel) : 0;
   epoch = __shfl_sync(0xFFFFFFFFu, epoch, 0);
-  return __all_sync(0xFFFFFFFFu, await_all(view, channel, epoch, lane, 32, timeout_ns));
+  const bool arrived = await_all(view, channel, epoch, lane, 32, timeout_ns);
+  __syncwarp();
+  return __all_sync(0xFFFFFFFFu, arrived);
 }
 __device__ inline bool barrier_warp(const DeviceView& view, int channel) {
   return barrier_warp(view, channel, view.timeout_ns);

@@ -70,12 +70,13 @@ TEST_CASE("a wait in a kernel that times out marks the memory, and CUDA stays us
         const Counter wrong;
         for (const Scope scope : kScopes) {
           const Words words(context, 1);
-          launch_vain_wait(stream, words->device_view(), scope, next_of(context), 3, 5'000'000,
-                           wrong);
-          stream.wait();
-          CHECK(wrong.value() == 0);
-          check_error([&] { words->flush(); }, Errc::timeout,
-                      {"wait_signal on channel 3", "rank " + std::to_string(next_of(context))});
+          if (context.rank() == 0) {
+            launch_vain_wait(stream, words->device_view(), scope, 1, 3, 5'000'000, wrong);
+            stream.wait();
+            CHECK(wrong.value() == 0);
+            check_error([&] { words->flush(); }, Errc::timeout,
+                        {"wait_signal on channel 3", "rank 1"});
+          }
           words->close();
         }
         CHECK(cudaGetLastError() == cudaSuccess);
