@@ -92,8 +92,10 @@ __device__ inline void fail(const DeviceView& view, Failure::Operation operation
                              static_cast<std::uint64_t>(static_cast<std::uint16_t>(channel)) << 32 |
                              static_cast<std::uint32_t>(rank);
   asm volatile("st.release.sys.u64 [%0], %1;" ::"l"(view.failure), "l"(word) : "memory");
+#pragma unroll 1
   for (int c = 0; c < view.channels; ++c) {
     store_own(view.epochs + c, kPoison);
+#pragma unroll 1
     for (int peer = 0; peer < view.world_size; ++peer) {
       store_own(view.taken + static_cast<std::uint64_t>(c) * view.world_size + peer, kPoison);
       std::uint64_t* const theirs = pad(view, peer);
@@ -108,25 +110,28 @@ __device__ inline void fail(const DeviceView& view, Failure::Operation operation
 enum class Waited { arrived, timeout, gone, peer_failed, failed_before };
 
 /// Waits until the count of `source` has reached `wanted`. Looks at the clock and at what lies on
-/// the host now and then: a load from there takes as long as dozens of looks.
+/// the host now and then: a load from there takes as long as dozens of looks. One thread goes
+/// through this alone, so what counts is how few instructions are on its way: nothing is unrolled.
 __device__ inline Waited wait_count(const DeviceView& view, const std::uint64_t* word,
                                     std::uint64_t wanted, int source, std::uint64_t timeout_ns) {
-  constexpr unsigned kLooks = 64, kLooksAtHost = 1024;
-  if (wanted >= kPoison) return Waited::failed_before;
+  constexpr unsigned kLooks = 64, kTurnsToHost = 16;
   const auto arrived = [](std::uint64_t count) {
     return count < kPoison ? Waited::arrived : Waited::peer_failed;
   };
   std::uint64_t begin = 0;
-  for (unsigned looks = 1;; ++looks) {
-    const std::uint64_t count = load_acquire(word);
-    if (count >= wanted) return arrived(count);
-    if (looks % kLooks != 0) continue;
-    if (load_own(view.failed) != 0) return Waited::failed_before;
+#pragma unroll 1
+  for (unsigned turn = 1;; ++turn) {
+#pragma unroll 1
+    for (unsigned looks = 0; looks < kLooks; ++looks) {
+      const std::uint64_t count = load_acquire(word);
+      if (count >= wanted) return arrived(count);
+    }
+    if (wanted >= kPoison || load_own(view.failed) != 0) return Waited::failed_before;
     const std::uint64_t now = now_ns();
     if (begin == 0) begin = now;
     const bool late = now - begin >= timeout_ns;
     // What the source did before it went still counts.
-    if ((late || looks % kLooksAtHost == 0) &&
+    if ((late || turn % kTurnsToHost == 0) &&
         *static_cast<const volatile std::uint32_t*>(view.gone + source) != 0) {
       const std::uint64_t last = load_acquire(word);
       return last >= wanted ? arrived(last) : Waited::gone;
@@ -219,16 +224,26 @@ __device__ inline int nth_peer(const DeviceView& view, int i) {
 }
 
 /// Thread `lane` of `width` tells its share of the peers that this rank has arrived: a peer each,
-/// so that one release serves all. Peers without a pointer are told by others, if at all.
-__device__ inline void arrive(const DeviceView& view, int channel, int lane, int width) {
+/// so that one release serves all. Returns a peer that has no pointer, and is not told, or -1.
+__device__ inline int arrive(const DeviceView& view, int channel, int lane, int width) {
   const std::uint64_t at = count_at(view, channel, view.rank, Count::arrivals);
-  for (int i = lane; i < view.world_size - 1; i += width)
-    if (std::uint64_t* const theirs = pad(view, nth_peer(view, i))) add_release(theirs + at, 1);
+  int untold = -1;
+#pragma unroll 1
+  for (int i = lane; i < view.world_size - 1; i += width) {
+    const int peer = nth_peer(view, i);
+    std::uint64_t* const theirs = pad(view, peer);
+    if (theirs != nullptr)
+      add_release(theirs + at, 1);
+    else
+      untold = peer;
+  }
+  return untold;
 }
 
 /// Waits for the same share of the peers; `at` becomes the last one waited for.
 __device__ inline Waited await(const DeviceView& view, int channel, std::uint64_t epoch, int lane,
                                int width, std::uint64_t timeout_ns, int& at) {
+#pragma unroll 1
   for (int i = lane; i < view.world_size - 1; i += width) {
     at = nth_peer(view, i);
     const Waited waited =
@@ -247,15 +262,14 @@ __device__ inline std::uint64_t next_epoch(const DeviceView& view, int channel) 
   return epoch;
 }
 
-/// Whether the barrier went well for this thread's share; marks a failure.
+/// Whether the barrier went well for this thread's share; marks a failure. `untold` is what arrive
+/// returned.
 __device__ inline bool await_all(const DeviceView& view, int channel, std::uint64_t epoch, int lane,
-                                 int width, std::uint64_t timeout_ns) {
-  for (int i = lane; i < view.world_size - 1; i += width)
-    if (pad(view, nth_peer(view, i)) == nullptr) {
-      fail(view, Failure::Operation::barrier, Failure::Cause::no_pointer, channel,
-           nth_peer(view, i));
-      return false;
-    }
+                                 int width, std::uint64_t timeout_ns, int untold) {
+  if (untold >= 0) {
+    fail(view, Failure::Operation::barrier, Failure::Cause::no_pointer, channel, untold);
+    return false;
+  }
   int at = view.rank;
   const Waited waited = await(view, channel, epoch, lane, width, timeout_ns, at);
   return settle(view, waited, Failure::Operation::barrier, channel, at);
@@ -264,8 +278,8 @@ __device__ inline bool await_all(const DeviceView& view, int channel, std::uint6
 /// Returns when all ranks have called it on `channel`. Does not touch the signals of that channel.
 /// One thread tells one peer after the other: prefer a warp or a block.
 __device__ inline bool barrier(const DeviceView& view, int channel, std::uint64_t timeout_ns) {
-  arrive(view, channel, 0, 1);
-  return await_all(view, channel, next_epoch(view, channel), 0, 1, timeout_ns);
+  const int untold = arrive(view, channel, 0, 1);
+  return await_all(view, channel, next_epoch(view, channel), 0, 1, timeout_ns, untold);
 }
 __device__ inline bool barrier(const DeviceView& view, int channel) {
   return barrier(view, channel, view.timeout_ns);
@@ -273,10 +287,10 @@ __device__ inline bool barrier(const DeviceView& view, int channel) {
 __device__ inline bool barrier_warp(const DeviceView& view, int channel, std::uint64_t timeout_ns) {
   __syncwarp();
   const int lane = static_cast<int>(threadIdx.x % 32);
-  arrive(view, channel, lane, 32);
+  const int untold = arrive(view, channel, lane, 32);
   unsigned long long epoch = lane == 0 ? next_epoch(view, channel) : 0;
   epoch = __shfl_sync(0xFFFFFFFFu, epoch, 0);
-  const bool arrived = await_all(view, channel, epoch, lane, 32, timeout_ns);
+  const bool arrived = await_all(view, channel, epoch, lane, 32, timeout_ns, untold);
   __syncwarp();
   return __all_sync(0xFFFFFFFFu, arrived);
 }
@@ -288,10 +302,10 @@ __device__ inline bool barrier_block(const DeviceView& view, int channel,
   __shared__ std::uint64_t epoch;
   __syncthreads();
   const int lane = static_cast<int>(threadIdx.x), width = static_cast<int>(blockDim.x);
-  arrive(view, channel, lane, width);
+  const int untold = arrive(view, channel, lane, width);
   if (lane == 0) epoch = next_epoch(view, channel);
   __syncthreads();
-  return __syncthreads_and(await_all(view, channel, epoch, lane, width, timeout_ns)) != 0;
+  return __syncthreads_and(await_all(view, channel, epoch, lane, width, timeout_ns, untold)) != 0;
 }
 __device__ inline bool barrier_block(const DeviceView& view, int channel) {
   return barrier_block(view, channel, view.timeout_ns);

@@ -22,6 +22,8 @@ void find(const char* name, Function& function) {
   require(result != cudaErrorInsufficientDriver, Errc::unsupported,
           "no CUDA driver is installed (libcuda.so.1), or it is too old for CUDA {}.{}",
           CUDART_VERSION / 1000, CUDART_VERSION % 1000 / 10);
+  require(result != cudaErrorNoDevice, Errc::unsupported,
+          "no CUDA device is visible to this process (CUDA_VISIBLE_DEVICES)");
   require(result == cudaSuccess, Errc::unsupported, "no CUDA driver can be used: {}",
           cudaGetErrorString(result));
   require(status == cudaDriverEntryPointSuccess && found != nullptr, Errc::unsupported,
@@ -38,6 +40,8 @@ Driver::Driver() {
   const CUresult result = Init(0);
   const char* why = nullptr;
   GetErrorString(result, &why);
+  require(result != CUDA_ERROR_NO_DEVICE, Errc::unsupported,
+          "no CUDA device is visible to this process (CUDA_VISIBLE_DEVICES)");
   require(result == CUDA_SUCCESS, Errc::unsupported, "no CUDA device can be used: {}",
           why == nullptr ? "cuInit failed" : why);
   require(DeviceGetCount(&device_count_) == CUDA_SUCCESS && device_count_ > 0, Errc::unsupported,

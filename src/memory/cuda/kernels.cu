@@ -54,7 +54,7 @@ __global__ void barrier_kernel(DeviceView view, int channel, Ending ending) {
     return;
   }
   const int lane = static_cast<int>(threadIdx.x);
-  device::arrive(view, channel, lane, kWarp);
+  static_cast<void>(device::arrive(view, channel, lane, kWarp));
   unsigned long long epoch = lane == 0 ? device::next_epoch(view, channel) : 0;
   epoch = __shfl_sync(0xFFFFFFFFu, epoch, 0);
   int at = view.rank;
