@@ -19,6 +19,8 @@
 namespace {
 
 using symmem::Context;
+using symmem::Device;
+using symmem::DeviceType;
 using symmem::SymmetricMemory;
 using symmem::Tensor;
 
@@ -27,15 +29,18 @@ constexpr int kVerify = 0, kMeasure = 1;  // Channels.
 /// A tensor of `rows` x `columns` T on every rank, and its rendezvous.
 template <typename T>
 struct Table {
-  Table(Context& context, int rows, int columns)
+  Table(Context& context, int rows, int columns, Device device = {})
       : tensor(context.empty_strided_p2p({rows, columns, sizeof(T)}, {columns * kBytes, kBytes, 1},
-                                         symmem::kUint8)),
+                                         symmem::kUint8, device)),
         memory(context.rendezvous(tensor)),
         width(columns) {}
 
   static std::size_t size(int count) { return static_cast<std::size_t>(count) * sizeof(T); }
-  const T& operator()(int row, int column = 0) const {
-    return tensor.data<T>()[row * width + column];
+  /// Read by a get from oneself: memory of a GPU is not for the CPU to load.
+  T operator()(int row, int column = 0) const {
+    T value;
+    memory->get(memory->rank(), size(row * width + column), &value, sizeof value);
+    return value;
   }
   void put(int rank, int row, const std::vector<T>& values) const {
     memory->put(rank, size(row * width), values.data(), size(static_cast<int>(values.size())));
@@ -61,21 +66,23 @@ Name name(const std::string& text) {
   return result;
 }
 
-/// Prints who the ranks are and the route of each ordered pair. Returns the routes, on all ranks.
-Table<Name> meet(Context& context) {
+/// Prints who the ranks are and the route of each ordered pair to memory on `device`. Returns the
+/// routes, on all ranks.
+Table<Name> meet(Context& context, Device device) {
   const int size = context.world_size();
   const Table<Name> who(context, size, 1), routes(context, size, size);
+  const Table<int> there(context, 1, 1, device);
   char host[48] = {};
   ::gethostname(host, sizeof host - 1);
   who.put_to_all(context.rank(), {name(std::to_string(::getpid()) + " on " + host)});
   std::vector<Name> row;
-  for (int to = 0; to < size; ++to) row.push_back(name(routes.memory->route(to).transport));
+  for (int to = 0; to < size; ++to) row.push_back(name(there.memory->route(to).transport));
   routes.put_to_all(context.rank(), row);
   if (context.rank() != 0) return routes;
 
   for (int rank = 0; rank < size; ++rank)
     std::printf("rank %d of %d: process %s\n", rank, size, who(rank).text);
-  std::printf("\nroutes%6s", "to");
+  std::printf("\nmemory on %s\nroutes%6s", to_string(device).c_str(), "to");
   for (int to = 0; to < size; ++to) std::printf(" %8d", to);
   for (int from = 0; from < size; ++from) {
     std::printf("\n  from %4d ", from);
@@ -94,7 +101,8 @@ bool reach(SymmetricMemory& cells, int to, std::int64_t value) {
   const std::size_t offset = static_cast<std::size_t>(cells.rank()) * sizeof(Cell);
   const std::size_t put = offset + offsetof(Cell, put), counted = offset + offsetof(Cell, counted);
   bool right = true;
-  if (void* theirs = cells.peer(to).pointer) {
+  void* const theirs = cells.peer(to).pointer;
+  if (theirs != nullptr && cells.device().type == DeviceType::host) {
     std::int64_t& stored = (static_cast<Cell*>(theirs) + cells.rank())->stored;
     stored = value;
     right = stored == value;
@@ -112,15 +120,15 @@ bool reach(SymmetricMemory& cells, int to, std::int64_t value) {
 }
 
 /// Tries all ordered pairs of ranks. Tells, on all ranks, whether all work.
-bool verify(Context& context) {
+bool verify(Context& context, Device device) {
   const int self = context.rank(), size = context.world_size();
-  const Table<Cell> cells(context, size, 1);
+  const Table<Cell> cells(context, size, 1, device);
   const auto value = [](int from, int to) { return std::int64_t{1'000'000} + 1000 * from + to; };
   std::vector<int> from_here, to_here;
   for (int to = 0; to < size; ++to) from_here.push_back(reach(*cells.memory, to, value(self, to)));
   for (int from = 0; from < size; ++from) {
     cells.memory->wait_signal(from, kVerify);  // What `from` did to us before it is here now.
-    const Cell& cell = cells(from);
+    const Cell cell = cells(from);
     const std::int64_t expected = value(from, self);
     to_here.push_back(cell.stored == expected && cell.put == expected && cell.counted == expected);
   }
@@ -160,8 +168,9 @@ Speed measure_to(SymmetricMemory& memory, int to) {
   Speed speed{-1, 0, 0, 0, 0};
   std::vector<std::byte> source(kLarge);
   void* const pointer = memory.peer(to).pointer;
-  const int count = pointer != nullptr ? 10'000 : 500;
-  if (pointer != nullptr) {
+  const bool on_host = memory.device().type == DeviceType::host;
+  const int count = pointer != nullptr && on_host ? 10'000 : 500;
+  if (pointer != nullptr && on_host) {
     const std::atomic_ref word(*static_cast<std::int64_t*>(pointer));
     speed.store = time_of(1'000'000, [&] { word.store(1, std::memory_order_relaxed); });
   }
@@ -194,12 +203,12 @@ void print(const std::string& route, int from, int to, const Speed& speed) {
 }
 
 /// Measures one pair of ranks for each route; the others wait.
-void measure(Context& context, const Table<Name>& routes) {
+void measure(Context& context, const Table<Name>& routes, Device device) {
   const int self = context.rank(), size = context.world_size();
   std::map<std::string, std::pair<int, int>> pairs;  // The same on all ranks.
   for (int from = 0; from < size; ++from)
     for (int to = 0; to < size; ++to) pairs.try_emplace(routes(from, to).text, from, to);
-  const Table<std::byte> bulk(context, 1, kLarge);
+  const Table<std::byte> bulk(context, 1, kLarge, device);
   const Table<Speed> speeds(context, 1, 1);
   if (self == 0)
     std::printf("\n%-8s %-9s %9s %9s %9s %11s %12s\n", "route", "ranks", "store 8 B", "put 8 B",
@@ -222,11 +231,14 @@ void measure(Context& context, const Table<Name>& routes) {
 
 }  // namespace
 
-int main() try {
+int main(int count, char** words) try {
   Context context;
-  const Table<Name> routes = meet(context);
-  const bool right = verify(context);
-  measure(context, routes);
+  // "cuda": on GPU memory; the ranks share the first one, or each has its own by the launcher.
+  const bool on_gpu = count > 1 && std::strcmp(words[1], "cuda") == 0;
+  const Device device{on_gpu ? DeviceType::cuda : DeviceType::host, 0};
+  const Table<Name> routes = meet(context, device);
+  const bool right = verify(context, device);
+  measure(context, routes, device);
   context.end_group(symmem::kWorld);  // Collective: closes all memory.
   return right ? 0 : 1;
 } catch (const symmem::Error& e) {

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// A token goes round the ranks' GPUs, all in one kernel a rank: it is stored in the next rank's
+// memory by plain stores, and signalled. Every rank adds its number.
+// Run it: symmem run -n 2 symmem_gpu_ring
+#include <cuda_runtime.h>
+
+#include <cstdio>
+#include <symmem/device.cuh>
+#include <symmem/symmem.hpp>
+
+namespace {
+
+constexpr int kLaps = 100, kChannel = 0;
+
+__global__ void ring(symmem::DeviceView view, long long* token) {
+  const int next = (view.rank + 1) % view.world_size;
+  const int previous = (view.rank + view.world_size - 1) % view.world_size;
+  auto* theirs = symmem::device::buffer<long long>(view, next);
+  auto* ours = symmem::device::buffer<volatile long long>(view, view.rank);
+  long long value = 0;
+  // A slot a hop: it is written again one lap later, when its reader has long passed it on.
+  for (int hop = 0; hop < kLaps * view.world_size; ++hop) {
+    const int slot = hop % view.world_size;
+    theirs[slot] = value + view.rank;
+    symmem::device::put_signal(view, next, kChannel);  // Seen after the store.
+    if (!symmem::device::wait_signal(view, previous, kChannel)) return;
+    value = ours[slot];
+  }
+  *token = value;
+}
+
+bool run(symmem::Context& context, int gpu) {
+  const symmem::Tensor slots = context.empty_strided_p2p(
+      {context.world_size()}, {1}, symmem::kInt64, {symmem::DeviceType::cuda, gpu});
+  const auto memory = context.rendezvous(slots);
+  long long* token = nullptr;
+  if (cudaMallocManaged(&token, sizeof *token) != cudaSuccess) return false;
+  *token = -1;
+  ring<<<1, 1>>>(memory->device_view(), token);
+  const bool ran = cudaDeviceSynchronize() == cudaSuccess;
+  memory->flush();  // Throws if a wait in the kernel has failed.
+  // After each lap it is home again, with the sum of all ranks added.
+  const long long size = context.world_size();
+  const bool right = ran && *token == kLaps * (size * (size - 1) / 2);
+  std::printf("rank %d of %d on GPU %d: %d laps %s\n", context.rank(), context.world_size(), gpu,
+              kLaps, right ? "came home right" : "CAME HOME WRONG");
+  cudaFree(token);
+  memory->close();
+  return right;
+}
+
+}  // namespace
+
+int main() try {
+  int gpus = 0;
+  if (cudaGetDeviceCount(&gpus) != cudaSuccess || gpus == 0) {
+    std::printf("skipped: no GPU\n");
+    return 77;
+  }
+  symmem::Context context;
+  const int gpu = context.rank() % gpus;
+  cudaSetDevice(gpu);
+  return run(context, gpu) ? 0 : 1;
+} catch (const symmem::Error& e) {
+  std::fprintf(stderr, "gpu_ring: %s\n", e.what());
+  return 1;
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// A one-shot all-reduce: every rank loads what all ranks have, and adds it up. Its kernel uses
+// symmem/device.cuh alone; each block has a channel of its own for its barriers.
+// Run it: symmem run -n 2 symmem_one_shot_all_reduce
+#include <cuda_runtime.h>
+
+#include <cstdio>
+#include <symmem/device.cuh>
+#include <symmem/symmem.hpp>
+#include <vector>
+
+namespace {
+
+constexpr int kCount = 1 << 18, kBlocks = 16, kThreads = 512;
+
+__global__ void all_reduce(symmem::DeviceView view, float* result) {
+  const int channel = static_cast<int>(blockIdx.x);
+  // All have written what they add.
+  if (!symmem::device::barrier_block(view, channel)) return;
+  for (unsigned i = blockIdx.x * blockDim.x + threadIdx.x; i < kCount / 4;
+       i += gridDim.x * blockDim.x) {
+    float4 sum = {0, 0, 0, 0};
+    for (int peer = 0; peer < view.world_size; ++peer) {
+      const float4 part = symmem::device::buffer<const float4>(view, peer)[i];
+      sum = {sum.x + part.x, sum.y + part.y, sum.z + part.z, sum.w + part.w};
+    }
+    reinterpret_cast<float4*>(result)[i] = sum;
+  }
+  symmem::device::barrier_block(view, channel);  // All have read it: it may be written again.
+}
+
+bool run(symmem::Context& context, int gpu) {
+  const symmem::Tensor input =
+      context.empty_strided_p2p({kCount}, {1}, symmem::kFloat32, {symmem::DeviceType::cuda, gpu});
+  const auto memory = context.rendezvous(input);
+  std::vector<float> mine(kCount), sums(kCount);
+  for (int i = 0; i < kCount; ++i) mine[i] = static_cast<float>(i % 100 + context.rank());
+  float* result = nullptr;
+  cudaMalloc(&result, kCount * sizeof(float));
+  cudaMemcpy(input.data(), mine.data(), kCount * sizeof(float), cudaMemcpyDefault);
+  cudaEvent_t begin, end;
+  cudaEventCreate(&begin), cudaEventCreate(&end);
+  constexpr int kTimes = 20;
+  all_reduce<<<kBlocks, kThreads>>>(memory->device_view(), result);
+  cudaEventRecord(begin);
+  for (int i = 0; i < kTimes; ++i) all_reduce<<<kBlocks, kThreads>>>(memory->device_view(), result);
+  cudaEventRecord(end);
+  cudaMemcpy(sums.data(), result, kCount * sizeof(float), cudaMemcpyDefault);
+  memory->flush();  // Throws if a barrier in a kernel has failed.
+  float milliseconds = 0;
+  cudaEventElapsedTime(&milliseconds, begin, end);
+  const int size = context.world_size();
+  int wrong = 0;
+  for (int i = 0; i < kCount; ++i)
+    wrong += sums[i] != static_cast<float>(size * (i % 100) + size * (size - 1) / 2);
+  std::printf("rank %d of %d on GPU %d: %d wrong of %d, %.1f us\n", context.rank(), size, gpu,
+              wrong, kCount, 1e3 * milliseconds / kTimes);
+  cudaFree(result);
+  memory->close();
+  return wrong == 0;
+}
+
+}  // namespace
+
+int main() try {
+  int gpus = 0;
+  if (cudaGetDeviceCount(&gpus) != cudaSuccess || gpus == 0) return std::puts("skipped"), 77;
+  symmem::Context context;
+  cudaSetDevice(context.rank() % gpus);
+  return run(context, context.rank() % gpus) ? 0 : 1;
+} catch (const symmem::Error& e) {
+  return std::fprintf(stderr, "all_reduce: %s\n", e.what()), 1;
+}
