@@ -162,14 +162,23 @@ double time_of(int count, Call call) {
 struct Speed {
   double store, put, get, large, trip;
 };
-constexpr int kLarge = 1 << 20, kTrips = 1000, kBarriers = 200;
+constexpr int kLarge = 1 << 20;
+
+/// How often each is done: without the multi-process service ranks that share a GPU take turns of
+/// milliseconds.
+struct Counts {
+  int trips, barriers, large;
+};
+Counts counts_of(const SymmetricMemory& memory) {
+  return memory.device().type == DeviceType::host ? Counts{1000, 200, 50} : Counts{20, 20, 10};
+}
 
 Speed measure_to(SymmetricMemory& memory, int to) {
   Speed speed{-1, 0, 0, 0, 0};
   std::vector<std::byte> source(kLarge);
   void* const pointer = memory.peer(to).pointer;
   const bool on_host = memory.device().type == DeviceType::host;
-  const int count = pointer != nullptr && on_host ? 10'000 : 500;
+  const int count = !on_host ? 50 : pointer != nullptr ? 10'000 : 500;
   if (pointer != nullptr && on_host) {
     const std::atomic_ref word(*static_cast<std::int64_t*>(pointer));
     speed.store = time_of(1'000'000, [&] { word.store(1, std::memory_order_relaxed); });
@@ -179,8 +188,8 @@ Speed measure_to(SymmetricMemory& memory, int to) {
     if (pointer == nullptr) memory.flush(to);  // Else it would be the time to hand it over.
   });
   speed.get = time_of(count, [&] { memory.get(to, 0, source.data(), 8); });
-  speed.large = time_of(50, [&] { memory.put(to, 0, source.data(), kLarge); });
-  speed.trip = time_of(kTrips, [&] {
+  speed.large = time_of(counts_of(memory).large, [&] { memory.put(to, 0, source.data(), kLarge); });
+  speed.trip = time_of(counts_of(memory).trips, [&] {
     memory.put_signal(to, kMeasure);
     memory.wait_signal(to, kMeasure);
   });
@@ -217,7 +226,7 @@ void measure(Context& context, const Table<Name>& routes, Device device) {
     const auto [from, to] = pair;
     if (self == from) speeds.put(0, 0, {measure_to(*bulk.memory, to)});
     if (self == to && self != from)
-      time_of(kTrips, [&, source = from] {
+      time_of(counts_of(*bulk.memory).trips, [&, source = from] {
         bulk.memory->wait_signal(source, kMeasure);
         bulk.memory->put_signal(source, kMeasure);
       });
@@ -225,7 +234,8 @@ void measure(Context& context, const Table<Name>& routes, Device device) {
     if (self == 0) print(route, from, to, speeds(0));
     speeds.memory->barrier();  // The slot may be written again.
   }
-  const double barrier = time_of(kBarriers, [&] { bulk.memory->barrier(kMeasure); });
+  const double barrier =
+      time_of(counts_of(*bulk.memory).barriers, [&] { bulk.memory->barrier(kMeasure); });
   if (self == 0) std::printf("\nbarrier of %d ranks: %.2f us\n", size, barrier / 1000);
 }
 

@@ -42,11 +42,11 @@ struct Shared {
   /// The own buffer's bytes, read and written by the owner's pointer.
   Bytes look(std::size_t offset, std::size_t bytes) const {
     Bytes seen(bytes);
-    harness::copy_any(seen.data(), tensor.data<std::byte>() + offset, bytes);
+    harness::copy_on(tensor.device(), seen.data(), tensor.data<std::byte>() + offset, bytes);
     return seen;
   }
   void write(const Bytes& bytes) const {
-    harness::copy_any(tensor.data(), bytes.data(), bytes.size());
+    harness::copy_on(tensor.device(), tensor.data(), bytes.data(), bytes.size());
   }
   SymmetricMemory* operator->() const { return memory.get(); }
 };

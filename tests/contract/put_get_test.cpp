@@ -71,7 +71,7 @@ TEST_CASE("a put may reuse its source at once") {
     shared->flush();
     shared->barrier();
     std::vector<std::uint64_t> got(kCount);
-    harness::copy_any(got.data(), shared.tensor.data(), kCount * sizeof got[0]);
+    harness::copy_on(shared->device(), got.data(), shared.tensor.data(), kCount * sizeof got[0]);
     std::size_t right = 0;
     for (std::uint64_t i = 0; i < kCount; ++i) right += got[i] == i * 3 + 1;
     CHECK(right == kCount);
@@ -149,7 +149,8 @@ TEST_CASE("where there is a pointer to a peer, stores and loads through it reach
       const Bytes sent = pattern(context.rank(), to, 64);
       const auto offset = 64 * static_cast<std::size_t>(context.rank());
       if (peer.pointer != nullptr)
-        harness::copy_any(static_cast<std::byte*>(peer.pointer) + offset, sent.data(), 64);
+        harness::copy_on(shared->device(), static_cast<std::byte*>(peer.pointer) + offset,
+                         sent.data(), 64);
       else
         shared->put(to, offset, sent.data(), 64);
     }

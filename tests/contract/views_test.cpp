@@ -15,10 +15,10 @@ TEST_CASE("a view of a peer's buffer shows its elements, from the offset on") {
     const auto memory = context.rendezvous(tensor);
     std::vector<std::int32_t> mine(kCount);
     std::iota(mine.begin(), mine.end(), context.rank() * 1000);
-    harness::copy_any(tensor.data(), mine.data(), kCount * sizeof mine[0]);
-    const auto element = [](const Tensor& view, std::ptrdiff_t i) {
+    harness::copy_on(device, tensor.data(), mine.data(), kCount * sizeof mine[0]);
+    const auto element = [&device](const Tensor& view, std::ptrdiff_t i) {
       std::int32_t value = 0;
-      harness::copy_any(&value, view.data<std::int32_t>() + i, sizeof value);
+      harness::copy_on(device, &value, view.data<std::int32_t>() + i, sizeof value);
       return value;
     };
     memory->barrier();

@@ -79,6 +79,7 @@ struct Words {
   }
   void write(std::size_t at, std::uint64_t value) const {
     ok(cudaMemcpy(data() + at, &value, sizeof value, cudaMemcpyDefault));
+    ok(cudaStreamSynchronize(nullptr));  // It returns before the bytes are there.
   }
 
   Tensor tensor;

@@ -18,6 +18,7 @@ void use_all(Context& context, const Words& words) {
   for (int to = 0; to < size; ++to) {
     const std::uint64_t sent[2] = {1000 * rank + static_cast<std::uint64_t>(to), 0};
     ok(cudaMemcpy(own, sent, sizeof sent, cudaMemcpyDefault));
+    ok(cudaStreamSynchronize(nullptr));  // It returns before the bytes are there.
     if (to % 2 == 0)
       words->put(to, slot(context.rank()), own, 8);  // From GPU memory.
     else

@@ -37,12 +37,14 @@ bool can_use_gpu() {
 
 bool can_use_tested_device() { return !on_gpu() || can_use_gpu(); }
 
-void copy_any(void* to, const void* from, std::size_t bytes) {
+void copy_on(const Device& device, void* to, const void* from, std::size_t bytes) {
   if (bytes == 0) return;
 #ifdef SYMMEM_CUDA
-  if (on_gpu()) {
-    const cuda::OnDevice here(0);
+  if (device.type == DeviceType::cuda) {
+    const cuda::OnDevice here(device.index);
     cuda::check(cudaMemcpy(to, from, bytes, cudaMemcpyDefault), "cudaMemcpy");
+    // From pageable memory it returns before the bytes are there.
+    cuda::check(cudaStreamSynchronize(nullptr), "cudaStreamSynchronize");
     return;
   }
 #endif

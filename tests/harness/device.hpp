@@ -15,7 +15,7 @@ Device tested_device(int rank);
 bool can_use_tested_device();
 /// True if this process sees a GPU; else the test case is skipped.
 bool can_use_gpu();
-/// Copies between any two kinds of memory.
-void copy_any(void* to, const void* from, std::size_t bytes);
+/// Copies to or from memory on `device`, as whoever is there reaches it; done when it returns.
+void copy_on(const Device& device, void* to, const void* from, std::size_t bytes);
 
 }  // namespace symmem::harness
