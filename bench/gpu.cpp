@@ -202,16 +202,18 @@ class Bench {
   void check_bulk(bool put, std::size_t at, std::size_t bytes) {
     constexpr unsigned char kMark = 0x5A;
     std::byte* const own = tensor_.data<std::byte>() + at;
-    SYMMEM_OK(cudaMemsetAsync(first() == put ? local_ : own, kMark, bytes, stream_));
-    SYMMEM_OK(cudaMemsetAsync(first() == put ? own : local_, 0, bytes, stream_));
+    std::byte* const source = put ? local_ : own;
+    std::byte* const target = put ? own : local_;
+    const bool gives = first() == put;
+    SYMMEM_OK(cudaMemsetAsync(gives ? source : target, gives ? kMark : 0, bytes, stream_));
     const StreamOperations on = memory_->on(stream_);
     on.barrier();
     if (first()) put ? on.put(peer(), at, local_, bytes) : on.get(peer(), at, local_, bytes);
     on.barrier();
     std::vector<unsigned char> came(bytes);
-    SYMMEM_OK(cudaMemcpyAsync(came.data(), put ? own : local_, bytes, cudaMemcpyDefault, stream_));
+    SYMMEM_OK(cudaMemcpyAsync(came.data(), target, bytes, cudaMemcpyDefault, stream_));
     SYMMEM_OK(cudaStreamSynchronize(stream_));
-    require(first() == put || came == std::vector<unsigned char>(bytes, kMark), Errc::internal,
+    require(gives || came == std::vector<unsigned char>(bytes, kMark), Errc::internal,
             "{} of {} bytes: the data that came is wrong", put ? "put" : "get", bytes);
     memory_->barrier();
   }

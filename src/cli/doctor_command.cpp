@@ -54,9 +54,9 @@ void print(const Finding& finding, bool colours) {
   std::replace(detail.begin(), detail.end(), '\n', ' ');
   const auto spaces = [](char a, char b) { return a == ' ' && b == ' '; };
   detail.erase(std::unique(detail.begin(), detail.end(), spaces), detail.end());
-  fmt::print("{}{:<8}{}{:<17}{}\n", colours ? look.colour : "", look.name, colours ? "\033[0m" : "",
+  fmt::print("{}{:<8}{}{:<22}{}\n", colours ? look.colour : "", look.name, colours ? "\033[0m" : "",
              finding.check.name, detail);
-  if (finding.state != State::ok) fmt::print("{:<25}fix: {}\n", "", finding.check.fix);
+  if (finding.state != State::ok) fmt::print("{:<30}fix: {}\n", "", finding.check.fix);
   std::fflush(stdout);
 }
 
