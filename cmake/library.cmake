@@ -15,6 +15,7 @@ target_sources(symmem PUBLIC FILE_SET HEADERS BASE_DIRS include FILES
   include/symmem/device.cuh
   include/symmem/device.hpp
   include/symmem/device_view.hpp
+  include/symmem/device_words.cuh
   include/symmem/dlpack.hpp
   include/symmem/error.hpp
   include/symmem/options.hpp

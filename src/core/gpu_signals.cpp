@@ -13,8 +13,7 @@ GpuSignals::GpuSignals(std::shared_ptr<Group> group, int channels, std::vector<P
                        GpuState& state)
     : Signals(std::move(group), channels, std::move(pads)),
       state_(state),
-      waiting_(static_cast<std::size_t>(channels) * pads_.size()),
-      barriers_(static_cast<std::size_t>(channels)) {
+      waiting_(static_cast<std::size_t>(channels) * pads_.size()) {
   group_->add_sleeper(this);
   wake();  // To those who went before.
 }
@@ -55,18 +54,8 @@ void GpuSignals::wait(int src, int channel, Timeout timeout) {
 }
 
 void GpuSignals::barrier(int channel, Timeout timeout) {
-  Channel& mine = barriers_[static_cast<std::size_t>(channel)];
-  const Claim claim(mine.busy);
-  require(claim.won(), Errc::invalid_argument,
-          "barrier: another thread is in the barrier of channel {}; use one channel a thread",
-          channel);
-  require(
-      !mine.failed.load(std::memory_order_relaxed), Errc::finished,
-      "barrier: an earlier barrier on channel {} of group \"{}\" failed, after which its ranks no "
-      "longer agree; use another channel",
-      channel, group_->name());
-  const Deadline deadline = group_->deadline(timeout);
-  try {
+  take_turn(channel, [&] {
+    const Deadline deadline = group_->deadline(timeout);
     signal_key_peers(channel, timeout);
     const Gpu::Outcome outcome = state_.gpu().barrier(state_.view(), channel, deadline.timeout());
     if (outcome == Gpu::Outcome::arrived) return;
@@ -75,10 +64,7 @@ void GpuSignals::barrier(int channel, Timeout timeout) {
       fail(Errc::timeout, "barrier on channel {} of group \"{}\": after {:.3f} s still missing: {}",
            channel, group_->name(), deadline.elapsed_seconds(), group_->describe(missing));
     check(outcome, missing, "barrier");
-  } catch (const Error&) {
-    mine.failed.store(true, std::memory_order_relaxed);
-    throw;
-  }
+  });
 }
 
 void GpuSignals::signal_key_peers(int channel, Timeout timeout) {

@@ -26,18 +26,12 @@ class GpuSignals : public Signals {
   void wake() override;
 
  private:
-  struct Channel {
-    std::atomic<bool> busy{false};
-    std::atomic<bool> failed{false};
-  };
-
   /// Throws for a wait of `operation` that ended without what it waited for.
   void check(Gpu::Outcome outcome, const std::vector<int>& ranks, const char* operation) const;
   void signal_key_peers(int channel, Timeout timeout);
 
   GpuState& state_;
   std::vector<std::atomic<bool>> waiting_;  ///< By channel, then source.
-  std::vector<Channel> barriers_;           ///< By channel.
 };
 
 }  // namespace symmem

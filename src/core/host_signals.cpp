@@ -104,25 +104,12 @@ bool HostSignals::all_arrived(int channel, std::uint64_t epoch) const {
 }
 
 void HostSignals::barrier(int channel, Timeout timeout) {
-  Epoch& epoch = epochs_[static_cast<std::size_t>(channel)];
-  const Claim claim(epoch.busy);
-  require(claim.won(), Errc::invalid_argument,
-          "barrier: another thread is in the barrier of channel {}; use one channel a thread",
-          channel);
-  require(
-      !epoch.failed.load(std::memory_order_relaxed), Errc::finished,
-      "barrier: an earlier barrier on channel {} of group \"{}\" failed, after which its ranks no "
-      "longer agree; use another channel",
-      channel, group_->name());
-  if (timeout) static_cast<void>(group_->deadline(timeout));  // Refuses a negative one.
-  const std::uint64_t next = epoch.count.load(std::memory_order_relaxed) + 1;
-  epoch.count.store(next, std::memory_order_relaxed);
-  try {
+  Group::check_timeout(timeout);
+  take_turn(channel, [&] {
+    // Of the one thread whose turn it is.
+    const std::uint64_t next = ++epochs_[static_cast<std::size_t>(channel)];
     if (!arrive(channel, next, timeout)) wait_for_all(channel, next, group_->deadline(timeout));
-  } catch (const Error&) {
-    epoch.failed.store(true, std::memory_order_relaxed);
-    throw;
-  }
+  });
   tsan_acquire();
 }
 

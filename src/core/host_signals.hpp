@@ -30,11 +30,6 @@ class HostSignals : public Signals {
     std::atomic<bool> busy{false};
     std::atomic<std::uint64_t> count{0};
   };
-  struct Epoch {
-    std::atomic<bool> busy{false};
-    std::atomic<bool> failed{false};
-    std::atomic<std::uint64_t> count{0};
-  };
 
   const SignalPad& own() const { return peer(group_->rank()).pad; }
   std::vector<int> missing(int channel, std::uint64_t epoch) const;
@@ -45,9 +40,9 @@ class HostSignals : public Signals {
   bool comes_soon(BlockKey* poller, Ready ready) const;
   void wait_for_all(int channel, std::uint64_t epoch, const Deadline& deadline);
 
-  BlockKey* poller_ = nullptr;  ///< Of a peer reached by key, to be polled while waiting.
-  std::vector<Taken> taken_;    ///< By channel, then source.
-  std::vector<Epoch> epochs_;   ///< By channel.
+  BlockKey* poller_ = nullptr;         ///< Of a peer reached by key, to be polled while waiting.
+  std::vector<Taken> taken_;           ///< By channel, then source.
+  std::vector<std::uint64_t> epochs_;  ///< By channel; used in its turn.
 };
 
 }  // namespace symmem

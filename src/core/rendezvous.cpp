@@ -62,6 +62,50 @@ std::vector<std::string> names(const std::vector<std::shared_ptr<Transport>>& tr
   return all;
 }
 
+/// What this rank brings to a rendezvous.
+struct Brought {
+  std::shared_ptr<Allocation> allocation;
+  std::vector<PadLease> pads;
+  std::vector<std::unique_ptr<OpenRange>> open;
+  Exported exported;
+  std::optional<Unsettled> unsettled;  ///< Last: it looks at the pads when it goes.
+};
+
+using Transports = std::vector<std::shared_ptr<Transport>>;
+
+/// Leases and opens what peers will use of `brought.allocation`, and describes it.
+Description describe(Runtime& runtime, GroupRecord& record,
+                     const std::shared_ptr<BlockMaker>& maker, const Transports& transports,
+                     Brought& brought) {
+  const Range& range = brought.allocation->range();
+  const int channels = runtime.options.channels, size = record.group->world_size();
+  brought.pads = lease_pads(runtime, record, maker, range.block->device);
+  const PadLease &pad = brought.pads.front(), &network_pad = brought.pads.back();
+  brought.open.push_back(std::make_unique<OpenRange>(range, brought.allocation->bytes()));
+  for (const PadLease& one : brought.pads)
+    brought.open.push_back(
+        std::make_unique<OpenRange>(one.range(), SignalPad::bytes(channels, size)));
+  brought.unsettled.emplace(*record.group, brought.allocation, brought.pads);
+  Description own{.bytes = brought.allocation->bytes(),
+                  .device = maker->device_type(),
+                  .alloc_id = runtime.persistent.id_of(brought.allocation->pointer()),
+                  .channels = static_cast<std::uint32_t>(channels),
+                  .transports = names(transports),
+                  .require = runtime.options.require,
+                  .host_id = runtime.host_id,
+                  .buffer = place_of(range),
+                  .pad = place_of(pad.range()),
+                  .network_pad = place_of(network_pad.range()),
+                  .handles = {}};
+  if (!range.kept && size > 1 && !transports.empty()) {
+    Transport& first = *transports.front();
+    const PadLease& used = first.by_key() ? network_pad : pad;
+    brought.exported = record.connector.export_blocks(first, range.block, used.range().block);
+    own.handles = brought.exported.handles;
+  }
+  return own;
+}
+
 }  // namespace
 
 std::shared_ptr<SymmetricMemory> meet(Runtime& runtime, const std::shared_ptr<GroupRecord>& record,
@@ -71,65 +115,35 @@ std::shared_ptr<SymmetricMemory> meet(Runtime& runtime, const std::shared_ptr<Gr
                                       const Deadline& deadline) {
   Collective collective(record->group, operation, deadline);
   return collective.run([&] {
-    const auto transports = runtime.transports(maker->device_type());
-    std::shared_ptr<Allocation> allocation;
-    std::vector<PadLease> pads;
-    std::vector<std::unique_ptr<OpenRange>> open;
-    Exported exported;
-    std::optional<Unsettled> unsettled;
-
-    const auto describe = [&] {
-      allocation = find();
-      const Range& range = allocation->range();
-      pads = lease_pads(runtime, *record, maker, range.block->device);
-      const std::size_t pad_bytes =
-          SignalPad::bytes(runtime.options.channels, record->group->world_size());
-      open.push_back(std::make_unique<OpenRange>(range, allocation->bytes()));
-      for (const PadLease& pad : pads)
-        open.push_back(std::make_unique<OpenRange>(pad.range(), pad_bytes));
-      unsettled.emplace(*record->group, allocation, pads);
-      Description own{.bytes = allocation->bytes(),
-                      .device = maker->device_type(),
-                      .alloc_id = runtime.persistent.id_of(allocation->pointer()),
-                      .channels = static_cast<std::uint32_t>(runtime.options.channels),
-                      .transports = names(transports),
-                      .require = runtime.options.require,
-                      .host_id = runtime.host_id,
-                      .buffer = place_of(range),
-                      .pad = place_of(pads.front().range()),
-                      .network_pad = place_of(pads.back().range()),
-                      .handles = {}};
-      if (!range.kept && record->group->world_size() > 1 && !transports.empty()) {
-        Transport& first = *transports.front();
-        const PadLease& pad = first.by_key() ? pads.back() : pads.front();
-        exported = record->connector.export_blocks(first, range.block, pad.range().block);
-        own.handles = exported.handles;
-      }
-      return own.encode();
-    };
+    const Transports transports = runtime.transports(maker->device_type());
+    Brought brought;
     std::vector<Description> described;
-    for (const std::string& bytes : collective.gather(describe))
+    for (const std::string& bytes : collective.gather([&] {
+           brought.allocation = find();
+           return describe(runtime, *record, maker, transports, brought).encode();
+         }))
       described.push_back(Description::decode(bytes));
     validate(*record->group, described);
 
+    const Range& range = brought.allocation->range();
     const Meeting meeting{*record->group,
                           described,
-                          allocation->range().block,
-                          pads.front().range().block,
-                          pads.back().range().block,
+                          range.block,
+                          brought.pads.front().range().block,
+                          brought.pads.back().range().block,
                           transports};
     MemoryParts parts;
     parts.record = record;
-    parts.allocation = allocation;
+    parts.allocation = brought.allocation;
     parts.connections = record->connector.connect(collective, meeting);
     parts.described = std::move(described);
-    parts.open = std::move(open);
-    parts.gpu = runtime.gpu(allocation->range().block->device);
-    parts.pads = std::move(pads);
+    parts.open = std::move(brought.open);
+    parts.gpu = runtime.gpu(range.block->device);
+    parts.pads = std::move(brought.pads);
     auto memory = std::make_shared<SymmetricMemory>(
         std::make_unique<SymmetricMemory::Impl>(std::move(parts)));
     memory->impl().serial = collective.serial();
-    allocation->add(record->group->name(), memory);
+    brought.allocation->add(record->group->name(), memory);
     record->add(memory);
     if (runtime.log.shows(LogLevel::info)) runtime.log.info("{}", memory->explain());
     return memory;

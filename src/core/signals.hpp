@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <utility>
 #include <vector>
 
 #include "base/check.hpp"
+#include "core/claim.hpp"
 #include "core/group.hpp"
 #include "core/peer_pad.hpp"
 
@@ -17,7 +19,10 @@ class Signals : public Sleeper {
  public:
   /// `pads` by rank, the own one included.
   Signals(std::shared_ptr<Group> group, int channels, std::vector<PeerPad> pads)
-      : group_(std::move(group)), channels_(channels), pads_(std::move(pads)) {}
+      : group_(std::move(group)),
+        channels_(channels),
+        pads_(std::move(pads)),
+        turns_(static_cast<std::size_t>(channels)) {}
 
   int channels() const { return channels_; }
   void check_channel(int channel, const char* operation) const {
@@ -32,9 +37,37 @@ class Signals : public Sleeper {
   virtual void barrier(int channel, Timeout timeout) = 0;
 
  protected:
+  /// Runs `body`, this rank's turn in the barrier of `channel`: one thread at a time, and never
+  /// again after one that failed, since the ranks then no longer agree.
+  template <typename Body>
+  void take_turn(int channel, Body body) {
+    Turn& turn = turns_[static_cast<std::size_t>(channel)];
+    const Claim claim(turn.busy);
+    require(claim.won(), Errc::invalid_argument,
+            "barrier: another thread is in the barrier of channel {}; use one channel a thread",
+            channel);
+    require(!turn.failed.load(std::memory_order_relaxed), Errc::finished,
+            "barrier: an earlier barrier on channel {} of group \"{}\" failed, after which its "
+            "ranks no longer agree; use another channel",
+            channel, group_->name());
+    try {
+      body();
+    } catch (const Error&) {
+      turn.failed.store(true, std::memory_order_relaxed);
+      throw;
+    }
+  }
+
   const std::shared_ptr<Group> group_;
   const int channels_;
   const std::vector<PeerPad> pads_;
+
+ private:
+  struct Turn {
+    std::atomic<bool> busy{false};
+    std::atomic<bool> failed{false};
+  };
+  std::vector<Turn> turns_;  ///< By channel.
 };
 
 }  // namespace symmem

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+/// The words by which the GPUs of a group tell each other things, and waiting for them: what
+/// symmem/device.cuh is made of.
+#pragma once
+
+#include "symmem/device_view.hpp"
+
+#ifdef __CUDACC__
+
+namespace symmem::device {
+
+// Accesses to the words of a pad: at system scope, ordered.
+
+/// Adds without returning the old value, which would take a round trip.
+__device__ inline void add_release(std::uint64_t* word, std::uint64_t value) {
+  asm volatile("red.release.sys.global.add.u64 [%0], %1;" ::"l"(word), "l"(value) : "memory");
+}
+__device__ inline void or_release(std::uint64_t* word, std::uint64_t value) {
+  asm volatile("red.release.sys.global.or.b64 [%0], %1;" ::"l"(word), "l"(value) : "memory");
+}
+__device__ inline std::uint64_t load_acquire(const std::uint64_t* word) {
+  std::uint64_t value;
+  asm volatile("ld.acquire.sys.u64 %0, [%1];" : "=l"(value) : "l"(word) : "memory");
+  return value;
+}
+
+// Accesses to this rank's own words, which no other GPU looks at.
+
+__device__ inline std::uint64_t load_own(const std::uint64_t* word) {
+  std::uint64_t value;
+  asm volatile("ld.relaxed.gpu.global.u64 %0, [%1];" : "=l"(value) : "l"(word) : "memory");
+  return value;
+}
+__device__ inline void store_own(std::uint64_t* word, std::uint64_t value) {
+  asm volatile("st.relaxed.gpu.global.u64 [%0], %1;" ::"l"(word), "l"(value) : "memory");
+}
+
+__device__ inline std::uint64_t now_ns() {
+  std::uint64_t now;
+  asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(now));
+  return now;
+}
+
+/// First byte of `rank`'s buffer, to load and store; null where only the host's calls reach it.
+template <typename T = void>
+__device__ inline T* buffer(const DeviceView& view, int rank) {
+  return static_cast<T*>(view.world_size <= DeviceView::kInlinePeers ? view.inline_buffers[rank]
+                                                                     : view.buffers[rank]);
+}
+__device__ inline std::uint64_t* pad(const DeviceView& view, int rank) {
+  return view.world_size <= DeviceView::kInlinePeers ? view.inline_pads[rank] : view.pads[rank];
+}
+
+enum class Count { signals, arrivals };
+/// Which word of a pad counts what `source` does on `channel`.
+__device__ inline std::uint64_t count_at(const DeviceView& view, int channel, int source,
+                                         Count count) {
+  const auto slot = static_cast<std::uint64_t>(channel) * view.world_size + source;
+  return 8 + 2 * slot + (count == Count::arrivals ? 1 : 0);
+}
+/// Where this rank finds that count of its own pad.
+__device__ inline const std::uint64_t* arriving(const DeviceView& view, int channel, int source,
+                                                Count count) {
+  const bool by_pointer = pad(view, source) != nullptr;
+  return (by_pointer ? view.own_pad : view.network_pad) + count_at(view, channel, source, count);
+}
+
+/// The top bit of a count, which adding ones never reaches: what it counts has failed. So nobody
+/// who signals needs to look whether the memory has failed before.
+constexpr std::uint64_t kPoison = std::uint64_t{1} << 63;
+
+/// Marks the memory as failed; the first failure is the one that the host throws. Then poisons what
+/// this rank has consumed, which ends its own waits, and what it has signalled, which ends those
+/// for it.
+__device__ inline void fail(const DeviceView& view, Failure::Operation operation,
+                            Failure::Cause cause, int channel, int rank) {
+  auto* failed = reinterpret_cast<unsigned long long*>(view.failed);
+  if (atomicCAS(failed, 0ull, 1ull) != 0) return;
+  const std::uint64_t word = static_cast<std::uint64_t>(operation) << 56 |
+                             static_cast<std::uint64_t>(cause) << 48 |
+                             static_cast<std::uint64_t>(static_cast<std::uint16_t>(channel)) << 32 |
+                             static_cast<std::uint32_t>(rank);
+  asm volatile("st.release.sys.u64 [%0], %1;" ::"l"(view.failure), "l"(word) : "memory");
+#pragma unroll 1
+  for (int c = 0; c < view.channels; ++c) {
+    store_own(view.epochs + c, kPoison);
+#pragma unroll 1
+    for (int peer = 0; peer < view.world_size; ++peer) {
+      store_own(view.taken + static_cast<std::uint64_t>(c) * view.world_size + peer, kPoison);
+      std::uint64_t* const theirs = pad(view, peer);
+      if (theirs == nullptr) continue;
+      or_release(theirs + count_at(view, c, view.rank, Count::signals), kPoison);
+      or_release(theirs + count_at(view, c, view.rank, Count::arrivals), kPoison);
+    }
+  }
+}
+
+/// Why a wait is over. Nothing is marked yet.
+enum class Waited { arrived, timeout, gone, peer_failed, failed_before };
+
+/// Waits until the count of `source` has reached `wanted`. Looks at the clock and at what lies on
+/// the host now and then: a load from there takes as long as dozens of looks. One thread goes
+/// through this alone, so what counts is how few instructions are on its way: nothing is unrolled.
+__device__ inline Waited wait_count(const DeviceView& view, const std::uint64_t* word,
+                                    std::uint64_t wanted, int source, std::uint64_t timeout_ns) {
+  constexpr unsigned kLooks = 64, kTurnsToHost = 16;
+  const auto arrived = [](std::uint64_t count) {
+    return count < kPoison ? Waited::arrived : Waited::peer_failed;
+  };
+  std::uint64_t begin = 0;
+#pragma unroll 1
+  for (unsigned turn = 1;; ++turn) {
+#pragma unroll 1
+    for (unsigned looks = 0; looks < kLooks; ++looks) {
+      const std::uint64_t count = load_acquire(word);
+      if (count >= wanted) return arrived(count);
+    }
+    if (wanted >= kPoison || load_own(view.failed) != 0) return Waited::failed_before;
+    const std::uint64_t now = now_ns();
+    if (begin == 0) begin = now;
+    const bool late = now - begin >= timeout_ns;
+    // What the source did before it went still counts.
+    if ((late || turn % kTurnsToHost == 0) &&
+        *static_cast<const volatile std::uint32_t*>(view.gone + source) != 0) {
+      const std::uint64_t last = load_acquire(word);
+      return last >= wanted ? arrived(last) : Waited::gone;
+    }
+    if (late) return Waited::timeout;
+  }
+}
+
+/// Whether a wait went well; marks the memory if not.
+__device__ inline bool settle(const DeviceView& view, Waited waited, Failure::Operation operation,
+                              int channel, int rank) {
+  if (waited == Waited::arrived) return true;
+  if (waited == Waited::failed_before) return false;
+  fail(view, operation,
+       waited == Waited::timeout ? Failure::Cause::timeout
+       : waited == Waited::gone  ? Failure::Cause::gone
+                                 : Failure::Cause::peer_failed,
+       channel, rank);
+  return false;
+}
+
+}  // namespace symmem::device
+
+#endif  // __CUDACC__
