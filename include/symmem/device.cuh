@@ -9,9 +9,9 @@
 ///
 /// Waits end: after `timeout_ns`, or when the rank waited for is gone, they consume nothing, return
 /// false, and mark the memory as failed. From then on its waits return false at once, what waits
-/// for it on other GPUs fails in its turn, whatever is still signalled, and every host call but
-/// close throws the first failure. Nothing traps. One wait at a time on a (channel, source), one
-/// barrier on a channel.
+/// for it on other GPUs that it reaches by pointer fails in its turn, whatever is still signalled,
+/// and every host call but close throws the first failure. Nothing traps. One wait at a time on a
+/// (channel, source), one barrier on a channel.
 #pragma once
 
 #include "symmem/device_words.cuh"
@@ -49,7 +49,7 @@ __device__ inline Waited try_wait_signal(const DeviceView& view, int src, int ch
   if (before < kPoison) store_own(taken, before + 1);
   const Waited waited =
       wait_count(view, arriving(view, channel, src, Count::signals), before + 1, src, timeout_ns);
-  if (waited != Waited::arrived) store_own(taken, before);
+  if (waited != Waited::arrived) store_own(taken, load_own(view.failed) == 0 ? before : kPoison);
   return waited;
 }
 

@@ -24,6 +24,12 @@ __device__ inline std::uint64_t load_acquire(const std::uint64_t* word) {
   return value;
 }
 
+__device__ inline std::uint32_t load_acquire(const std::uint32_t* word) {
+  std::uint32_t value;
+  asm volatile("ld.acquire.sys.u32 %0, [%1];" : "=r"(value) : "l"(word) : "memory");
+  return value;
+}
+
 // Accesses to this rank's own words, which no other GPU looks at.
 
 __device__ inline std::uint64_t load_own(const std::uint64_t* word) {
@@ -120,8 +126,7 @@ __device__ inline Waited wait_count(const DeviceView& view, const std::uint64_t*
     if (begin == 0) begin = now;
     const bool late = now - begin >= timeout_ns;
     // What the source did before it went still counts.
-    if ((late || turn % kTurnsToHost == 0) &&
-        *static_cast<const volatile std::uint32_t*>(view.gone + source) != 0) {
+    if ((late || turn % kTurnsToHost == 0) && load_acquire(view.gone + source) != 0) {
       const std::uint64_t last = load_acquire(word);
       return last >= wanted ? arrived(last) : Waited::gone;
     }

@@ -60,6 +60,7 @@ void GpuSignals::barrier(int channel, Timeout timeout) {
     const Gpu::Outcome outcome = state_.gpu().barrier(state_.view(), channel, deadline.timeout());
     if (outcome == Gpu::Outcome::arrived) return;
     const std::vector<int> missing = state_.missing(channel);
+    if (outcome == Gpu::Outcome::gone && missing.empty()) return;  // They came before they went.
     if (outcome == Gpu::Outcome::timeout)
       fail(Errc::timeout, "barrier on channel {} of group \"{}\": after {:.3f} s still missing: {}",
            channel, group_->name(), deadline.elapsed_seconds(), group_->describe(missing));

@@ -102,6 +102,7 @@ void GpuState::fail_failed(const Group& group, const char* operation) const {
   constexpr const char* kThen = "close the memory and rendezvous anew";
   switch (failure.cause) {
     case Failure::Cause::gone:
+      group.check_waitable({failure.rank}, operation);  // Says more, while it is so.
       fail(Errc::peer_lost, "{}: {} left or is lost; {}", what, who, kThen);
     case Failure::Cause::no_pointer:
       fail(Errc::unsupported, "{}: no pointer reaches {}; signal it from the host; {}", what, who,

@@ -24,7 +24,9 @@ class PadLease {
     else
       gpu->zero(range_.pointer(), range_.bytes);
   }
-  ~PadLease() { give_back(); }
+  ~PadLease() {
+    if (!used_) give_back();
+  }
   PadLease(PadLease&&) = default;
   PadLease& operator=(PadLease&&) = delete;
 
@@ -33,12 +35,15 @@ class PadLease {
   void give_back() {
     if (pool_) std::exchange(pool_, nullptr)->give_back(range_);
   }
+  /// Peers write to it from now on: it goes back by give_back alone.
+  void use() { used_ = true; }
   /// Lets nobody have it.
   void keep() { pool_.reset(); }
 
  private:
   std::shared_ptr<BlockPool> pool_;
   const Range range_;
+  bool used_ = false;
 };
 
 }  // namespace symmem

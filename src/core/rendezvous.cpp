@@ -18,9 +18,14 @@ class Unsettled {
   Unsettled(const Group& group, std::shared_ptr<Allocation> allocation, std::vector<PadLease>& pads)
       : group_(group), allocation_(std::move(allocation)), pads_(pads) {}
   ~Unsettled() {
-    if (std::uncaught_exceptions() == exceptions_ || !group_.store_is_lost()) return;
+    if (std::uncaught_exceptions() == exceptions_ || !(agreed_ || group_.store_is_lost())) return;
     allocation_->closed(group_.name(), /*well=*/false);
     for (PadLease& pad : pads_) pad.keep();
+  }
+  /// The peers did take it: what fails from now on fails here alone.
+  void agree() {
+    agreed_ = true;
+    for (PadLease& pad : pads_) pad.use();
   }
   Unsettled(const Unsettled&) = delete;
   Unsettled& operator=(const Unsettled&) = delete;
@@ -30,6 +35,7 @@ class Unsettled {
   const std::shared_ptr<Allocation> allocation_;
   std::vector<PadLease>& pads_;
   const int exceptions_ = std::uncaught_exceptions();
+  bool agreed_ = false;
 };
 
 /// A dozen pads share a block even in groups whose pads are large.
@@ -136,6 +142,7 @@ std::shared_ptr<SymmetricMemory> meet(Runtime& runtime, const std::shared_ptr<Gr
     parts.record = record;
     parts.allocation = brought.allocation;
     parts.connections = record->connector.connect(collective, meeting);
+    brought.unsettled->agree();
     parts.described = std::move(described);
     parts.open = std::move(brought.open);
     parts.gpu = runtime.gpu(range.block->device);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cuda.h>
+#include <unistd.h>
 
 #include <optional>
 
@@ -72,11 +73,18 @@ class CudaIpcTransport : public Transport {
   Offer<Attachment> attach(const PeerInfo& peer, const BlockId& block, std::string_view handle,
                            std::chrono::milliseconds timeout) override {
     const CudaHandle theirs = CudaHandle::decode(handle);
+    require(block.process == peer.process.id, Errc::invalid_argument,
+            "block {:x}-{} is not of rank {}", block.process, block.number, peer.rank);
     const int device = peer.used_from.index;
     try {
       check_access(device, theirs.gpu);
-      if (theirs.space == address_space() && !theirs.legacy.empty()) return own(theirs, device);
+      const bool is_ours = theirs.space == address_space() && peer.process.pid == ::getpid() &&
+                           peer.host_id == environment_.host_id;
+      if (is_ours && !theirs.legacy.empty()) return own(theirs, device);
       auto import = this->import(peer, block, theirs, device, timeout);
+      require(theirs.offset + theirs.bytes <= import->bytes(), Errc::invalid_argument,
+              "{} bytes at {} go past the allocation's {}", theirs.bytes, theirs.offset,
+              import->bytes());
       import->grant(device);
       std::byte* const at = import->base() + theirs.offset;
       verify(theirs, block, device, at);
@@ -99,6 +107,13 @@ class CudaIpcTransport : public Transport {
               "cudaDeviceEnablePeerAccess: {}", cudaGetErrorString(enabled));
     }
     auto* const at = reinterpret_cast<std::byte*>(theirs.address);
+    CUdeviceptr base = 0;
+    std::size_t whole = 0;
+    cuda::check(Driver::get().MemGetAddressRange(&base, &whole, theirs.address),
+                "cuMemGetAddressRange");
+    require(theirs.bytes <= whole && theirs.address - base <= whole - theirs.bytes,
+            Errc::invalid_argument, "{} bytes at {:#x} are not within one allocation", theirs.bytes,
+            theirs.address);
     return {std::make_shared<CudaAttachment>(nullptr, at, theirs.bytes), {}};
   }
 

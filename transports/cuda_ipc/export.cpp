@@ -36,13 +36,7 @@ class Retained {
                CUDA_SUCCESS &&
            (properties.requestedHandleTypes & type) != 0;
   }
-  Fd descriptor() const {
-    int fd = -1;
-    cuda::check(Driver::get().MemExportToShareableHandle(
-                    &fd, handle_, CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR, 0),
-                "cuMemExportToShareableHandle");
-    return Fd(fd);
-  }
+  Fd descriptor() const { return cuda::share_descriptor(handle_); }
   /// Empty where the driver does not grant it.
   std::string fabric() const {
     CUmemFabricHandle fabric;

@@ -58,8 +58,10 @@ class SharedImport : public Import {
     }
   }
   std::byte* base() const override { return reinterpret_cast<std::byte*>(at_); }
+  std::size_t bytes() const override { return memory_.bytes; }
 
   void grant(int device) override {
+    const OnDevice here(device);
     const std::lock_guard lock(mutex_);
     if (granted_.contains(device)) return;
     const CUmemAccessDesc access{{CU_MEM_LOCATION_TYPE_DEVICE, {device}},
@@ -86,6 +88,9 @@ class LegacyImport : public Import {
     static_cast<void>(cudaGetLastError());
     require(result == cudaSuccess, Errc::refused, "cudaIpcOpenMemHandle: {}",
             cudaGetErrorString(result));
+    CUdeviceptr base = 0;
+    static_cast<void>(
+        Driver::get().MemGetAddressRange(&base, &bytes_, reinterpret_cast<CUdeviceptr>(at_)));
   }
   ~LegacyImport() override {
     try {
@@ -95,6 +100,7 @@ class LegacyImport : public Import {
     }
   }
   std::byte* base() const override { return static_cast<std::byte*>(at_); }
+  std::size_t bytes() const override { return bytes_; }
   void grant(int device) override {
     require(device == device_, Errc::refused, "an IPC handle is opened for one device, {}, not {}",
             device_, device);
@@ -103,6 +109,7 @@ class LegacyImport : public Import {
  private:
   const int device_;
   void* at_ = nullptr;
+  std::size_t bytes_ = 0;
 };
 
 std::shared_ptr<Import> import_shared(const SharedMemory& memory, void* handle,

@@ -19,6 +19,8 @@ class Import {
   virtual ~Import() = default;
   /// First byte of the whole allocation.
   virtual std::byte* base() const = 0;
+  /// Of the whole allocation, as CUDA says.
+  virtual std::size_t bytes() const = 0;
   /// Lets `device` load, store and copy there. Error(refused) if it cannot.
   virtual void grant(int device) = 0;
 };

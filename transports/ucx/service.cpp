@@ -49,9 +49,13 @@ ucs_status_t Service::on_message(void* self, const void* header, std::size_t hea
                                  const ucp_am_recv_param_t* parameters) {
   const bool eager = (parameters->recv_attr & UCP_AM_RECV_ATTR_FLAG_RNDV) == 0;
   const bool wants_reply = (parameters->recv_attr & UCP_AM_RECV_ATTR_FIELD_REPLY_EP) != 0;
-  static_cast<Service*>(self)->receive({static_cast<const char*>(header), header_bytes},
-                                       {data, bytes}, eager,
-                                       wants_reply ? parameters->reply_ep : nullptr);
+  auto& service = *static_cast<Service*>(self);
+  try {
+    service.receive({static_cast<const char*>(header), header_bytes}, {data, bytes}, eager,
+                    wants_reply ? parameters->reply_ep : nullptr);
+  } catch (const std::exception& e) {  // Out of memory; UCX, which calls, knows no exceptions.
+    service.log_.warn("ucx: a message was lost: {}", e.what());
+  }
   return UCS_OK;
 }
 
@@ -99,7 +103,7 @@ void Service::carry_out(Sender& sender, const Message& message, Payload payload,
   bool well = false;
   try {
     well = execute(sender, message, payload, answer, bytes);
-  } catch (const Error& e) {  // We are called by UCX, which knows no exceptions.
+  } catch (const Error& e) {  // Of the GPU: the asker hears of it.
     log_.warn("ucx: what a peer asked for failed: {}", e.what());
   }
   if (!well) {

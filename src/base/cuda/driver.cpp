@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/cuda/driver.hpp"
 
+#include <fcntl.h>
+
+#include <cerrno>
 #include <mutex>
 #include <vector>
 
@@ -102,6 +105,16 @@ OnDevice::~OnDevice() {
   static_cast<void>(cudaThreadExchangeStreamCaptureMode(&mode_));
   CUcontext ours = nullptr;
   static_cast<void>(Driver::get().CtxPopCurrent(&ours));
+}
+
+Fd share_descriptor(CUmemGenericAllocationHandle memory) {
+  int raw = -1;
+  check(Driver::get().MemExportToShareableHandle(&raw, memory,
+                                                 CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR, 0),
+        "cuMemExportToShareableHandle");
+  Fd fd(raw);
+  if (::fcntl(raw, F_SETFD, FD_CLOEXEC) != 0) fail_errno(errno, "FD_CLOEXEC of GPU memory");
+  return fd;
 }
 
 std::string uuid(int device) {

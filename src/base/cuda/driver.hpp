@@ -6,6 +6,7 @@
 
 #include <string>
 
+#include "base/handle.hpp"
 #include "symmem/error.hpp"
 
 namespace symmem::cuda {
@@ -80,6 +81,9 @@ class OnDevice {
  private:
   cudaStreamCaptureMode mode_ = cudaStreamCaptureModeRelaxed;
 };
+
+/// A descriptor by which other processes share the physical memory.
+Fd share_descriptor(CUmemGenericAllocationHandle memory);
 
 /// Tells GPUs apart, whatever CUDA_VISIBLE_DEVICES calls them: its 16 bytes.
 std::string uuid(int device);

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "memory/cuda/block.hpp"
 
-#include <fcntl.h>
-
-#include <cerrno>
 #include <cstring>
 #include <limits>
 #include <utility>
@@ -132,7 +129,8 @@ class CudaBlockMaker : public BlockMaker {
     const Driver& driver = Driver::get();
     CUmemAllocationProp properties = properties_of(device, fabric_);
     std::size_t granularity = 0;
-    check(driver.MemGetAllocationGranularity(&granularity, &properties,
+    const CUmemAllocationProp plain = properties_of(device, false);  // Taken by every driver.
+    check(driver.MemGetAllocationGranularity(&granularity, &plain,
                                              CU_MEM_ALLOC_GRANULARITY_RECOMMENDED),
           "cuMemGetAllocationGranularity");
     if (bytes > std::numeric_limits<std::size_t>::max() / 2) fail_out_of_memory(bytes, device);
@@ -140,17 +138,12 @@ class CudaBlockMaker : public BlockMaker {
         (bytes + Block::kTokenBytes + granularity - 1) / granularity * granularity;
     auto physical = std::make_unique<Physical>(mapped, properties);
     if (fabric_ && physical->result != CUDA_SUCCESS) {  // Not granted here: do without.
-      properties = properties_of(device, false);
+      properties = plain;
       physical = std::make_unique<Physical>(mapped, properties);
     }
     if (physical->result == CUDA_ERROR_OUT_OF_MEMORY) fail_out_of_memory(bytes, device);
     check(physical->result, "cuMemCreate");
-    int fd = -1;
-    check(driver.MemExportToShareableHandle(&fd, physical->handle,
-                                            CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR, 0),
-          "cuMemExportToShareableHandle");
-    Fd owned(fd);
-    if (::fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) fail_errno(errno, "FD_CLOEXEC of GPU memory");
+    Fd owned = share_descriptor(physical->handle);
     Mapped memory(*physical, mapped, granularity, device);
     gpu->zero(memory.pointer(), mapped);
     gpu->copy(static_cast<std::byte*>(memory.pointer()) + mapped - Block::kTokenBytes, &id,

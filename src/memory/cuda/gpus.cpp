@@ -36,41 +36,41 @@ class CudaGpu : public Gpu {
 
   void copy(std::span<const Copy> copies) override {
     const OnDevice here(device_);
-    const Lanes::Use lane(*lanes_);
+    Lanes::Use lane(*lanes_);
     for (const Copy& copy : copies) enqueue(lane->stream, copy);
     lane.finish();
   }
   void zero(void* at, std::size_t bytes) override {
     const OnDevice here(device_);
-    const Lanes::Use lane(*lanes_);
+    Lanes::Use lane(*lanes_);
     check(cudaMemsetAsync(at, 0, bytes, lane->stream), "cudaMemsetAsync");
     lane.finish();
   }
   std::uint64_t atomic(AtomicOp op, std::size_t width, void* at, std::uint64_t value,
                        std::uint64_t expected) override {
     const OnDevice here(device_);
-    const Lanes::Use lane(*lanes_);
+    Lanes::Use lane(*lanes_);
     launch_atomic(lane->stream, op, width, at, value, expected, lane->report);
     return lane.wait().value;
   }
   void put_signal(const DeviceView& view, int dst, int channel) override {
     const OnDevice here(device_);
-    const Lanes::Use lane(*lanes_);
+    Lanes::Use lane(*lanes_);
     launch_put_signal(lane->stream, view, dst, channel, lane->report);
     static_cast<void>(lane.wait());
   }
   Outcome wait_signal(const DeviceView& view, int src, int channel,
                       std::chrono::nanoseconds timeout) override {
     const OnDevice here(device_);
-    const Lanes::Use lane(*lanes_);
+    Lanes::Use lane(*lanes_);
     launch_wait_signal(lane->stream, view, src, channel, {count_ns(timeout), lane->report});
-    return outcome_of(lane.wait());
+    return outcome_of(lane.wait(timeout));
   }
   Outcome barrier(const DeviceView& view, int channel, std::chrono::nanoseconds timeout) override {
     const OnDevice here(device_);
-    const Lanes::Use lane(*lanes_);
+    Lanes::Use lane(*lanes_);
     launch_barrier(lane->stream, view, channel, {count_ns(timeout), lane->report});
-    return outcome_of(lane.wait());
+    return outcome_of(lane.wait(timeout));
   }
 
   void copy(Stream stream, const Copy& copy) override {
@@ -106,12 +106,21 @@ class CudaGpu : public Gpu {
     check(cudaMemcpyAsync(copy.to, copy.from, copy.bytes, cudaMemcpyDefault, stream),
           "cudaMemcpyAsync");
   }
-  /// Whether kernels may load from there: not from host memory that CUDA does not know.
-  static bool gpu_loads(const void* from) {
+  /// Whether kernels here may load from there: not from host memory that CUDA does not know, nor,
+  /// without asking further, from another GPU.
+  bool gpu_loads(const void* from) const {
     CUdeviceptr at = 0;
-    return Driver::get().PointerGetAttribute(&at, CU_POINTER_ATTRIBUTE_DEVICE_POINTER,
-                                             reinterpret_cast<CUdeviceptr>(from)) == CUDA_SUCCESS &&
-           at == reinterpret_cast<CUdeviceptr>(from);
+    CUmemorytype type{};
+    int owner = -1;
+    const auto ask = [&](void* value, CUpointer_attribute attribute) {
+      return Driver::get().PointerGetAttribute(value, attribute,
+                                               reinterpret_cast<CUdeviceptr>(from)) == CUDA_SUCCESS;
+    };
+    return ask(&at, CU_POINTER_ATTRIBUTE_DEVICE_POINTER) &&
+           at == reinterpret_cast<CUdeviceptr>(from) &&
+           ask(&type, CU_POINTER_ATTRIBUTE_MEMORY_TYPE) &&
+           ask(&owner, CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL) &&
+           (type == CU_MEMORYTYPE_HOST || owner == device_);
   }
 
   const int device_;

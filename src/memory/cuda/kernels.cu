@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The kernels behind operations on streams and behind host calls on GPU memory: one warp each, but
 // for those that copy. All that they do with signals is symmem/device.cuh.
+#include <type_traits>
+
 #include "base/cuda/driver.hpp"
 #include "memory/cuda/kernels.hpp"
 #include "symmem/device.cuh"
@@ -13,6 +15,11 @@ constexpr unsigned kWarp = 32;
 __device__ void tell(Report* report, std::uint64_t state, std::uint64_t value = 0) {
   report->value = value;
   asm volatile("st.release.sys.u64 [%0], %1;" ::"l"(&report->state), "l"(state) : "memory");
+}
+
+/// Whether the host thread has given up before the kernel began.
+__device__ bool abandoned(const Report* report) {
+  return *static_cast<const volatile std::uint64_t*>(&report->abandoned) != 0;
 }
 
 __device__ std::uint64_t state_of(device::Waited waited) {
@@ -43,6 +50,7 @@ __global__ void wait_signal_kernel(DeviceView view, int src, int channel, Ending
     device::wait_signal(view, src, channel, ending.timeout_ns);
     return;
   }
+  if (abandoned(ending.report)) return;
   const device::Waited waited = device::try_wait_signal(view, src, channel, ending.timeout_ns);
   mark_failed_peer(view, waited, Failure::Operation::wait_signal, channel, src);
   tell(ending.report, state_of(waited));
@@ -53,6 +61,7 @@ __global__ void barrier_kernel(DeviceView view, int channel, Ending ending) {
     device::barrier_warp(view, channel, ending.timeout_ns);
     return;
   }
+  if (abandoned(ending.report)) return;
   const int lane = static_cast<int>(threadIdx.x);
   static_cast<void>(device::arrive(view, channel, lane, kWarp));
   unsigned long long epoch = lane == 0 ? device::next_epoch(view, channel) : 0;
@@ -119,7 +128,17 @@ __global__ void atomic_kernel(AtomicOp op, bool wide, void* at, std::uint64_t va
   tell(report, Report::arrived, before);
 }
 
-void check_launch() { check(cudaGetLastError(), "launch of a kernel"); }
+/// Launches one block. By this call, whose result is its own: cudaGetLastError would tell, and
+/// take away, an error of the application's.
+template <typename... Parameters>
+void launch(void (*kernel)(Parameters...), unsigned threads, cudaStream_t stream,
+            const std::type_identity_t<Parameters>&... arguments) {
+  cudaLaunchConfig_t config{};
+  config.gridDim = dim3(1);
+  config.blockDim = dim3(threads);
+  config.stream = stream;
+  check(cudaLaunchKernelEx(&config, kernel, arguments...), "launch of a kernel");
+}
 
 }  // namespace
 
@@ -137,20 +156,17 @@ void load_kernels() {
 
 void launch_put_signal(cudaStream_t stream, const DeviceView& view, int dst, int channel,
                        Report* report) {
-  put_signal_kernel<<<1, kWarp, 0, stream>>>(view, dst, channel, report);
-  check_launch();
+  launch(put_signal_kernel, kWarp, stream, view, dst, channel, report);
 }
 
 void launch_wait_signal(cudaStream_t stream, const DeviceView& view, int src, int channel,
                         const Ending& ending) {
-  wait_signal_kernel<<<1, kWarp, 0, stream>>>(view, src, channel, ending);
-  check_launch();
+  launch(wait_signal_kernel, kWarp, stream, view, src, channel, ending);
 }
 
 void launch_barrier(cudaStream_t stream, const DeviceView& view, int channel,
                     const Ending& ending) {
-  barrier_kernel<<<1, kWarp, 0, stream>>>(view, channel, ending);
-  check_launch();
+  launch(barrier_kernel, kWarp, stream, view, channel, ending);
 }
 
 void launch_put_with_signal(cudaStream_t stream, const DeviceView& view, const Copy& copy, int dst,
@@ -158,14 +174,12 @@ void launch_put_with_signal(cudaStream_t stream, const DeviceView& view, const C
   constexpr std::size_t kBytesAThread = 16, kMost = 1024;
   const std::size_t wanted = copy.bytes / kBytesAThread;
   const unsigned threads = wanted <= kWarp ? kWarp : wanted >= kMost ? kMost : 256;
-  put_with_signal_kernel<<<1, threads, 0, stream>>>(view, copy, dst, channel);
-  check_launch();
+  launch(put_with_signal_kernel, threads, stream, view, copy, dst, channel);
 }
 
 void launch_atomic(cudaStream_t stream, AtomicOp op, std::size_t width, void* at,
                    std::uint64_t value, std::uint64_t expected, Report* report) {
-  atomic_kernel<<<1, kWarp, 0, stream>>>(op, width == 8, at, value, expected, report);
-  check_launch();
+  launch(atomic_kernel, kWarp, stream, op, width == 8, at, value, expected, report);
 }
 
 }  // namespace symmem::cuda

@@ -12,6 +12,7 @@ struct Report {
   enum State : std::uint64_t { pending, arrived, timeout, gone, failed };
   std::uint64_t state = pending;
   std::uint64_t value = 0;
+  std::uint64_t abandoned = 0;  ///< By the host: who has not begun to wait is not to begin.
 };
 
 /// How a wait in a kernel ends: it reports to `report` if there is one, else marks a failure.

@@ -12,7 +12,10 @@
 namespace symmem::cuda {
 namespace {
 
-constexpr int kFirst = 4;
+/// More calls than these seldom wait at once.
+constexpr int kFirst = 16;
+/// For a kernel to get its turn, beside what it waits for itself.
+constexpr std::chrono::seconds kGrace{30};
 
 using Clock = std::chrono::steady_clock;
 
@@ -29,18 +32,28 @@ void nap() {
 }  // namespace
 
 Lanes::Lanes(int device) : device_(device) {
-  for (int i = 0; i < kFirst; ++i) idle_.push_back(make());
+  try {
+    for (int i = 0; i < kFirst; ++i) idle_.push_back(make());
+  } catch (...) {
+    destroy_idle();
+    throw;
+  }
 }
 
 Lanes::~Lanes() {
   try {
     const OnDevice here(device_);
-    for (const Lane& lane : idle_) {
-      static_cast<void>(cudaStreamDestroy(lane.stream));
-      static_cast<void>(cudaFreeHost(lane.report));
-    }
+    destroy_idle();
   } catch (...) {  // The driver is going: it takes them along.
   }
+}
+
+void Lanes::destroy_idle() noexcept {
+  for (const Lane& lane : idle_) {
+    static_cast<void>(cudaStreamDestroy(lane.stream));
+    static_cast<void>(cudaFreeHost(lane.report));
+  }
+  idle_.clear();
 }
 
 Lane Lanes::make() {
@@ -76,18 +89,31 @@ void Lanes::give_back(const Lane& lane) {
   idle_.push_back(lane);
 }
 
-Report Lanes::Use::wait() const {
-  const auto spin_end = Clock::now() + kSpin;
+Lanes::Use::~Use() {
+  if (lost_) return;
+  if (std::uncaught_exceptions() > exceptions_)
+    static_cast<void>(cudaStreamSynchronize(lane_.stream));
+  lanes_.give_back(lane_);
+}
+
+Report Lanes::Use::wait(std::chrono::nanoseconds timeout) {
+  const auto begin = Clock::now(), spin_end = begin + kSpin;
   const std::atomic_ref state(lane_.report->state);
   while (state.load(std::memory_order_acquire) == Report::pending) {
     if (Clock::now() < spin_end) continue;
     nap();
     // A context that an earlier kernel has broken would never report.
     const cudaError_t result = cudaStreamQuery(lane_.stream);
-    if (result == cudaErrorNotReady) continue;
-    check(result, "a kernel of symmem's");
-    if (state.load(std::memory_order_acquire) != Report::pending) break;
-    fail(Errc::internal, "a kernel of symmem's ended without a report");
+    if (result == cudaSuccess && state.load(std::memory_order_acquire) == Report::pending)
+      fail(Errc::internal, "a kernel of symmem's ended without a report");
+    if (result != cudaErrorNotReady) check(result, "a kernel of symmem's");
+    if (Clock::now() - begin < timeout + kGrace) continue;
+    lost_ = true;
+    std::atomic_ref(lane_.report->abandoned).store(1);
+    fail(Errc::timeout,
+         "the GPU has not come to a kernel of symmem's within {} s: do others hold all its "
+         "multiprocessors?",
+         std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - begin).count());
   }
   return *lane_.report;
 }

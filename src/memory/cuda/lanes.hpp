@@ -3,6 +3,8 @@
 
 #include <cuda_runtime_api.h>
 
+#include <chrono>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -31,23 +33,28 @@ class Lanes {
   class Use {
    public:
     explicit Use(Lanes& lanes) : lanes_(lanes), lane_(lanes.take()) {}
-    ~Use() { lanes_.give_back(lane_); }
+    /// If an exception ends it, waits until nothing that is under way uses the caller's memory.
+    ~Use();
     Use(const Use&) = delete;
     Use& operator=(const Use&) = delete;
     const Lane* operator->() const { return &lane_; }
-    /// Returns what the kernel reports. Throws if the stream fails instead.
-    Report wait() const;
+    /// Returns what the kernel reports, which takes `timeout` once it runs. Throws if the stream
+    /// fails instead, or if the kernel does not get to run: Error(timeout).
+    Report wait(std::chrono::nanoseconds timeout = {});
     /// Returns when all is done on it.
     void finish() const;
 
    private:
     Lanes& lanes_;
     Lane lane_;
+    bool lost_ = false;  ///< Its kernel may still come: nobody else gets it.
+    const int exceptions_ = std::uncaught_exceptions();
   };
 
  private:
   Lane take();
   void give_back(const Lane& lane);
+  void destroy_idle() noexcept;
   Lane make();
 
   const int device_;

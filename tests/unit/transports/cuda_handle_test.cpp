@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <doctest/doctest.h>
+
+#include "base/wire.hpp"
+#include "cuda_ipc/handle.hpp"
+#include "unit/transports/handle_checks.hpp"
+
+using namespace symmem;
+using namespace symmem::harness;
+using symmem::cuda_ipc::CudaHandle;
+
+namespace {
+
+CudaHandle sample() {
+  CudaHandle handle;
+  handle.gpu = std::string(16, '\x42');
+  handle.space = 0x1234;
+  handle.address = 0x7f0000000000;
+  handle.bytes = 1000;
+  handle.whole = 1 << 21;
+  handle.offset = 4096;
+  handle.has_token = true;
+  handle.fd_service = "@symmem-0123.sock";
+  handle.fd_token = std::string(16, '\x81');
+  handle.fabric = std::string(64, 'f');
+  handle.legacy = std::string(64, 'l');
+  return handle;
+}
+
+void check_refused(const std::function<void(CudaHandle&)>& change, const std::string& part) {
+  CudaHandle handle = sample();
+  change(handle);
+  check_error([&] { CudaHandle::decode(handle.encode()); }, Errc::invalid_argument, {part});
+}
+
+}  // namespace
+
+TEST_CASE("a cuda_ipc handle is read as it was written") {
+  const CudaHandle wrote = sample(), read = CudaHandle::decode(wrote.encode());
+  CHECK(read.gpu == wrote.gpu);
+  CHECK(read.space == wrote.space);
+  CHECK(read.address == wrote.address);
+  CHECK(read.bytes == wrote.bytes);
+  CHECK(read.whole == wrote.whole);
+  CHECK(read.offset == wrote.offset);
+  CHECK(read.has_token);
+  CHECK(read.fd_service == wrote.fd_service);
+  CHECK(read.fd_token == wrote.fd_token);
+  CHECK(read.fabric == wrote.fabric);
+  CHECK(read.legacy == wrote.legacy);
+}
+
+TEST_CASE("a cuda_ipc handle with any bit changed is refused") { check_every_bit_counts(sample()); }
+
+TEST_CASE("a cuda_ipc handle cut anywhere, or with more behind it, is refused") {
+  const std::string good = sample().encode();
+  for (std::size_t length = 0; length < good.size(); ++length)
+    CHECK(refuses<CudaHandle>(good.substr(0, length)));
+  CHECK(refuses<CudaHandle>(good + "x"));
+}
+
+TEST_CASE("a cuda_ipc handle whose parts do not fit is refused") {
+  check_refused([](CudaHandle& h) { h.gpu = "short"; }, "UUID");
+  check_refused([](CudaHandle& h) { h.fabric = "short"; }, "fabric handle");
+  check_refused([](CudaHandle& h) { h.legacy = "short"; }, "IPC handle");
+  check_refused([](CudaHandle& h) { h.offset = h.whole + 1; }, "go past an allocation");
+  check_refused([](CudaHandle& h) { h.bytes = UINT64_MAX; }, "go past an allocation");
+}
