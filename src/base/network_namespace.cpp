@@ -58,7 +58,11 @@ int enter_network_namespace(int name_space) noexcept {
   // A sysfs shows the devices of the namespace that it was mounted in. Ours is to be seen by this
   // process and its children alone.
   if (::unshare(CLONE_NEWNS) != 0) return errno;
-  if (::mount(nullptr, "/", nullptr, MS_SLAVE | MS_REC, nullptr) != 0) return errno;
+  const auto separate = [](const char* mount) {
+    return ::mount(nullptr, mount, nullptr, MS_SLAVE | MS_REC, nullptr) == 0;
+  };
+  // In a chroot "/" may be no mount: then what is covered below is made ours by itself.
+  if (!separate("/") && !(errno == EINVAL && separate("/sys"))) return errno;
   // The limits of this process stay where they were.
   const int cgroups =
       ::open_tree(AT_FDCWD, "/sys/fs/cgroup", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);

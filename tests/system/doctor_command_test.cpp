@@ -181,8 +181,8 @@ TEST_CASE("descriptors that cannot be passed fail doctor and its self test") {
   const Ran ran = run_program(doctor_words(), {{"SYMMEM_SOCKET_DIR", "/dev/null"}});
   INFO(ran.output << ran.errors);
   CHECK(ran.code == 1);
-  CHECK(ran.says("FAIL    fd passing       SYMMEM_SOCKET_DIR"));
-  CHECK(ran.says("FAIL    self test shm    rank "));
+  CHECK(ran.says("FAIL    fd passing            SYMMEM_SOCKET_DIR"));
+  CHECK(ran.says("FAIL    self test shm         rank "));
   CHECK(ran.says("fix: let the sandbox allow AF_UNIX sockets; with SYMMEM_SOCKET_DIR: chmod 700"));
   CHECK(ran.output.ends_with("host memory between ranks of this host: does not work\n"));
 }
