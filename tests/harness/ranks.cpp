@@ -43,9 +43,6 @@ std::shared_ptr<Store> connect(const std::string& url, std::chrono::milliseconds
 
 /// Runs the body in a rank's process.
 [[noreturn]] void be_rank(const Ranks::Body& body) {
-  // Being ended with the others is no crash; doctest's handler would report one, by calls that no
-  // signal handler may make.
-  ::signal(SIGTERM, SIG_DFL);
   const Environment environment = process_environment();
   const auto number = [&environment](const char* name) {
     return static_cast<int>(parse_whole(value_of(environment, name), 0, 1 << 20).value());
