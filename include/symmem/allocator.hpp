@@ -8,7 +8,7 @@
 #include "symmem/device.hpp"
 #include "symmem/timeout.hpp"
 
-namespace symmem {
+namespace [[gnu::visibility("default")]] symmem {
 
 class SymmetricMemory;
 

@@ -9,7 +9,7 @@
 
 #include "symmem/device.hpp"
 
-namespace symmem {
+namespace [[gnu::visibility("default")]] symmem {
 
 /// Tells blocks apart in a whole job: the random id of the Context that made it, and a count there.
 struct BlockId {

@@ -15,7 +15,7 @@
 #include "symmem/tensor.hpp"
 #include "symmem/transport.hpp"
 
-namespace symmem {
+namespace [[gnu::visibility("default")]] symmem {
 
 /// The group of all ranks, which every Context has.
 inline constexpr const char* kWorld = "world";
@@ -111,7 +111,7 @@ class Context {
   void finalize() noexcept;
 
  private:
-  class Impl;
+  class [[gnu::visibility("hidden")]] Impl;
   std::unique_ptr<Impl> impl_;
 };
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-namespace symmem {
+namespace [[gnu::visibility("default")]] symmem {
 
 /// Kinds of memory. The values are those of DLPack 1.1 (DLDeviceType).
 enum class DeviceType : std::int32_t { host = 1, cuda = 2 };

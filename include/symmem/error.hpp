@@ -6,7 +6,7 @@
 #include <string_view>
 #include <utility>
 
-namespace symmem {
+namespace [[gnu::visibility("default")]] symmem {
 
 /// What the caller can do about an error, not where it came from.
 enum class Errc {

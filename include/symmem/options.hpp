@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace symmem {
+namespace [[gnu::visibility("default")]] symmem {
 
 /// Every knob of the library, read once by the Context. Fields set by the program win over the
 /// environment (construct from from_env(), then assign). docs/options.md is generated from the

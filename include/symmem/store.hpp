@@ -8,7 +8,7 @@
 
 #include "symmem/timeout.hpp"
 
-namespace symmem {
+namespace [[gnu::visibility("default")]] symmem {
 
 /// A process as messages name it: "host a, pid 17". `id` is random and tells processes (and
 /// Contexts within one) apart where host names and pids repeat.
@@ -151,7 +151,7 @@ class StoreServer {
   bool wait_until_left(std::chrono::milliseconds timeout, std::uint64_t except = 0);
 
  private:
-  class Impl;
+  class [[gnu::visibility("hidden")]] Impl;
   std::unique_ptr<Impl> impl_;
 };
 

@@ -8,7 +8,7 @@
 
 struct CUstream_st;
 
-namespace symmem {
+namespace [[gnu::visibility("default")]] symmem {
 
 /// A CUDA stream: cudaStream_t and CUstream by a name that needs no header of CUDA's. Null is the
 /// default stream.

@@ -16,7 +16,7 @@
 #include "symmem/timeout.hpp"
 #include "symmem/transport.hpp"
 
-namespace symmem {
+namespace [[gnu::visibility("default")]] symmem {
 
 /// Why a better transport was not taken for a peer.
 struct RefusedTransport {
@@ -93,7 +93,7 @@ struct Strided {
 /// wait_signal or barrier returns. Nothing else orders puts.
 class SymmetricMemory : public std::enable_shared_from_this<SymmetricMemory> {
  public:
-  class Impl;
+  class [[gnu::visibility("hidden")]] Impl;
   explicit SymmetricMemory(std::unique_ptr<Impl> impl);  ///< For rendezvous.
   ~SymmetricMemory();
   SymmetricMemory(const SymmetricMemory&) = delete;

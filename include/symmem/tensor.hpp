@@ -10,7 +10,7 @@
 #include "symmem/device.hpp"
 #include "symmem/dlpack.hpp"
 
-namespace symmem {
+namespace [[gnu::visibility("default")]] symmem {
 
 /// An element type, in DLPack 1.1's codes (DLDataType).
 struct DataType {

@@ -13,7 +13,7 @@
 #include "symmem/device.hpp"
 #include "symmem/store.hpp"
 
-namespace symmem {
+namespace [[gnu::visibility("default")]] symmem {
 
 /// Either the thing, or why this transport cannot. A refusal is not an error: the next transport is
 /// tried, and the route table shows the reason. Exceptions are for what should have worked.
