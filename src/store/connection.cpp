@@ -136,7 +136,7 @@ bool Connection::receive(int flags) {
     lose(error.what());
     return false;
   }
-  for (const MemberGone& event : events_) listeners_.member_gone(event);
+  for (const MembersGone& event : events_) listeners_.members_gone(event);
   events_.clear();
   return static_cast<std::size_t>(count) == space.size();
 }
@@ -145,8 +145,8 @@ void Connection::take_frames() {
   const std::lock_guard lock(mutex_);
   unanswered_since_.reset();
   while (const auto frame = frames_.next()) {
-    if (frame->kind == Kind::member_gone) {
-      events_.push_back(decode_member_gone(frame->body));
+    if (frame->kind == Kind::members_gone) {
+      events_.push_back(decode_members_gone(frame->body));
       continue;
     }
     require(frame->kind == Kind::reply, Errc::internal, "it sent a frame of kind {}",

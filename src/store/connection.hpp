@@ -67,7 +67,7 @@ class Connection final : public Poller::Watched {
 
   // Whoever set reading_ (under mutex_) alone uses these until it clears it.
   FrameReader frames_;
-  std::vector<MemberGone> events_;
+  std::vector<MembersGone> events_;
 
   mutable std::mutex mutex_;  // May be held when taking out_mutex_, never the other way round.
   bool reading_ = false;

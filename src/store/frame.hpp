@@ -38,7 +38,7 @@ enum class Kind : std::uint32_t {
   refusal,
   // What the server says afterwards.
   reply = 128,
-  member_gone,
+  members_gone,
 };
 
 /// One frame: 16 bytes of header (u32 length of the body, u32 kind, u64 request id), then the body.

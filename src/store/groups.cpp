@@ -2,6 +2,8 @@
 #include "store/groups.hpp"
 
 #include <algorithm>
+#include <set>
+#include <utility>
 
 #include "base/check.hpp"
 #include "store/limits.hpp"
@@ -18,7 +20,8 @@ std::string describe(const std::optional<std::string>& key, const std::string& g
 }  // namespace
 
 void Groups::form(const std::string& id, const std::string& name, std::vector<Member> members) {
-  for (const Member& member : members) ids_of_[member.client].insert(id);
+  for (int rank = 0; rank < static_cast<int>(members.size()); ++rank)
+    ranks_of_[members[static_cast<std::size_t>(rank)].client][id].push_back(rank);
   names_[name] = id;
   groups_.emplace(id, Group{id, name, std::move(members)});
 }
@@ -69,8 +72,9 @@ void Groups::post(Ticket ticket, const Request& request, GatherKey key, std::str
   gather.values.resize(group.members.size());
   gather.values[static_cast<std::size_t>(rank)] = value;
   gather.bytes += value.size();
-  for (int other = 0; other < static_cast<int>(group.members.size()); ++other)
-    if (stopped_by(group, gather, other)) return fail_for(group, key, gather, other);
+  if (group.live < group.members.size())
+    for (int other = 0; other < static_cast<int>(group.members.size()); ++other)
+      if (stopped_by(group, gather, other)) return fail_for(group, key, gather, other);
   if (gather.waiting.size() == group.members.size() || gather.bytes > kMaxFrameBytes)
     complete(group, key, gather);
 }
@@ -116,8 +120,9 @@ void Groups::expire(const std::string& id, const GatherKey& key, int rank,
                                                 enumerate(missing), kIfMissing)));
 }
 
-/// Fails a gather because member `rank` went.
+/// Fails a gather because member `rank` went, of which everyone hears first.
 void Groups::fail_for(Group& group, const GatherKey& key, Gather& gather, int rank) {
+  if (!group.untold.empty()) tell(group);
   const Member& member = group.members[static_cast<std::size_t>(rank)];
   decide(group, gather,
          encode_failure(Errc::peer_lost,
@@ -148,48 +153,44 @@ void Groups::sweep(Group& group) {
                 [&](const auto& entry) { return entry.second.verdict && !needed(entry.second); });
   if (group.live > 0 && !group.ended) return;
   for (const Member& member : group.members) {
-    const auto ids = ids_of_.find(member.client);
-    if (ids == ids_of_.end()) continue;
-    ids->second.erase(group.id);
-    if (ids->second.empty()) ids_of_.erase(ids);
+    const auto ranks = ranks_of_.find(member.client);
+    if (ranks == ranks_of_.end()) continue;
+    ranks->second.erase(group.id);
+    if (ranks->second.empty()) ranks_of_.erase(ranks);
   }
   groups_.erase(groups_.find(group.id));
 }
 
-void Groups::leave(Ticket ticket, const Request& request) {
+void Groups::leave(Ticket ticket, const Request& request, Clock::time_point now) {
   Group& group = group_of(ticket, request.keys[0], request.numbers[0]);
   outbox_.reply(ticket, encode_reply({}));
-  mark_gone(group, static_cast<int>(request.numbers[0]), Departure::left, "it said so");
+  mark_gone(group, static_cast<int>(request.numbers[0]), Departure::left, "it said so", now);
 }
 
-void Groups::drop(ClientId client, const std::string& reason) {
-  const auto ids = ids_of_.find(client);
-  if (ids == ids_of_.end()) return;
-  const std::set<std::string> mine = std::move(ids->second);
-  ids_of_.erase(ids);
-  for (const std::string& id : mine) {
-    // A client may hold several ranks; the group goes with the last of them.
-    const std::size_t size = groups_.find(id)->second.members.size();
-    for (std::size_t rank = 0; rank < size; ++rank) {
+void Groups::drop(ClientId client, const std::string& reason, Clock::time_point now) {
+  const auto found = ranks_of_.find(client);
+  if (found == ranks_of_.end()) return;
+  const auto mine = std::move(found->second);
+  ranks_of_.erase(found);
+  for (const auto& [id, ranks] : mine) {
+    for (const int rank : ranks) {
       const auto group = groups_.find(id);
-      if (group == groups_.end()) break;
-      const Member& member = group->second.members[rank];
-      if (member.client == client && !member.gone)
-        mark_gone(group->second, static_cast<int>(rank), Departure::lost, reason);
+      if (group == groups_.end()) break;  // It went with the last of its members.
+      if (!group->second.members[static_cast<std::size_t>(rank)].gone)
+        mark_gone(group->second, rank, Departure::lost, reason, now);
     }
   }
 }
 
-void Groups::mark_gone(Group& group, int rank, Departure how, const std::string& reason) {
+void Groups::mark_gone(Group& group, int rank, Departure how, const std::string& reason,
+                       Clock::time_point now) {
   Member& gone = group.members[static_cast<std::size_t>(rank)];
   gone.gone = how;
   gone.reason = reason;
   --group.live;
   forget_name(group);
-  for (int other = 0; other < static_cast<int>(group.members.size()); ++other) {
-    const Member& member = group.members[static_cast<std::size_t>(other)];
-    if (!member.gone) outbox_.push(member.client, {group.id, other, rank, how, reason});
-  }
+  if (group.untold.empty()) tell_soon(group, now);
+  group.untold[{how, reason}].push_back(rank);
   std::vector<GatherKey> failing;
   for (const auto& [key, gather] : group.gathers)
     if (!gather.verdict && stopped_by(group, gather, rank)) failing.push_back(key);
@@ -201,6 +202,24 @@ void Groups::mark_gone(Group& group, int rank, Departure how, const std::string&
   }
   const auto found = groups_.find(id);
   if (found != groups_.end()) sweep(found->second);
+}
+
+void Groups::tell_soon(Group& group, Clock::time_point now) {
+  const auto when = std::max(now, group.told_at + tell_every_);
+  group.telling = alarms_.set(when, [this, id = group.id, when] {
+    Group& waiting = groups_.find(id)->second;
+    waiting.told_at = when;
+    tell(waiting);
+  });
+}
+
+void Groups::tell(Group& group) {
+  std::set<ClientId> clients;
+  for (const Member& member : group.members)
+    if (!member.gone) clients.insert(member.client);
+  const std::vector<ClientId> all(clients.begin(), clients.end());
+  for (const auto& [manner, ranks] : std::exchange(group.untold, {}))
+    outbox_.push(all, {group.id, ranks, manner.first, manner.second});
 }
 
 bool Groups::stopped_by(const Group& group, const Gather& gather, int rank) {

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "store/alarms.hpp"
@@ -24,7 +26,9 @@ struct Member {
 /// verdict is kept until every member that has not gone has it.
 class Groups {
  public:
-  Groups(Outbox& outbox, Alarms& alarms) : outbox_(outbox), alarms_(alarms) {}
+  /// Members are told of departures at once, but once in `tell_every` at most.
+  Groups(Outbox& outbox, Alarms& alarms, std::chrono::milliseconds tell_every)
+      : outbox_(outbox), alarms_(alarms), tell_every_(tell_every) {}
 
   /// Makes a group of all its members.
   void form(const std::string& id, const std::string& name, std::vector<Member> members);
@@ -34,9 +38,9 @@ class Groups {
 
   void gather(Ticket ticket, const Request& request, Clock::time_point now);
   void end(Ticket ticket, const Request& request, Clock::time_point now);
-  void leave(Ticket ticket, const Request& request);
+  void leave(Ticket ticket, const Request& request, Clock::time_point now);
   /// Marks all memberships of a client as lost.
-  void drop(ClientId client, const std::string& reason);
+  void drop(ClientId client, const std::string& reason, Clock::time_point now);
 
  private:
   struct Waiting {
@@ -58,6 +62,10 @@ class Groups {
     std::size_t live = members.size();
     std::map<GatherKey, Gather> gathers = {};
     bool ended = false;
+    /// Who went and the others were not told of yet, by how and why.
+    std::map<std::pair<Departure, std::string>, std::vector<int>> untold = {};
+    Clock::time_point told_at = Clock::time_point::min();
+    Alarms::Alarm telling = {};
   };
 
   Group& group_of(Ticket ticket, std::string_view id, std::uint64_t rank);
@@ -69,7 +77,10 @@ class Groups {
   void end_others(Group& group);
   void decide(Group& group, Gather& gather, std::string verdict);
   void fail_for(Group& group, const GatherKey& key, Gather& gather, int rank);
-  void mark_gone(Group& group, int rank, Departure how, const std::string& reason);
+  void mark_gone(Group& group, int rank, Departure how, const std::string& reason,
+                 Clock::time_point now);
+  void tell_soon(Group& group, Clock::time_point now);
+  void tell(Group& group);
   /// Whether the gather cannot succeed any more because of member `rank`.
   static bool stopped_by(const Group& group, const Gather& gather, int rank);
   void forget_name(const Group& group);
@@ -78,9 +89,11 @@ class Groups {
 
   Outbox& outbox_;
   Alarms& alarms_;
+  const std::chrono::milliseconds tell_every_;
   std::map<std::string, Group, std::less<>> groups_;       // By id.
   std::map<std::string, std::string, std::less<>> names_;  // From name to id.
-  std::map<ClientId, std::set<std::string>> ids_of_;
+  /// By client, then group's id: its ranks, gone ones too.
+  std::map<ClientId, std::map<std::string, std::vector<int>>> ranks_of_;
 };
 
 }  // namespace symmem::store

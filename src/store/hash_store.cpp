@@ -20,7 +20,7 @@ class LocalLink final : public Link, private Outbox {
   std::string call(const Request& request, const Seen& seen) override {
     fork_.check();
     Call mine{seen, {}, {}};
-    std::vector<MemberGone> events;
+    std::vector<MembersGone> events;
     {
       std::unique_lock lock(mutex_);
       const Ticket ticket{0, next_++};
@@ -68,11 +68,13 @@ class LocalLink final : public Link, private Outbox {
     call.reply = body;
     call.changed.notify_one();
   }
-  void push(ClientId, const MemberGone& event) override { events_.push_back(event); }
+  void push(std::span<const ClientId>, const MembersGone& event) override {
+    events_.push_back(event);
+  }
   const Process& process(ClientId) override { return process_; }
 
-  void tell(std::vector<MemberGone>& events) {
-    for (const MemberGone& event : events) listeners_.member_gone(event);
+  void tell(std::vector<MembersGone>& events) {
+    for (const MembersGone& event : events) listeners_.members_gone(event);
     events.clear();
   }
 
@@ -81,9 +83,10 @@ class LocalLink final : public Link, private Outbox {
   const Process process_{host_name(), ::getpid(), random_u64()};
   std::mutex mutex_;
   Alarms alarms_;
-  State state_{*this, alarms_, to_hex(random_bytes(8))};
+  // Told of at once: nobody watches the time for those who are not in a call.
+  State state_{*this, alarms_, to_hex(random_bytes(8)), std::chrono::milliseconds(0)};
   std::unordered_map<std::uint64_t, Call*> calls_;
-  std::vector<MemberGone> events_;
+  std::vector<MembersGone> events_;
   std::uint64_t next_ = 0;
 };
 

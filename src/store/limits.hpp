@@ -27,6 +27,10 @@ inline constexpr std::chrono::seconds kHandshakeTime{10};
 /// takes to be lost by silence: the server has the deadline too, and answers at it.
 inline constexpr std::chrono::milliseconds kGrace{5'000};
 
+/// Departures from a group are told at once, but those within this time of the last ones together:
+/// at a job's end thousands leave, and each of those who are left would be told of each.
+inline constexpr std::chrono::milliseconds kTellEvery{10};
+
 /// A client that lets its replies lie is not read from while more than this waits to be sent.
 inline constexpr std::size_t kMaxUnsentBytes = 1u << 20;
 

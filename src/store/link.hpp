@@ -20,7 +20,7 @@ class Listeners {
  public:
   void add(const std::string& group_id, int rank, std::shared_ptr<GroupListener> listener);
   void remove(const std::string& group_id, int rank);
-  void member_gone(const MemberGone& event);
+  void members_gone(const MembersGone& event);
   /// Tells all and forgets them.
   void store_lost(const std::string& reason);
 

@@ -178,24 +178,24 @@ Reply decode_reply(std::string_view body) {
   return reply;
 }
 
-std::string encode(const MemberGone& event) {
-  return Writer()
-      .put(std::string_view(event.group_id))
-      .put(static_cast<std::uint32_t>(event.rank))
-      .put(static_cast<std::uint32_t>(event.gone))
+std::string encode(const MembersGone& event) {
+  Writer out;
+  out.put(std::string_view(event.group_id))
       .put(static_cast<std::uint8_t>(event.how))
       .put(std::string_view(event.reason))
-      .bytes();
+      .put(static_cast<std::uint32_t>(event.ranks.size()));
+  for (const int rank : event.ranks) out.put(static_cast<std::uint32_t>(rank));
+  return out.bytes();
 }
 
-MemberGone decode_member_gone(std::string_view body) {
+MembersGone decode_members_gone(std::string_view body) {
   Reader in(body, "store push");
-  MemberGone event;
+  MembersGone event;
   event.group_id = in.string();
-  event.rank = static_cast<int>(in.get<std::uint32_t>());
-  event.gone = static_cast<int>(in.get<std::uint32_t>());
   event.how = in.get<std::uint8_t>() == 0 ? Departure::left : Departure::lost;
   event.reason = in.string();
+  for (auto count = in.get<std::uint32_t>(); count > 0; --count)
+    event.ranks.push_back(static_cast<int>(in.get<std::uint32_t>()));
   in.finish();
   return event;
 }

@@ -46,16 +46,15 @@ std::string encode_failure(Errc code, std::string_view text);
 /// Throws the Error that the reply carries, or Error(internal) if it cannot be read.
 Reply decode_reply(std::string_view body);
 
-/// A push: member `gone` of the group went; told to its member `rank`.
-struct MemberGone {
+/// A push: members of the group that went, all in the same way.
+struct MembersGone {
   std::string group_id;
-  int rank = 0;
-  int gone = 0;
+  std::vector<int> ranks;
   Departure how = Departure::lost;
   std::string reason;
 };
 
-std::string encode(const MemberGone& event);
-MemberGone decode_member_gone(std::string_view body);
+std::string encode(const MembersGone& event);
+MembersGone decode_members_gone(std::string_view body);
 
 }  // namespace symmem::store

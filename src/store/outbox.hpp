@@ -3,6 +3,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -25,7 +26,7 @@ class Outbox {
  public:
   virtual ~Outbox() = default;
   virtual void reply(Ticket ticket, std::string_view body) = 0;
-  virtual void push(ClientId client, const MemberGone& event) = 0;
+  virtual void push(std::span<const ClientId> clients, const MembersGone& event) = 0;
   /// The client's process, for messages.
   virtual const Process& process(ClientId client) = 0;
 };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <utility>
+#include <vector>
 
 #include "base/check.hpp"
 #include "store/link.hpp"
@@ -22,14 +23,16 @@ void Listeners::remove(const std::string& group_id, int rank) {
   listeners_.erase(found);
 }
 
-void Listeners::member_gone(const MemberGone& event) {
-  std::shared_ptr<GroupListener> listener;
+void Listeners::members_gone(const MembersGone& event) {
+  std::vector<std::shared_ptr<GroupListener>> listeners;
   {
     const std::lock_guard lock(mutex_);
-    const auto found = listeners_.find({event.group_id, event.rank});
-    if (found != listeners_.end()) listener = found->second;
+    for (auto at = listeners_.lower_bound({event.group_id, 0});
+         at != listeners_.end() && at->first.first == event.group_id; ++at)
+      listeners.push_back(at->second);
   }
-  if (listener) listener->member_gone(event.gone, event.how, event.reason);
+  for (const auto& listener : listeners)
+    for (const int rank : event.ranks) listener->member_gone(rank, event.how, event.reason);
 }
 
 void Listeners::store_lost(const std::string& reason) {

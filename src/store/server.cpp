@@ -119,7 +119,8 @@ void Server::add_session(Fd socket) {
 // Sessions.
 
 // Ids of groups are never given twice, also not by another server.
-Server::Job::Job(Outbox& outbox, Alarms& alarms) : state(outbox, alarms, to_hex(random_bytes(8))) {}
+Server::Job::Job(Outbox& outbox, Alarms& alarms)
+    : state(outbox, alarms, to_hex(random_bytes(8)), kTellEvery) {}
 
 State& Server::admit(Session& session) {
   const std::string& job = session.hello().job;
@@ -143,7 +144,7 @@ void Server::forget(Session& session, State* state, const std::string& reason) {
     --strangers_;
     return;
   }
-  state->drop(session.id(), reason);
+  state->drop(session.id(), reason, now());
   const auto job = jobs_.find(session.hello().job);
   // One job's own server keeps what it has, for those who come again.
   if (--job->second.members == 0 && serves_ == StoreServer::Serves::any_job) jobs_.erase(job);
@@ -159,9 +160,12 @@ void Server::reply(Ticket ticket, std::string_view body) {
   found->second->reply_sent();
 }
 
-void Server::push(ClientId client, const MemberGone& event) {
-  const auto found = sessions_.find(client);
-  if (found != sessions_.end()) found->second->queue(Kind::member_gone, 0, encode(event));
+void Server::push(std::span<const ClientId> clients, const MembersGone& event) {
+  const std::string body = encode(event);
+  for (const ClientId client : clients) {
+    const auto found = sessions_.find(client);
+    if (found != sessions_.end()) found->second->queue(Kind::members_gone, 0, body);
+  }
 }
 
 const Process& Server::process(ClientId client) {

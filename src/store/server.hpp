@@ -56,7 +56,7 @@ class Server : public std::enable_shared_from_this<Server>, public Outbox {
     std::size_t members = 0;
   };
 
-  void push(ClientId client, const MemberGone& event) override;
+  void push(std::span<const ClientId> clients, const MembersGone& event) override;
   const Process& process(ClientId client) override;
   void accept_soon();
   void accept_some();

@@ -30,17 +30,17 @@ void State::dispatch(Ticket ticket, const Request& request, Clock::time_point no
     case Kind::join: return joins_.join(ticket, request, now);
     case Kind::gather: return groups_.gather(ticket, request, now);
     case Kind::end: return groups_.end(ticket, request, now);
-    case Kind::leave: return groups_.leave(ticket, request);
+    case Kind::leave: return groups_.leave(ticket, request, now);
     default:
       return outbox_.reply(ticket, encode_reply({}));  // ping: validate() let nothing else in
   }
 }
 
-void State::drop(ClientId client, const std::string& reason) {
+void State::drop(ClientId client, const std::string& reason, Clock::time_point now) {
   keys_.drop(client);
   barriers_.drop(client);
   joins_.drop(client, reason);
-  groups_.drop(client, reason);
+  groups_.drop(client, reason, now);
 }
 
 }  // namespace symmem::store

@@ -16,11 +16,12 @@ namespace symmem::store {
 /// its alarm.
 class State {
  public:
-  State(Outbox& outbox, Alarms& alarms, const std::string& id_seed)
+  State(Outbox& outbox, Alarms& alarms, const std::string& id_seed,
+        std::chrono::milliseconds tell_every)
       : outbox_(outbox),
         keys_(outbox, alarms),
         barriers_(outbox, alarms),
-        groups_(outbox, alarms),
+        groups_(outbox, alarms, tell_every),
         joins_(outbox, alarms, groups_, id_seed) {}
   State(const State&) = delete;
   State& operator=(const State&) = delete;
@@ -29,7 +30,7 @@ class State {
   /// that of a request that still waits; if it is, this one is refused.
   void handle(Ticket ticket, const Request& request, Clock::time_point now);
   /// The client's connection is gone: its requests are forgotten, its memberships are lost.
-  void drop(ClientId client, const std::string& reason);
+  void drop(ClientId client, const std::string& reason, Clock::time_point now);
 
  private:
   void dispatch(Ticket ticket, const Request& request, Clock::time_point now);

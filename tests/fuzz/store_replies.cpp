@@ -17,8 +17,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     try {
       while (const auto frame = frames.next()) {
         try {
-          if (frame->kind == Kind::member_gone)
-            decode_member_gone(frame->body);
+          if (frame->kind == Kind::members_gone)
+            decode_members_gone(frame->body);
           else
             decode_reply(frame->body);
         } catch (const Error&) {  // One bad body does not hide the next.

@@ -23,8 +23,8 @@ class CheckingOutbox : public Outbox {
     // Who went is not waited for, and may still be part of a verdict.
     if (open.erase(ticket) == 0 && !gone.contains(ticket.client)) std::abort();
   }
-  void push(ClientId, const MemberGone& event) override {
-    if (decode_member_gone(encode(event)).reason != event.reason) std::abort();
+  void push(std::span<const ClientId>, const MembersGone& event) override {
+    if (decode_members_gone(encode(event)).ranks != event.ranks) std::abort();
   }
   const Process& process(ClientId client) override {
     if (gone.contains(client)) std::abort();
@@ -45,7 +45,7 @@ constexpr Kind kGo{0}, kPassTime{255};
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   CheckingOutbox outbox;
   Alarms alarms;
-  State state(outbox, alarms, "fuzz");
+  State state(outbox, alarms, "fuzz", kTellEvery);
   FrameReader frames(kMaxFrameBytes);
   Request request;
   Clock::time_point now{};
@@ -64,7 +64,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (frame->kind == kGo) {
           outbox.gone.insert(client);
           std::erase_if(outbox.open, [&](const Ticket& ticket) { return ticket.client == client; });
-          state.drop(client, "gone");
+          state.drop(client, "gone", now);
           client = next_client++;
         } else if (frame->kind == kPassTime) {
           now += std::chrono::milliseconds(frame->id >> 32);

@@ -92,11 +92,10 @@ TEST_CASE("a reply that cannot be read is an internal error") {
 }
 
 TEST_CASE("a push survives its coding") {
-  const MemberGone event =
-      decode_member_gone(encode(MemberGone{"id", 3, 4, Departure::left, "why"}));
+  const MembersGone event =
+      decode_members_gone(encode(MembersGone{"id", {3, 4}, Departure::left, "why"}));
   CHECK(event.group_id == "id");
-  CHECK(event.rank == 3);
-  CHECK(event.gone == 4);
+  CHECK(event.ranks == std::vector<int>{3, 4});
   CHECK(event.how == Departure::left);
   CHECK(event.reason == "why");
 }
