@@ -127,7 +127,11 @@ class Repeating : public EventLoop::Subscription {
 /// Waits until a descriptor is readable. It borrows the descriptor: released, never closed.
 class Readable {
  public:
-  Readable(asio::io_context& io, int fd) : descriptor_(io, fd) {}
+  Readable(asio::io_context& io, int fd) : descriptor_(io) {
+    boost::system::error_code error;
+    descriptor_.assign(fd, error);
+    require(!error, Errc::exhausted, "cannot watch a descriptor: {}", error.message());
+  }
   ~Readable() { cancel(); }
   template <typename Done>
   void arm(Done done) {

@@ -50,12 +50,12 @@ bool is_socket_of_ours(const fs::directory_entry& entry) {
 /// Removes sockets in `dir` that nobody serves any more: their process was killed.
 void remove_dead_sockets(const fs::path& dir) {
   std::error_code ignored;
-  for (const fs::directory_entry& entry : fs::directory_iterator(dir, ignored)) {
-    if (!is_socket_of_ours(entry)) continue;
+  for (fs::directory_iterator at(dir, ignored), end; at != end; at.increment(ignored)) {
+    if (!is_socket_of_ours(*at)) continue;
     const Fd probe = make_unix_socket();
-    const UnixAddress address(entry.path());
+    const UnixAddress address(at->path());
     if (::connect(probe.get(), address.get(), address.length) != 0 && errno == ECONNREFUSED)
-      fs::remove(entry.path(), ignored);
+      fs::remove(at->path(), ignored);
   }
 }
 

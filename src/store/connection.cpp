@@ -55,12 +55,15 @@ void Connection::require_not_lost() const {
 
 void Connection::send(Kind kind, std::uint64_t id, std::string_view body) {
   int error = 0;
-  {
+  try {
     const std::lock_guard lock(out_mutex_);
     append_frame(out_, kind, id, body);
     if (blocked_) return;
     error = flush();
     if (error == 0 && !blocked_) return;
+  } catch (const std::exception& e) {
+    // Out of memory, perhaps within a frame. Whoever waits for a reply must not do so for ever.
+    return lose(e.what());
   }
   if (error != 0) return lose(std::generic_category().message(error));
   const std::lock_guard lock(mutex_);
@@ -118,7 +121,7 @@ void Connection::pass_on(Listen when) {
 
 /// Takes what is there and gives it to whom it is for; false if nothing was. By whom holds
 /// reading_.
-bool Connection::receive(int flags) {
+bool Connection::receive(int flags) try {
   const auto space = frames_.space();
   const ssize_t count = ::recv(socket_.get(), space.data(), space.size(), flags);
   if (count < 0) {
@@ -130,15 +133,14 @@ bool Connection::receive(int flags) {
     return false;
   }
   frames_.filled(static_cast<std::size_t>(count));
-  try {
-    take_frames();
-  } catch (const Error& error) {
-    lose(error.what());
-    return false;
-  }
+  take_frames();
   for (const MembersGone& event : events_) listeners_.members_gone(event);
   events_.clear();
   return static_cast<std::size_t>(count) == space.size();
+} catch (const std::exception& e) {
+  // What follows cannot be told apart into frames, or there is no memory for it.
+  lose(e.what());
+  return false;
 }
 
 void Connection::take_frames() {

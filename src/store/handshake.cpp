@@ -27,15 +27,12 @@ void put_process(Writer& out, const Process& process) {
       .put(process.id);
 }
 
-/// As gethostname(2) has it on Linux, with room to spare.
-constexpr std::size_t kMaxHostName = 255;
+/// Of a server that has not proven anything yet.
+constexpr std::size_t kMaxRefusal = 1000;
 
 Process read_process(Reader& in) {
   Process process;
-  // It goes into other ranks' errors and logs: a name, and nothing for their terminals.
-  process.host = in.string().substr(0, kMaxHostName);
-  for (char& c : process.host)
-    if (c <= ' ' || c > '~') c = '?';
+  process.host = printable(in.string(), kMaxHostName);
   process.pid = static_cast<std::int64_t>(in.get<std::uint64_t>());
   process.id = in.get<std::uint64_t>();
   return process;
@@ -67,7 +64,8 @@ void ClientHandshake::require_kind(const Frame& frame, Kind expected) const {
           static_cast<std::uint32_t>(frame.kind));
   Reader in(frame.body, "store refusal");
   const auto code = static_cast<Errc>(std::min<int>(in.get<std::uint8_t>(), int(Errc::internal)));
-  throw Error(code, fmt::format("the store at {}: {}", server_, in.string()));
+  throw Error(code,
+              fmt::format("the store at {}: {}", server_, printable(in.string(), kMaxRefusal)));
 }
 
 std::string ClientHandshake::answer(const Frame& frame) const {

@@ -21,7 +21,7 @@ void Joins::join(Ticket ticket, const Request& request, Clock::time_point now) {
           static_cast<std::int64_t>(request.numbers[0]), world_size - 1);
   const int rank = static_cast<int>(request.numbers[0]);
   const int size = static_cast<int>(world_size);
-  const Process process{std::string(request.values[0]),
+  const Process process{printable(std::string(request.values[0]), kMaxHostName),
                         static_cast<std::int64_t>(request.numbers[2]), request.numbers[3]};
   if (told_of_failure(ticket, name, rank)) return;
   require_vacant(name, rank, process);

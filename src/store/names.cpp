@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace symmem::store {
 
 std::string name_of(const Process& process) {
@@ -19,6 +21,13 @@ std::string enumerate(const std::vector<std::string>& names) {
   for (std::size_t i = 0; i < names.size() && i < kShown; ++i)
     text += (i > 0 ? ", " : "") + names[i];
   if (names.size() > kShown) text += fmt::format(" and {} more", names.size() - kShown);
+  return text;
+}
+
+std::string printable(std::string text, std::size_t most) {
+  text.resize(std::min(text.size(), most));
+  for (char& c : text)
+    if (c < ' ' || c > '~') c = '?';
   return text;
 }
 
