@@ -76,11 +76,13 @@ Options Options::from_env() {
 }
 
 std::vector<ShownOption> show_options(const Options& options, const Environment& environment) {
-  const Options from_environment = read_options(environment), untouched;
   std::vector<ShownOption> shown;
   for (const OptionRow& row : option_table()) {
     const std::string value = row.show(options);
-    const bool named = !value_of(environment, row.name).empty();
+    const std::string text(value_of(environment, row.name));
+    // What is not allowed there does not matter: the program did not take it.
+    Options untouched, from_environment;
+    const bool named = !text.empty() && row.read(from_environment, text);
     const std::string origin = value != row.show(named ? from_environment : untouched) ? "program"
                                : named ? "environment"
                                        : "default";

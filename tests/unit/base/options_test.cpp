@@ -184,6 +184,13 @@ TEST_CASE("a listing tells where each value comes from") {
   Options options = read_options(environment);
   options.liveness = 3s;
   options.rank = 2;
+  options.channels = 8;
+  const Environment junk = {{"SYMMEM_CHANNELS", "junk"}, {"SYMMEM_LOG", "junk"}};
+  for (const ShownOption& shown : show_options(options, junk)) {
+    if (shown.name == "SYMMEM_CHANNELS") CHECK(shown.origin == "program");
+    if (shown.name == "SYMMEM_LOG") CHECK(shown.origin == "default");
+  }
+  options.channels = Options().channels;
   const auto origin = [&](const std::string& name) {
     for (const ShownOption& shown : show_options(options, environment))
       if (shown.name == name) return shown.value + " " + shown.origin;
