@@ -12,6 +12,8 @@ namespace {
 
 /// UCX keeps order on one lane but promises none. More than this out of order is an attack.
 constexpr std::size_t kMaxEarly = 1024;
+/// Messages of ranks that have attached us before we them: one each, without payload.
+constexpr std::size_t kMaxOfStrangers = 4096;
 
 }  // namespace
 
@@ -42,6 +44,11 @@ void Service::remove(const BlockId& id) {
 void Service::allow(std::uint64_t sender) {
   const std::lock_guard lock(mutex_);
   senders_.try_emplace(sender);
+  for (Early& kept : std::exchange(strangers_, {}))
+    if (kept.message.sender == sender)
+      take(kept.message, {}, kept.reply_to);
+    else
+      strangers_.push_back(std::move(kept));
 }
 
 ucs_status_t Service::on_message(void* self, const void* header, std::size_t header_bytes,
@@ -70,7 +77,11 @@ void Service::receive(std::string_view header, Payload payload, bool eager, ucp_
 /// Carries out in the sender's order.
 void Service::take(const Message& message, Payload payload, ucp_ep_h reply_to) {
   const auto found = senders_.find(message.sender);
-  if (found == senders_.end()) return refuse("its sender is unknown");
+  if (found == senders_.end()) {
+    if (payload.second != 0 || strangers_.size() >= kMaxOfStrangers)
+      return refuse("its sender is unknown");
+    return strangers_.push_back({message, {}, reply_to});
+  }
   Sender& sender = found->second;
   if (message.sequence != sender.next) {
     if (message.sequence < sender.next || sender.early.size() >= kMaxEarly)

@@ -33,7 +33,8 @@ class Service {
   /// for host memory.
   void add(const std::shared_ptr<Block>& block, std::shared_ptr<Gpu> gpu = nullptr);
   void remove(const BlockId& id);
-  /// Messages of `sender`, the id of a Context, are carried out from now on.
+  /// Messages of `sender`, the id of a Context, are carried out from now on, and those that it sent
+  /// before: it may have attached us first.
   void allow(std::uint64_t sender);
   /// Takes what came as a message; carries it out if it is one, and its turn. `eager`: the payload
   /// is there.
@@ -84,6 +85,7 @@ class Service {
   std::mutex mutex_;                        ///< Guards what follows.
   std::map<std::uint64_t, Served> blocks_;  ///< By number.
   std::map<std::uint64_t, Sender> senders_;
+  std::vector<Early> strangers_;  ///< What came of senders that may be allowed yet.
 };
 
 }  // namespace symmem::ucx
