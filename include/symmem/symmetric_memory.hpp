@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "symmem/api.hpp"
 #include "symmem/atomic.hpp"
 #include "symmem/device_view.hpp"
 #include "symmem/stream.hpp"
@@ -16,7 +17,7 @@
 #include "symmem/timeout.hpp"
 #include "symmem/transport.hpp"
 
-namespace [[gnu::visibility("default")]] symmem {
+namespace SYMMEM_API symmem {
 
 /// Why a better transport was not taken for a peer.
 struct RefusedTransport {
@@ -32,13 +33,10 @@ struct Route {
 
 class SymmetricMemory;
 
-/// A peer's buffer where no pointer reaches: the operations of SymmetricMemory on that one peer.
-/// Keeps the memory.
+/// A peer's buffer where no pointer reaches: put, get and flush of SymmetricMemory on that one
+/// peer. Keeps the memory. From SymmetricMemory::peer.
 class RemoteKey {
  public:
-  RemoteKey(std::shared_ptr<SymmetricMemory> memory, int rank)
-      : memory_(std::move(memory)), rank_(rank) {}
-
   int rank() const { return rank_; }
   void put(std::size_t offset, const void* source, std::size_t bytes) const;
   void get(std::size_t offset, void* target, std::size_t bytes) const;
@@ -50,6 +48,10 @@ class RemoteKey {
   PackedKey packed() const;
 
  private:
+  friend class SymmetricMemory;
+  RemoteKey(std::shared_ptr<SymmetricMemory> memory, int rank)
+      : memory_(std::move(memory)), rank_(rank) {}
+
   std::shared_ptr<SymmetricMemory> memory_;
   int rank_;
 };
@@ -62,16 +64,6 @@ struct Peer {
   std::string transport;
 };
 
-/// One piece of a list put or get: `bytes` between `local` and `offset` in the peer's buffer.
-template <typename Byte>
-struct Piece {
-  std::size_t offset = 0;
-  Byte* local = nullptr;
-  std::size_t bytes = 0;
-};
-using PutPiece = Piece<const void>;
-using GetPiece = Piece<void>;
-
 /// `count` pieces of `bytes` each; their first bytes are a stride apart on either side.
 struct Strided {
   std::size_t bytes = 0;
@@ -83,11 +75,16 @@ struct Strided {
 /// One allocation on every rank of a group, each reachable from every other rank; what rendezvous
 /// returns. Offsets and sizes are bytes, counted from the allocation's start.
 ///
-/// Calls may come from any thread, except that none may run beside close. Each checks its arguments
-/// first: Error(invalid_argument) for a rank, channel, offset or length out of range. Calls that
-/// reach a peer throw Error(peer_lost) once that peer is known to be gone, Error(finished) after
-/// close, after the end of the group or Context, and in a forked child. Only barrier and close are
-/// collective.
+/// Calls may come from any thread, except that none may run beside close or end_group. Each checks
+/// its arguments first: Error(invalid_argument) for a rank, channel, offset or length out of range.
+/// Calls that reach a peer throw Error(peer_lost) once that peer is known to be gone,
+/// Error(finished) after close, after the end of the group or Context, and in a forked child. Only
+/// barrier and close are collective.
+///
+/// By pointer put, get and atomics do not wait. By key they wait for the peer, SYMMEM_TIMEOUT at
+/// most; then Error(timeout), and whatever was lent of the caller's memory has been taken back. UCX
+/// gives that of a put back only by the end of the connection: the peer is then Error(peer_lost)
+/// for as long as this Context lives.
 ///
 /// Order: what a rank put to a peer before put_signal or barrier is there when the peer's
 /// wait_signal or barrier returns. Nothing else orders puts.
@@ -138,7 +135,8 @@ class SymmetricMemory : public std::enable_shared_from_this<SymmetricMemory> {
   void get(int src, std::span<const GetPiece> pieces);
   void put_strided(int dst, std::size_t offset, const void* source, const Strided& shape);
   void get_strided(int src, std::size_t offset, void* target, const Strided& shape);
-  /// Like put and get, but return at once: the local bytes stay untouched until flush.
+  /// Like put and get, but complete at the next flush only: the local bytes stay untouched until it
+  /// returns or throws. By key they wait while much is under way: 4 MiB of gets, 8 MiB of puts.
   void put_nbi(int dst, std::size_t offset, const void* source, std::size_t bytes);
   void get_nbi(int src, std::size_t offset, void* target, std::size_t bytes);
   /// Puts, then signals: whoever waited for the signal sees the bytes.
@@ -175,7 +173,7 @@ class SymmetricMemory : public std::enable_shared_from_this<SymmetricMemory> {
   }
 
   /// Waits until all earlier puts, signals and atomics of this rank to `peer` (to all) have taken
-  /// effect there.
+  /// effect there, and all get_nbi are here. Error(refused) if the memory was closed there.
   void flush(int peer, Timeout timeout = {});
   void flush(Timeout timeout = {});
 

@@ -5,15 +5,17 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
+#include "symmem/api.hpp"
 #include "symmem/atomic.hpp"
 #include "symmem/block.hpp"
 #include "symmem/device.hpp"
 #include "symmem/store.hpp"
 
-namespace [[gnu::visibility("default")]] symmem {
+namespace SYMMEM_API symmem {
 
 /// Either the thing, or why this transport cannot. A refusal is not an error: the next transport is
 /// tried, and the route table shows the reason. Exceptions are for what should have worked.
@@ -39,6 +41,16 @@ struct PackedKey {
   std::string worker;         ///< Address of the peer's worker: for an endpoint of one's own.
   std::uint64_t address = 0;  ///< Of the first byte, in the peer's address space.
 };
+
+/// One piece of a list put or get: `bytes` between `local` and `offset` in the peer's buffer.
+template <typename Byte>
+struct Piece {
+  std::size_t offset = 0;
+  Byte* local = nullptr;
+  std::size_t bytes = 0;
+};
+using PutPiece = Piece<const void>;
+using GetPiece = Piece<void>;
 
 /// Asked by operations that wait, now and then: how long, and for what, is the caller's matter.
 class Wait {
@@ -68,6 +80,10 @@ class BlockKey {
   virtual void put(std::size_t offset, const void* source, std::size_t bytes, Wait& wait) = 0;
   /// Returns when the bytes are there.
   virtual void get(std::size_t offset, void* target, std::size_t bytes, Wait& wait) = 0;
+  /// Returns when the bytes of all pieces are there; their offsets count from the block's start.
+  virtual void get_pieces(std::span<const GetPiece> pieces, Wait& wait) {
+    for (const GetPiece& piece : pieces) get(piece.offset, piece.local, piece.bytes, wait);
+  }
   /// The same, complete at the next flush only; until then the local bytes stay untouched.
   virtual void put_nbi(std::size_t offset, const void* source, std::size_t bytes, Wait& wait) = 0;
   virtual void get_nbi(std::size_t offset, void* target, std::size_t bytes, Wait& wait) = 0;
@@ -81,6 +97,7 @@ class BlockKey {
   virtual void put_with_signal(std::size_t offset, const void* source, std::size_t bytes,
                                BlockKey& pad, const SignalPlace& place, Wait& wait) = 0;
   /// Returns when all earlier operations of this Context on the same peer have taken effect there.
+  /// Whether it returns or throws, nothing uses the caller's memory any more.
   virtual void flush(Wait& wait) = 0;
   /// Carries on what has arrived, without waiting: called by who waits for a signal and has nothing
   /// better to do.

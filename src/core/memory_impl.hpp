@@ -84,7 +84,10 @@ class SymmetricMemory::Impl {
   }
   PackedKey packed_key(int rank) const {
     check_open("packed");
+    check_rank(rank, "packed");
     const KeyPlace& place = buffer_keys[static_cast<std::size_t>(rank)];
+    require(place.key != nullptr, Errc::unsupported, "packed: {} is reached by pointer, not by key",
+            group->describe(rank));
     PackedKey packed = place.key->packed();
     packed.address += place.offset;
     return packed;
@@ -96,8 +99,11 @@ class SymmetricMemory::Impl {
     else
       gpu->gpu().copy(to, from, bytes);
   }
-  /// Waits until all before has taken effect at `peer`, also in memory that has failed.
+  /// Waits until all before has taken effect at `peer`, also in memory that has failed. Returning
+  /// or throwing, it has let go of what put_nbi and get_nbi were lent.
   void flush(int peer, Timeout timeout) const;
+  /// The same for every peer, also behind one that fails; throws the first failure.
+  void flush_all(const Deadline& deadline) const;
   void check_span(std::size_t offset, std::size_t bytes, const char* operation) const {
     if (offset > buffer_bytes || bytes > buffer_bytes - offset) [[unlikely]]
       fail(Errc::invalid_argument,

@@ -58,6 +58,15 @@ void get_as(const SymmetricMemory::Impl& impl, const char* operation, KeyGet by_
   });
 }
 
+/// The pieces' offsets are of the buffer.
+void get_by_key(const SymmetricMemory::Impl& impl, const char* operation, int src,
+                std::vector<GetPiece> pieces) {
+  impl.by_key(src, operation, {}, [&](BlockKey& key, std::size_t base, Wait& wait) {
+    for (GetPiece& piece : pieces) piece.offset += base;
+    key.get_pieces(pieces, wait);
+  });
+}
+
 /// Makes `count` copies by pointer, the i-th as `piece(i)` says; on a GPU all before it waits.
 template <typename PieceAt>
 void copy_pieces(const SymmetricMemory::Impl& impl, std::size_t count, PieceAt piece) {
@@ -105,9 +114,7 @@ void SymmetricMemory::get(int src, std::span<const GetPiece> pieces) {
     return copy_pieces(*impl_, pieces.size(), [&](std::size_t i) {
       return Copy{pieces[i].local, source + pieces[i].offset, pieces[i].bytes};
     });
-  for (const GetPiece& piece : pieces)
-    get_as(*impl_, "get", &BlockKey::get_nbi, src, piece.offset, piece.local, piece.bytes);
-  if (!pieces.empty()) flush(src);
+  get_by_key(*impl_, "get", src, {pieces.begin(), pieces.end()});
 }
 
 void SymmetricMemory::put_strided(int dst, std::size_t offset, const void* source,
@@ -137,9 +144,10 @@ void SymmetricMemory::get_strided(int src, std::size_t offset, void* target, con
     return copy_pieces(*impl_, shape.count, [&](std::size_t i) {
       return Copy{to + i * shape.local_stride, source + i * shape.peer_stride, shape.bytes};
     });
+  std::vector<GetPiece> pieces;
   for (std::size_t i = 0; i < shape.count && shape.bytes != 0; ++i)
-    get_nbi(src, offset + i * shape.peer_stride, to + i * shape.local_stride, shape.bytes);
-  if (shape.count != 0) flush(src);
+    pieces.push_back({offset + i * shape.peer_stride, to + i * shape.local_stride, shape.bytes});
+  get_by_key(*impl_, "get_strided", src, std::move(pieces));
 }
 
 void SymmetricMemory::put_nbi(int dst, std::size_t offset, const void* source, std::size_t bytes) {
@@ -169,20 +177,37 @@ void SymmetricMemory::put_with_signal(int dst, std::size_t offset, const void* s
 
 void SymmetricMemory::flush(int peer, Timeout timeout) {
   Group::check_timeout(timeout);
-  impl_->check_usable("flush");
+  impl_->check_open("flush");
   impl_->flush(peer, timeout);
+  impl_->check_usable("flush");
 }
 
 void SymmetricMemory::Impl::flush(int peer, Timeout timeout) const {
   check_rank(peer, "flush");
+  // What goes by pointer is where it belongs; the fence orders stores before what follows. A key
+  // is flushed even if the peer is lost: what the caller lent it is to be the caller's again.
+  if (buffer_ptrs[static_cast<std::size_t>(peer)] != nullptr)
+    full_fence();
+  else
+    by_key(peer, "flush", timeout, [](BlockKey& key, std::size_t, Wait& wait) { key.flush(wait); });
   group->check_peer(peer, "flush");
-  // What goes by pointer is where it belongs; the fence orders stores before what follows.
-  if (buffer_ptrs[static_cast<std::size_t>(peer)] != nullptr) return full_fence();
-  by_key(peer, "flush", timeout, [](BlockKey& key, std::size_t, Wait& wait) { key.flush(wait); });
+}
+
+void SymmetricMemory::Impl::flush_all(const Deadline& deadline) const {
+  std::exception_ptr first;
+  for (int r = 0; r < group->world_size(); ++r) try {
+      flush(r, deadline.remaining());
+    } catch (const Error&) {
+      if (!first) first = std::current_exception();
+    }
+  if (first) std::rethrow_exception(first);
 }
 
 void SymmetricMemory::flush(Timeout timeout) {
-  for (int r = 0; r < world_size(); ++r) flush(r, timeout);
+  Group::check_timeout(timeout);
+  impl_->check_open("flush");
+  impl_->flush_all(impl_->group->deadline(timeout));
+  impl_->check_usable("flush");
 }
 
 void SymmetricMemory::put_signal(int dst, int channel, Timeout timeout) {

@@ -88,7 +88,11 @@ void Runtime::end_group(const std::string& name, Timeout timeout) {
     Collective collective(ending->group, "end_group", deadline);
     try {
       collective.run([&] {
-        collective.gather([] { return std::string(); });
+        collective.gather([&] {
+          for (const auto& memory : ending->memories())
+            if (!memory->impl().closed.load()) memory->impl().flush_all(deadline);
+          return std::string();
+        });
         ending->group->end(deadline);
       });
     } catch (...) {  // A caller's Store may throw anything.

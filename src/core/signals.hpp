@@ -52,7 +52,7 @@ class Signals : public Sleeper {
             channel, group_->name());
     try {
       body();
-    } catch (const Error&) {
+    } catch (...) {
       turn.failed.store(true, std::memory_order_relaxed);
       throw;
     }

@@ -28,7 +28,7 @@ Peer SymmetricMemory::peer(int rank) {
   impl_->check_open("peer");
   impl_->check_rank(rank, "peer");
   Peer peer{buffer_ptrs()[static_cast<std::size_t>(rank)], {}, route(rank).transport};
-  if (peer.pointer == nullptr) peer.key.emplace(shared_from_this(), rank);
+  if (peer.pointer == nullptr) peer.key = RemoteKey(shared_from_this(), rank);
   return peer;
 }
 
@@ -138,7 +138,7 @@ void SymmetricMemory::close(Timeout timeout) {
   try {
     collective.run([&] {
       const auto finish = [&] {
-        for (int r = 0; r < world_size(); ++r) impl_->flush(r, deadline.remaining());
+        impl_->flush_all(deadline);
         return impl_->serial;
       };
       for (const std::string& serial : collective.gather(finish))

@@ -2,6 +2,8 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
+#include <thread>
+
 #include "faults/faults.hpp"
 #include "harness/ucx.hpp"
 
@@ -45,14 +47,23 @@ void stop(Ranks& ranks, int rank) {
   REQUIRE(::waitid(P_PID, static_cast<id_t>(ranks.pid(rank)), &stopped, WSTOPPED | WNOWAIT) == 0);
 }
 
+/// How long a peer that is stopped is waited for.
+struct Patience {
+  std::string timeout = "1s";
+  std::string liveness = "1h";
+  Errc end = Errc::timeout;
+};
+/// Until the store says that it is lost.
+const Patience kUntilLost{"60s", "2s", Errc::peer_lost};
+
 /// Runs `operation` on rank 0 while rank 1 is stopped, then wakes that. Whichever of its calls
 /// comes to wait is the one that times out: those that need not wait do so when enough is under
 /// way.
-void with_a_stopped_peer(const Operation& operation) {
+void with_a_stopped_peer(const Operation& operation, const Patience& patience = {}) {
   if (!can_use_ucx()) return;
   RanksSettings settings = on_hosts(2);
-  settings.environment["SYMMEM_TIMEOUT"] = "1s";
-  settings.environment["SYMMEM_LIVENESS"] = "1h";
+  settings.environment["SYMMEM_TIMEOUT"] = patience.timeout;
+  settings.environment["SYMMEM_LIVENESS"] = patience.liveness;
   Ranks ranks(
       2,
       [&](RankProcess& self) {
@@ -69,7 +80,7 @@ void with_a_stopped_peer(const Operation& operation) {
           self.control.get("stopped");
           if (self.rank == 0) {
             const Mapping mapping;
-            check_error(Errc::timeout, {stopped}, [&] { operation(*memory, mapping); });
+            check_error(patience.end, {stopped}, [&] { operation(*memory, mapping); });
           }
           arrive(self, "through");
           // Whatever comes late must find nothing to spoil.
@@ -124,6 +135,85 @@ TEST_CASE("a flush of a get from a stopped rank ends at its deadline, without it
 TEST_CASE("a large put with a signal to a stopped rank ends at its deadline") {
   with_a_stopped_peer(
       [](auto& memory, auto& own) { memory.put_with_signal(1, 0, own.data(), kBytes, 0, kShort); });
+}
+
+TEST_CASE("a list get from a stopped rank ends at the deadline, without any of its targets") {
+  with_a_stopped_peer([](auto& memory, auto& own) {
+    std::vector<GetPiece> pieces;
+    for (std::size_t at = 0; at < kBytes; at += kFew) pieces.push_back({at, own.data() + at, kFew});
+    memory.get(1, pieces);
+  });
+}
+
+TEST_CASE("a strided get from a stopped rank ends at the deadline, without its target") {
+  with_a_stopped_peer([](auto& memory, auto& own) {
+    memory.get_strided(
+        1, 0, own.data(),
+        {.bytes = kFew, .count = kBytes / kFew, .local_stride = kFew, .peer_stride = kFew});
+  });
+}
+
+TEST_CASE("the flush of a get from a rank that is lost meanwhile lets go of its target") {
+  const auto operation = [](auto& memory, auto& own) {
+    memory.get_nbi(1, 0, own.data(), kFew);
+    CHECK_THROWS_AS(memory.wait_signal(1, 0), Error);  // It is known to be lost from now on.
+    memory.flush(1);
+  };
+  with_a_stopped_peer(operation, kUntilLost);
+}
+
+TEST_CASE("the flush of a put to a rank that is lost meanwhile lets go of its source") {
+  const auto operation = [](auto& memory, auto& own) {
+    memory.put_nbi(1, 0, own.data(), kBytes);
+    CHECK_THROWS_AS(memory.wait_signal(1, 0), Error);
+    memory.flush(1);
+  };
+  with_a_stopped_peer(operation, kUntilLost);
+}
+
+TEST_CASE("a close that fails for a lost rank lets go of the target of a get") {
+  const auto operation = [](auto& memory, auto& own) {
+    memory.get_nbi(1, 0, own.data(), kFew);
+    CHECK_THROWS_AS(memory.wait_signal(1, 0), Error);
+    memory.close();
+  };
+  with_a_stopped_peer(operation, kUntilLost);
+}
+
+TEST_CASE("a flush of one thread that ends at its deadline does not end another's put") {
+  if (!can_use_ucx()) return;
+  Ranks ranks(
+      2,
+      [](RankProcess& self) {
+        Context context;
+        Shared shared(context, kWorld, kBytes);
+        SymmetricMemory& memory = *shared.memory;
+        arrive(self, "met");
+        self.control.get("stopped");
+        if (self.rank == 0) {
+          const std::vector<char> sent(kBytes, 'x');
+          std::thread other([&] { memory.put(1, 0, sent.data(), kBytes); });
+          // As soon as the other's put is under way, which cannot end.
+          const auto flush = [&] {
+            for (;;) memory.flush(1, 1ms);
+          };
+          CHECK_THROWS_AS(flush(), Error);
+          arrive(self, "through");
+          other.join();
+          memory.put_signal(1, 0);
+        } else {
+          memory.wait_signal(0, 0);
+          CHECK(std::string(shared.tensor.data<char>(), kBytes) == std::string(kBytes, 'x'));
+        }
+        memory.close();
+      },
+      on_hosts(2));
+  await_all(ranks.control(), "met", {0, 1});
+  stop(ranks, 1);
+  ranks.control().set("stopped", "");
+  await(ranks.control(), "through", 0);
+  ranks.signal(1, SIGCONT);
+  ranks.expect_success();
 }
 
 TEST_CASE("a rank that was stopped for less than any deadline has missed nothing") {

@@ -77,3 +77,25 @@ TEST_CASE("a group that ends leaves the others their connections") {
       },
       on_own_hosts);
 }
+
+TEST_CASE("end_group brings to their place the puts and signals that were not flushed") {
+  if (!can_use_ucx()) return;
+  run_ranks(
+      2,
+      [](Context& context) {
+        constexpr std::size_t kPuts = 2000, kBytes = 4096;
+        context.set_group_info("pair", context.rank(), 2, context.store());
+        const Tensor tensor = context.empty_strided_p2p({kPuts * kBytes}, {1}, kUint8, {}, "pair");
+        const auto memory = context.rendezvous(tensor);
+        memory->barrier();
+        const std::vector<char> sent(kBytes, 'x');
+        if (context.rank() == 0)
+          for (std::size_t i = 0; i < kPuts; ++i)
+            memory->put_nbi(1, i * kBytes, sent.data(), kBytes);
+        context.end_group("pair");
+        const auto* got = tensor.data<char>();
+        CHECK(std::count(got, got + kPuts * kBytes, 'x') ==
+              (context.rank() == 1 ? kPuts * kBytes : 0));
+      },
+      on_hosts(2));
+}

@@ -91,6 +91,7 @@ void Endpoint::on_complete(void* request, ucs_status_t status, void* kept) {
     endpoint.bytes_under_way_ -= operation.payload.size();
   }
   if (operation.lent) --endpoint.lent_;
+  if (operation.lent && operation.nbi) --endpoint.lent_nbi_;
   endpoint.ucp_.request_free(request);
   endpoint.engine_.notify();
 }
@@ -137,6 +138,7 @@ Endpoint::Handle Endpoint::post(Handle operation, std::uint32_t flags, Call call
       bytes_under_way_ += operation->payload.size();
     }
     if (operation->lent) ++lent_;
+    if (operation->lent && operation->nbi) ++lent_nbi_;
     return operation;
   }
   operation->done = true;
@@ -146,23 +148,25 @@ Endpoint::Handle Endpoint::post(Handle operation, std::uint32_t flags, Call call
 }
 
 Endpoint::Handle Endpoint::post_message(Message message, const void* payload, std::size_t bytes,
-                                        Wait& wait, std::unique_lock<std::mutex>& lock) {
+                                        bool nbi, Wait& wait, std::unique_lock<std::mutex>& lock) {
   const auto room = [&] {
     return under_way_ < kMaxUnderWay && bytes_under_way_ < kMaxBytesUnderWay;
   };
   if (!room()) engine_.wait(lock, wait, [&] { return broken_ || room(); });
   check();
   auto operation = std::make_shared<Operation>();
-  message.sender = engine_.process();
-  message.sequence = ++sent_;
-  if (message.kind != Kind::get) last_ = message.sequence;
-  operation->message = message;
   operation->lent = bytes > kSmall;
+  operation->nbi = nbi;
   if (bytes != 0 && !operation->lent) {
     const auto* from = static_cast<const std::byte*>(payload);
     operation->payload.assign(from, from + bytes);
     payload = operation->payload.data();
   }
+  // Last, when nothing can throw any more: the peer waits for each number.
+  message.sender = engine_.process();
+  message.sequence = ++sent_;
+  if (message.kind != Kind::get) last_ = message.sequence;
+  operation->message = message;
   const std::uint32_t flags = message.request != 0 ? UCP_AM_SEND_FLAG_REPLY : 0;
   post(operation, flags | UCP_AM_SEND_FLAG_EAGER, [&](const ucp_request_param_t& parameters) {
     return ucp_.am_send_nbx(endpoint_, kMessageId, &operation->message, sizeof message, payload,
@@ -185,6 +189,7 @@ void Endpoint::move(bool nbi, Wait& wait, Call call) {
   check();
   auto operation = std::make_shared<Operation>();
   operation->lent = true;
+  operation->nbi = nbi;
   post(operation, 0, call);
   if (nbi) {
     check(operation);
@@ -193,7 +198,7 @@ void Endpoint::move(bool nbi, Wait& wait, Call call) {
   }
   try {
     engine_.wait(lock, wait, [&] { return operation->done; });
-  } catch (const Error& error) {
+  } catch (const std::exception& error) {
     let_go(error.what(), lock);
     throw;
   }
@@ -236,13 +241,7 @@ void Endpoint::flush_lanes(std::unique_lock<std::mutex>& lock, Wait& wait) {
       post(std::make_shared<Operation>(), 0, [&](const ucp_request_param_t& parameters) {
         return ucp_.ep_flush_nbx(endpoint_, &parameters);
       });
-  try {
-    engine_.wait(lock, wait, [&] { return operation->done; });
-  } catch (const Error& error) {
-    // The caller takes back what it had lent until this flush.
-    if (lent_ != 0) let_go(error.what(), lock);
-    throw;
-  }
+  engine_.wait(lock, wait, [&] { return operation->done; });
   check(operation);
   rma_flushed_ = std::max(rma_flushed_.load(), through);
 }

@@ -4,6 +4,8 @@
 #include <atomic>
 #include <map>
 #include <memory>
+#include <mutex>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -36,8 +38,9 @@ class Endpoint {
   void send(Message message, const void* payload, std::size_t bytes, bool nbi, Wait& wait);
   /// Returns the value of the reply. Error(refused) if the peer refused.
   std::uint64_t ask(Message message, Wait& wait);
-  /// Returns when the bytes that `message` asks for are there, or when they are asked for if `nbi`.
-  void get(Message message, void* target, std::size_t bytes, bool nbi, Wait& wait);
+  /// Returns when all pieces of the block that `message` names are there, or when they are asked
+  /// for if `nbi`.
+  void get(Message message, std::span<const GetPiece> pieces, bool nbi, Wait& wait);
   /// RMA; returns when `source` may be reused, or at once if `nbi`.
   void put(std::uint64_t address, ucp_rkey_h key, const void* source, std::size_t bytes, bool nbi,
            Wait& wait);
@@ -66,6 +69,7 @@ class Endpoint {
   struct Operation {
     bool done = false;
     bool lent = false;  ///< It uses the caller's memory.
+    bool nbi = false;   ///< Until the next flush.
     ucs_status_t status = UCS_OK;
     Message message;
     std::vector<std::byte> payload;  ///< If it is not lent.
@@ -80,10 +84,11 @@ class Endpoint {
 
   /// Gets that are waited for together.
   struct Get {
-    std::size_t left = 0;  ///< Pieces.
+    std::size_t left = 0;  ///< Parts.
     bool refused = false;
   };
-  struct Piece {
+  /// As much of a get as one reply brings.
+  struct Part {
     std::byte* target = nullptr;
     std::size_t bytes = 0;
     Get* get = nullptr;
@@ -95,11 +100,13 @@ class Endpoint {
   /// Posts one request by `call(parameters)`.
   template <typename Call>
   Handle post(Handle operation, std::uint32_t flags, Call call);
-  Handle post_message(Message message, const void* payload, std::size_t bytes, Wait& wait,
+  Handle post_message(Message message, const void* payload, std::size_t bytes, bool nbi, Wait& wait,
                       std::unique_lock<std::mutex>& lock);
+  void ask_for(Message message, const GetPiece& piece, Get& get, Wait& wait,
+               std::unique_lock<std::mutex>& lock);
   void flush_lanes(std::unique_lock<std::mutex>& lock, Wait& wait);
   void flush_gets(std::unique_lock<std::mutex>& lock, Wait& wait);
-  /// What comes for such pieces is dropped from now on: their memory is the caller's again.
+  /// What comes for such parts is dropped from now on: their memory is the caller's again.
   template <typename Which>
   void forget(Which which);
   /// RMA, posted by `call(parameters)`.
@@ -122,13 +129,14 @@ class Endpoint {
   std::atomic<std::uint64_t> rma_posted_{0};
   std::atomic<std::uint64_t> rma_flushed_{0};  ///< Those known to have taken effect.
   std::size_t lent_ = 0;                       ///< Operations that still use the caller's memory.
+  std::size_t lent_nbi_ = 0;                   ///< Those of them that the next flush waits for.
   std::size_t under_way_ = 0;                  ///< Messages that UCX has not taken yet.
   std::size_t bytes_under_way_ = 0;
   std::uint64_t sent_ = 0;     ///< Messages, and the last one's sequence.
   std::uint64_t last_ = 0;     ///< Sequence of the last that was no get.
   std::uint64_t flushed_ = 0;  ///< Those known to be carried out.
   std::map<std::uint64_t, std::shared_ptr<Answer>> asked_;  ///< By request.
-  std::map<std::uint64_t, Piece> pieces_;                   ///< Under way, by request.
+  std::map<std::uint64_t, Part> parts_;                     ///< Under way, by request.
   Get nbi_;                                                 ///< All that the next flush waits for.
 };
 

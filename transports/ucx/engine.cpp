@@ -2,6 +2,7 @@
 #include "ucx/engine.hpp"
 
 #include <poll.h>
+#include <pthread.h>
 
 #include <cstdlib>
 #include <system_error>
@@ -94,6 +95,7 @@ Engine::Engine(const Options& options, std::uint64_t process, Log& log, std::sha
   const AllSignalsBlocked blocked;
   try {
     thread_ = std::thread([this] { progress_forever(); });
+    pthread_setname_np(thread_.native_handle(), "symmem-ucx");
   } catch (const std::system_error& e) {
     fail(Errc::exhausted, "cannot start the progress thread: {}", e.what());
   }
@@ -260,15 +262,17 @@ void Engine::sleep() {
 void Engine::stop(std::chrono::milliseconds timeout) noexcept {
   if (stopping_.load()) return;
   try {
-    DeadlineWait wait(Deadline::in(std::min<std::chrono::milliseconds>(timeout, kLastFlush), {}));
+    const Deadline end = Deadline::in(std::min<std::chrono::milliseconds>(timeout, kLastFlush), {});
     std::vector<std::shared_ptr<Endpoint>> whole;
     {
       const auto lock = worker_.lock();
       for (const auto& [process, endpoint] : endpoints_)
         if (!endpoint->broken()) whole.push_back(endpoint);
     }
-    for (const auto& endpoint : whole) try {
-        endpoint->finish(wait);
+    for (std::size_t left = whole.size(); left > 0; --left) try {
+        // One that does not answer leaves time for the others.
+        DeadlineWait wait(Deadline::in(end.remaining() / static_cast<int>(left), {}));
+        whole[left - 1]->finish(wait);
       } catch (const Error& error) {
         // A peer that has gone by itself waits for nothing any more.
         if (error.code() == Errc::timeout)

@@ -19,6 +19,9 @@ class GpuKey : public UcxKey {
 
   void put(std::size_t offset, const void* source, std::size_t bytes, Wait& wait) override;
   void get(std::size_t offset, void* target, std::size_t bytes, Wait& wait) override;
+  void get_pieces(std::span<const GetPiece> pieces, Wait& wait) override {
+    BlockKey::get_pieces(pieces, wait);
+  }
   void put_nbi(std::size_t offset, const void* source, std::size_t bytes, Wait& wait) override;
   void get_nbi(std::size_t offset, void* target, std::size_t bytes, Wait& wait) override;
   void put_with_signal(std::size_t offset, const void* source, std::size_t bytes, BlockKey& pad,

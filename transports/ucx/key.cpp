@@ -56,11 +56,17 @@ void UcxKey::put_nbi(std::size_t offset, const void* source, std::size_t bytes, 
 }
 
 void UcxKey::get(std::size_t offset, void* target, std::size_t bytes, Wait& wait) {
-  endpoint_->get(message(Kind::get, offset), target, bytes, /*nbi=*/false, wait);
+  const GetPiece piece{offset, target, bytes};
+  endpoint_->get(message(Kind::get, 0), {&piece, 1}, /*nbi=*/false, wait);
+}
+
+void UcxKey::get_pieces(std::span<const GetPiece> pieces, Wait& wait) {
+  endpoint_->get(message(Kind::get, 0), pieces, /*nbi=*/false, wait);
 }
 
 void UcxKey::get_nbi(std::size_t offset, void* target, std::size_t bytes, Wait& wait) {
-  endpoint_->get(message(Kind::get, offset), target, bytes, /*nbi=*/true, wait);
+  const GetPiece piece{offset, target, bytes};
+  endpoint_->get(message(Kind::get, 0), {&piece, 1}, /*nbi=*/true, wait);
 }
 
 void UcxKey::read(std::size_t offset, void* target, std::size_t bytes, Wait& wait) {

@@ -17,6 +17,7 @@ class UcxKey : public BlockKey {
 
   void put(std::size_t offset, const void* source, std::size_t bytes, Wait& wait) override;
   void get(std::size_t offset, void* target, std::size_t bytes, Wait& wait) override;
+  void get_pieces(std::span<const GetPiece> pieces, Wait& wait) override;
   void put_nbi(std::size_t offset, const void* source, std::size_t bytes, Wait& wait) override;
   void get_nbi(std::size_t offset, void* target, std::size_t bytes, Wait& wait) override;
   std::uint64_t atomic(AtomicOp op, std::size_t width, std::size_t offset, std::uint64_t value,
