@@ -9,6 +9,7 @@ set_target_properties(symmem PROPERTIES
 target_compile_features(symmem PUBLIC cxx_std_20)
 target_sources(symmem PUBLIC FILE_SET HEADERS BASE_DIRS include FILES
   include/symmem/allocator.hpp
+  include/symmem/api.hpp
   include/symmem/atomic.hpp
   include/symmem/block.hpp
   include/symmem/context.hpp

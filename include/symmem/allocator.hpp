@@ -5,10 +5,11 @@
 #include <memory>
 #include <string>
 
+#include "symmem/api.hpp"
 #include "symmem/device.hpp"
 #include "symmem/timeout.hpp"
 
-namespace [[gnu::visibility("default")]] symmem {
+namespace SYMMEM_API symmem {
 
 class SymmetricMemory;
 

@@ -7,9 +7,10 @@
 #include <memory>
 #include <mutex>
 
+#include "symmem/api.hpp"
 #include "symmem/device.hpp"
 
-namespace [[gnu::visibility("default")]] symmem {
+namespace SYMMEM_API symmem {
 
 /// Tells blocks apart in a whole job: the random id of the Context that made it, and a count there.
 struct BlockId {

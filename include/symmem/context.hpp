@@ -9,13 +9,14 @@
 #include <vector>
 
 #include "symmem/allocator.hpp"
+#include "symmem/api.hpp"
 #include "symmem/options.hpp"
 #include "symmem/store.hpp"
 #include "symmem/symmetric_memory.hpp"
 #include "symmem/tensor.hpp"
 #include "symmem/transport.hpp"
 
-namespace [[gnu::visibility("default")]] symmem {
+namespace SYMMEM_API symmem {
 
 /// The group of all ranks, which every Context has.
 inline constexpr const char* kWorld = "world";
@@ -54,6 +55,7 @@ class Context {
   /// The rank among those on this host, as the launcher says; Error(unsupported) if it does not.
   int local_rank() const;
   const Options& options() const;
+  /// Through which the ranks met. Its calls need the Context's thread: not to be used after it.
   const std::shared_ptr<Store>& store() const;
 
   /// Replaces or adds the allocator of a device type in this Context's map.
@@ -70,8 +72,9 @@ class Context {
                       std::shared_ptr<Store> store);
   /// Error(invalid_argument) for an unknown name. Valid until the Context ends.
   const GroupInfo& get_group_info(const std::string& group_name) const;
-  /// Collective over the group: closes all memory that is left in it. The name may then be set
-  /// again, with any ranks, and alloc_ids of the group start afresh.
+  /// Collective over the group: closes all memory that is left in it, as SymmetricMemory::close
+  /// does: no other call on that memory may run beside it. The name may then be set again, with any
+  /// ranks, and alloc_ids of the group start afresh.
   void end_group(const std::string& group_name, Timeout timeout = {});
 
   /// Allocates a tensor of symmetric memory, locally. Sized by the strides, contents as alloc says.

@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <string>
 
-namespace [[gnu::visibility("default")]] symmem {
+#include "symmem/api.hpp"
+
+namespace SYMMEM_API symmem {
 
 /// Kinds of memory. The values are those of DLPack 1.1 (DLDeviceType).
 enum class DeviceType : std::int32_t { host = 1, cuda = 2 };

@@ -3,7 +3,9 @@
 
 #include <cstdint>
 
-namespace [[gnu::visibility("default")]] symmem {
+#include "symmem/api.hpp"
+
+namespace SYMMEM_API symmem {
 
 /// The versioned structures of DLPack 1.1, laid out as its specification says, so that a pointer
 /// may be cast to and from those of dlpack.h. In our namespace, so that both headers may be

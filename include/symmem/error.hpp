@@ -6,7 +6,9 @@
 #include <string_view>
 #include <utility>
 
-namespace [[gnu::visibility("default")]] symmem {
+#include "symmem/api.hpp"
+
+namespace SYMMEM_API symmem {
 
 /// What the caller can do about an error, not where it came from.
 enum class Errc {

@@ -8,7 +8,9 @@
 #include <string>
 #include <vector>
 
-namespace [[gnu::visibility("default")]] symmem {
+#include "symmem/api.hpp"
+
+namespace SYMMEM_API symmem {
 
 /// Every knob of the library, read once by the Context. Fields set by the program win over the
 /// environment (construct from from_env(), then assign). docs/options.md is generated from the

@@ -6,9 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "symmem/api.hpp"
 #include "symmem/timeout.hpp"
 
-namespace [[gnu::visibility("default")]] symmem {
+namespace SYMMEM_API symmem {
 
 /// A process as messages name it: "host a, pid 17". `id` is random and tells processes (and
 /// Contexts within one) apart where host names and pids repeat.

@@ -4,11 +4,12 @@
 #include <cstddef>
 #include <memory>
 
+#include "symmem/api.hpp"
 #include "symmem/timeout.hpp"
 
 struct CUstream_st;
 
-namespace [[gnu::visibility("default")]] symmem {
+namespace SYMMEM_API symmem {
 
 /// A CUDA stream: cudaStream_t and CUstream by a name that needs no header of CUDA's. Null is the
 /// default stream.

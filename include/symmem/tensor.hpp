@@ -7,10 +7,11 @@
 #include <string>
 #include <vector>
 
+#include "symmem/api.hpp"
 #include "symmem/device.hpp"
 #include "symmem/dlpack.hpp"
 
-namespace [[gnu::visibility("default")]] symmem {
+namespace SYMMEM_API symmem {
 
 /// An element type, in DLPack 1.1's codes (DLDataType).
 struct DataType {
