@@ -5,23 +5,33 @@
 namespace symmem {
 namespace {
 
+constexpr const char* name_of(AtomicOp op) {
+  switch (op) {
+    case AtomicOp::add: return "fetch_add";
+    case AtomicOp::bit_and: return "fetch_and";
+    case AtomicOp::bit_or: return "fetch_or";
+    case AtomicOp::bit_xor: return "fetch_xor";
+    case AtomicOp::swap: return "swap";
+    case AtomicOp::compare_swap: return "compare_swap";
+  }
+  return "atomic operation";
+}
+
 template <typename Word>
 Word apply_at(const SymmetricMemory::Impl& impl, AtomicOp op, int rank, std::size_t offset,
               Word value, Word expected) {
-  std::byte* at = impl.reach(rank, offset, sizeof(Word), "atomic operation");
+  std::byte* at = impl.reach(rank, offset, sizeof(Word), name_of(op));
   // The buffer itself begins aligned, so the offset decides.
   require(offset % sizeof(Word) == 0, Errc::invalid_argument,
-          "atomic operation: offset {} is not a multiple of the word's {} bytes", offset,
+          "{}: offset {} is not a multiple of the word's {} bytes", name_of(op), offset,
           sizeof(Word));
   if (at != nullptr) [[likely]]
     return impl.gpu
                ? static_cast<Word>(impl.gpu->gpu().atomic(op, sizeof(Word), at, value, expected))
                : apply_atomic(op, at, value, expected);
-  return impl.by_key(rank, "atomic operation", {},
-                     [&](BlockKey& key, std::size_t base, Wait& wait) {
-                       return static_cast<Word>(
-                           key.atomic(op, sizeof(Word), base + offset, value, expected, wait));
-                     });
+  return impl.by_key(rank, name_of(op), {}, [&](BlockKey& key, std::size_t base, Wait& wait) {
+    return static_cast<Word>(key.atomic(op, sizeof(Word), base + offset, value, expected, wait));
+  });
 }
 
 }  // namespace

@@ -28,7 +28,7 @@ const std::vector<Operation>& operations() {
       {"small put", "put", [](auto& memory, auto& own) { memory.put(2, 0, own.data(), kSmall); }},
       {"large put", "put", [](auto& memory, auto& own) { memory.put(2, 0, own.data(), kLarge); }},
       {"get", "get", [](auto& memory, auto& own) { memory.get(2, 0, own.data(), kLarge); }},
-      {"atomic", "atomic operation",
+      {"atomic", "fetch_add",
        [](auto& memory, auto&) { memory.template fetch_add<std::int64_t>(2, 0, 1); }},
       {"put_signal", "put_signal", [](auto& memory, auto&) { memory.put_signal(2, 1); }},
       {"put_with_signal", "put_with_signal",

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <sys/resource.h>
+
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 
@@ -63,6 +66,26 @@ TEST_CASE("a UCX that may use no network is refused, naming UCX_TLS") {
   RanksSettings settings;
   settings.environment["UCX_TLS"] = "sm";
   fail_alike(settings, {"2 pairs", "ucx: ", "UCX_TLS"});
+}
+
+TEST_CASE("too few descriptors for UCX are said before it ends the process") {
+  if (!can_use_ucx()) return;
+  for (const std::size_t few : {12, 20}) {
+    run_ranks(
+        2,
+        [&](RankProcess&) {
+          Context context;
+          const Tensor tensor = allocate(context);
+          rlimit limit{};
+          REQUIRE(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
+          const auto open = std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
+          limit.rlim_cur = static_cast<rlim_t>(open) + few;
+          REQUIRE(::setrlimit(RLIMIT_NOFILE, &limit) == 0);
+          check_error(Errc::unsupported, {"ucx: it does not export: UCX needs some", "ulimit -n"},
+                      [&] { context.rendezvous(tensor); });
+        },
+        on_hosts(2));
+  }
 }
 
 TEST_CASE("two versions of UCX in one job are refused on all ranks, naming both") {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <malloc.h>
 
+#include <fstream>
+
 #include "harness/ucx.hpp"
 #include "system/system.hpp"
 
@@ -40,6 +42,24 @@ TEST_CASE("two hundred Contexts that met by UCX and ended leave nothing") {
   for (int i = 0; i < 100; ++i) meet_once();
   CHECK(before.changes() == "");
   CHECK(heap_in_use() < heap_before + kFlat);
+}
+
+TEST_CASE("UCX opens nothing that stays behind a killed process") {
+  if (!can_use_ucx()) return;
+  run_threads(
+      2,
+      [](Context& context) {
+        const Tensor tensor = bytes_tensor(context, 64);
+        const auto memory = context.rendezvous(tensor);
+        check_ring(*memory, tensor);
+        std::ifstream maps("/proc/self/maps");
+        for (std::string line; std::getline(maps, line);) {
+          CHECK_MESSAGE(line.find("/dev/shm/") == std::string::npos, line);
+          CHECK_MESSAGE(line.find("/SYSV") == std::string::npos, line);
+        }
+        memory->close();
+      },
+      on_own_hosts);
 }
 
 TEST_CASE("a thousand rendezvous and closes over one connection leave nothing") {

@@ -63,8 +63,8 @@ Endpoint::Endpoint(Engine& engine, std::uint64_t number, const std::string& addr
   const ucs_status_t status = ucp_.ep_create(engine_.worker().get(), &params, &endpoint_);
   if (status != UCS_OK)
     fail(Errc::unsupported,
-         "UCX {} finds no network transport that leads there: {} (UCX_TLS and UCX_NET_DEVICES "
-         "restrict what it may use; tcp suffices)",
+         "UCX {} finds no network transport that leads there: {} (UCX_TLS, UCX_NET_DEVICES and "
+         "SYMMEM_INTERFACE restrict what it may use; tcp suffices)",
          ucp_.version(), ucp_.status_string(status));
   // Older versions do not tell; what they emulate is not worth having.
   puts_by_rma_ = ucp_.at_least(14) && !only_tcp(ucp_, endpoint_);

@@ -3,8 +3,10 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <sys/resource.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <system_error>
 
 #include "base/check.hpp"
@@ -44,6 +46,22 @@ void modify(const Library& ucp, ucp_config_t* config, const char* name, const ch
     require_ok(ucp, ucp.config_modify(config, name, value), name);
 }
 
+/// UCX, up to 1.22, ends the process where it gets no descriptor for its thread.
+void require_descriptors() {
+  constexpr std::size_t kNeeded = 32;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  std::error_code error;
+  std::size_t open = 0;
+  for (std::filesystem::directory_iterator at("/proc/self/fd", error), end; at != end;
+       at.increment(error))
+    ++open;
+  require(open + kNeeded <= limit.rlim_cur, Errc::unsupported,
+          "UCX needs some {} descriptors; {} of the {} that this process may have are open (raise "
+          "RLIMIT_NOFILE, `ulimit -n`)",
+          kNeeded, open, limit.rlim_cur);
+}
+
 }  // namespace
 
 /// What a thread of the application is while it progresses in the place of the engine's.
@@ -64,10 +82,14 @@ class Engine::Polling {
 };
 
 Engine::Context::Context(const Library& library, const Options& options) : ucp(library) {
+  require_descriptors();
   ucp_config_t* config = nullptr;
   require_ok(ucp, ucp.config_read(nullptr, nullptr, &config), "ucp_config_read");
   const std::unique_ptr<ucp_config_t, decltype(ucp.config_release)> owned(config,
                                                                           ucp.config_release);
+  // Peers' addresses are of networks only. What UCX has for one host would still be opened, with
+  // files in /dev/shm that stay behind a killed process, and fail where that is small or read-only.
+  modify(ucp, config, "TLS", "^sm,self");
   // With a threshold, newer versions drop the lanes that write directly (in peer-failure mode).
   modify(ucp, config, "RNDV_THRESH", "inf");
   if (!options.interface.empty())
@@ -257,6 +279,12 @@ void Engine::sleep() {
   pollfd event{worker_.event_fd(), POLLIN, 0};
   // Some of UCX's transports have been seen to miss a wakeup.
   ::poll(&event, 1, static_cast<int>(kTick.count()));
+}
+
+void Engine::give_up(std::uint64_t process) noexcept {
+  const auto lock = worker_.lock();
+  const auto found = endpoints_.find(process);
+  if (found != endpoints_.end() && !stopping_.load()) found->second->break_off("its rank is lost");
 }
 
 void Engine::stop(std::chrono::milliseconds timeout) noexcept {

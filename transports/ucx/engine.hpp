@@ -65,6 +65,8 @@ class Engine {
   void poll();
   /// Who polled goes to sleep: the thread is to go on.
   void rest();
+  /// Ends the connection to a process that is lost.
+  void give_up(std::uint64_t process) noexcept;
   /// Flushes what is outstanding, then ends the thread and all connections: nothing is carried out
   /// any more, since the memory goes next.
   void stop(std::chrono::milliseconds timeout) noexcept;

@@ -2,9 +2,13 @@
 #include "ucx/library.hpp"
 
 #include <dlfcn.h>
+#include <limits.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <mutex>
+#include <string_view>
+#include <type_traits>
 
 #include "base/check.hpp"
 #include "base/doorbell.hpp"
@@ -29,15 +33,18 @@ void set_defaults() {
 #endif
 }
 
-template <typename Function>
-void find(void* library, const char* name, Function& function) {
-  function = reinterpret_cast<Function>(::dlsym(library, name));
-  require(function != nullptr, Errc::unsupported, "it has no function {}", name);
+/// UCX up to 1.13 writes past the end of its copy of such a name while it is loaded.
+void require_short_host_name() {
+  char name[HOST_NAME_MAX + 1] = {};
+  static_cast<void>(::gethostname(name, sizeof name));
+  require(std::string_view(name, sizeof name).find('\0') < HOST_NAME_MAX, Errc::unsupported,
+          "UCX does not stand a host name of {} letters; shorten it", HOST_NAME_MAX);
 }
 
 }  // namespace
 
 Library::Library(const std::string& path) : path_(path) {
+  require_short_host_name();
   set_defaults();
   void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) {
@@ -45,10 +52,16 @@ Library::Library(const std::string& path) : path_(path) {
     fail(Errc::unsupported, "{} (install libucx, or name a libucp with SYMMEM_UCX_LIBRARY)",
          why == nullptr ? path.c_str() : why);
   }
-#define SYMMEM_UCP_FIND(name) find(library, "ucp_" #name, name);
+  const auto find = [&](const char* name, auto& function) {
+    function =
+        reinterpret_cast<std::remove_reference_t<decltype(function)>>(::dlsym(library, name));
+    require(function != nullptr, Errc::unsupported,
+            "{} has no function {}: it is no libucp (SYMMEM_UCX_LIBRARY)", path, name);
+  };
+#define SYMMEM_UCP_FIND(name) find("ucp_" #name, name);
   SYMMEM_UCP_FUNCTIONS(SYMMEM_UCP_FIND)
 #undef SYMMEM_UCP_FIND
-  find(library, "ucs_status_string", status_string);
+  find("ucs_status_string", status_string);
   get_version(&major_, &minor_, &release_);
   require(at_least(13), Errc::unsupported, "{} is UCX {}; 1.13 or newer is needed", path,
           version());

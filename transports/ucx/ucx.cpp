@@ -106,6 +106,10 @@ class Starter {
                                          environment_.log, environment_.gpus);
     return engine_;
   }
+  void give_up(std::uint64_t process) noexcept {
+    const std::lock_guard lock(mutex_);
+    if (engine_) engine_->give_up(process);
+  }
   void stop(std::chrono::milliseconds timeout) noexcept {
     const std::lock_guard lock(mutex_);
     if (engine_) engine_->stop(timeout);
@@ -163,6 +167,7 @@ class UcxTransport : public Transport {
     }
   }
 
+  void give_up(const Process& peer) noexcept override { starter_->give_up(peer.id); }
   void stop(std::chrono::milliseconds timeout) noexcept override { starter_->stop(timeout); }
 
  private:
