@@ -55,7 +55,11 @@ class EventLoop::Impl {
 EventLoop::EventLoop() {
   // Here, since each part of symmem that keeps descriptors has a loop first.
   occupy_standard_fds();
-  impl_ = std::make_unique<Impl>();
+  try {
+    impl_ = std::make_unique<Impl>();
+  } catch (const boost::system::system_error& e) {
+    fail(Errc::exhausted, "cannot make an event loop: {} (descriptors? `ulimit -n`)", e.what());
+  }
 }
 EventLoop::~EventLoop() {
   // In a forked child there is no thread to join, and the kernel's list of watches is the parent's.

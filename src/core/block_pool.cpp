@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/block_pool.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <limits>
 
@@ -32,7 +34,13 @@ Range BlockPool::take(std::size_t bytes) {
     if (const auto offset = shared.free.take(rounded))
       return {shared.block, true, *offset, rounded};
   // With the token it is what the system hands out in one piece.
-  std::shared_ptr<Block> block = make(block_bytes_ - Block::kTokenBytes);
+  std::shared_ptr<Block> block;
+  try {
+    block = make(block_bytes_ - Block::kTokenBytes);
+  } catch (Error& e) {
+    e.add(fmt::format("{} bytes from a block for many (SYMMEM_BLOCK_SIZE)", bytes));
+    throw;
+  }
   Shared& shared = shared_.emplace_back(Shared{block, FreeRanges(block->bytes)});
   return {block, true, shared.free.take(rounded).value(), rounded};
 }

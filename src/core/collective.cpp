@@ -45,6 +45,8 @@ Part make_part(const std::string& operation, const std::function<std::string()>&
     return {operation, true, e.code(), e.what()};
   } catch (const std::exception& e) {
     return {operation, true, Errc::internal, e.what()};
+  } catch (...) {  // A transport of the application's own may throw anything.
+    return {operation, true, Errc::internal, "something that is no std::exception was thrown"};
   }
 }
 

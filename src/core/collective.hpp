@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/check.hpp"
 #include "base/deadline.hpp"
 #include "core/group.hpp"
 
@@ -34,6 +35,8 @@ class Collective {
     } catch (Error& e) {
       e.add(title());
       throw;
+    } catch (const std::exception& e) {  // Of a Store of the caller's own.
+      fail(Errc::internal, "{}: {}", title(), e.what());
     }
   }
 

@@ -12,6 +12,8 @@ namespace {
 
 /// Entries whose object is gone make room when there are more than this.
 constexpr std::size_t kMaxStale = 1024;
+/// Of one block; those of all ranks must fit into a gather.
+constexpr std::size_t kMaxHandleBytes = 1u << 20;
 
 template <typename Map>
 void forget_stale(Map& map) {
@@ -53,6 +55,10 @@ std::shared_ptr<Export> Connector::export_once(Transport& transport,
   if (auto known = exports_[key].lock()) return known;
   Offer<Export> offer = transport.export_block(block);
   refusal = std::move(offer.refusal);
+  if (offer.value)
+    require(offer.value->handle().size() <= kMaxHandleBytes, Errc::invalid_argument,
+            "transport {}: its handle has {} bytes; at most {} can be told to all ranks",
+            transport.name(), offer.value->handle().size(), kMaxHandleBytes);
   exports_[key] = offer.value;
   forget_stale(exports_);
   return offer.value;
@@ -224,7 +230,7 @@ class Connector::Rounds {
   }
 
   /// Throws, the same on every rank, for pairs that no transport or not a required one connects.
-  void require_complete() const {
+  void require_complete() {
     std::string pairs;
     int count = 0;
     for (std::size_t a = 0; a < size_; ++a)
@@ -233,6 +239,9 @@ class Connector::Rounds {
           pairs += fmt::format("\n  {} and {}: {}", meeting_.group.describe(static_cast<int>(a)),
                                meeting_.group.describe(static_cast<int>(b)), reasons(a, b));
     if (count == 0) return;
+    // A rank that died after it had told its part cannot be attached either: then this fails, and
+    // says so.
+    static_cast<void>(collective_.gather([] { return std::string(); }));
     if (count > kMaxPairsTold) pairs += fmt::format("\n  and {} more pairs", count - kMaxPairsTold);
     const auto& wanted = meeting_.described[self()].require;
     fail(Errc::unsupported, "{} pairs of ranks are left without {}:{}", count,

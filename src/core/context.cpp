@@ -108,6 +108,8 @@ Context::Context(const Options& options, std::shared_ptr<Store> store) try {
 } catch (Error& e) {
   e.add("join");
   throw;
+} catch (const std::exception& e) {  // Of a Store of the caller's own, or out of memory.
+  fail(Errc::internal, "join: {}", e.what());
 }
 
 Context::~Context() = default;
@@ -168,6 +170,9 @@ Tensor Context::empty_strided_p2p(const std::vector<std::int64_t>& sizes,
     storage = impl_->runtime->persistent.take({*alloc_id, bytes, device, group_name}, allocator);
   } else {
     storage.pointer = allocator->alloc(bytes, device.index, group_name);
+    require(storage.pointer != nullptr, Errc::exhausted,
+            "the allocator registered for {} gave null for {} bytes", to_string(device.type),
+            bytes);
     storage.share = std::make_shared<OwnedMemory>(allocator, storage.pointer);
   }
   return {storage.pointer, sizes, strides, dtype, device, std::move(storage.share)};

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "base/check.hpp"
+#include "base/mappings.hpp"
 #include "core/rendezvous.hpp"
 
 namespace symmem {
@@ -40,6 +41,10 @@ void check(const Runtime& runtime, const ForeignMemory& memory, DeviceType suppo
           Errc::invalid_argument,
           "register_buffer: {} bytes from {} on go past the end of the address space", memory.bytes,
           memory.pointer);
+  if (supported == DeviceType::host)
+    require(is_mapped(memory.pointer, memory.bytes), Errc::invalid_argument,
+            "register_buffer: this process cannot load and store all of the {} bytes from {} on",
+            memory.bytes, memory.pointer);
   if (supported == DeviceType::cuda)
     runtime.gpus->check_memory(memory.pointer, memory.bytes, memory.device.index);
 }

@@ -41,6 +41,14 @@ std::string Group::describe(const std::vector<int>& ranks) const {
   return text;
 }
 
+std::vector<Process> Group::lost() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<Process> processes;
+  for (std::size_t r = 0; r < membership_.members.size(); ++r)
+    if (gone_[r].load() == Gone::lost) processes.push_back(membership_.members[r]);
+  return processes;
+}
+
 void Group::fail_gone(int rank, const char* operation) const {
   const Gone how = gone_[static_cast<std::size_t>(rank)].load();
   std::string reason;

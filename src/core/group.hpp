@@ -56,6 +56,8 @@ class Group : public GroupListener, public std::enable_shared_from_this<Group> {
   /// Throws as check_peer does, for all of `ranks`, and Error(store_lost): for waits, which a lost
   /// store would leave without an end.
   void check_waitable(const std::vector<int>& ranks, const char* operation) const;
+  /// Who was lost, rather than left.
+  std::vector<Process> lost() const;
   bool store_is_lost() const { return store_lost_.load(); }
   const ForkGuard& fork() const { return fork_; }
 

@@ -23,6 +23,12 @@ std::string pick_host_id(const Options& options) {
 
 /// What a store takes: docs/wire.md. Here, rather than at a rendezvous by then.
 constexpr std::size_t kMaxNameBytes = 8u << 10;
+constexpr int kMaxWorldSize = 1 << 20;
+/// A name of a caller's, for an error.
+std::string shown(const std::string& name) {
+  constexpr std::size_t kMost = 64;
+  return name.size() <= kMost ? name : name.substr(0, kMost) + "...";
+}
 
 }  // namespace
 
@@ -48,12 +54,15 @@ void Runtime::check() const {
 void Runtime::add_group(const std::string& name, const GroupInfo& info) {
   require(!name.empty(), Errc::invalid_argument, "a group's name cannot be empty");
   require(name.size() <= kMaxNameBytes, Errc::invalid_argument,
-          "the group name \"{}...\" has {} bytes; up to {} are possible", name.substr(0, 32),
-          name.size(), kMaxNameBytes);
+          "the group name \"{}\" has {} bytes; up to {} are possible", shown(name), name.size(),
+          kMaxNameBytes);
   require(info.store != nullptr, Errc::invalid_argument, "group \"{}\" needs a store", name);
   require(info.world_size > 0 && info.rank >= 0 && info.rank < info.world_size,
           Errc::invalid_argument, "group \"{}\": rank {} is out of range for {} ranks", name,
           info.rank, info.world_size);
+  require(info.world_size <= kMaxWorldSize, Errc::invalid_argument,
+          "group \"{}\": {} ranks are more than the {} that a group can have", name,
+          info.world_size, kMaxWorldSize);
   const std::lock_guard lock(mutex_);
   require(!groups_.contains(name), Errc::invalid_argument,
           "group \"{}\" exists already; end_group it first, or take another name", name);
@@ -67,7 +76,7 @@ std::shared_ptr<GroupRecord> Runtime::record(const std::string& name) const {
   const std::lock_guard lock(mutex_);
   const auto found = groups_.find(name);
   require(found != groups_.end(), Errc::invalid_argument,
-          "no group is named \"{}\"; name it with set_group_info first", name);
+          "no group is named \"{}\"; name it with set_group_info first", shown(name));
   return found->second.record;
 }
 
@@ -76,7 +85,8 @@ const GroupInfo& Runtime::group_info(const std::string& name) const {
   const std::lock_guard lock(mutex_);
   const auto found = groups_.find(name);
   require(found != groups_.end(), Errc::invalid_argument,
-          "get_group_info: no group is named \"{}\"; name it with set_group_info first", name);
+          "get_group_info: no group is named \"{}\"; name it with set_group_info first",
+          shown(name));
   return *found->second.info;
 }
 
@@ -127,7 +137,10 @@ void Runtime::add_transport(DeviceType type, std::shared_ptr<Transport> transpor
 
 std::vector<std::shared_ptr<Transport>> Runtime::transports(DeviceType type) const {
   const std::lock_guard lock(mutex_);
-  if (!std::exchange(names_checked_, true)) warn_of_unknown_transports();
+  if (!std::exchange(names_checked_, true)) {
+    warn_of_unknown_transports("SYMMEM_TRANSPORTS", options.transports);
+    warn_of_unknown_transports("SYMMEM_REQUIRE", options.require);
+  }
   const auto found = transports_.find(type);
   if (found == transports_.end()) return {};
   const std::vector<std::string>& wanted = options.transports;
@@ -148,14 +161,15 @@ std::vector<std::shared_ptr<Transport>> Runtime::transports(DeviceType type) con
   return kept;
 }
 
-void Runtime::warn_of_unknown_transports() const {
+void Runtime::warn_of_unknown_transports(const char* option,
+                                         const std::vector<std::string>& names) const {
   std::set<std::string_view> known;
   for (const auto& [type, those] : transports_)
     for (const auto& transport : those) known.insert(transport->name());
-  for (const std::string& name : options.transports)
+  for (const std::string& name : names)
     if (!known.contains(std::string_view(name).substr(name.starts_with("^") ? 1 : 0)))
-      log.warn("SYMMEM_TRANSPORTS={}: no transport has the name in \"{}\"; there are: {}",
-               fmt::join(options.transports, ","), name, fmt::join(known, ", "));
+      log.warn("{}={}: no transport has the name in \"{}\"; there are: {}", option,
+               fmt::join(names, ","), name, fmt::join(known, ", "));
 }
 
 std::vector<std::shared_ptr<GroupRecord>> Runtime::records() const {
@@ -171,6 +185,10 @@ void Runtime::stop_transports() noexcept {
     const std::lock_guard lock(mutex_);
     for (const auto& [type, known] : transports_) all.insert(all.end(), known.begin(), known.end());
   }
+  // What lost ranks have not answered is not waited for.
+  for (const auto& record : records())
+    for (const Process& peer : record->group->lost())
+      for (const auto& transport : all) transport->give_up(peer);
   for (const auto& transport : all) transport->stop(options.timeout);
 }
 

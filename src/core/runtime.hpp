@@ -75,7 +75,7 @@ class Runtime {
 
   std::vector<std::shared_ptr<GroupRecord>> records() const;
   /// Logs the names in SYMMEM_TRANSPORTS that no transport has. With mutex_ held.
-  void warn_of_unknown_transports() const;
+  void warn_of_unknown_transports(const char* option, const std::vector<std::string>& names) const;
 
   mutable std::mutex mutex_;     ///< Guards what follows.
   std::deque<GroupInfo> infos_;  ///< Never shrinks: get_group_info's result stays valid.

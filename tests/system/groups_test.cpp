@@ -145,6 +145,19 @@ TEST_CASE("calls with an unknown, doubled or impossible group are refused") {
   for (const auto& [rank, size] : impossible)
     check_error([&] { context.set_group_info("new", rank, size, store); }, Errc::invalid_argument,
                 {"rank " + std::to_string(rank), std::to_string(size) + " ranks"});
+  check_error([&] { context.set_group_info("new", 0, 2147483647, store); }, Errc::invalid_argument,
+              {"2147483647 ranks"});
+  const std::string endless(1 << 20, 'x');
+  check_error(
+      [&] {
+        try {
+          context.rendezvous(tensor, endless);
+        } catch (const Error& e) {
+          CHECK(std::string(e.what()).size() < 1000);
+          throw;
+        }
+      },
+      Errc::invalid_argument);
   check_error([&] { context.set_group_info("new", 0, 1, nullptr); }, Errc::invalid_argument,
               {"store"});
   check_error([&] { context.set_group_info("", 0, 1, store); }, Errc::invalid_argument, {"empty"});

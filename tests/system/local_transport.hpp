@@ -29,6 +29,7 @@ class LocalTransport : public Transport {
   explicit LocalTransport(std::string name) : name_(std::move(name)) {}
   /// Shared by the transports of several ranks, to count all of them.
   std::shared_ptr<Counts> counts = std::make_shared<Counts>();
+  std::size_t padding = 0;  ///< Behind what its handles say, in bytes.
   Hook before_export = [] { return std::string(); };
   PeerHook before_attach = [](int) { return std::string(); };
 
@@ -37,7 +38,7 @@ class LocalTransport : public Transport {
   Offer<Export> export_block(const std::shared_ptr<Block>& block) override {
     if (std::string why = before_export(); !why.empty()) return Offer<Export>::refuse(why);
     ++counts->exports;
-    return {std::make_shared<Exported>(block, counts), {}};
+    return {std::make_shared<Exported>(block, padding, counts), {}};
   }
 
   Offer<Attachment> attach(const PeerInfo& peer, const BlockId&, std::string_view handle,
@@ -57,18 +58,19 @@ class LocalTransport : public Transport {
   };
   class Exported : public Export {
    public:
-    Exported(std::shared_ptr<Block> block, std::shared_ptr<Counts> counts)
-        : block_(std::move(block)), counts_(std::move(counts)) {
+    Exported(std::shared_ptr<Block> block, std::size_t padding, std::shared_ptr<Counts> counts)
+        : block_(std::move(block)), padding_(padding), counts_(std::move(counts)) {
       ++counts_->living_exports;
     }
     ~Exported() override { --counts_->living_exports; }
     std::string handle() const override {
       const Place place{block_->base, block_->bytes};
-      return std::string(reinterpret_cast<const char*>(&place), sizeof place);
+      return std::string(reinterpret_cast<const char*>(&place), sizeof place).append(padding_, 'x');
     }
 
    private:
     std::shared_ptr<Block> block_;
+    const std::size_t padding_;
     std::shared_ptr<Counts> counts_;
   };
   class Attached : public Attachment {

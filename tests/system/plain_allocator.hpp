@@ -13,9 +13,11 @@ class PlainAllocator : public SymmetricMemoryAllocator {
  public:
   std::string asked;  ///< The last request.
   int living = 0;
+  bool empty = false;  ///< It has nothing to give.
 
   void* alloc(std::size_t bytes, int device_index, const std::string& group) override {
     asked = std::to_string(bytes) + " on " + std::to_string(device_index) + " for " + group;
+    if (empty) return nullptr;
     void* const at = ::operator new(bytes);
     ++living;
     return at;

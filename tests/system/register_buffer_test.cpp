@@ -49,6 +49,18 @@ TEST_CASE("a transport that carries memory without a descriptor serves register_
       kNotUcx);
 }
 
+TEST_CASE("memory that is not there is refused on every rank, naming the one that gave it") {
+  const auto errors = errors_of_ranks(
+      2,
+      [](Context& context) {
+        std::vector<int> own(100);
+        void* const unmapped = reinterpret_cast<void*>(std::uintptr_t{0x10000});
+        context.register_buffer(context.rank() == 1 ? unmapped : own.data(), 400, {});
+      },
+      kNotUcx);
+  check_alike(errors, Errc::invalid_argument, {"rank 1 (host", "cannot load and store", "0x10000"});
+}
+
 TEST_CASE("where no transport carries it, registering is one error on every rank, with reasons") {
   const auto errors = errors_of_ranks(
       2,

@@ -158,18 +158,37 @@ TEST_CASE("an attach that throws on one rank is one error on every rank, and not
 }
 
 TEST_CASE("an exception that is no Error, from a transport, ends the same way") {
+  const auto fail_by = [](const LocalTransport::Hook& hook, const std::string& text) {
+    for (const std::int64_t bytes : {64, 5 << 20}) {
+      const auto errors = errors_of_ranks(
+          2,
+          [&](Context& context) {
+            add_mine(context, [&](LocalTransport& transport) {
+              if (context.rank() == 0) transport.before_export = hook;
+            });
+            use(context, bytes);
+          },
+          kMineFirst);
+      check_alike(errors, Errc::internal, {"rank 0 (host", text});
+    }
+  };
+  fail_by([]() -> std::string { throw std::runtime_error("oops"); }, "oops");
+  fail_by([]() -> std::string { throw 42; }, "no std::exception");
+}
+
+TEST_CASE("a handle that is too big to be told is one error on every rank") {
   for (const std::int64_t bytes : {64, 5 << 20}) {
     const auto errors = errors_of_ranks(
         2,
         [&](Context& context) {
           add_mine(context, [&](LocalTransport& transport) {
-            if (context.rank() == 0)
-              transport.before_export = []() -> std::string { throw std::runtime_error("oops"); };
+            if (context.rank() == 0) transport.padding = 2 << 20;
           });
           use(context, bytes);
         },
         kMineFirst);
-    check_alike(errors, Errc::internal, {"rank 0 (host", "oops"});
+    check_alike(errors, Errc::invalid_argument,
+                {"rank 0 (host", "transport mine", "its handle has 2097"});
   }
 }
 
@@ -328,6 +347,12 @@ TEST_CASE("an allocator from outside the library serves its device type") {
     check_error([&] { context.get_symmetric_memory(tensor); }, Errc::invalid_argument);
   }
   CHECK(allocator->living == 0);
+  allocator->empty = true;
+  check_error(
+      [&] {
+        context.empty_strided_p2p({10}, {2}, kInt32, {type, 3});
+      },
+      Errc::exhausted, {"gave null for 76 bytes"});
   // Registered anew, the last one serves.
   const auto other = std::make_shared<PlainAllocator>();
   context.register_allocator(type, other);

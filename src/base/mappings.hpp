@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+
+namespace symmem {
+
+/// Whether this process can load and store all of [at, at+bytes). True where the kernel does not
+/// tell (no /proc).
+bool is_mapped(const void* at, std::size_t bytes);
+
+}  // namespace symmem
