@@ -22,6 +22,8 @@ namespace {
 /// How long one of several ports is tried at first, and at most: a mute program at one port must
 /// not keep us from the next, nor a slow network from any.
 constexpr std::chrono::milliseconds kTryPort{500}, kTryPortLongest{8'000};
+/// Left of the time when a peer that comes late is tried for the last time.
+constexpr std::chrono::milliseconds kLastTry{20};
 
 /// Nobody there yet, or gone again: worth another try.
 class NotYet : public std::exception {
@@ -178,11 +180,12 @@ Connected connect(const TcpStoreOptions& options, const Process& process,
       }
     }
     try_port = std::min(2 * try_port, kTryPortLongest);
-    if (deadline.remaining() <= pause) break;
+    if (deadline.remaining() <= kLastTry) break;
     // The low bits of the process's id keep thousands of ranks from trying in step.
     const auto jitter =
         std::chrono::milliseconds(process.id % (static_cast<std::uint64_t>(pause.count()) / 2 + 1));
-    ::poll(nullptr, 0, static_cast<int>((pause - jitter).count()));
+    const auto most = deadline.remaining() - kLastTry;
+    ::poll(nullptr, 0, static_cast<int>(std::min(pause - jitter, most).count()));
   }
   if (refusal) throw *refusal;
   fail(Errc::timeout,

@@ -6,6 +6,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <system_error>
@@ -24,6 +25,9 @@ std::string read_secret_file(const std::string& path) {
           path, std::generic_category().message(errno));
   require(S_ISREG(info.st_mode), Errc::invalid_argument, "secret file {} is not a regular file",
           path);
+  require(info.st_uid == ::geteuid(), Errc::refused,
+          "secret file {} belongs to user {}, who knows the secret then, and not to this one, {}",
+          path, info.st_uid, ::geteuid());
   require((info.st_mode & 077) == 0, Errc::refused,
           "secret file {} has mode {:04o}, so others may read it; chmod 600 it", path,
           info.st_mode & 07777);

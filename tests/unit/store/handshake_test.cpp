@@ -147,6 +147,13 @@ TEST_CASE("a secret file that others may read, or that is none, is refused") {
     CHECK(contains(error.what(), file.path));
     CHECK(!contains(error.what(), "hush"));
   }
+  if (::geteuid() == 0) {
+    const SecretFile file("hush", 0600);
+    REQUIRE(::chown(file.path.c_str(), 12345, 12345) == 0);
+    const Error error = error_of([&] { store::read_secret_file(file.path); });
+    CHECK(error.code() == Errc::refused);
+    CHECK(contains(error.what(), "belongs to user 12345"));
+  }
   for (const std::string& content : {std::string(), std::string("\n"), std::string(5000, 'h')}) {
     const SecretFile file(content, 0600);
     CHECK(error_of([&] { store::read_secret_file(file.path); }).code() == Errc::invalid_argument);
