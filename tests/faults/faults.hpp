@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -144,6 +145,13 @@ inline void await_sleepers(const SymmetricMemory& memory, int rank, std::uint32_
       static_cast<std::byte*>(memory.signal_pad_ptrs().at(static_cast<std::size_t>(rank))),
       memory.world_size());
   while (std::atomic_ref(pad.doorbell().sleepers()).load() < count) ::sched_yield();
+}
+
+/// Returns when no thread of `rank` runs any more.
+inline void stop(Ranks& ranks, int rank) {
+  ranks.signal(rank, SIGSTOP);
+  siginfo_t stopped;
+  REQUIRE(::waitid(P_PID, static_cast<id_t>(ranks.pid(rank)), &stopped, WSTOPPED | WNOWAIT) == 0);
 }
 
 /// Checks that the processes 0 to `survivors`-1 succeed and all others were killed.

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sys/mman.h>
-#include <sys/wait.h>
 
 #include "faults/faults.hpp"
 #include "harness/ucx.hpp"
@@ -37,13 +36,6 @@ class Mapping {
 
 /// What times out while rank 1 is stopped; its memory is free when it has.
 using Operation = std::function<void(SymmetricMemory&, const Mapping&)>;
-
-/// Returns when no thread of `rank` runs any more.
-void stop(Ranks& ranks, int rank) {
-  ranks.signal(rank, SIGSTOP);
-  siginfo_t stopped;
-  REQUIRE(::waitid(P_PID, static_cast<id_t>(ranks.pid(rank)), &stopped, WSTOPPED | WNOWAIT) == 0);
-}
 
 /// Runs `operation` on rank 0 while rank 1 is stopped, then wakes that. Whichever of its calls
 /// comes to wait is the one that times out: those that need not wait do so when enough is under
