@@ -10,6 +10,7 @@
 
 #include "core/builtin.hpp"
 #include "harness/program.hpp"
+#include "harness/progress.hpp"
 
 using namespace symmem;
 using namespace symmem::harness;
@@ -113,10 +114,7 @@ TEST_CASE("doctor tests its own ranks, whatever job it was started in") {
 
 TEST_CASE("where there is UCX, doctor's ranks reach each other by it") {
   const Report report = doctor();
-  if (report.at("libucp").state != "ok") {
-    MESSAGE("skipped: " << report.at("libucp").detail);
-    return;
-  }
+  if (report.at("libucp").state != "ok") return skip(report.at("libucp").detail);
   CHECK(report.at("libucp").detail.find("UCX 1.") == 0);
   CHECK_MESSAGE(report.at("one UCX").state == "ok", report.at("one UCX").detail);
   CHECK_MESSAGE(report.at("self test ucx").state == "ok", report.at("self test ucx").detail);
@@ -139,10 +137,7 @@ TEST_CASE("a UCX whose parts come from several places fails") {
   if (!built_with_ucx()) return;
   const Report before = doctor();
   const std::string detail = before.at("one UCX").detail, start = "all of it from ";
-  if (detail.find(start) != 0) {
-    MESSAGE("skipped: " << before.at("libucp").detail);
-    return;
-  }
+  if (detail.find(start) != 0) return skip(before.at("libucp").detail);
   char folder[] = "/tmp/symmem-doctor-XXXXXX";
   REQUIRE(::mkdtemp(folder) != nullptr);
   const fs::path copy = fs::path(folder) / "libucp.so.0";

@@ -11,6 +11,7 @@
 #include <set>
 
 #include "base/event_loop.hpp"
+#include "harness/progress.hpp"
 #include "raw_member.hpp"
 #include "store/handshake.hpp"
 #include "store/tcp_store.hpp"
@@ -62,8 +63,7 @@ TEST_CASE("a name that does not resolve is tried until the deadline and then nam
 TEST_CASE("all addresses of a name are tried") {
   addrinfo* addresses = nullptr;
   if (::getaddrinfo("localhost", nullptr, nullptr, &addresses) != 0) {
-    MESSAGE("skipped: this host does not know localhost; is there an /etc/hosts?");
-    return;
+    return harness::skip("this host does not know localhost; is there an /etc/hosts?");
   }
   ::freeaddrinfo(addresses);
   // localhost is ::1 and 127.0.0.1 on most hosts; the server has one of the two.
@@ -80,8 +80,7 @@ TEST_CASE("IPv6 works, with and without brackets") {
     options.host = "::1";
     server.emplace(options, StoreServer::Serves::one_job);
   } catch (const Error& error) {
-    MESSAGE("skipped: no IPv6 loopback here: ", error.what());
-    return;
+    return harness::skip(std::string("no IPv6 loopback here: ") + error.what());
   }
   CHECK(server->url() == "tcp://[::1]:" + std::to_string(server->port()));
   for (const char* host : {"::1", "[::1]"}) {
