@@ -26,6 +26,7 @@
 /// comes when the others are where the test wants them, on any machine and under any load.
 namespace symmem::faults {
 
+using harness::leaving_nothing;
 using harness::RankProcess;
 using harness::Ranks;
 using harness::RanksSettings;
@@ -68,14 +69,6 @@ inline std::string check_error(Errc code, const std::vector<std::string>& parts,
   const auto error = harness::error_of(call);
   harness::check_error(error, code, parts, site);
   return error ? error->what() : "";
-}
-
-/// Runs `body`, after which this process must hold nothing that it did not hold before.
-template <typename Body>
-void leaving_nothing(Body body) {
-  const Resources before = Resources::now();
-  body();
-  CHECK(before.changes() == "");
 }
 
 /// What happens must end the waits, not their deadline: one that goes on hangs until the test's

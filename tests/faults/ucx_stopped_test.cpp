@@ -50,7 +50,8 @@ void with_a_stopped_peer(const Operation& operation) {
       [&](RankProcess& self) {
         arrive(self, "name", name_here(self.rank));
         const std::string stopped = await(self.control, "name", 1);
-        {
+        harness::use_ucx_once();
+        leaving_nothing([&] {
           Options options = Options::from_env();
           const auto store = connect(options);
           meet(self, "join", {0, 1});
@@ -66,7 +67,7 @@ void with_a_stopped_peer(const Operation& operation) {
           arrive(self, "through");
           // Whatever comes late must find nothing to spoil.
           await_all(self.control, "through", {0, 1});
-        }
+        });
         meet(self, "ended", {0, 1});
       },
       settings);
@@ -123,21 +124,24 @@ TEST_CASE("a rank that was stopped for less than any deadline has missed nothing
   Ranks ranks(
       2,
       [](RankProcess& self) {
-        Context context;
-        Shared shared(context, kWorld, kFew);
-        SymmetricMemory& memory = *shared.memory;
-        arrive(self, "met");
-        self.control.get("stopped");
-        if (self.rank == 0) {
-          const std::vector<char> sent(kFew, 'x');
-          memory.put_nbi(1, 0, sent.data(), kFew);
-          for (int i = 0; i < 100; ++i) memory.put_signal(1, 0);
-          memory.flush();
-        } else {
-          for (int i = 0; i < 100; ++i) memory.wait_signal(0, 0);
-          CHECK(std::string(shared.tensor.data<char>(), kFew) == std::string(kFew, 'x'));
-        }
-        memory.close();
+        harness::use_ucx_once();
+        leaving_nothing([&] {
+          Context context;
+          Shared shared(context, kWorld, kFew);
+          SymmetricMemory& memory = *shared.memory;
+          arrive(self, "met");
+          self.control.get("stopped");
+          if (self.rank == 0) {
+            const std::vector<char> sent(kFew, 'x');
+            memory.put_nbi(1, 0, sent.data(), kFew);
+            for (int i = 0; i < 100; ++i) memory.put_signal(1, 0);
+            memory.flush();
+          } else {
+            for (int i = 0; i < 100; ++i) memory.wait_signal(0, 0);
+            CHECK(std::string(shared.tensor.data<char>(), kFew) == std::string(kFew, 'x'));
+          }
+          memory.close();
+        });
       },
       on_hosts(2));
   await_all(ranks.control(), "met", {0, 1});

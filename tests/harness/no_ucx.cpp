@@ -10,4 +10,6 @@ bool can_use_ucx() {
   return false;
 }
 
+void use_ucx_once() {}
+
 }  // namespace symmem::harness

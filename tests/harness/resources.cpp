@@ -9,6 +9,7 @@
 #include <set>
 
 #include "base/deadline.hpp"
+#include "harness/errors.hpp"
 
 namespace symmem::harness {
 namespace {
@@ -84,6 +85,13 @@ std::string Resources::changes() const {
     if (text.empty() || deadline.expired()) return text;
     ::sched_yield();
   }
+}
+
+void leaving_nothing(const std::function<void()>& body, std::source_location site) {
+  const Resources before = Resources::now();
+  body();
+  if (const std::string changes = before.changes(); !changes.empty())
+    fail_at(site, "what this process holds has changed: " + changes);
 }
 
 }  // namespace symmem::harness

@@ -83,12 +83,14 @@ TEST_CASE("two processes that are the same rank get an error that names both") {
 }
 
 TEST_CASE("world sizes that differ are an error on every rank") {
-  const auto nothing = [](Context&) {};
-  const auto errors = errors_of_ranks(3, nothing, [](Options& options) {
-    if (options.rank == 2) options.world_size = 4;
+  leaving_nothing([] {
+    const auto nothing = [](Context&) {};
+    const auto errors = errors_of_ranks(3, nothing, [](Options& options) {
+      if (options.rank == 2) options.world_size = 4;
+    });
+    for (const auto& error : errors)
+      check_error(error, Errc::invalid_argument, {"join", "3", "4", "rank 2"});
   });
-  for (const auto& error : errors)
-    check_error(error, Errc::invalid_argument, {"join", "3", "4", "rank 2"});
 }
 
 TEST_CASE("a rank out of its world is refused before anything is connected") {
