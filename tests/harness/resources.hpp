@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 #include <source_location>
 #include <string>
 
@@ -26,6 +27,9 @@ class Resources {
  private:
   std::map<std::string, int> counts_;
 };
+
+/// The numbers of this process's open descriptors.
+std::set<int> open_descriptors();
 
 /// Runs `body`, after which this process must hold nothing that it did not hold before.
 void leaving_nothing(const std::function<void()>& body,

@@ -34,11 +34,6 @@ std::vector<std::optional<Error>> join_at(const std::string& url, int count,
   });
 }
 
-void check_none(const std::vector<std::optional<Error>>& errors) {
-  for (const auto& error : errors)
-    if (error) FAIL_CHECK(std::string(error->what()));
-}
-
 bool has_ipv6() {
   const Fd socket(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in6 loopback{};
