@@ -145,6 +145,8 @@ TEST_CASE("a UCX whose parts come from several places fails") {
   const Report report = doctor({{"SYMMEM_UCX_LIBRARY", copy}});
   fs::remove_all(folder);
   CHECK(report.code == 0);
+  // One that looks for its parts beside itself does not find them there.
+  if (report.at("libucp").state != "ok") return skip(report.at("libucp").detail);
   const Line& line = report.at("one UCX");
   CHECK(line.state == "FAIL");
   CHECK_MESSAGE(line.detail.find(folder) != std::string::npos, line.detail);
