@@ -87,8 +87,9 @@ TEST_CASE("doctor as JSON gives each check a state, and a fix to those that need
   const Report report = doctor();
   CHECK(report.code == 0);
   CHECK(report.works);
-  for (const char* name : {"memfd", "fd passing", "store", "open files", "mappings", "run --netns",
-                           "libucp", "one UCX", "network devices", "locked memory", "CUDA driver"})
+  for (const char* name :
+       {"memfd", "fd passing", "store", "open files", "mappings", "run --netns", "libucp",
+        "one UCX", "network devices", "UCX transports", "locked memory", "CUDA driver"})
     report.at(name);
   for (const auto& [name, line] : report.lines) {
     INFO(name);
@@ -117,7 +118,26 @@ TEST_CASE("where there is UCX, doctor's ranks reach each other by it") {
   if (report.at("libucp").state != "ok") return skip(report.at("libucp").detail);
   CHECK(report.at("libucp").detail.find("UCX 1.") == 0);
   CHECK_MESSAGE(report.at("one UCX").state == "ok", report.at("one UCX").detail);
+  const Line& transports = report.at("UCX transports");
+  CHECK_MESSAGE((transports.state == "ok" && transports.detail.find(" on ") != std::string::npos),
+                transports.detail);
   CHECK_MESSAGE(report.at("self test ucx").state == "ok", report.at("self test ucx").detail);
+}
+
+TEST_CASE("a UCX that may use no network fails, with what it offers and the setting to change") {
+  const Report before = doctor();
+  if (before.at("UCX transports").state != "ok") return skip(before.at("UCX transports").detail);
+  for (const char* tls : {"sm", "self,posix"}) {
+    const Report report = doctor({{"UCX_TLS", tls}});
+    const Line& line = report.at("UCX transports");
+    INFO(line.detail);
+    CHECK(line.state == "FAIL");
+    CHECK(line.detail.find("no network transport left by UCX_TLS=") != std::string::npos);
+    CHECK(line.detail.ends_with(before.at("UCX transports").detail));
+    CHECK(line.fix.find("UCX_TLS") != std::string::npos);
+  }
+  const Line left = doctor({{"UCX_TLS", "tcp"}}).at("UCX transports");
+  CHECK_MESSAGE((left.state == "ok" && left.detail.find("tcp on ") == 0), left.detail);
 }
 
 TEST_CASE("a libucp that was asked for and is not there fails, and shared memory works on") {
