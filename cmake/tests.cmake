@@ -5,9 +5,6 @@ find_package(doctest 2.4.9 REQUIRED)
 get_directory_property(SYMMEM_TESTED_TRANSPORTS
   DIRECTORY ${PROJECT_SOURCE_DIR}/transports DEFINITION SYMMEM_TRANSPORTS)
 
-# The tests that UCX takes part in run with this one as well.
-set(SYMMEM_SECOND_UCX "" CACHE FILEPATH "Another libucp.so.0 to test with")
-
 # symmem_add_test_program(<target> SOURCES a_test.cpp ... [LINK target ...])
 #
 # Makes a program of doctest test cases, with the inner parts of the library and the harness.
@@ -20,18 +17,21 @@ function(symmem_add_test_program target)
     "-O0;-fno-sanitize=null,alignment,object-size")
 endfunction()
 
-# symmem_add_tests(<name> SOURCES a_test.cpp ... [LABELS label ...] [PROCESSES n] [LINK target ...])
+# symmem_add_tests(<name> SOURCES a_test.cpp ... [USES_UCX b_test.cpp ...] [LABELS label ...]
+#                  [PROCESSES n] [LINK target ...])
 #
 # Makes the program <name>_tests and, for each source file, one ctest entry <name>.<file without
-# _test>: a process start costs seconds under sanitizers, so test cases do not get one each. LABELS:
-# by default the part of <name> before the first "_". PROCESSES: how many busy processes a test
-# starts; ctest -j then leaves it as many processors. Exit code 77 means skipped.
+# _test>: a process start costs seconds under sanitizers, so test cases do not get one each.
+# USES_UCX: more sources, in whose tests UCX takes part where there is one. They also have the label
+# ucx, by which they are run with another UCX. LABELS: by default the part of <name> before the
+# first "_". PROCESSES: how many busy processes a test starts; ctest -j then leaves it as many
+# processors. Exit code 77 means skipped.
 function(symmem_add_tests name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "PROCESSES" "SOURCES;LABELS;LINK")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "PROCESSES" "SOURCES;USES_UCX;LABELS;LINK")
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "symmem_add_tests(${name}): unknown ${arg_UNPARSED_ARGUMENTS}")
   endif()
-  if(NOT arg_SOURCES)
+  if(NOT arg_SOURCES AND NOT arg_USES_UCX)
     return()
   endif()
   if(NOT arg_LABELS)
@@ -40,18 +40,16 @@ function(symmem_add_tests name)
   if(NOT arg_PROCESSES)
     set(arg_PROCESSES 1)
   endif()
-  symmem_add_test_program(${name}_tests SOURCES ${arg_SOURCES} LINK ${arg_LINK})
-  foreach(source IN LISTS arg_SOURCES)
+  symmem_add_test_program(${name}_tests SOURCES ${arg_SOURCES} ${arg_USES_UCX} LINK ${arg_LINK})
+  foreach(source IN LISTS arg_SOURCES arg_USES_UCX)
     cmake_path(GET source STEM stem)
     string(REGEX REPLACE "_test$" "" entry ${stem})
     add_test(NAME ${name}.${entry} COMMAND ${name}_tests "--source-file=*/${stem}.cpp")
-    set_tests_properties(${name}.${entry} PROPERTIES
-      LABELS "${arg_LABELS}" PROCESSORS ${arg_PROCESSES} TIMEOUT 300 SKIP_RETURN_CODE 77)
-    if(SYMMEM_SECOND_UCX AND entry MATCHES "^ucx")
-      add_test(NAME ${name}.${entry}@second COMMAND ${name}_tests "--source-file=*/${stem}.cpp")
-      set_tests_properties(${name}.${entry}@second PROPERTIES
-        ENVIRONMENT "SYMMEM_UCX_LIBRARY=${SYMMEM_SECOND_UCX}"
-        LABELS "${arg_LABELS}" PROCESSORS ${arg_PROCESSES} TIMEOUT 300 SKIP_RETURN_CODE 77)
+    set(labels ${arg_LABELS})
+    if(source IN_LIST arg_USES_UCX)
+      list(APPEND labels ucx)
     endif()
+    set_tests_properties(${name}.${entry} PROPERTIES
+      LABELS "${labels}" PROCESSORS ${arg_PROCESSES} TIMEOUT 300 SKIP_RETURN_CODE 77)
   endforeach()
 endfunction()

@@ -18,7 +18,7 @@ enum class Errc {
   timeout,           ///< The deadline passed; the message names the ranks that are missing.
   peer_lost,         ///< A member died or left. Go on without it in a new group.
   store_lost,  ///< The store is gone: mapped memory stays valid, collectives and waits do not.
-  refused,     ///< Wrong secret, wrong job, no permission.
+  refused,     ///< Wrong secret, wrong job, no permission, or the peer has closed the memory.
   finished,    ///< The Context, group or memory was closed before, or this is a forked child.
   internal,    ///< A bug in symmem: please report it with the message.
 };
@@ -43,4 +43,4 @@ class Error : public std::exception {
   std::string message_;
 };
 
-}  // namespace symmem
+}  // namespace gnu::visibility("default")]]symmem

@@ -11,6 +11,7 @@
 
 #include "base/check.hpp"
 #include "base/deadline.hpp"
+#include "base/fd_message.hpp"
 #include "base/random.hpp"
 #include "base/unix_socket.hpp"
 #include "base/wire.hpp"
@@ -20,8 +21,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kRequestMagic = "SYMMFDQ1";
-constexpr std::string_view kReplyMagic = "SYMMFDR1";
 /// The refusal of a process that cannot even accept; the asker knows it by this text.
 constexpr std::string_view kNoDescriptors =
     "it has as many descriptors open as its limit (RLIMIT_NOFILE, `ulimit -n`) allows";
@@ -148,7 +147,7 @@ std::unique_ptr<FdService::Ticket> FdService::offer(int fd) {
 }
 
 FdService::Ticket::Ticket(std::shared_ptr<Offers> offers, int fd)
-    : offers_(std::move(offers)), token_(random_bytes(kTokenBytes)) {
+    : offers_(std::move(offers)), token_(random_bytes(fd_message::kTokenBytes)) {
   const std::lock_guard lock(offers_->mutex);
   offers_->descriptors[token_] = fd;
 }
@@ -199,8 +198,7 @@ int FdService::turn_away() {
     ::shutdown(caller.get(), SHUT_RD);
     static_cast<void>(receive_with_fd(caller.get(), 1));
     if (same_user(caller.get()))
-      static_cast<void>(
-          send_with_fd(caller.get(), std::string(kReplyMagic) + std::string(kNoDescriptors), -1));
+      static_cast<void>(send_with_fd(caller.get(), fd_message::encode_reply(kNoDescriptors), -1));
     caller = Fd();
   }
   spare_ = Fd(::fcntl(socket_.get(), F_DUPFD_CLOEXEC, 0));
@@ -208,15 +206,14 @@ int FdService::turn_away() {
 }
 
 void FdService::answer(int caller) {
-  const Received request = receive_with_fd(caller, kRequestMagic.size() + kTokenBytes + 1);
-  const std::string_view bytes = request.bytes;
-  if (bytes.size() == kRequestMagic.size() + kTokenBytes && bytes.starts_with(kRequestMagic)) {
+  const Received request = receive_with_fd(caller, fd_message::kRequestRoom);
+  if (const auto token = fd_message::decode_request(request.bytes)) {
     const std::lock_guard lock(offers_->mutex);
-    const auto found = offers_->descriptors.find(std::string(bytes.substr(kRequestMagic.size())));
+    const auto found = offers_->descriptors.find(std::string(*token));
     std::string refusal;
     if (found == offers_->descriptors.end()) refusal = "it has no such memory (any more)";
     // A failed send shows at the asker, whose socket closes with the entry.
-    static_cast<void>(send_with_fd(caller, std::string(kReplyMagic) + refusal,
+    static_cast<void>(send_with_fd(caller, fd_message::encode_reply(refusal),
                                    refusal.empty() ? found->second : -1));
   }
   callers_.erase(caller);
@@ -236,18 +233,18 @@ Fd fetch_fd(const std::string& address, const std::string& token,
   connect(socket.get(), address, deadline);
   require(same_user(socket.get()), Errc::refused, "{} is served by another user", address);
   // Whoever refuses all does not wait for it: what counts is the reply.
-  static_cast<void>(send_with_fd(socket.get(), std::string(kRequestMagic) + token, -1));
+  static_cast<void>(send_with_fd(socket.get(), fd_message::encode_request(token), -1));
   wait_ready(socket.get(), POLLIN, deadline, address);
-  Received reply = receive_with_fd(socket.get(), 256);
-  require(reply.bytes.starts_with(kReplyMagic), Errc::refused,
+  Received reply = receive_with_fd(socket.get(), fd_message::kReplyRoom);
+  const auto refusal = fd_message::decode_reply(reply.bytes);
+  require(refusal.has_value(), Errc::refused,
           "the process that serves descriptors at {} closed the connection", address);
   require(!reply.cut || reply.fd, Errc::exhausted,
           "the descriptor that {} sent finds no room: this process has as many open as its limit "
           "(RLIMIT_NOFILE, `ulimit -n`) allows",
           address);
-  const std::string refusal = reply.bytes.substr(kReplyMagic.size());
-  require(bool(reply.fd), refusal == kNoDescriptors ? Errc::exhausted : Errc::refused,
-          "the process that serves descriptors at {} refused: {}", address, refusal);
+  require(bool(reply.fd), *refusal == kNoDescriptors ? Errc::exhausted : Errc::refused,
+          "the process that serves descriptors at {} refused: {}", address, *refusal);
   return std::move(reply.fd);
 }
 

@@ -53,8 +53,6 @@ class FdService {
   };
   std::unique_ptr<Ticket> offer(int fd);
 
-  static constexpr std::size_t kTokenBytes = 16;
-
  private:
   struct Caller {
     Fd socket;

@@ -33,6 +33,8 @@ void run_self_test_rank();
 std::string check_store(const Options& options);
 /// libucp, opened as the transport ucx does. Returns its version.
 std::string check_ucx_library(const Options& options);
+/// What UCX has to reach other hosts by, and what the user's settings leave of that.
+std::string check_ucx_transports(const Options& options);
 /// CUDA's driver and its devices. Returns their number.
 std::string check_cuda(const Options& options);
 

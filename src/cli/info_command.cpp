@@ -20,10 +20,10 @@ struct Thread {
 constexpr Thread kThreads[] = {
     {"symmem", "one a Context: talks to the store, hands out descriptors, hears of lost ranks"},
     {"symmem", "one a store server, in the process that hosts it: rank 0, run, store"},
-    {"ucx progress", "one a Context that uses UCX: serves peers of other hosts"},
+    {"symmem-ucx", "one a Context that uses UCX: serves peers of other hosts"},
     {"async", "UCX's own, where it is used"},
     {"cuda...", "the CUDA driver's own, where GPU memory is used"},
-    {"resolver", "for as long as a host name is looked up, at join"},
+    {"symmem-resolve", "for as long as a host name is looked up, at join"},
 };
 
 struct Facts {

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <dlfcn.h>
 #include <fmt/ranges.h>
 #include <ifaddrs.h>
 #include <net/if.h>
@@ -16,31 +15,13 @@
 #include "base/handle.hpp"
 #include "base/parse.hpp"
 #include "cli/doctor_checks.hpp"
+#include "cli/dynamic_library.hpp"
 #include "core/builtin.hpp"
 
 namespace symmem::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// Never closed: such libraries start threads.
-void* open_library(const std::string& path, Errc if_absent) {
-  // libucp is only asked for its version: it is to change nothing in this process meanwhile.
-  ::setenv("UCX_ERROR_SIGNALS", "", 0);
-  ::setenv("UCX_HANDLE_ERRORS", "none", 0);
-  ::setenv("UCX_MEM_MMAP_HOOK_MODE", "none", 0);
-  void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (library != nullptr) return library;
-  const char* why = ::dlerror();
-  fail(if_absent, "{}", why == nullptr ? path.c_str() : why);
-}
-
-template <typename Function>
-Function* function_of(void* library, const char* name) {
-  void* found = ::dlsym(library, name);
-  require(found != nullptr, Errc::refused, "the library has no function {}", name);
-  return reinterpret_cast<Function*>(found);
-}
 
 /// The folders that hold what this process has loaded of UCX.
 std::set<std::string> ucx_folders() {
@@ -119,6 +100,18 @@ std::string check_locked_memory(const Options&) {
 
 }  // namespace
 
+void* open_library(const std::string& path, Errc if_absent) {
+  // libucp is only asked what it is and has: it is to change nothing in this process meanwhile.
+  ::setenv("UCX_ERROR_SIGNALS", "", 0);
+  ::setenv("UCX_HANDLE_ERRORS", "none", 0);
+  ::setenv("UCX_LOG_LEVEL", "fatal", 0);
+  ::setenv("UCX_MEM_MMAP_HOOK_MODE", "none", 0);
+  void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (library != nullptr) return library;
+  const char* why = ::dlerror();
+  fail(if_absent, "{}", why == nullptr ? path.c_str() : why);
+}
+
 std::string check_ucx_library(const Options& options) {
   const std::vector<std::string> built = builtin_transport_names();
   require(std::count(built.begin(), built.end(), "ucx") != 0, Errc::unsupported,
@@ -158,6 +151,8 @@ std::vector<Check> library_checks() {
        "anyway with SYMMEM_UCX_LIBRARY"},
       {"network devices", false, check_devices,
        "ip link set DEVICE up, or name one that is: SYMMEM_INTERFACE=DEVICE"},
+      {"UCX transports", false, check_ucx_transports,
+       "unset UCX_TLS and UCX_NET_DEVICES, or name in them what it offers, as in UCX_TLS=tcp,self"},
       {"locked memory", false, check_locked_memory,
        "ulimit -l unlimited; if the hard limit is less: memlock in /etc/security/limits.conf, "
        "LimitMEMLOCK= of systemd, --ulimit memlock=-1 of docker"},

@@ -3,6 +3,7 @@
 
 #include <netdb.h>
 #include <netinet/in.h>
+#include <pthread.h>
 
 #include <condition_variable>
 #include <cstring>
@@ -56,6 +57,7 @@ Answer look_up_by(const Deadline& deadline, const std::string& host, const std::
   const AllSignalsBlocked blocked;
   try {
     std::thread([shared, host, port] {
+      pthread_setname_np(pthread_self(), "symmem-resolve");
       Answer answer = look_up(host, port, 0);
       const std::lock_guard lock(shared->mutex);
       shared->answer = std::move(answer);

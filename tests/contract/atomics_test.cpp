@@ -173,7 +173,7 @@ TEST_CASE("the owner's own std::atomic_ref counts with the peers' operations") {
 }
 
 TEST_CASE("an atomic operation on a word that is not aligned or not inside is refused") {
-  on_ranks([](Context& context) {
+  on_ranks_leaving_nothing([](Context& context) {
     const Shared shared = share(context, 64);
     const int peer = next_of(context);
     check_error([&] { shared->fetch_add<std::uint64_t>(peer, 4, 1); }, Errc::invalid_argument,

@@ -60,7 +60,7 @@ TEST_CASE("a barrier that times out names who is missing and fails its channel, 
 }
 
 TEST_CASE("every rank, channel and timeout that does not exist is refused") {
-  on_ranks([](Context& context) {
+  on_ranks_leaving_nothing([](Context& context) {
     const Shared shared = share(context, 64);
     const int size = context.world_size(), channels = shared->channels();
     const std::chrono::milliseconds negative{-1};

@@ -13,6 +13,7 @@
 #include "harness/errors.hpp"
 #include "harness/rank_threads.hpp"
 #include "harness/ranks.hpp"
+#include "harness/resources.hpp"
 #include "symmem/symmem.hpp"
 
 /// What every transport must do. The tests name none, and no kind of memory: the ctest entry sets
@@ -32,6 +33,19 @@ inline void on_ranks(const Body& body,
   for (const int count : {1, 3, 6})
     harness::run_threads(
         count, body, [](Options&) {}, site);
+}
+
+/// The same for what is to be refused. Then on ranks that are threads once more, which must leave
+/// nothing: the first time a transport may keep things for ever. GPU memory has a test of its own.
+inline void on_ranks_leaving_nothing(const Body& body,
+                                     std::source_location site = std::source_location::current()) {
+  on_ranks(body, site);
+  if (harness::tests_gpu_memory()) return;
+  const auto again = [&] {
+    harness::run_threads(
+        2, body, [](Options&) {}, site);
+  };
+  harness::leaving_nothing(again, site);
 }
 
 /// A tensor of bytes and what the rendezvous made of it.

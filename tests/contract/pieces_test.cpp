@@ -112,7 +112,7 @@ TEST_CASE("a null pointer to copy from or to is refused by all but plain put and
 }
 
 TEST_CASE("a list with a piece out of range, or a stride that goes past the end, writes nothing") {
-  on_ranks([](Context& context) {
+  on_ranks_leaving_nothing([](Context& context) {
     const Shared shared = share(context, kBuffer);
     const int peer = next_of(context);
     Bytes source = pattern(0, 0, kBuffer);

@@ -113,7 +113,7 @@ TEST_CASE("fresh memory is zero, and a put changes its own bytes only") {
 }
 
 TEST_CASE("the last byte is reached, and none behind it") {
-  on_ranks([](Context& context) {
+  on_ranks_leaving_nothing([](Context& context) {
     const Shared shared = share(context, 100);
     const int peer = next_of(context);
     std::byte one{7};

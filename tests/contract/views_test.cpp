@@ -40,7 +40,7 @@ TEST_CASE("a view of a peer's buffer shows its elements, from the offset on") {
 }
 
 TEST_CASE("a view that does not fit the buffer is refused") {
-  on_ranks([](Context& context) {
+  on_ranks_leaving_nothing([](Context& context) {
     const Shared shared = share(context, 400);
     const int peer = next_of(context);
     if (shared->peer(peer).pointer != nullptr) {

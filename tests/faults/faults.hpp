@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -25,6 +26,7 @@
 /// comes when the others are where the test wants them, on any machine and under any load.
 namespace symmem::faults {
 
+using harness::leaving_nothing;
 using harness::RankProcess;
 using harness::Ranks;
 using harness::RanksSettings;
@@ -67,14 +69,6 @@ inline std::string check_error(Errc code, const std::vector<std::string>& parts,
   const auto error = harness::error_of(call);
   harness::check_error(error, code, parts, site);
   return error ? error->what() : "";
-}
-
-/// Runs `body`, after which this process must hold nothing that it did not hold before.
-template <typename Body>
-void leaving_nothing(Body body) {
-  const Resources before = Resources::now();
-  body();
-  CHECK(before.changes() == "");
 }
 
 /// What happens must end the waits, not their deadline: one that goes on hangs until the test's
@@ -144,6 +138,13 @@ inline void await_sleepers(const SymmetricMemory& memory, int rank, std::uint32_
       static_cast<std::byte*>(memory.signal_pad_ptrs().at(static_cast<std::size_t>(rank))),
       memory.world_size());
   while (std::atomic_ref(pad.doorbell().sleepers()).load() < count) ::sched_yield();
+}
+
+/// Returns when no thread of `rank` runs any more.
+inline void stop(Ranks& ranks, int rank) {
+  ranks.signal(rank, SIGSTOP);
+  siginfo_t stopped;
+  REQUIRE(::waitid(P_PID, static_cast<id_t>(ranks.pid(rank)), &stopped, WSTOPPED | WNOWAIT) == 0);
 }
 
 /// Checks that the processes 0 to `survivors`-1 succeed and all others were killed.

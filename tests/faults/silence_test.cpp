@@ -163,8 +163,13 @@ TEST_CASE("a rank stopped for less than the liveness time is not lost") {
     });
   });
   await_all(ranks.control(), "waiting", {0, 1});
-  ranks.signal(1, SIGSTOP);
+  stop(ranks, 1);
   ranks.control().set("go", "");
+  // The time in which it should have pinged twice, by the clock of the server, which looks for the
+  // silent every 100 ms.
+  Options options;
+  options.store = ranks.store_url();
+  check_error(Errc::timeout, {}, [&] { connect(options)->get("never", std::chrono::seconds(2)); });
   ranks.signal(1, SIGCONT);
   expect_survivors(ranks, 2);
 }

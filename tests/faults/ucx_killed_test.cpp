@@ -113,7 +113,8 @@ TEST_CASE("a rank of another host that is killed is named by what reaches or awa
         if (self.rank >= kSurvivors)
           return die_at_work(self,
                              operations().at(static_cast<std::size_t>(self.rank) - kSurvivors));
-        for (int round = 0; round < rounds; ++round) survive(self, round);
+        harness::use_ucx_once();
+        for (int round = 0; round < rounds; ++round) leaving_nothing([&] { survive(self, round); });
       },
       with_endless_waits());
   expect_survivors(ranks, kSurvivors);
@@ -137,6 +138,22 @@ namespace {
   }
 }
 
+void take_part_in_putting(RankProcess& self, int rank, int round) {
+  const std::string begin = fmt::format("begin {}", round);
+  if (rank != 2) arrive(self, begin);
+  await_all(self.control, begin, {0, 1});
+  Context context(options_of(rank));
+  Shared shared(context, kWorld, 2 * kLarge);
+  SymmetricMemory& memory = *shared.memory;
+  if (rank == 2) die_putting(memory, round);
+  check_error(Errc::peer_lost, {"rank 2 (", "wait_signal"}, [&] {
+    for (;;) memory.wait_signal(2, 0);
+  });
+  meet(self, fmt::format("lost {}", round), {0, 1});
+  check_survivors(memory);
+  meet(self, fmt::format("checked {}", round), {0, 1});
+}
+
 }  // namespace
 
 TEST_CASE("a rank of another host that is killed while it puts and gets harms nobody") {
@@ -146,23 +163,10 @@ TEST_CASE("a rank of another host that is killed while it puts and gets harms no
   Ranks ranks(
       kSurvivors + kRounds,
       [](RankProcess& self) {
-        const int rank = std::min(self.rank, 2);
-        for (int round = 0; round < kRounds; ++round) {
-          if (rank == 2 && self.rank != kSurvivors + round) continue;
-          const std::string begin = fmt::format("begin {}", round);
-          if (rank != 2) arrive(self, begin);
-          await_all(self.control, begin, {0, 1});
-          Context context(options_of(rank));
-          Shared shared(context, kWorld, 2 * kLarge);
-          SymmetricMemory& memory = *shared.memory;
-          if (rank == 2) die_putting(memory, round);
-          check_error(Errc::peer_lost, {"rank 2 (", "wait_signal"}, [&] {
-            for (;;) memory.wait_signal(2, 0);
-          });
-          meet(self, fmt::format("lost {}", round), {0, 1});
-          check_survivors(memory);
-          meet(self, fmt::format("checked {}", round), {0, 1});
-        }
+        if (self.rank >= kSurvivors) return take_part_in_putting(self, 2, self.rank - kSurvivors);
+        harness::use_ucx_once();
+        for (int round = 0; round < kRounds; ++round)
+          leaving_nothing([&] { take_part_in_putting(self, self.rank, round); });
       },
       with_endless_waits());
   expect_survivors(ranks, kSurvivors);

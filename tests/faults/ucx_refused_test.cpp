@@ -30,12 +30,19 @@ void fail_alike(RanksSettings settings, const std::vector<std::string>& parts) {
   run_ranks(
       3,
       [&](RankProcess& self) {
-        Context context;
-        const Tensor tensor = allocate(context);
-        const std::string text =
-            check_error(Errc::unsupported, parts, [&] { context.rendezvous(tensor); });
-        arrive(self, "error", text);
-        for (const int rank : {0, 1, 2}) CHECK(await(self.control, "error", rank) == text);
+        const auto fail_once = [&](const std::string& point) {
+          {
+            Context context;
+            const Tensor tensor = allocate(context);
+            const std::string text =
+                check_error(Errc::unsupported, parts, [&] { context.rendezvous(tensor); });
+            arrive(self, point, text);
+            for (const int rank : {0, 1, 2}) CHECK(await(self.control, point, rank) == text);
+          }
+          meet(self, point + ", left", {0, 1, 2});
+        };
+        fail_once("first error");  // A library that was opened stays.
+        leaving_nothing([&] { fail_once("second error"); });
       },
       settings);
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sys/mman.h>
-#include <sys/wait.h>
 
 #include <thread>
 
@@ -40,13 +39,6 @@ class Mapping {
 /// What times out while rank 1 is stopped; its memory is free when it has.
 using Operation = std::function<void(SymmetricMemory&, const Mapping&)>;
 
-/// Returns when no thread of `rank` runs any more.
-void stop(Ranks& ranks, int rank) {
-  ranks.signal(rank, SIGSTOP);
-  siginfo_t stopped;
-  REQUIRE(::waitid(P_PID, static_cast<id_t>(ranks.pid(rank)), &stopped, WSTOPPED | WNOWAIT) == 0);
-}
-
 /// How long a peer that is stopped is waited for.
 struct Patience {
   std::string timeout = "1s";
@@ -54,7 +46,7 @@ struct Patience {
   Errc end = Errc::timeout;
 };
 /// Until the store says that it is lost.
-const Patience kUntilLost{"60s", "2s", Errc::peer_lost};
+const Patience kUntilLost{"60s", "5s", Errc::peer_lost};
 
 /// Runs `operation` on rank 0 while rank 1 is stopped, then wakes that. Whichever of its calls
 /// comes to wait is the one that times out: those that need not wait do so when enough is under
@@ -69,7 +61,8 @@ void with_a_stopped_peer(const Operation& operation, const Patience& patience = 
       [&](RankProcess& self) {
         arrive(self, "name", name_here(self.rank));
         const std::string stopped = await(self.control, "name", 1);
-        {
+        harness::use_ucx_once();
+        leaving_nothing([&] {
           Options options = Options::from_env();
           const auto store = connect(options);
           meet(self, "join", {0, 1});
@@ -85,7 +78,7 @@ void with_a_stopped_peer(const Operation& operation, const Patience& patience = 
           arrive(self, "through");
           // Whatever comes late must find nothing to spoil.
           await_all(self.control, "through", {0, 1});
-        }
+        });
         meet(self, "ended", {0, 1});
       },
       settings);
@@ -221,21 +214,24 @@ TEST_CASE("a rank that was stopped for less than any deadline has missed nothing
   Ranks ranks(
       2,
       [](RankProcess& self) {
-        Context context;
-        Shared shared(context, kWorld, kFew);
-        SymmetricMemory& memory = *shared.memory;
-        arrive(self, "met");
-        self.control.get("stopped");
-        if (self.rank == 0) {
-          const std::vector<char> sent(kFew, 'x');
-          memory.put_nbi(1, 0, sent.data(), kFew);
-          for (int i = 0; i < 100; ++i) memory.put_signal(1, 0);
-          memory.flush();
-        } else {
-          for (int i = 0; i < 100; ++i) memory.wait_signal(0, 0);
-          CHECK(std::string(shared.tensor.data<char>(), kFew) == std::string(kFew, 'x'));
-        }
-        memory.close();
+        harness::use_ucx_once();
+        leaving_nothing([&] {
+          Context context;
+          Shared shared(context, kWorld, kFew);
+          SymmetricMemory& memory = *shared.memory;
+          arrive(self, "met");
+          self.control.get("stopped");
+          if (self.rank == 0) {
+            const std::vector<char> sent(kFew, 'x');
+            memory.put_nbi(1, 0, sent.data(), kFew);
+            for (int i = 0; i < 100; ++i) memory.put_signal(1, 0);
+            memory.flush();
+          } else {
+            for (int i = 0; i < 100; ++i) memory.wait_signal(0, 0);
+            CHECK(std::string(shared.tensor.data<char>(), kFew) == std::string(kFew, 'x'));
+          }
+          memory.close();
+        });
       },
       on_hosts(2));
   await_all(ranks.control(), "met", {0, 1});

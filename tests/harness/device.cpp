@@ -14,8 +14,6 @@
 namespace symmem::harness {
 namespace {
 
-bool on_gpu() { return value_of(process_environment(), "HARNESS_DEVICE") == "cuda"; }
-
 #ifdef SYMMEM_CUDA
 int count_gpus() { return cuda::Driver::get().device_count(); }
 #else
@@ -24,8 +22,10 @@ int count_gpus() { throw Error(Errc::unsupported, "built without CUDA"); }
 
 }  // namespace
 
+bool tests_gpu_memory() { return value_of(process_environment(), "HARNESS_DEVICE") == "cuda"; }
+
 Device tested_device(int rank) {
-  if (!on_gpu()) return {};
+  if (!tests_gpu_memory()) return {};
   return {DeviceType::cuda, rank % count_gpus()};
 }
 
@@ -35,7 +35,7 @@ bool can_use_gpu() {
   return !error;
 }
 
-bool can_use_tested_device() { return !on_gpu() || can_use_gpu(); }
+bool can_use_tested_device() { return !tests_gpu_memory() || can_use_gpu(); }
 
 void copy_on(const Device& device, void* to, const void* from, std::size_t bytes) {
   if (bytes == 0) return;

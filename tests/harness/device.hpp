@@ -9,6 +9,8 @@ namespace symmem::harness {
 
 /// Tests that run on any kind of memory take it from HARNESS_DEVICE: host (the default) or cuda.
 
+/// True if it is cuda.
+bool tests_gpu_memory();
 /// Where `rank` is to allocate: the host, or the GPUs in turn.
 Device tested_device(int rank);
 /// True if there is such a device; else says why not, and the test case is skipped.

@@ -19,6 +19,10 @@ inline void fail_at(std::source_location site, const std::string& why) {
   ADD_FAIL_CHECK_AT(site.file_name(), static_cast<int>(site.line()), why);
 }
 
+inline bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
 /// The Error that `call` throws; empty if it throws none.
 inline std::optional<Error> error_of(const std::function<void()>& call) {
   try {
@@ -37,8 +41,7 @@ inline void check_error(const std::optional<Error>& error, Errc code,
   const std::string message = std::string(name(error->code())) + ": " + error->what();
   if (error->code() != code) fail_at(site, "not " + std::string(name(code)) + " but " + message);
   for (const std::string& part : parts)
-    if (message.find(part) == std::string::npos)
-      fail_at(site, "\"" + part + "\" is not in: " + message);
+    if (!contains(message, part)) fail_at(site, "\"" + part + "\" is not in: " + message);
 }
 
 /// The same for the Error that `call` throws.
@@ -58,6 +61,13 @@ inline void check_alike(const std::vector<std::optional<Error>>& errors, Errc co
     const std::string first = errors[0]->what(), other = error->what();
     if (first != other) fail_at(site, "the ranks' errors differ: " + first + " / " + other);
   }
+}
+
+/// Checks that no rank failed.
+inline void check_none(const std::vector<std::optional<Error>>& errors,
+                       std::source_location site = std::source_location::current()) {
+  for (std::size_t rank = 0; rank < errors.size(); ++rank)
+    if (errors[rank]) fail_at(site, "rank " + std::to_string(rank) + ": " + errors[rank]->what());
 }
 
 }  // namespace symmem::harness

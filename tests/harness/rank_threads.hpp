@@ -70,9 +70,7 @@ inline void run_threads(
     int count, const std::function<void(Context&)>& body,
     const std::function<void(Options&)>& adjust = [](Options&) {},
     std::source_location site = std::source_location::current()) {
-  const auto errors = errors_of_ranks(count, body, adjust);
-  for (std::size_t rank = 0; rank < errors.size(); ++rank)
-    if (errors[rank]) fail_at(site, "rank " + std::to_string(rank) + ": " + errors[rank]->what());
+  check_none(errors_of_ranks(count, body, adjust), site);
 }
 
 }  // namespace symmem::harness

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "harness/resources.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sched.h>
 
@@ -9,6 +10,7 @@
 #include <set>
 
 #include "base/deadline.hpp"
+#include "harness/errors.hpp"
 
 namespace symmem::harness {
 namespace {
@@ -84,6 +86,22 @@ std::string Resources::changes() const {
     if (text.empty() || deadline.expired()) return text;
     ::sched_yield();
   }
+}
+
+std::set<int> open_descriptors() {
+  std::set<int> open;
+  for (const fs::directory_entry& entry : fs::directory_iterator("/proc/self/fd"))
+    open.insert(std::stoi(entry.path().filename()));
+  // The listing's own is closed by now.
+  std::erase_if(open, [](int fd) { return ::fcntl(fd, F_GETFD) < 0; });
+  return open;
+}
+
+void leaving_nothing(const std::function<void()>& body, std::source_location site) {
+  const Resources before = Resources::now();
+  body();
+  if (const std::string changes = before.changes(); !changes.empty())
+    fail_at(site, "what this process holds has changed: " + changes);
 }
 
 }  // namespace symmem::harness

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <map>
+#include <set>
+#include <source_location>
 #include <string>
 
 namespace symmem::harness {
@@ -24,5 +27,12 @@ class Resources {
  private:
   std::map<std::string, int> counts_;
 };
+
+/// The numbers of this process's open descriptors.
+std::set<int> open_descriptors();
+
+/// Runs `body`, after which this process must hold nothing that it did not hold before.
+void leaving_nothing(const std::function<void()>& body,
+                     std::source_location site = std::source_location::current());
 
 }  // namespace symmem::harness

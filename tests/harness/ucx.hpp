@@ -10,6 +10,9 @@ namespace symmem::harness {
 /// True if UCX can be opened here; else says why not, and the test case is skipped.
 bool can_use_ucx();
 
+/// Lets two Contexts of this process meet by UCX and end: what UCX keeps for ever it has then.
+void use_ucx_once();
+
 /// The id of the simulated host on which `rank` is, `per_host` ranks to a host.
 inline std::string host_of(int rank, int per_host = 1) {
   return "host" + std::to_string(rank / per_host);

@@ -5,7 +5,6 @@
 #include <map>
 #include <sstream>
 
-#include "cli/rank_place.hpp"
 #include "system/run.hpp"
 
 using namespace symmem;
@@ -27,29 +26,6 @@ std::map<std::string, Words> words_of(const Ran& ran) {
 const char* const kEcho = "echo $SYMMEM_HOST_ID $SYMMEM_LOCAL_RANK $SYMMEM_RANK";
 
 }  // namespace
-
-TEST_CASE("ranks fill hosts in contiguous blocks whose sizes differ by one at most") {
-  for (int ranks = 1; ranks <= 20; ++ranks) {
-    for (int hosts = 1; hosts <= ranks; ++hosts) {
-      CAPTURE(ranks);
-      CAPTURE(hosts);
-      std::vector<int> sizes(static_cast<std::size_t>(hosts));
-      int host = 0;
-      for (int rank = 0; rank < ranks; ++rank) {
-        const cli::RankPlace place = cli::place_of(rank, ranks, hosts);
-        REQUIRE(place.host >= host);
-        REQUIRE(place.host < hosts);
-        host = place.host;
-        REQUIRE(place.local_rank == sizes[static_cast<std::size_t>(host)]++);
-      }
-      const auto [least, most] = std::minmax_element(sizes.begin(), sizes.end());
-      CHECK(*least >= 1);
-      CHECK(*most - *least <= 1);
-    }
-  }
-  constexpr int kMost = 1 << 20;  // No overflow on the way.
-  CHECK(cli::place_of(kMost - 1, kMost, kMost) == cli::RankPlace{kMost - 1, 0});
-}
 
 TEST_CASE("each simulated host has an id, and its ranks count from 0") {
   auto words = words_of(run({"-n", "5", "--nodes", "2", "sh", "-c", kEcho}));

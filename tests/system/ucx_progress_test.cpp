@@ -135,7 +135,6 @@ TEST_CASE("of what several threads put and signal to one peer nothing is overtak
         memory.barrier(thread);
       }
     });
-    for (const auto& error : errors)
-      if (error) FAIL_CHECK(std::string(error->what()));
+    check_none(errors);
   });
 }

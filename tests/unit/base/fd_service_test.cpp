@@ -12,6 +12,7 @@
 #include <fstream>
 #include <thread>
 
+#include "base/fd_message.hpp"
 #include "base/unix_socket.hpp"
 #include "harness/errors.hpp"
 #include "harness/rank_threads.hpp"
@@ -91,7 +92,7 @@ class ScarceDescriptors {
   std::vector<Fd> taken_;
 };
 
-const std::string kAnyToken(FdService::kTokenBytes, 't');
+const std::string kAnyToken(fd_message::kTokenBytes, 't');
 
 }  // namespace
 

@@ -9,8 +9,10 @@
 #include <functional>
 
 #include "base/handle.hpp"
+#include "harness/errors.hpp"
 
 using namespace symmem;
+using harness::contains;
 
 namespace {
 
@@ -27,10 +29,6 @@ std::string errors_of(const std::function<void()>& write) {
   return text;
 }
 
-bool has(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
 }  // namespace
 
 TEST_CASE("a line says the level, the process, its rank once known, and the text") {
@@ -41,27 +39,27 @@ TEST_CASE("a line says the level, the process, its rank once known, and the text
     log.warn("late {}", "two");
   });
   const std::string pid = ":" + std::to_string(::getpid());
-  CHECK(has(text, pid + " info: early 1\n"));
-  CHECK(has(text, pid + " rank 3 warning: late two\n"));
+  CHECK(contains(text, pid + " info: early 1\n"));
+  CHECK(contains(text, pid + " rank 3 warning: late two\n"));
 }
 
 TEST_CASE("what is below the level is not written, and not formatted") {
   CHECK(errors_of([] { Log("warn").info("quiet"); }).empty());
-  CHECK(has(errors_of([] { Log("warn").warn("loud"); }), "loud"));
+  CHECK(contains(errors_of([] { Log("warn").warn("loud"); }), "loud"));
   CHECK(errors_of([] { Log("off").write(LogLevel::error, "quiet"); }).empty());
-  CHECK(has(errors_of([] { Log("debug").write(LogLevel::debug, "fine"); }), "fine"));
+  CHECK(contains(errors_of([] { Log("debug").write(LogLevel::debug, "fine"); }), "fine"));
   const Log log("error");
   CHECK_FALSE(log.shows(LogLevel::warn));
   CHECK(log.shows(LogLevel::error));
 }
 
 TEST_CASE("braces in a text are text, and two logs of one process differ in rank") {
-  CHECK(has(errors_of([] { Log("info").info("{}", "{0} {bad"); }), "{0} {bad"));
+  CHECK(contains(errors_of([] { Log("info").info("{}", "{0} {bad"); }), "{0} {bad"));
   const std::string text = errors_of([] {
     Log one("info"), two("info");
     one.name_rank(1), two.name_rank(2);
     one.info("a"), two.info("b");
   });
-  CHECK(has(text, "rank 1 info: a"));
-  CHECK(has(text, "rank 2 info: b"));
+  CHECK(contains(text, "rank 1 info: a"));
+  CHECK(contains(text, "rank 2 info: b"));
 }

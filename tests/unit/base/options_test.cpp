@@ -5,9 +5,11 @@
 
 #include <algorithm>
 
+#include "harness/errors.hpp"
 #include "symmem/error.hpp"
 
 using namespace symmem;
+using harness::contains;
 using namespace std::chrono_literals;
 
 namespace {
@@ -20,10 +22,6 @@ std::string refusal(const std::string& name, const std::string& value) {
     return error.what();
   }
   return "accepted";
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 }  // namespace

@@ -30,11 +30,6 @@ std::vector<std::optional<Error>> on_groups(
   });
 }
 
-void check_none(const std::vector<std::optional<Error>>& errors) {
-  for (const auto& error : errors)
-    if (error) FAIL_CHECK(std::string(error->what()));
-}
-
 /// One collective in which the other rank said `other`.
 std::optional<Error> with_other(const std::string& other) {
   const auto store = std::make_shared<StubStore>([&](const std::string& mine) {

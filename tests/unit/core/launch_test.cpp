@@ -3,9 +3,11 @@
 
 #include <doctest/doctest.h>
 
+#include "harness/errors.hpp"
 #include "symmem/error.hpp"
 
 using namespace symmem;
+using harness::contains;
 
 namespace {
 
@@ -17,10 +19,6 @@ std::string refusal(const Environment& environment, const Options& options = {})
     return error.what();
   }
   return "accepted";
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 const Environment kTorchrun = {{"RANK", "5"},

@@ -7,15 +7,22 @@
 #include <condition_variable>
 #include <functional>
 #include <mutex>
-#include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
+#include "harness/errors.hpp"
+#include "harness/rank_threads.hpp"
 #include "symmem/error.hpp"
 #include "symmem/store.hpp"
 
 namespace symmem {
+
+using harness::check_alike;
+using harness::check_error;
+using harness::check_none;
+using harness::contains;
+using harness::error_of;
+using harness::errors_of_threads;
 
 /// Long enough for a loaded machine under a sanitizer; a test that passes never waits for it.
 inline constexpr std::chrono::seconds kAmple{60};
@@ -52,54 +59,6 @@ struct Prefixed : Base {
 #define ALL_STORES                                                             \
   symmem::HashStores, symmem::TcpStores, symmem::Prefixed<symmem::HashStores>, \
       symmem::Prefixed<symmem::TcpStores>
-
-/// Runs `call` and returns the Error that it throws; fails the test if there is none.
-inline Error error_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error;
-  }
-  FAIL_CHECK("no error was thrown");
-  return Error(Errc::internal, "no error was thrown");
-}
-
-inline bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
-/// Runs `body(rank)` on a thread for each rank and returns each rank's error.
-inline std::vector<std::optional<Error>> on_ranks(int count, const std::function<void(int)>& body) {
-  std::vector<std::optional<Error>> errors(static_cast<std::size_t>(count));
-  std::vector<std::thread> threads;
-  for (int rank = 0; rank < count; ++rank)
-    threads.emplace_back([&, rank] {
-      try {
-        body(rank);
-      } catch (const Error& error) {
-        errors[static_cast<std::size_t>(rank)] = error;
-      }
-    });
-  for (std::thread& thread : threads) thread.join();
-  return errors;
-}
-
-/// Each rank's error must be there, and the same.
-inline void check_alike(const std::vector<std::optional<Error>>& errors, Errc code,
-                        const std::vector<std::string>& parts) {
-  for (const auto& error : errors) {
-    REQUIRE(error.has_value());
-    CHECK(error->code() == code);
-    CHECK(std::string(error->what()) == errors[0]->what());
-    for (const std::string& part : parts)
-      CHECK_MESSAGE(contains(error->what(), part), std::string(error->what()), " lacks ", part);
-  }
-}
-
-inline void check_none(const std::vector<std::optional<Error>>& errors) {
-  for (const auto& error : errors)
-    if (error) FAIL_CHECK(error->what());
-}
 
 /// Keeps what it hears: "1 left reason", "store reason".
 class Recorder : public GroupListener {

@@ -6,11 +6,12 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include <filesystem>
 #include <future>
 #include <set>
 
 #include "base/event_loop.hpp"
+#include "harness/progress.hpp"
+#include "harness/resources.hpp"
 #include "raw_member.hpp"
 #include "store/handshake.hpp"
 #include "store/tcp_store.hpp"
@@ -21,23 +22,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-std::set<int> open_descriptors() {
-  std::set<int> open;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd"))
-    open.insert(std::stoi(entry.path().filename()));
-  // The folder's own is closed by now.
-  std::erase_if(open, [](int fd) { return ::fcntl(fd, F_GETFD) < 0; });
-  return open;
-}
-
 TEST_CASE("a connect that nobody answers says where and for how long it tried") {
   TcpStoreOptions options;
   options.port = StoreServer({}, StoreServer::Serves::one_job).port();  // Free again.
   options.timeout = 100ms;
-  const Error error = error_of([&] { make_tcp_store(options); });
-  CHECK(error.code() == Errc::timeout);
-  CHECK(contains(error.what(), "tcp://127.0.0.1:" + std::to_string(options.port)));
-  CHECK(contains(error.what(), "refused"));
+  check_error([&] { make_tcp_store(options); }, Errc::timeout,
+              {"tcp://127.0.0.1:" + std::to_string(options.port), "refused"});
 }
 
 TEST_CASE("a client may be there before its server") {
@@ -54,16 +44,13 @@ TEST_CASE("a name that does not resolve is tried until the deadline and then nam
   options.host = "no-such-host.invalid";
   options.port = 1;
   options.timeout = 50ms;
-  const Error error = error_of([&] { make_tcp_store(options); });
-  CHECK(error.code() == Errc::timeout);
-  CHECK(contains(error.what(), "no-such-host.invalid"));
+  check_error([&] { make_tcp_store(options); }, Errc::timeout, {"no-such-host.invalid"});
 }
 
 TEST_CASE("all addresses of a name are tried") {
   addrinfo* addresses = nullptr;
   if (::getaddrinfo("localhost", nullptr, nullptr, &addresses) != 0) {
-    MESSAGE("skipped: this host does not know localhost; is there an /etc/hosts?");
-    return;
+    return harness::skip("this host does not know localhost; is there an /etc/hosts?");
   }
   ::freeaddrinfo(addresses);
   // localhost is ::1 and 127.0.0.1 on most hosts; the server has one of the two.
@@ -80,8 +67,7 @@ TEST_CASE("IPv6 works, with and without brackets") {
     options.host = "::1";
     server.emplace(options, StoreServer::Serves::one_job);
   } catch (const Error& error) {
-    MESSAGE("skipped: no IPv6 loopback here: ", error.what());
-    return;
+    return harness::skip(std::string("no IPv6 loopback here: ") + error.what());
   }
   CHECK(server->url() == "tcp://[::1]:" + std::to_string(server->port()));
   for (const char* host : {"::1", "[::1]"}) {
@@ -100,12 +86,10 @@ TEST_CASE("a server that goes is a lost store: calls fail, listeners hear it onc
                             [&] { return error_of([&] { store->get("never", kAmple); }); });
   store->set("key", "");
   server.reset();
-  const Error error = waiting.get();
-  CHECK(error.code() == Errc::store_lost);
-  CHECK(contains(error.what(), "is lost"));
+  check_error(waiting.get(), Errc::store_lost, {"is lost"});
   CHECK(recorder->hears("store "));
-  CHECK(error_of([&] { store->set("key", ""); }).code() == Errc::store_lost);
-  CHECK(error_of([&] { store->gather(group, "key", ""); }).code() == Errc::store_lost);
+  check_error([&] { store->set("key", ""); }, Errc::store_lost);
+  check_error([&] { store->gather(group, "key", ""); }, Errc::store_lost);
   store->leave(group);
   CHECK(recorder->heard().size() == 1);
 }
@@ -157,24 +141,21 @@ TEST_CASE("a server that falls silent is a lost store") {
   options.timeout = kAmple;
   options.liveness = 100ms;
   const MuteServer mute = connect_to_mute(options);
-  const Error error = error_of([&] { mute.store->get("key", kAmple); });
-  CHECK(error.code() == Errc::store_lost);
-  CHECK(contains(error.what(), "100 ms"));
+  check_error([&] { mute.store->get("key", kAmple); }, Errc::store_lost, {"100 ms"});
 }
 
 TEST_CASE("a call's deadline is kept, however long a silent server would be borne") {
   TcpStoreOptions options;
   options.timeout = options.liveness = kAmple;
   const MuteServer mute = connect_to_mute(options);
-  const Error error = error_of([&] { mute.store->get("key", kBrief); });
-  CHECK(error.code() == Errc::store_lost);
-  CHECK(contains(error.what(), "did not answer get by its deadline and 5000 ms more"));
+  check_error([&] { mute.store->get("key", kBrief); }, Errc::store_lost,
+              {"did not answer get by its deadline and 5000 ms more"});
 }
 
 /// Tells whether it heard that the store is lost before those who call the store.
 class BeforeCallers : public GroupListener {
  public:
-  std::vector<std::shared_future<Error>> callers;
+  std::vector<std::shared_future<std::optional<Error>>> callers;
   std::atomic<bool> heard_first{false};
   void member_gone(int, Departure, const std::string&) override {}
   void store_lost(const std::string&) override {
@@ -194,7 +175,7 @@ TEST_CASE("who is told that the store is lost finds that its groups know") {
         std::launch::async, [&] { return error_of([&] { store->get("never", kAmple); }); }));
   store->join(join_of(0, 1), listener);
   server.reset();
-  for (const auto& caller : listener->callers) CHECK(caller.get().code() == Errc::store_lost);
+  for (const auto& caller : listener->callers) check_error(caller.get(), Errc::store_lost);
   CHECK(listener->heard_first);
 }
 
@@ -204,17 +185,14 @@ TEST_CASE("ports that do not exist are refused, by server and client") {
        {std::pair{65'535, 2}, {65'535, 3}, {1, 65'536}, {7, 0}, {7, -1}}) {
     options.port = static_cast<std::uint16_t>(port);
     options.port_count = count;
-    for (const Error& error : {error_of([&] { make_tcp_store(options); }), error_of([&] {
-                                 StoreServer(options, StoreServer::Serves::one_job);
-                               })}) {
-      CHECK(error.code() == Errc::invalid_argument);
-      CHECK(contains(error.what(), std::to_string(count) + " ports from port"));
-    }
+    const std::string said = std::to_string(count) + " ports from port";
+    check_error([&] { make_tcp_store(options); }, Errc::invalid_argument, {said});
+    check_error([&] { StoreServer(options, StoreServer::Serves::one_job); }, Errc::invalid_argument,
+                {said});
   }
   options.port = 0;
   options.port_count = 2;
-  CHECK(error_of([&] { StoreServer(options, StoreServer::Serves::one_job); }).code() ==
-        Errc::invalid_argument);
+  check_error([&] { StoreServer(options, StoreServer::Serves::one_job); }, Errc::invalid_argument);
 }
 
 TEST_CASE("a server ends in a forked child without harm to its parent's") {
@@ -249,13 +227,12 @@ TEST_CASE("a member that falls silent is lost") {
   RawSocket socket(std::move(silent.socket));
   socket.send(join);
   // The member falls silent before or after the group forms: both end the collective.
-  const Error error = error_of([&] {
-    const Membership group = store->join(join_of(0, 2), nullptr, kAmple);
-    store->gather(group, "key", "", kAmple);
-  });
-  CHECK(error.code() == Errc::peer_lost);
-  CHECK(contains(error.what(), "rank 1 (host host1, pid 1001)"));
-  CHECK(contains(error.what(), "nothing was heard"));
+  check_error(
+      [&] {
+        const Membership group = store->join(join_of(0, 2), nullptr, kAmple);
+        store->gather(group, "key", "", kAmple);
+      },
+      Errc::peer_lost, {"rank 1 (host host1, pid 1001)", "nothing was heard"});
 }
 
 TEST_CASE("a client that pings is not lost, however long it says nothing else") {
@@ -265,7 +242,7 @@ TEST_CASE("a client that pings is not lost, however long it says nothing else") 
   options.liveness = 5s;
   const auto store = make_tcp_store(options);
   const auto other = make_tcp_store(options_for(server));
-  CHECK(error_of([&] { other->get("never", 6s); }).code() == Errc::timeout);
+  check_error([&] { other->get("never", 6s); }, Errc::timeout);
   store->set("key", "");
 }
 
@@ -276,11 +253,9 @@ TEST_CASE("a job's own server refuses another job and says whose it is") {
   options.port = server.port();
   make_tcp_store(options)->set("key", "");
   options.job = "yours";
-  const Error error = error_of([&] { make_tcp_store(options); });
-  CHECK(error.code() == Errc::refused);
-  CHECK(contains(error.what(), "belongs to job \"mine\""));
-  CHECK(contains(error.what(), "asked for job \"yours\""));
-  CHECK(contains(error.what(), "pid " + std::to_string(::getpid())));
+  check_error(
+      [&] { make_tcp_store(options); }, Errc::refused,
+      {"belongs to job \"mine\"", "asked for job \"yours\"", "pid " + std::to_string(::getpid())});
 }
 
 TEST_CASE("jobs on one server see nothing of each other and vanish with their last connection") {
@@ -292,8 +267,8 @@ TEST_CASE("jobs on one server see nothing of each other and vanish with their la
   const auto other = make_tcp_store(b);
   first->set("key", "A");
   CHECK(!other->check({"key"}));
-  const auto errors =
-      on_ranks(2, [&](int job) { (job == 0 ? first : other)->join(join_of(0, 1), nullptr); });
+  const auto errors = errors_of_threads(
+      2, [&](int job) { (job == 0 ? first : other)->join(join_of(0, 1), nullptr); });
   check_none(errors);
   first.reset();
   // The server hears of the end of a connection after the client; a new one may still see the job.
@@ -339,7 +314,7 @@ TEST_CASE("interrupting signals do not disturb a wait") {
 TEST_CASE("many clients may share one event loop") {
   StoreServer server({}, StoreServer::Serves::one_job);
   const auto loop = std::make_shared<EventLoop>();
-  check_none(on_ranks(8, [&](int rank) {
+  check_none(errors_of_threads(8, [&](int rank) {
     const auto store = store::connect_tcp_store(options_for(server), process_of(rank), loop);
     store->barrier("meet", 8);
     CHECK(store->add("count", 1) > 0);
@@ -347,22 +322,22 @@ TEST_CASE("many clients may share one event loop") {
 }
 
 TEST_CASE("nothing is left open when stores and servers go") {
-  const auto before = open_descriptors();
-  for (int i = 0; i < 3; ++i) {
-    StoreServer server({}, StoreServer::Serves::one_job);
-    const auto a = make_tcp_store(options_for(server)), b = make_tcp_store(options_for(server));
-    a->set("key", "");
-    CHECK(b->get("key").empty());
-  }
-  CHECK(open_descriptors() == before);
+  harness::leaving_nothing([] {
+    for (int i = 0; i < 3; ++i) {
+      StoreServer server({}, StoreServer::Serves::one_job);
+      const auto a = make_tcp_store(options_for(server)), b = make_tcp_store(options_for(server));
+      a->set("key", "");
+      CHECK(b->get("key").empty());
+    }
+  });
 }
 
 TEST_CASE("descriptors are closed on exec") {
-  const auto before = open_descriptors();
+  const std::set<int> before = harness::open_descriptors();
   StoreServer server({}, StoreServer::Serves::one_job);
   const auto store = make_tcp_store(options_for(server));
   store->set("key", "");
-  for (const int fd : open_descriptors()) {
+  for (const int fd : harness::open_descriptors()) {
     const int flags = ::fcntl(fd, F_GETFD);
     if (!before.contains(fd) && flags >= 0) CHECK_MESSAGE((flags & FD_CLOEXEC) != 0, fd);
   }

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <dlfcn.h>
+
+#include <string>
+
+#include "base/check.hpp"
+
+namespace symmem::cli {
+
+/// Never closed: such libraries start threads.
+void* open_library(const std::string& path, Errc if_absent);
+
+template <typename Function>
+Function* function_of(void* library, const char* name) {
+  void* found = ::dlsym(library, name);
+  require(found != nullptr, Errc::refused, "the library has no function {}", name);
+  return reinterpret_cast<Function*>(found);
+}
+
+}  // namespace symmem::cli

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bytes as what an asker and what a service for descriptors says: nothing, or read and written
+// alike.
+#include "base/fd_message.hpp"
+
+#include <cstdint>
+#include <cstdlib>
+
+using namespace symmem::fd_message;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+  if (const auto token = decode_request(bytes))
+    if (token->size() != kTokenBytes || encode_request(*token) != bytes) std::abort();
+  if (const auto refusal = decode_reply(bytes))
+    if (bytes.size() > kReplyRoom || encode_reply(*refusal) != bytes) std::abort();
+  return 0;
+}

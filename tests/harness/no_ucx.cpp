@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// Of builds without the transport ucx.
+#include "harness/progress.hpp"
+#include "harness/ucx.hpp"
+
+namespace symmem::harness {
+
+bool can_use_ucx() {
+  skip("no UCX: built without the transport ucx");
+  return false;
+}
+
+void use_ucx_once() {}
+
+}  // namespace symmem::harness
