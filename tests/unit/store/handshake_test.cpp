@@ -145,9 +145,8 @@ TEST_CASE("a secret file that others may read, or that is none, is refused") {
   if (::geteuid() == 0) {
     const SecretFile file("hush", 0600);
     REQUIRE(::chown(file.path.c_str(), 12345, 12345) == 0);
-    const Error error = error_of([&] { store::read_secret_file(file.path); });
-    CHECK(error.code() == Errc::refused);
-    CHECK(contains(error.what(), "belongs to user 12345"));
+    check_error([&] { store::read_secret_file(file.path); }, Errc::refused,
+                {file.path, "belongs to user 12345"});
   }
   for (const std::string& content : {std::string(), std::string("\n"), std::string(5000, 'h')}) {
     const SecretFile file(content, 0600);
