@@ -88,6 +88,17 @@ Environment job_environment(const RunCommand& command, const Spread& spread,
   return environment;
 }
 
+/// The launcher's word goes before the environment's: said, lest somebody looks for why.
+void warn_of_unused(const RunCommand& command) {
+  const Environment environment = process_environment();
+  std::vector<const char*> ours{"SYMMEM_STORE", "SYMMEM_RANK", "SYMMEM_WORLD_SIZE"};
+  if (command.nodes) ours.push_back("SYMMEM_HOST_ID");
+  for (const char* name : ours)
+    if (!value_of(environment, name).empty())
+      fmt::print(stderr, "symmem: warning: {} is set, but symmem run gives each rank its own\n",
+                 name);
+}
+
 /// Starts the ranks, each at its place.
 void start_ranks(ChildProcesses& children, const RunCommand& command, const Spread& spread,
                  const std::optional<HostNetwork>& network, const JobStore& store) {
@@ -139,6 +150,7 @@ int run(const RunCommand& command) {
   const SignalFd signals{SIGINT, SIGTERM, SIGHUP};
   std::optional<HostNetwork> network;
   if (command.namespaces) network.emplace(spread.hosts);
+  warn_of_unused(command);
   const JobStore store = serve(network);
   ChildProcesses children(print_line);
   try {

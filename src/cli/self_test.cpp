@@ -129,8 +129,8 @@ std::string test(const std::string& transport, const Options& options) {
 
 std::string fix_of(const std::string& transport) {
   if (transport.starts_with("ucx"))
-    return "mend what is red above; let UCX use a network: unset UCX_TLS, or add tcp to it";
-  return "mend what is red above; SYMMEM_LOG=debug symmem run -n 2 PROGRAM shows more";
+    return "mend what failed above; let UCX use a network: unset UCX_TLS, or add tcp to it";
+  return "mend what failed above; SYMMEM_LOG=debug symmem run -n 2 PROGRAM shows more";
 }
 
 }  // namespace

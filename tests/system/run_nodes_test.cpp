@@ -48,6 +48,16 @@ TEST_CASE("the ids of two jobs differ, and without --nodes there are none") {
         Words{"0", "0"});
 }
 
+TEST_CASE("what the launcher sets in the place of the environment's is said") {
+  const Ran ran = run({"-n", "1", "--nodes", "1", "true"},
+                      {{"SYMMEM_STORE", "tcp://there:1/job"}, {"SYMMEM_HOST_ID", "mine"}});
+  CHECK(ran.code == 0);
+  CHECK(ran.says("SYMMEM_STORE is set"));
+  CHECK(ran.says("SYMMEM_HOST_ID is set"));
+  CHECK(!ran.says("SYMMEM_RANK"));
+  CHECK(!run({"-n", "1", "true"}, {{"SYMMEM_HOST_ID", "mine"}}).says("SYMMEM_HOST_ID"));
+}
+
 TEST_CASE("ranks share memory on one simulated host, and not between two") {
   const std::string specimen = program_of_build("harness_specimens");
   const std::string filter = "--test-case=ranks of a launcher share memory";
