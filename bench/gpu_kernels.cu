@@ -48,7 +48,9 @@ __global__ void floor_wait_kernel(Flags flags, std::uint64_t* count) {
 }
 
 __global__ void our_barriers_kernel(DeviceView view, int rounds) {
-  for (int i = 0; i < rounds; ++i) device::barrier_warp(view, kChannel);
+  device::Barrier<device::Scope::warp> meet(view, kChannel);
+  for (int i = 0; i < rounds && meet(); ++i) {
+  }
 }
 
 __global__ void our_trips_kernel(DeviceView view, int rounds, bool first) {

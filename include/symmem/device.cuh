@@ -38,18 +38,21 @@ __device__ inline void put_signal_block(const DeviceView& view, int dst, int cha
   if (threadIdx.x == 0) put_signal(view, dst, channel);
 }
 
-/// Waits without marking a failure: for who reports it otherwise. What is consumed is stored first
-/// and taken back if nothing came: the store is then over when the signal is there, and does not
-/// hold up the next release.
+/// Waits without marking a failure: for who reports it otherwise. What is consumed is counted first
+/// and taken back if nothing came: the addition is then over when the signal is there, and does not
+/// hold up the next release. Poison that comes meanwhile stays.
 __device__ inline Waited try_wait_signal(const DeviceView& view, int src, int channel,
                                          std::uint64_t timeout_ns) {
   std::uint64_t* const taken =
       view.taken + static_cast<std::uint64_t>(channel) * view.world_size + src;
   const std::uint64_t before = load_own(taken);
-  if (before < kPoison) store_own(taken, before + 1);
-  const Waited waited =
-      wait_count(view, arriving(view, channel, src, Count::signals), before + 1, src, timeout_ns);
-  if (waited != Waited::arrived) store_own(taken, load_own(view.failed) == 0 ? before : kPoison);
+  const std::uint64_t wanted = before < kPoison ? before + 1 : kNever;
+  raise_own(taken, wanted);
+  std::uint64_t begin = 0;
+  const Waited waited = wait_count(view, arriving(view, channel, src, Count::signals), wanted, src,
+                                   timeout_ns, begin);
+  if (waited != Waited::arrived)
+    atomicCAS(reinterpret_cast<unsigned long long*>(taken), wanted, before);
   return waited;
 }
 
@@ -84,95 +87,129 @@ __device__ inline bool wait_signal_block(const DeviceView& view, int src, int ch
 
 // Barriers.
 
-/// The `i`th peer of this rank, 0 .. world_size-2: each rank begins behind itself.
-__device__ inline int nth_peer(const DeviceView& view, int i) {
-  const int peer = view.rank + 1 + i;
-  return peer < view.world_size ? peer : peer - view.world_size;
-}
+/// Who makes a call together: one thread, the 32 threads of a warp, or all of a block.
+enum class Scope { thread, warp, block };
 
-/// Thread `lane` of `width` tells its share of the peers that this rank has arrived: a peer each,
-/// so that one release serves all. Returns a peer that has no pointer, and is not told, or -1.
-__device__ inline int arrive(const DeviceView& view, int channel, int lane, int width) {
-  const std::uint64_t at = count_at(view, channel, view.rank, Count::arrivals);
-  int untold = -1;
+/// The barrier of a channel, for who meets there again and again in one kernel: what a barrier
+/// needs is in registers, the epoch too. Made, then called, by all threads of the scope together;
+/// while it lives nobody else of this rank uses the barrier of that channel. If the memory fails
+/// elsewhere meanwhile, the first call that has to wait returns false.
+template <Scope kScope>
+class Barrier {
+ public:
+  __device__ Barrier(const DeviceView& view, int channel)
+      : view_(view),
+        channel_(channel),
+        several_(view.world_size - 1 > width()),
+        epoch_(load_own(view.epochs + channel)) {
+    broken_ = epoch_ >= kPoison;
+    if (lane() < view.world_size - 1) mine_ = find(lane());
+  }
+
+  /// Returns when all ranks have called it; false if that failed, then and ever after.
+  __device__ bool operator()(std::uint64_t timeout_ns) {
+    if constexpr (kScope == Scope::warp) __syncwarp();
+    if constexpr (kScope == Scope::block) __syncthreads();
+    ++epoch_;
+    bool well = true;
+    if (mine_.rank >= 0) well = meet(timeout_ns);
+    if constexpr (kScope == Scope::warp) {
+      __syncwarp();  // What a lane acquired is then there for all; a vote orders no memory.
+      well = __all_sync(0xFFFFFFFFu, well);
+    }
+    if constexpr (kScope == Scope::block) well = __syncthreads_and(well) != 0;
+    broken_ = broken_ || !well;
+    return well;
+  }
+  __device__ bool operator()() { return (*this)(view_.timeout_ns); }
+
+ private:
+  /// A peer, and where the arrivals there and here are counted.
+  struct Peer {
+    int rank = -1;  ///< -1: none.
+    std::uint64_t* theirs = nullptr;
+    const std::uint64_t* ours = nullptr;
+  };
+
+  __device__ static int lane() {
+    if constexpr (kScope == Scope::thread) return 0;
+    if constexpr (kScope == Scope::warp) return static_cast<int>(threadIdx.x % 32);
+    return static_cast<int>(threadIdx.x);
+  }
+  __device__ static int width() {
+    if constexpr (kScope == Scope::thread) return 1;
+    if constexpr (kScope == Scope::warp) return 32;
+    return static_cast<int>(blockDim.x);
+  }
+
+  /// The `i`th peer, of 0 .. world_size-2: each rank begins behind itself.
+  __device__ Peer find(int i) {
+    const int next = view_.rank + 1 + i;
+    Peer peer;
+    peer.rank = next < view_.world_size ? next : next - view_.world_size;
+    peer.theirs = pad(view_, peer.rank);
+    if (peer.theirs == nullptr) {
+      unreached_ = peer.rank;
+      broken_ = true;
+    }
+    peer.theirs += count_at(view_, channel_, view_.rank, Count::arrivals);
+    peer.ours = view_.own_pad + count_at(view_, channel_, peer.rank, Count::arrivals);
+    return peer;
+  }
+
+  /// This thread's share of the peers: one or, where they are more than the threads, several.
+  __device__ bool meet(std::uint64_t timeout_ns) {
+    if (!broken_) {
+      max_release(mine_.theirs, epoch_);
+      if (lane() == 0) raise_own(view_.epochs + channel_, epoch_);
+      if (!several_ && comes_soon(mine_.ours, epoch_)) return true;
+    }
+    return meet_slowly(timeout_ns);
+  }
+  __device__ bool meet_slowly(std::uint64_t timeout_ns) {
+    const int others = view_.world_size - 1;
 #pragma unroll 1
-  for (int i = lane; i < view.world_size - 1; i += width) {
-    const int peer = nth_peer(view, i);
-    std::uint64_t* const theirs = pad(view, peer);
-    if (theirs != nullptr)
-      add_release(theirs + at, 1);
-    else
-      untold = peer;
-  }
-  return untold;
-}
-
-/// Waits for the same share of the peers; `at` becomes the last one waited for.
-__device__ inline Waited await(const DeviceView& view, int channel, std::uint64_t epoch, int lane,
-                               int width, std::uint64_t timeout_ns, int& at) {
+    for (int i = lane() + width(); i < others && !broken_; i += width())
+      if (const Peer peer = find(i); !broken_) max_release(peer.theirs, epoch_);
+    std::uint64_t begin = 0;
+    Waited waited = unreached_ >= 0 ? Waited::no_pointer
+                    : broken_       ? Waited::failed_before
+                                    : Waited::arrived;
+    int at = unreached_ >= 0 ? unreached_ : view_.rank;
 #pragma unroll 1
-  for (int i = lane; i < view.world_size - 1; i += width) {
-    at = nth_peer(view, i);
-    const Waited waited =
-        wait_count(view, arriving(view, channel, at, Count::arrivals), epoch, at, timeout_ns);
-    if (waited != Waited::arrived) return waited;
+    for (int i = lane(); waited == Waited::arrived && i < others; i += width()) {
+      const Peer peer = find(i);
+      at = peer.rank;
+      waited = wait_count(view_, peer.ours, epoch_, at, timeout_ns, begin);
+    }
+    return settle(view_, waited, Failure::Operation::barrier, channel_, at);
   }
-  return Waited::arrived;
-}
 
-/// The number of the barrier that this rank is in, loaded behind the arrival so that the one does
-/// not wait for the other. Of one thread; it is counted at once, since a barrier that failed is
-/// over, too.
-__device__ inline std::uint64_t next_epoch(const DeviceView& view, int channel) {
-  const std::uint64_t epoch = load_own(view.epochs + channel) + 1;
-  if (epoch < kPoison) store_own(view.epochs + channel, epoch);
-  return epoch;
-}
+  const DeviceView& view_;
+  const int channel_;
+  const bool several_;
+  bool broken_ = false;
+  int unreached_ = -1;  ///< A peer without a pointer.
+  std::uint64_t epoch_;
+  Peer mine_;  ///< The first of this thread's peers.
+};
 
-/// Whether the barrier went well for this thread's share; marks a failure. `untold` is what arrive
-/// returned.
-__device__ inline bool await_all(const DeviceView& view, int channel, std::uint64_t epoch, int lane,
-                                 int width, std::uint64_t timeout_ns, int untold) {
-  if (untold >= 0) {
-    fail(view, Failure::Operation::barrier, Failure::Cause::no_pointer, channel, untold);
-    return false;
-  }
-  int at = view.rank;
-  const Waited waited = await(view, channel, epoch, lane, width, timeout_ns, at);
-  return settle(view, waited, Failure::Operation::barrier, channel, at);
-}
-
-/// Returns when all ranks have called it on `channel`. Does not touch the signals of that channel.
-/// One thread tells one peer after the other: prefer a warp or a block.
+/// Returns when all ranks have called it on `channel`.
 __device__ inline bool barrier(const DeviceView& view, int channel, std::uint64_t timeout_ns) {
-  const int untold = arrive(view, channel, 0, 1);
-  return await_all(view, channel, next_epoch(view, channel), 0, 1, timeout_ns, untold);
+  return Barrier<Scope::thread>(view, channel)(timeout_ns);
 }
 __device__ inline bool barrier(const DeviceView& view, int channel) {
   return barrier(view, channel, view.timeout_ns);
 }
 __device__ inline bool barrier_warp(const DeviceView& view, int channel, std::uint64_t timeout_ns) {
-  __syncwarp();
-  const int lane = static_cast<int>(threadIdx.x % 32);
-  const int untold = arrive(view, channel, lane, 32);
-  unsigned long long epoch = lane == 0 ? next_epoch(view, channel) : 0;
-  epoch = __shfl_sync(0xFFFFFFFFu, epoch, 0);
-  const bool arrived = await_all(view, channel, epoch, lane, 32, timeout_ns, untold);
-  __syncwarp();
-  return __all_sync(0xFFFFFFFFu, arrived);
+  return Barrier<Scope::warp>(view, channel)(timeout_ns);
 }
 __device__ inline bool barrier_warp(const DeviceView& view, int channel) {
   return barrier_warp(view, channel, view.timeout_ns);
 }
 __device__ inline bool barrier_block(const DeviceView& view, int channel,
                                      std::uint64_t timeout_ns) {
-  __shared__ std::uint64_t epoch;
-  __syncthreads();
-  const int lane = static_cast<int>(threadIdx.x), width = static_cast<int>(blockDim.x);
-  const int untold = arrive(view, channel, lane, width);
-  if (lane == 0) epoch = next_epoch(view, channel);
-  __syncthreads();
-  return __syncthreads_and(await_all(view, channel, epoch, lane, width, timeout_ns, untold)) != 0;
+  return Barrier<Scope::block>(view, channel)(timeout_ns);
 }
 __device__ inline bool barrier_block(const DeviceView& view, int channel) {
   return barrier_block(view, channel, view.timeout_ns);

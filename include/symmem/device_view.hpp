@@ -13,6 +13,8 @@ namespace symmem {
 /// count of signals and one of barrier arrivals. All pointers but `failure` and `gone` are to GPU
 /// memory, those two to host memory that the GPU reaches.
 struct DeviceView {
+  /// The top bit of a count, which adding ones never reaches: what it counts has failed.
+  static constexpr std::uint64_t kPoison = std::uint64_t{1} << 63;
   /// Groups of up to this many ranks have their pointers here, larger ones in GPU memory.
   static constexpr int kInlinePeers = 16;
 
@@ -47,7 +49,7 @@ struct DeviceView {
 /// bytes 4 and 5 the channel, bytes 0 to 3 the rank.
 struct Failure {
   enum class Operation : std::uint8_t { none, put_signal, wait_signal, barrier };
-  enum class Cause : std::uint8_t { none, timeout, gone, no_pointer, peer_failed };
+  enum class Cause : std::uint8_t { none, timeout, gone, no_pointer, peer_failed, channel_failed };
 
   Operation operation = Operation::none;
   Cause cause = Cause::none;

@@ -11,22 +11,31 @@ namespace symmem::device {
 
 // Accesses to the words of a pad: at system scope, ordered.
 
-/// Adds without returning the old value, which would take a round trip.
+/// Adds without returning the old value, which would take a round trip. What is added does not look
+/// the same in all lanes: else the compiler has the lanes that get here vote and one of them add
+/// for all, a dozen instructions before the fence.
 __device__ inline void add_release(std::uint64_t* word, std::uint64_t value) {
-  asm volatile("red.release.sys.global.add.u64 [%0], %1;" ::"l"(word), "l"(value) : "memory");
+  unsigned lane;
+  asm("mov.u32 %0, %%laneid;" : "=r"(lane));
+  asm volatile("red.release.sys.global.add.u64 [%0], %1;" ::"l"(word), "l"(value + (lane >> 31))
+               : "memory");
+}
+/// Raises to `value`, or leaves what is larger.
+__device__ inline void max_release(std::uint64_t* word, std::uint64_t value) {
+  asm volatile("red.release.sys.global.max.u64 [%0], %1;" ::"l"(word), "l"(value) : "memory");
 }
 __device__ inline void or_release(std::uint64_t* word, std::uint64_t value) {
   asm volatile("red.release.sys.global.or.b64 [%0], %1;" ::"l"(word), "l"(value) : "memory");
 }
 __device__ inline std::uint64_t load_acquire(const std::uint64_t* word) {
   std::uint64_t value;
-  asm volatile("ld.acquire.sys.u64 %0, [%1];" : "=l"(value) : "l"(word) : "memory");
+  asm volatile("ld.acquire.sys.global.u64 %0, [%1];" : "=l"(value) : "l"(word) : "memory");
   return value;
 }
 
 __device__ inline std::uint32_t load_acquire(const std::uint32_t* word) {
   std::uint32_t value;
-  asm volatile("ld.acquire.sys.u32 %0, [%1];" : "=r"(value) : "l"(word) : "memory");
+  asm volatile("ld.acquire.sys.global.u32 %0, [%1];" : "=r"(value) : "l"(word) : "memory");
   return value;
 }
 
@@ -39,6 +48,11 @@ __device__ inline std::uint64_t load_own(const std::uint64_t* word) {
 }
 __device__ inline void store_own(std::uint64_t* word, std::uint64_t value) {
   asm volatile("st.relaxed.gpu.global.u64 [%0], %1;" ::"l"(word), "l"(value) : "memory");
+}
+
+/// Raises a word of one's own that only grows: the poison in it, the largest number, stays.
+__device__ inline void raise_own(std::uint64_t* word, std::uint64_t value) {
+  asm volatile("red.relaxed.gpu.global.max.u64 [%0], %1;" ::"l"(word), "l"(value) : "memory");
 }
 
 __device__ inline std::uint64_t now_ns() {
@@ -73,7 +87,7 @@ __device__ inline const std::uint64_t* arriving(const DeviceView& view, int chan
 
 /// The top bit of a count, which adding ones never reaches: what it counts has failed. So nobody
 /// who signals needs to look whether the memory has failed before.
-constexpr std::uint64_t kPoison = std::uint64_t{1} << 63;
+constexpr std::uint64_t kPoison = DeviceView::kPoison;
 
 /// Marks the memory as failed; the first failure is the one that the host throws. Then poisons what
 /// this rank has consumed, which ends its own waits, and what it has signalled, which ends those
@@ -102,47 +116,59 @@ __device__ inline void fail(const DeviceView& view, Failure::Operation operation
 }
 
 /// Why a wait is over. Nothing is marked yet.
-enum class Waited { arrived, timeout, gone, peer_failed, failed_before };
+enum class Waited { arrived, timeout, gone, no_pointer, peer_failed, failed_before };
 
-/// Waits until the count of `source` has reached `wanted`. Looks at the clock and at what lies on
-/// the host now and then: a load from there takes as long as dozens of looks. One thread goes
-/// through this alone, so what counts is how few instructions are on its way: nothing is unrolled.
+/// What is wanted by who has failed before: no count comes to it, nor to what lies around it.
+constexpr std::uint64_t kNever = kPoison | kPoison >> 2;
+
+/// Whether a count has reached `wanted` and is not poisoned.
+__device__ inline bool has_come(std::uint64_t count, std::uint64_t wanted) {
+  return (count - wanted) >> 62 == 0;
+}
+
+/// Looks a while. One thread goes through this alone, so what counts is how few instructions are
+/// on its way.
+__device__ inline bool comes_soon(const std::uint64_t* word, std::uint64_t wanted) {
+#pragma unroll 1
+  for (unsigned looks = 0; looks < 64; ++looks)
+    if (has_come(load_acquire(word), wanted)) return true;
+  return false;
+}
+
+/// Goes on waiting until the count of `source` has reached `wanted`. Looks at the clock and at what
+/// lies on the host now and then: a load from there takes as long as dozens of looks. `begin` is
+/// when the first wait of the call began, 0 before.
 __device__ inline Waited wait_count(const DeviceView& view, const std::uint64_t* word,
-                                    std::uint64_t wanted, int source, std::uint64_t timeout_ns) {
-  constexpr unsigned kLooks = 64, kTurnsToHost = 16;
-  const auto arrived = [](std::uint64_t count) {
-    return count < kPoison ? Waited::arrived : Waited::peer_failed;
-  };
-  std::uint64_t begin = 0;
+                                    std::uint64_t wanted, int source, std::uint64_t timeout_ns,
+                                    std::uint64_t& begin) {
+  constexpr unsigned kTurnsToHost = 16;
 #pragma unroll 1
   for (unsigned turn = 1;; ++turn) {
-#pragma unroll 1
-    for (unsigned looks = 0; looks < kLooks; ++looks) {
-      const std::uint64_t count = load_acquire(word);
-      if (count >= wanted) return arrived(count);
-    }
+    if (comes_soon(word, wanted)) return Waited::arrived;
     if (wanted >= kPoison || load_own(view.failed) != 0) return Waited::failed_before;
+    if (load_acquire(word) >= kPoison) return Waited::peer_failed;
     const std::uint64_t now = now_ns();
     if (begin == 0) begin = now;
     const bool late = now - begin >= timeout_ns;
     // What the source did before it went still counts.
-    if ((late || turn % kTurnsToHost == 0) && load_acquire(view.gone + source) != 0) {
-      const std::uint64_t last = load_acquire(word);
-      return last >= wanted ? arrived(last) : Waited::gone;
-    }
+    if ((late || turn % kTurnsToHost == 0) && load_acquire(view.gone + source) != 0)
+      return has_come(load_acquire(word), wanted) ? Waited::arrived : Waited::gone;
     if (late) return Waited::timeout;
   }
 }
 
-/// Whether a wait went well; marks the memory if not.
+/// Whether a wait went well; marks the memory if not, unless it is marked already. Of memory that
+/// is not, what had failed before is the channel: a barrier that the host waited for.
 __device__ inline bool settle(const DeviceView& view, Waited waited, Failure::Operation operation,
                               int channel, int rank) {
+  using Cause = Failure::Cause;
   if (waited == Waited::arrived) return true;
-  if (waited == Waited::failed_before) return false;
   fail(view, operation,
-       waited == Waited::timeout ? Failure::Cause::timeout
-       : waited == Waited::gone  ? Failure::Cause::gone
-                                 : Failure::Cause::peer_failed,
+       waited == Waited::timeout       ? Cause::timeout
+       : waited == Waited::gone        ? Cause::gone
+       : waited == Waited::no_pointer  ? Cause::no_pointer
+       : waited == Waited::peer_failed ? Cause::peer_failed
+                                       : Cause::channel_failed,
        channel, rank);
   return false;
 }

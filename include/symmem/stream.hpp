@@ -12,7 +12,8 @@ struct CUstream_st;
 namespace SYMMEM_API symmem {
 
 /// A CUDA stream: cudaStream_t and CUstream by a name that needs no header of CUDA's. Null is the
-/// default stream.
+/// legacy default stream; a program compiled for per-thread default streams passes
+/// cudaStreamPerThread. It is of the device that the memory is on.
 using Stream = CUstream_st*;
 
 class SymmetricMemory;

@@ -29,7 +29,9 @@ void GpuSignals::wake() {
 
 void GpuSignals::put(int dst, int channel, Timeout timeout) {
   const PeerPad& target = peer(dst);
-  if (target.key == nullptr) return state_.gpu().put_signal(state_.view(), dst, channel);
+  if (target.key == nullptr)
+    return state_.gpu().put_signal(state_.view(), dst, channel,
+                                   group_->deadline(timeout).timeout());
   PeerWait wait(*group_, dst, "put_signal", timeout);
   wait.run([&] { target.key->signal(target.signals(channel, group_->rank()), wait); });
 }
@@ -55,24 +57,33 @@ void GpuSignals::wait(int src, int channel, Timeout timeout) {
 
 void GpuSignals::barrier(int channel, Timeout timeout) {
   take_turn(channel, [&] {
-    const Deadline deadline = group_->deadline(timeout);
-    signal_key_peers(channel, timeout);
-    const Gpu::Outcome outcome = state_.gpu().barrier(state_.view(), channel, deadline.timeout());
-    if (outcome == Gpu::Outcome::arrived) return;
-    const std::vector<int> missing = state_.missing(channel);
-    if (outcome == Gpu::Outcome::gone && missing.empty()) return;  // They came before they went.
-    if (outcome == Gpu::Outcome::timeout)
-      fail(Errc::timeout, "barrier on channel {} of group \"{}\": after {:.3f} s still missing: {}",
-           channel, group_->name(), deadline.elapsed_seconds(), group_->describe(missing));
-    check(outcome, missing, "barrier");
+    try {
+      meet(channel, group_->deadline(timeout));
+    } catch (const Error&) {
+      state_.fail_channel(channel);
+      throw;
+    }
   });
 }
 
-void GpuSignals::signal_key_peers(int channel, Timeout timeout) {
+void GpuSignals::meet(int channel, const Deadline& deadline) {
+  signal_key_peers(channel, deadline);
+  const Gpu::Outcome outcome = state_.gpu().barrier(state_.view(), channel, deadline.remaining());
+  if (outcome == Gpu::Outcome::arrived) return;
+  const std::vector<int> missing = state_.missing(channel);
+  // They came after the last look, or before they went.
+  if (outcome != Gpu::Outcome::failed && missing.empty()) return;
+  if (outcome == Gpu::Outcome::timeout)
+    fail(Errc::timeout, "barrier on channel {} of group \"{}\": after {:.3f} s still missing: {}",
+         channel, group_->name(), deadline.elapsed_seconds(), group_->describe(missing));
+  check(outcome, missing, "barrier");
+}
+
+void GpuSignals::signal_key_peers(int channel, const Deadline& deadline) {
   for (int r = 0; r < group_->world_size(); ++r) {
     const PeerPad& target = peer(r);
     if (target.key == nullptr) continue;
-    PeerWait wait(*group_, r, "barrier", timeout);
+    PeerWait wait(*group_, r, "barrier", deadline.remaining());
     wait.run([&] { target.key->signal(target.arrivals(channel, group_->rank()), wait); });
   }
 }

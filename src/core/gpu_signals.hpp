@@ -28,7 +28,8 @@ class GpuSignals : public Signals {
  private:
   /// Throws for a wait of `operation` that ended without what it waited for.
   void check(Gpu::Outcome outcome, const std::vector<int>& ranks, const char* operation) const;
-  void signal_key_peers(int channel, Timeout timeout);
+  void meet(int channel, const Deadline& deadline);
+  void signal_key_peers(int channel, const Deadline& deadline);
 
   GpuState& state_;
   std::vector<std::atomic<bool>> waiting_;  ///< By channel, then source.

@@ -75,6 +75,13 @@ GpuState::GpuState(const Group& group, const Parts& parts) : gpu_(parts.gpu) {
 
 void GpuState::mark_gone(int rank) { std::atomic_ref(gone_[rank]).store(1); }
 
+void GpuState::fail_channel(int channel) noexcept {
+  try {
+    gpu_->copy(view_.epochs + channel, &DeviceView::kPoison, sizeof DeviceView::kPoison);
+  } catch (const Error&) {  // Of a GPU that works no more: nobody goes through anything.
+  }
+}
+
 std::vector<int> GpuState::missing(int channel) const {
   std::uint64_t epoch = 0;
   const auto size = static_cast<std::size_t>(view_.world_size);
@@ -109,6 +116,11 @@ void GpuState::fail_failed(const Group& group, const char* operation) const {
            kThen);
     case Failure::Cause::peer_failed:
       fail(Errc::peer_lost, "{}: on the GPU of {} a wait had failed before; {}", what, who, kThen);
+    case Failure::Cause::channel_failed:
+      fail(Errc::finished,
+           "{}: an earlier barrier of the host on it had failed, after which its ranks no longer "
+           "agree; {}",
+           what, kThen);
     default: fail(Errc::timeout, "{}: {} did not come in time; {}", what, who, kThen);
   }
 }

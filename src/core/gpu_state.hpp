@@ -47,6 +47,9 @@ class GpuState {
   }
   /// Waits for `rank` end.
   void mark_gone(int rank);
+  /// Streams and kernels do not go through a barrier of `channel` any more: one of the host's
+  /// failed.
+  void fail_channel(int channel) noexcept;
   /// The ranks whose arrivals at the current barrier of `channel` this rank has not seen.
   std::vector<int> missing(int channel) const;
 

@@ -30,6 +30,14 @@ class Signals : public Sleeper {
             "{}: channel {} is out of range; 0 to {} exist (SYMMEM_CHANNELS)", operation, channel,
             channels_ - 1);
   }
+  /// Throws once a barrier on `channel` has failed.
+  void check_agreed(int channel) const {
+    require(!turns_[static_cast<std::size_t>(channel)].failed.load(std::memory_order_relaxed),
+            Errc::finished,
+            "barrier: an earlier barrier on channel {} of group \"{}\" failed, after which its "
+            "ranks no longer agree; use another channel",
+            channel, group_->name());
+  }
   const PeerPad& peer(int rank) const { return pads_[static_cast<std::size_t>(rank)]; }
 
   virtual void put(int dst, int channel, Timeout timeout = {}) = 0;
@@ -46,10 +54,7 @@ class Signals : public Sleeper {
     require(claim.won(), Errc::invalid_argument,
             "barrier: another thread is in the barrier of channel {}; use one channel a thread",
             channel);
-    require(!turn.failed.load(std::memory_order_relaxed), Errc::finished,
-            "barrier: an earlier barrier on channel {} of group \"{}\" failed, after which its "
-            "ranks no longer agree; use another channel",
-            channel, group_->name());
+    check_agreed(channel);
     try {
       body();
     } catch (...) {

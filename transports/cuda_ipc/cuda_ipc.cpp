@@ -2,7 +2,10 @@
 #include <cuda.h>
 #include <unistd.h>
 
+#include <mutex>
 #include <optional>
+#include <set>
+#include <utility>
 
 #include "base/check.hpp"
 #include "base/cuda/driver.hpp"
@@ -12,6 +15,7 @@
 #include "cuda_ipc/factory.hpp"
 #include "cuda_ipc/handle.hpp"
 #include "cuda_ipc/imports.hpp"
+#include "cuda_ipc/nvml.hpp"
 
 namespace symmem::cuda_ipc {
 namespace {
@@ -43,7 +47,15 @@ std::optional<int> ordinal_of(const std::string& uuid) {
 /// not see cannot be asked: then mapping shows it.
 void check_access(int device, const std::string& owner) {
   const std::optional<int> theirs = ordinal_of(owner);
-  if (!theirs || *theirs == device) return;
+  if (theirs && *theirs == device) return;
+  if (!theirs) {
+    const auto atomics = native_atomics(cuda::uuid(device), owner);
+    require(atomics.value_or(false), Errc::refused,
+            "its GPU is hidden from this process (CUDA_VISIBLE_DEVICES), and {}",
+            atomics ? "between both there are no native atomics (PCIe?)"
+                    : "NVML cannot tell whether there are native atomics between both");
+    return;
+  }
   const Driver& driver = Driver::get();
   CUdevice here = 0, there = 0;
   cuda::check(driver.DeviceGet(&here, device), "cuDeviceGet");
@@ -67,7 +79,12 @@ class CudaIpcTransport : public Transport {
   std::string_view name() const override { return "cuda_ipc"; }
 
   Offer<Export> export_block(const std::shared_ptr<Block>& block) override {
-    return export_memory(environment_.fds, block, environment_.options.cuda_handle);
+    try {
+      return export_memory(environment_.fds, block, environment_.options.cuda_handle);
+    } catch (const Error& e) {
+      if (!is_of_driver(e)) throw;
+      return Offer<Export>::refuse(e.what());
+    }
   }
 
   Offer<Attachment> attach(const PeerInfo& peer, const BlockId& block, std::string_view handle,
@@ -82,7 +99,7 @@ class CudaIpcTransport : public Transport {
                            peer.host_id == environment_.host_id;
       if (is_ours && !theirs.legacy.empty()) return own(theirs, device);
       auto import = this->import(peer, block, theirs, device, timeout);
-      require(theirs.offset + theirs.bytes <= import->bytes(), Errc::invalid_argument,
+      require(theirs.offset + theirs.bytes <= import->bytes(), Errc::refused,
               "{} bytes at {} go past the allocation's {}", theirs.bytes, theirs.offset,
               import->bytes());
       import->grant(device);
@@ -90,30 +107,37 @@ class CudaIpcTransport : public Transport {
       verify(theirs, block, device, at);
       return {std::make_shared<CudaAttachment>(std::move(import), at, theirs.bytes), {}};
     } catch (const Error& e) {
-      // What the driver does not take, another transport may.
-      if (e.code() == Errc::refused) return Offer<Attachment>::refuse(e.what());
-      throw;
+      if (!is_of_driver(e)) throw;
+      return Offer<Attachment>::refuse(e.what());
     }
   }
 
  private:
+  /// What the driver does not take, another transport may. A handle that makes no sense stays an
+  /// error, as does a deadline.
+  static bool is_of_driver(const Error& e) {
+    return e.code() == Errc::refused || e.code() == Errc::internal || e.code() == Errc::exhausted ||
+           e.code() == Errc::unsupported;
+  }
   /// Memory of this very process, which an IPC handle does not open: as it is.
   static Offer<Attachment> own(const CudaHandle& theirs, int device) {
     const cuda::OnDevice here(device);
-    if (const auto owner = ordinal_of(theirs.gpu); owner && *owner != device) {
+    auto* const at = reinterpret_cast<std::byte*>(theirs.address);
+    const cuda::PointerFacts facts = cuda::facts_of(at);
+    require(
+        facts.bytes >= theirs.bytes && theirs.address - facts.begin <= facts.bytes - theirs.bytes,
+        Errc::invalid_argument, "{} bytes at {:#x} are not within one allocation", theirs.bytes,
+        theirs.address);
+    static std::mutex mutex;
+    static auto* const tried = new std::set<std::pair<int, int>>;
+    const std::lock_guard lock(mutex);
+    if (const auto owner = ordinal_of(theirs.gpu);
+        owner && *owner != device && tried->insert({device, *owner}).second) {
       const cudaError_t enabled = cudaDeviceEnablePeerAccess(*owner, 0);
       static_cast<void>(cudaGetLastError());
       require(enabled == cudaSuccess || enabled == cudaErrorPeerAccessAlreadyEnabled, Errc::refused,
               "cudaDeviceEnablePeerAccess: {}", cudaGetErrorString(enabled));
     }
-    auto* const at = reinterpret_cast<std::byte*>(theirs.address);
-    CUdeviceptr base = 0;
-    std::size_t whole = 0;
-    cuda::check(Driver::get().MemGetAddressRange(&base, &whole, theirs.address),
-                "cuMemGetAddressRange");
-    require(theirs.bytes <= whole && theirs.address - base <= whole - theirs.bytes,
-            Errc::invalid_argument, "{} bytes at {:#x} are not within one allocation", theirs.bytes,
-            theirs.address);
     return {std::make_shared<CudaAttachment>(nullptr, at, theirs.bytes), {}};
   }
 
@@ -125,7 +149,7 @@ class CudaIpcTransport : public Transport {
     if (peer.host_id == environment_.host_id) {
       if (!theirs.fd_token.empty())
         return import_descriptor(memory, fetch_fd(theirs.fd_service, theirs.fd_token, timeout));
-      if (!theirs.legacy.empty()) return import_legacy(theirs.legacy, device);
+      if (!theirs.legacy.empty()) return import_legacy(theirs.legacy, device, theirs.whole);
     }
     if (!theirs.fabric.empty()) return import_fabric(memory, theirs.fabric);
     fail(Errc::refused, "another host (id {}, here {}), and no fabric handle is granted there",

@@ -20,7 +20,9 @@ using cuda::OnDevice;
 /// Physical memory behind a pointer, of cuMemCreate; none if it is of another kind.
 class Retained {
  public:
-  explicit Retained(void* at) {
+  explicit Retained(void* at, const cuda::PointerFacts& facts) {
+    // Asked for memory of cudaMalloc or of a pool it is an error, which compute-sanitizer reports.
+    if (facts.legacy_ipc != 0 || facts.pool != nullptr) return;
     if (Driver::get().MemRetainAllocationHandle(&handle_, at) != CUDA_SUCCESS) handle_ = 0;
   }
   ~Retained() {
@@ -69,11 +71,19 @@ class CudaExport : public Export {
 };
 
 /// The allocation that the block lies in.
-CudaHandle locate(const Block& block) {
+CudaHandle locate(const Block& block, const cuda::PointerFacts& facts) {
   CUdeviceptr base = 0;
   std::size_t whole = 0;
   const auto at = reinterpret_cast<CUdeviceptr>(block.base);
-  cuda::check(Driver::get().MemGetAddressRange(&base, &whole, at), "cuMemGetAddressRange");
+  const Driver& driver = Driver::get();
+  // Of virtual memory the one mapping that it lies in: its range may be of several.
+  const bool is_mapping =
+      facts.legacy_ipc == 0 && facts.pool == nullptr &&
+      driver.PointerGetAttribute(&base, CU_POINTER_ATTRIBUTE_MAPPING_BASE_ADDR, at) ==
+          CUDA_SUCCESS &&
+      driver.PointerGetAttribute(&whole, CU_POINTER_ATTRIBUTE_MAPPING_SIZE, at) == CUDA_SUCCESS;
+  if (!is_mapping)
+    cuda::check(driver.MemGetAddressRange(&base, &whole, at), "cuMemGetAddressRange");
   CudaHandle handle;
   handle.gpu = cuda::uuid(block.device.index);
   handle.space = address_space();
@@ -96,13 +106,14 @@ Offer<Export> export_memory(FdService& fds, const std::shared_ptr<Block>& block,
                             const std::string& forms) {
   const OnDevice here(block->device.index);
   const auto wanted = [&](const char* form) { return forms == "auto" || forms == form; };
-  CudaHandle handle = locate(*block);
+  const cuda::PointerFacts facts = cuda::facts_of(block->base);
+  CudaHandle handle = locate(*block, facts);
   if (block->bytes > handle.whole - handle.offset)
     return Offer<Export>::refuse(
         fmt::format("its {} bytes span more than one allocation of GPU memory", block->bytes));
   Fd own;
   std::unique_ptr<FdService::Ticket> ticket;
-  if (const Retained memory(block->base); memory) {
+  if (const Retained memory(block->base, facts); memory) {
     if (wanted("fd") && memory.shares_by(CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR)) {
       if (block->descriptor == -1) own = memory.descriptor();
       ticket = fds.offer(own ? own.get() : block->descriptor);
@@ -110,7 +121,7 @@ Offer<Export> export_memory(FdService& fds, const std::shared_ptr<Block>& block,
       handle.fd_token = ticket->token();
     }
     if (wanted("fabric")) handle.fabric = memory.fabric();
-  } else if (wanted("legacy")) {
+  } else if (wanted("legacy") && facts.legacy_ipc != 0) {
     cudaIpcMemHandle_t ipc;
     if (cudaIpcGetMemHandle(&ipc, block->base) == cudaSuccess)
       handle.legacy.assign(reinterpret_cast<const char*>(&ipc), sizeof ipc);

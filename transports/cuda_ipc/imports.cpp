@@ -9,6 +9,7 @@
 
 #include "base/check.hpp"
 #include "base/cuda/driver.hpp"
+#include "base/cuda/unmap.hpp"
 
 namespace symmem::cuda_ipc {
 namespace {
@@ -49,13 +50,8 @@ class SharedImport : public Import {
     require_taken(result, "mapping a peer's GPU memory");
   }
   ~SharedImport() override {
-    try {
-      const OnDevice here(memory_.device);
-      static_cast<void>(cudaDeviceSynchronize());
-      static_cast<void>(Driver::get().MemUnmap(at_, memory_.bytes));
-      static_cast<void>(Driver::get().MemAddressFree(at_, memory_.bytes));
-    } catch (...) {  // The driver is going: it takes the mapping along.
-    }
+    granted_.insert(memory_.device);
+    cuda::unmap_when_idle({granted_.begin(), granted_.end()}, at_, memory_.bytes);
   }
   std::byte* base() const override { return reinterpret_cast<std::byte*>(at_); }
   std::size_t bytes() const override { return memory_.bytes; }
@@ -80,7 +76,8 @@ class SharedImport : public Import {
 
 class LegacyImport : public Import {
  public:
-  LegacyImport(const std::string& bytes, int device) : device_(device) {
+  LegacyImport(const std::string& bytes, int device, std::size_t whole)
+      : device_(device), bytes_(whole) {
     cudaIpcMemHandle_t handle;
     static_assert(sizeof handle == 64);
     std::memcpy(&handle, bytes.data(), sizeof handle);
@@ -88,9 +85,8 @@ class LegacyImport : public Import {
     static_cast<void>(cudaGetLastError());
     require(result == cudaSuccess, Errc::refused, "cudaIpcOpenMemHandle: {}",
             cudaGetErrorString(result));
-    CUdeviceptr base = 0;
-    static_cast<void>(
-        Driver::get().MemGetAddressRange(&base, &bytes_, reinterpret_cast<CUdeviceptr>(at_)));
+    const cuda::PointerFacts facts = cuda::facts_of(at_);
+    if (facts.bytes != 0) bytes_ = facts.begin + facts.bytes - reinterpret_cast<CUdeviceptr>(at_);
   }
   ~LegacyImport() override {
     try {
@@ -109,7 +105,7 @@ class LegacyImport : public Import {
  private:
   const int device_;
   void* at_ = nullptr;
-  std::size_t bytes_ = 0;
+  std::size_t bytes_;  ///< As CUDA says or, where it does not, the handle.
 };
 
 std::shared_ptr<Import> import_shared(const SharedMemory& memory, void* handle,
@@ -146,9 +142,9 @@ std::shared_ptr<Import> import_fabric(const SharedMemory& memory, const std::str
   return import_shared(memory, &fabric, CU_MEM_HANDLE_TYPE_FABRIC);
 }
 
-std::shared_ptr<Import> import_legacy(const std::string& handle, int device) {
+std::shared_ptr<Import> import_legacy(const std::string& handle, int device, std::size_t whole) {
   const OnDevice here(device);
-  return std::make_shared<LegacyImport>(handle, device);
+  return std::make_shared<LegacyImport>(handle, device, whole);
 }
 
 }  // namespace symmem::cuda_ipc

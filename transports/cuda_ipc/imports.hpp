@@ -36,8 +36,8 @@ struct SharedMemory {
 /// driver does not take it.
 std::shared_ptr<Import> import_descriptor(const SharedMemory& memory, const Fd& descriptor);
 std::shared_ptr<Import> import_fabric(const SharedMemory& memory, const std::string& handle);
-/// Maps memory of cudaMalloc by its IPC handle, for one device.
-std::shared_ptr<Import> import_legacy(const std::string& handle, int device);
+/// Maps memory of cudaMalloc, of `whole` bytes, by its IPC handle, for one device.
+std::shared_ptr<Import> import_legacy(const std::string& handle, int device, std::size_t whole);
 /// The import that is there already, or null.
 std::shared_ptr<Import> find_import(const BlockId& block);
 

@@ -28,6 +28,8 @@ constexpr std::chrono::microseconds kSpinOfWait{150};
 constexpr std::chrono::milliseconds kLongestPause{1};
 /// Looks between two that give way to other threads, each of which takes as long as a look.
 constexpr unsigned kLooks = 8;
+/// Between two looks at what a GPU does for a peer; nothing wakes the thread when it is done.
+constexpr std::chrono::microseconds kNap{20};
 /// How often waits look whether the peer is lost, and the thread whether it missed an event.
 constexpr std::chrono::milliseconds kTick{50};
 /// How long a Context that ends waits for what it accepted, at most, and then for UCX to close its
@@ -67,7 +69,7 @@ void require_descriptors() {
 /// What a thread of the application is while it progresses in the place of the engine's.
 class Engine::Polling {
  public:
-  explicit Polling(Engine& engine) : engine_(engine) {
+  explicit Polling(Engine& engine) : engine_(engine), guard_(engine.guard_captures()) {
     engine_.polling_.fetch_add(1, std::memory_order_relaxed);
   }
   ~Polling() {
@@ -79,6 +81,7 @@ class Engine::Polling {
 
  private:
   Engine& engine_;
+  const std::unique_ptr<CaptureGuard> guard_;
 };
 
 Engine::Context::Context(const Library& library, const Options& options) : ucp(library) {
@@ -158,7 +161,8 @@ ucs_status_t Engine::on_reply(void* self, const void* header, std::size_t header
 
 bool Engine::progress() {
   if (stopping_.load()) return false;
-  const bool some = worker_.progress();
+  bool some = worker_.progress();
+  some = service_.carry_on() || some;
   // What UCX reports from inside itself is acted upon outside.
   while (!failed_.empty()) {
     Endpoint* endpoint = failed_.back();
@@ -252,7 +256,9 @@ void Engine::park(std::chrono::nanoseconds longest) {
 void Engine::progress_forever() {
   auto last = Clock::now();
   std::chrono::nanoseconds pause = kSpin;
+  std::unique_ptr<CaptureGuard> guard;
   while (!stopping_.load()) {
+    if (!guard) guard = guard_captures();
     if (patience_ != patience_.max() && polled()) {
       // Somebody who waits does our work, better without us on the same core.
       park(pause);
@@ -262,6 +268,8 @@ void Engine::progress_forever() {
     pause = kSpin;
     if (try_progress()) {
       last = Clock::now();
+    } else if (service_.waits_for_gpu()) {
+      std::this_thread::sleep_for(kNap);
     } else if (Clock::now() - last >= patience_) {
       sleep();
       last = Clock::now();

@@ -39,8 +39,10 @@ class Engine {
   Worker& worker() { return worker_; }
   const std::string& address() const { return address_; }
   /// The GPU that has a block; null for host memory.
-  std::shared_ptr<Gpu> gpu(const Device& device) const {
-    return device.type == DeviceType::cuda && gpus_ ? gpus_->gpu(device.index) : nullptr;
+  std::shared_ptr<Gpu> gpu(const Device& device) {
+    if (device.type != DeviceType::cuda || !gpus_) return nullptr;
+    uses_gpus_.store(true);
+    return gpus_->gpu(device.index);
   }
   /// Whether this UCX itself works on GPU memory.
   bool knows_cuda() const;
@@ -82,6 +84,10 @@ class Engine {
   static ucs_status_t on_reply(void* self, const void* header, std::size_t header_bytes, void* data,
                                std::size_t bytes, const ucp_am_recv_param_t*);
   class Polling;
+  /// What a thread that progresses UCX needs where UCX may call CUDA.
+  std::unique_ptr<CaptureGuard> guard_captures() const {
+    return uses_gpus_.load(std::memory_order_relaxed) ? gpus_->guard_captures() : nullptr;
+  }
   bool spin(std::unique_lock<std::mutex>& lock, const std::function<bool()>& done);
   void progress_forever();
   bool polled() const;  ///< Now or a moment ago.
@@ -97,6 +103,7 @@ class Engine {
   Context context_;
   Worker worker_;
   const std::shared_ptr<Gpus> gpus_;  ///< Null in a build without CUDA.
+  std::atomic<bool> uses_gpus_{false};
   Service service_;
   std::string address_;
   std::mutex parking_;

@@ -13,6 +13,7 @@ GpuKey::GpuKey(std::shared_ptr<Engine> engine, std::shared_ptr<Endpoint> endpoin
       rma_(rma) {}
 
 void GpuKey::put(std::size_t offset, const void* source, std::size_t bytes, Wait& wait) {
+  const auto here = gpu_->enter();
   if (rma_) return put_rma(offset, source, bytes, /*nbi=*/false, wait);
   std::vector<std::byte> stage(std::min(bytes, kMaxPayload));
   for (std::size_t at = 0; at < bytes; at += stage.size()) {
@@ -23,6 +24,7 @@ void GpuKey::put(std::size_t offset, const void* source, std::size_t bytes, Wait
 }
 
 void GpuKey::put_nbi(std::size_t offset, const void* source, std::size_t bytes, Wait& wait) {
+  const auto here = gpu_->enter();
   if (rma_) return put_rma(offset, source, bytes, /*nbi=*/true, wait);
   put(offset, source, bytes, wait);
 }

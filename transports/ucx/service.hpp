@@ -2,9 +2,11 @@
 #pragma once
 
 #include <atomic>
+#include <list>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -39,6 +41,11 @@ class Service {
   /// Takes what came as a message; carries it out if it is one, and its turn. `eager`: the payload
   /// is there.
   void receive(std::string_view header, Payload payload, bool eager, ucp_ep_h reply_to);
+  /// Sends the replies that had to wait for a GPU; tells whether there were any. While the worker
+  /// is locked.
+  bool carry_on();
+  /// Whether some have to wait: nothing but carry_on tells when they need not.
+  bool waits_for_gpu() const { return waiting_.load(std::memory_order_relaxed) != 0; }
   /// Messages that were not carried out, of all senders and of strangers.
   std::uint64_t refused() const { return refused_.load(); }
 
@@ -73,6 +80,19 @@ class Service {
     std::shared_ptr<Gpu> gpu;
     int count = 0;
   };
+  /// An atomic on GPU memory, which a kernel there carries out when it gets to run; or a flush of
+  /// the same sender behind it. What holds the GPU may wait for a later message: nobody waits here.
+  struct UnderWay {
+    Message message;
+    ucp_ep_h reply_to;
+    Served served;                          ///< Of an atomic: lives until it is done.
+    std::unique_ptr<Gpu::Pending> pending;  ///< Null before it is started, and of a flush.
+  };
+  const Served* of_gpu(const Message& message) const;
+  bool must_queue(const Message& message) const;
+  bool queue(const Message& message, ucp_ep_h reply_to);
+  void start(UnderWay& atomic);
+  bool is_over(UnderWay& one, std::uint64_t& value, bool& well);
   /// Runs `use(place, gpu)` if [offset, offset+bytes) of that block is open, and tells whether it
   /// is.
   template <typename Use>
@@ -85,7 +105,11 @@ class Service {
   std::mutex mutex_;                        ///< Guards what follows.
   std::map<std::uint64_t, Served> blocks_;  ///< By number.
   std::map<std::uint64_t, Sender> senders_;
-  std::vector<Early> strangers_;  ///< What came of senders that may be allowed yet.
+  std::vector<Early> strangers_;            ///< What came of senders that may be allowed yet.
+  std::set<std::shared_ptr<Gpu>> to_sync_;  ///< GPUs to whose memory RMA is not ordered by itself.
+  std::list<UnderWay> under_way_;           ///< In the order in which they came.
+  std::size_t started_ = 0;                 ///< Of them, atomics at the GPU.
+  std::atomic<std::size_t> waiting_{0};     ///< How many they are.
 };
 
 }  // namespace symmem::ucx

@@ -14,9 +14,10 @@ namespace {
 /// A block registered with UCX as the memory that it is, until destruction.
 class Registration {
  public:
-  Registration(const Engine& engine, const Block& block, bool has_token)
-      : ucp_(engine.ucp()), context_(engine.context()) {
+  Registration(Engine& engine, const Block& block, bool has_token)
+      : ucp_(engine.ucp()), context_(engine.context()), gpu_(engine.gpu(block.device)) {
     const bool on_gpu = block.device.type == DeviceType::cuda;
+    const auto here = gpu_ ? gpu_->enter() : nullptr;
     ucp_mem_map_params_t params{};
     params.field_mask = UCP_MEM_MAP_PARAM_FIELD_ADDRESS | UCP_MEM_MAP_PARAM_FIELD_LENGTH |
                         UCP_MEM_MAP_PARAM_FIELD_MEMORY_TYPE;
@@ -33,7 +34,11 @@ class Registration {
       fail(Errc::unsupported, "UCX {} registered GPU memory as something else", ucp_.version());
     }
   }
-  ~Registration() { ucp_.mem_unmap(context_, memory_); }
+  ~Registration() try {
+    const auto here = gpu_ ? gpu_->enter() : nullptr;
+    ucp_.mem_unmap(context_, memory_);
+  } catch (...) {  // The driver is going.
+  }
   Registration(const Registration&) = delete;
   Registration& operator=(const Registration&) = delete;
 
@@ -49,6 +54,7 @@ class Registration {
  private:
   const Library& ucp_;
   const ucp_context_h context_;
+  const std::shared_ptr<Gpu> gpu_;  ///< Null for host memory.
   ucp_mem_h memory_ = nullptr;
 };
 
@@ -138,6 +144,10 @@ class UcxTransport : public Transport {
                 "UCX {} ({}) has no CUDA support, or no driver; name one that has with "
                 "SYMMEM_UCX_LIBRARY",
                 engine->ucp().version(), starter_->environment().options.ucx_library);
+      if (const auto gpu = engine->gpu(block->device); gpu && !staged_)
+        require(gpu->remote_writes() != Gpu::RemoteWrites::unordered, Errc::unsupported,
+                "what a network card writes to {} cannot be put in order with a signal",
+                to_string(block->device));
       return {std::make_shared<UcxExport>(engine, block, !staged_), {}};
     } catch (const Error& e) {
       if (e.code() != Errc::unsupported) throw;
@@ -159,6 +169,8 @@ class UcxTransport : public Transport {
       auto endpoint = engine->endpoint(peer.process.id, theirs.worker);
       auto attachment = std::make_shared<UcxAttachment>(
           make_key(engine, std::move(endpoint), theirs, engine->gpu(peer.used_from)), theirs.bytes);
+      const auto gpu = engine->gpu(peer.used_from);
+      const auto here = gpu ? gpu->enter() : nullptr;
       if (starter_->environment().options.verify) verify(*attachment->key(), theirs, timeout);
       return {std::move(attachment), {}};
     } catch (const Error& e) {

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #include <cerrno>
+#include <iterator>
 #include <mutex>
 #include <vector>
 
@@ -40,6 +41,12 @@ Driver::Driver() {
 #define SYMMEM_CUDA_FIND(name) find("cu" #name, name);
   SYMMEM_CUDA_FUNCTIONS(SYMMEM_CUDA_FIND)
 #undef SYMMEM_CUDA_FIND
+  void* record = nullptr;
+  cudaDriverEntryPointQueryResult status = cudaDriverEntryPointSymbolNotFound;
+  if (cudaGetDriverEntryPointByVersion("cuCtxRecordEvent", &record, 12050, cudaEnableDefault,
+                                       &status) == cudaSuccess &&
+      status == cudaDriverEntryPointSuccess)
+    CtxRecordEvent = reinterpret_cast<decltype(CtxRecordEvent)>(record);
   const CUresult result = Init(0);
   const char* why = nullptr;
   GetErrorString(result, &why);
@@ -107,6 +114,22 @@ OnDevice::~OnDevice() {
   static_cast<void>(Driver::get().CtxPopCurrent(&ours));
 }
 
+PointerFacts facts_of(const void* pointer) {
+  PointerFacts facts;
+  CUpointer_attribute names[] = {
+      CU_POINTER_ATTRIBUTE_MEMORY_TYPE,    CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL,
+      CU_POINTER_ATTRIBUTE_IS_MANAGED,     CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE,
+      CU_POINTER_ATTRIBUTE_DEVICE_POINTER, CU_POINTER_ATTRIBUTE_RANGE_START_ADDR,
+      CU_POINTER_ATTRIBUTE_RANGE_SIZE,     CU_POINTER_ATTRIBUTE_MEMPOOL_HANDLE};
+  void* values[] = {&facts.type,      &facts.device, &facts.managed, &facts.legacy_ipc,
+                    &facts.on_device, &facts.begin,  &facts.bytes,   &facts.pool};
+  static_assert(std::size(names) == std::size(values));
+  check(Driver::get().PointerGetAttributes(std::size(names), names, values,
+                                           reinterpret_cast<CUdeviceptr>(pointer)),
+        "cuPointerGetAttributes");
+  return facts;
+}
+
 Fd share_descriptor(CUmemGenericAllocationHandle memory) {
   int raw = -1;
   check(Driver::get().MemExportToShareableHandle(&raw, memory,
@@ -115,6 +138,16 @@ Fd share_descriptor(CUmemGenericAllocationHandle memory) {
   Fd fd(raw);
   if (::fcntl(raw, F_SETFD, FD_CLOEXEC) != 0) fail_errno(errno, "FD_CLOEXEC of GPU memory");
   return fd;
+}
+
+int attribute(CUdevice_attribute which, int device) {
+  int value = 0;
+  CUdevice handle = 0;
+  check(Driver::get().DeviceGet(&handle, device), "cuDeviceGet");
+  const CUresult result = Driver::get().DeviceGetAttribute(&value, which, handle);
+  if (result == CUDA_ERROR_INVALID_VALUE) return 0;
+  check(result, "cuDeviceGetAttribute");
+  return value;
 }
 
 std::string uuid(int device) {

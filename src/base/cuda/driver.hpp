@@ -47,10 +47,18 @@ class Driver {
   X(MemImportFromShareableHandle)         \
   X(MemRetainAllocationHandle)            \
   X(MemGetAllocationPropertiesFromHandle) \
-  X(PointerGetAttribute)
+  X(PointerGetAttribute)                  \
+  X(PointerGetAttributes)                 \
+  X(StreamGetCtx)                         \
+  X(EventCreate)                          \
+  X(EventQuery)                           \
+  X(EventDestroy)                         \
+  X(FlushGPUDirectRDMAWrites)
 #define SYMMEM_CUDA_POINTER(name) decltype(&::cu##name) name = nullptr;
   SYMMEM_CUDA_FUNCTIONS(SYMMEM_CUDA_POINTER)
 #undef SYMMEM_CUDA_POINTER
+  /// Null in drivers before 12.5.
+  decltype(&::cuCtxRecordEvent) CtxRecordEvent = nullptr;
 
   int device_count() const { return device_count_; }
   /// The primary context of a device, which the CUDA runtime uses too; made at first use, never
@@ -82,8 +90,23 @@ class OnDevice {
   cudaStreamCaptureMode mode_ = cudaStreamCaptureModeRelaxed;
 };
 
+/// What CUDA knows of a pointer; of any other, `type` is 0. Unlike the driver's call for one
+/// attribute this does not fail, which compute-sanitizer would report.
+struct PointerFacts {
+  unsigned type = 0;  ///< CUmemorytype.
+  int device = -1;
+  unsigned managed = 0, legacy_ipc = 0;
+  CUdeviceptr on_device = 0, begin = 0;
+  std::size_t bytes = 0;
+  CUmemoryPool pool = nullptr;
+};
+PointerFacts facts_of(const void* pointer);
+
 /// A descriptor by which other processes share the physical memory.
 Fd share_descriptor(CUmemGenericAllocationHandle memory);
+
+/// What a device says of itself; 0 for what its driver does not know.
+int attribute(CUdevice_attribute which, int device);
 
 /// Tells GPUs apart, whatever CUDA_VISIBLE_DEVICES calls them: its 16 bytes.
 std::string uuid(int device);

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "memory/cuda/block.hpp"
 
+#include <unistd.h>
+
 #include <cstring>
+#include <filesystem>
 #include <limits>
 #include <utility>
 
 #include "base/check.hpp"
 #include "base/cuda/driver.hpp"
+#include "base/cuda/unmap.hpp"
 #include "base/handle.hpp"
 
 namespace symmem::cuda {
@@ -20,16 +24,9 @@ class CudaBlock : public Block {
               Device{DeviceType::cuda, index}, fd.get()),
         mapped_(mapped),
         fd_(std::move(fd)) {}
-  /// Waits for the device: what was enqueued may still use this memory.
+  /// What was enqueued may still use this memory.
   ~CudaBlock() override {
-    try {
-      const OnDevice here(device.index);
-      static_cast<void>(cudaDeviceSynchronize());
-      const auto at = reinterpret_cast<CUdeviceptr>(base);
-      static_cast<void>(Driver::get().MemUnmap(at, mapped_));
-      static_cast<void>(Driver::get().MemAddressFree(at, mapped_));
-    } catch (...) {  // The driver is going: it takes the memory along.
-    }
+    unmap_when_idle({device.index}, reinterpret_cast<CUdeviceptr>(base), mapped_);
   }
 
  private:
@@ -53,12 +50,16 @@ class Physical {
   CUresult result = CUDA_SUCCESS;
 };
 
-int attribute(CUdevice_attribute which, int device) {
-  int value = 0;
-  CUdevice handle = 0;
-  check(Driver::get().DeviceGet(&handle, device), "cuDeviceGet");
-  check(Driver::get().DeviceGetAttribute(&value, which, handle), "cuDeviceGetAttribute");
-  return value;
+/// Whether the driver grants fabric handles: the device knows them, and this process may use a
+/// channel of NVIDIA's IMEX service. Asked before, since a cuMemCreate that is not permitted is
+/// two errors to compute-sanitizer.
+bool grants_fabric(int device) {
+  if (attribute(CU_DEVICE_ATTRIBUTE_HANDLE_TYPE_FABRIC_SUPPORTED, device) == 0) return false;
+  std::error_code none;
+  for (std::filesystem::directory_iterator at("/dev/nvidia-caps-imex-channels", none), end;
+       !none && at != end; at.increment(none))
+    if (::access(at->path().c_str(), R_OK | W_OK) == 0) return true;
+  return false;
 }
 
 CUmemAllocationProp properties_of(int device, bool fabric) {
@@ -127,7 +128,8 @@ class CudaBlockMaker : public BlockMaker {
     const auto gpu = gpus_->gpu(device);
     const OnDevice here(device);
     const Driver& driver = Driver::get();
-    CUmemAllocationProp properties = properties_of(device, fabric_);
+    const bool fabric = fabric_ && grants_fabric(device);
+    CUmemAllocationProp properties = properties_of(device, fabric);
     std::size_t granularity = 0;
     const CUmemAllocationProp plain = properties_of(device, false);  // Taken by every driver.
     check(driver.MemGetAllocationGranularity(&granularity, &plain,
@@ -137,8 +139,12 @@ class CudaBlockMaker : public BlockMaker {
     const std::size_t mapped =
         (bytes + Block::kTokenBytes + granularity - 1) / granularity * granularity;
     auto physical = std::make_unique<Physical>(mapped, properties);
-    if (fabric_ && physical->result != CUDA_SUCCESS) {  // Not granted here: do without.
+    if (fabric && physical->result != CUDA_SUCCESS) {  // Not granted here: do without.
       properties = plain;
+      physical = std::make_unique<Physical>(mapped, properties);
+    }
+    if (physical->result == CUDA_ERROR_OUT_OF_MEMORY) {
+      unmap_idle();  // What others have given up may be enough.
       physical = std::make_unique<Physical>(mapped, properties);
     }
     if (physical->result == CUDA_ERROR_OUT_OF_MEMORY) fail_out_of_memory(bytes, device);

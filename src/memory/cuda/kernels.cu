@@ -17,9 +17,16 @@ __device__ void tell(Report* report, std::uint64_t state, std::uint64_t value = 
   asm volatile("st.release.sys.u64 [%0], %1;" ::"l"(&report->state), "l"(state) : "memory");
 }
 
-/// Whether the host thread has given up before the kernel began.
-__device__ bool abandoned(const Report* report) {
-  return *static_cast<const volatile std::uint64_t*>(&report->abandoned) != 0;
+/// Whether the host thread still waits. Each side writes its word, then reads the other's: if the
+/// host has given up, either this sees it or the host sees that the kernel has begun.
+__device__ bool begins(Report* report) {
+  asm volatile("st.relaxed.sys.u64 [%0], %1;" ::"l"(&report->begun), "l"(std::uint64_t{1})
+               : "memory");
+  asm volatile("fence.sc.sys;" ::: "memory");
+  std::uint64_t abandoned;
+  asm volatile("ld.relaxed.sys.u64 %0, [%1];" : "=l"(abandoned) : "l"(&report->abandoned));
+  if (abandoned != 0) tell(report, Report::given_up);
+  return abandoned == 0;
 }
 
 __device__ std::uint64_t state_of(device::Waited waited) {
@@ -39,7 +46,7 @@ __device__ void mark_failed_peer(const DeviceView& view, device::Waited waited,
 }
 
 __global__ void put_signal_kernel(DeviceView view, int dst, int channel, Report* report) {
-  if (threadIdx.x != 0) return;
+  if (threadIdx.x != 0 || (report != nullptr && !begins(report))) return;
   device::put_signal(view, dst, channel);
   if (report != nullptr) tell(report, Report::arrived);
 }
@@ -50,10 +57,39 @@ __global__ void wait_signal_kernel(DeviceView view, int src, int channel, Ending
     device::wait_signal(view, src, channel, ending.timeout_ns);
     return;
   }
-  if (abandoned(ending.report)) return;
+  if (!begins(ending.report)) return;
   const device::Waited waited = device::try_wait_signal(view, src, channel, ending.timeout_ns);
   mark_failed_peer(view, waited, Failure::Operation::wait_signal, channel, src);
   tell(ending.report, state_of(waited));
+}
+
+/// Lane `lane`'s share of a barrier that the host waits for: peers without a pointer, whom the host
+/// has told, are waited for, too. `at` becomes the last one waited for.
+__device__ device::Waited meet(const DeviceView& view, int channel, int lane,
+                               std::uint64_t timeout_ns, int& at) {
+  using device::Count;
+  const std::uint64_t epoch = device::load_own(view.epochs + channel) + 1;
+  if (epoch > device::kPoison) return device::Waited::failed_before;
+  __syncwarp();  // All have loaded it.
+  const auto nth = [&](int i) {
+    const int peer = view.rank + 1 + i;
+    return peer < view.world_size ? peer : peer - view.world_size;
+  };
+#pragma unroll 1
+  for (int i = lane; i < view.world_size - 1; i += kWarp)
+    if (std::uint64_t* const theirs = device::pad(view, nth(i)))
+      device::max_release(theirs + device::count_at(view, channel, view.rank, Count::arrivals),
+                          epoch);
+  if (lane == 0) device::raise_own(view.epochs + channel, epoch);
+  std::uint64_t begin = 0;
+  device::Waited waited = device::Waited::arrived;
+#pragma unroll 1
+  for (int i = lane; waited == device::Waited::arrived && i < view.world_size - 1; i += kWarp) {
+    at = nth(i);
+    waited = device::wait_count(view, device::arriving(view, channel, at, Count::arrivals), epoch,
+                                at, timeout_ns, begin);
+  }
+  return waited;
 }
 
 __global__ void barrier_kernel(DeviceView view, int channel, Ending ending) {
@@ -61,14 +97,10 @@ __global__ void barrier_kernel(DeviceView view, int channel, Ending ending) {
     device::barrier_warp(view, channel, ending.timeout_ns);
     return;
   }
-  if (abandoned(ending.report)) return;
   const int lane = static_cast<int>(threadIdx.x);
-  static_cast<void>(device::arrive(view, channel, lane, kWarp));
-  unsigned long long epoch = lane == 0 ? device::next_epoch(view, channel) : 0;
-  epoch = __shfl_sync(0xFFFFFFFFu, epoch, 0);
+  if (__shfl_sync(0xFFFFFFFFu, lane == 0 && begins(ending.report), 0) == 0) return;
   int at = view.rank;
-  const device::Waited waited =
-      device::await(view, channel, epoch, lane, kWarp, ending.timeout_ns, at);
+  const device::Waited waited = meet(view, channel, lane, ending.timeout_ns, at);
   mark_failed_peer(view, waited, Failure::Operation::barrier, channel, at);
   // One that did not come is enough; the first of them is told.
   const unsigned missing = __ballot_sync(0xFFFFFFFFu, waited != device::Waited::arrived);
@@ -118,7 +150,7 @@ __device__ Word apply(AtomicOp op, Word* at, Word value, Word expected) {
 
 __global__ void atomic_kernel(AtomicOp op, bool wide, void* at, std::uint64_t value,
                               std::uint64_t expected, Report* report) {
-  if (threadIdx.x != 0) return;
+  if (threadIdx.x != 0 || !begins(report)) return;
   __threadfence_system();
   const std::uint64_t before =
       wide ? apply<unsigned long long>(op, static_cast<unsigned long long*>(at), value, expected)

@@ -8,11 +8,12 @@
 namespace symmem::cuda {
 
 /// What a kernel tells the host thread that waits for it; in pinned host memory.
-struct Report {
-  enum State : std::uint64_t { pending, arrived, timeout, gone, failed };
+struct alignas(64) Report {
+  enum State : std::uint64_t { pending, arrived, timeout, gone, failed, given_up };
   std::uint64_t state = pending;
   std::uint64_t value = 0;
-  std::uint64_t abandoned = 0;  ///< By the host: who has not begun to wait is not to begin.
+  std::uint64_t begun = 0;      ///< By the kernel, before it looks at what follows.
+  std::uint64_t abandoned = 0;  ///< By the host: a kernel that has not begun is not to begin.
 };
 
 /// How a wait in a kernel ends: it reports to `report` if there is one, else marks a failure.

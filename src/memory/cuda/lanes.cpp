@@ -3,6 +3,7 @@
 
 #include <time.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 
@@ -14,13 +15,23 @@ namespace {
 
 /// More calls than these seldom wait at once.
 constexpr int kFirst = 16;
-/// For a kernel to get its turn, beside what it waits for itself.
-constexpr std::chrono::seconds kGrace{30};
+/// And more than these are refused.
+constexpr int kMost = 256;
+/// For a kernel to get its turn, however short the caller's wait: ranks may share the GPU.
+constexpr std::chrono::seconds kLeast{1};
+/// For one that has begun to report, beside what it waits for itself.
+constexpr std::chrono::seconds kGrace{5};
+/// For copies, which other work on the device holds up.
+constexpr std::chrono::seconds kLongestCopy{60};
+/// How often the stream is asked whether it has failed.
+constexpr std::chrono::milliseconds kAsk{10};
 
 using Clock = std::chrono::steady_clock;
 
 /// A kernel that has nothing to wait for reports within this; looking costs nothing else.
 constexpr std::chrono::microseconds kSpin{50};
+/// The same of copies: a nap would cost large ones a tenth of their speed.
+constexpr std::chrono::milliseconds kSpinOfCopy{2};
 /// Waiting longer the thread sleeps this long between looks.
 constexpr long kNapNs = 50'000;
 
@@ -32,10 +43,14 @@ void nap() {
 }  // namespace
 
 Lanes::Lanes(int device) : device_(device) {
+  // All of it now: pinning more is no good time when a kernel spins.
+  check(cudaHostAlloc(reinterpret_cast<void**>(&reports_), kMost * sizeof(Report),
+                      cudaHostAllocPortable | cudaHostAllocMapped),
+        "cudaHostAlloc");
   try {
     for (int i = 0; i < kFirst; ++i) idle_.push_back(make());
   } catch (...) {
-    destroy_idle();
+    destroy();
     throw;
   }
 }
@@ -43,45 +58,37 @@ Lanes::Lanes(int device) : device_(device) {
 Lanes::~Lanes() {
   try {
     const OnDevice here(device_);
-    destroy_idle();
+    destroy();
   } catch (...) {  // The driver is going: it takes them along.
   }
 }
 
-void Lanes::destroy_idle() noexcept {
-  for (const Lane& lane : idle_) {
-    static_cast<void>(cudaStreamDestroy(lane.stream));
-    static_cast<void>(cudaFreeHost(lane.report));
-  }
+void Lanes::destroy() noexcept {
+  for (const Lane& lane : idle_) static_cast<void>(cudaStreamDestroy(lane.stream));
+  // A kernel that was given up may still report: then the reports stay.
+  if (static_cast<int>(idle_.size()) == made_) static_cast<void>(cudaFreeHost(reports_));
   idle_.clear();
 }
 
 Lane Lanes::make() {
+  require(made_ < kMost, Errc::exhausted,
+          "{} calls wait for cuda:{} at once, or were given up; no more can", kMost, device_);
   Lane lane;
   int least = 0, greatest = 0;
   check(cudaDeviceGetStreamPriorityRange(&least, &greatest), "cudaDeviceGetStreamPriorityRange");
   check(cudaStreamCreateWithPriority(&lane.stream, cudaStreamNonBlocking, greatest),
         "cudaStreamCreateWithPriority");
-  void* report = nullptr;
-  const cudaError_t made =
-      cudaHostAlloc(&report, sizeof(Report), cudaHostAllocPortable | cudaHostAllocMapped);
-  if (made != cudaSuccess) static_cast<void>(cudaStreamDestroy(lane.stream));
-  check(made, "cudaHostAlloc");
-  lane.report = new (report) Report;
+  lane.report = new (reports_ + made_++) Report;
   return lane;
 }
 
 Lane Lanes::take() {
-  {
-    const std::lock_guard lock(mutex_);
-    if (!idle_.empty()) {
-      const Lane lane = idle_.back();
-      idle_.pop_back();
-      *lane.report = Report{};
-      return lane;
-    }
-  }
-  return make();
+  const std::lock_guard lock(mutex_);
+  if (idle_.empty()) return make();
+  const Lane lane = idle_.back();
+  idle_.pop_back();
+  *lane.report = Report{};
+  return lane;
 }
 
 void Lanes::give_back(const Lane& lane) {
@@ -96,30 +103,70 @@ Lanes::Use::~Use() {
   lanes_.give_back(lane_);
 }
 
-Report Lanes::Use::wait(std::chrono::nanoseconds timeout) {
-  const auto begin = Clock::now(), spin_end = begin + kSpin;
+std::optional<Report> Lanes::Use::look() {
   const std::atomic_ref state(lane_.report->state);
-  while (state.load(std::memory_order_acquire) == Report::pending) {
-    if (Clock::now() < spin_end) continue;
-    nap();
-    // A context that an earlier kernel has broken would never report.
+  const auto there = [&] { return state.load(std::memory_order_acquire) != Report::pending; };
+  if (there()) return *lane_.report;
+  // A context that an earlier kernel has broken would never report.
+  if (const auto now = Clock::now(); now - asked_ >= kAsk) {
+    asked_ = now;
     const cudaError_t result = cudaStreamQuery(lane_.stream);
-    if (result == cudaSuccess && state.load(std::memory_order_acquire) == Report::pending)
-      fail(Errc::internal, "a kernel of symmem's ended without a report");
-    if (result != cudaErrorNotReady) check(result, "a kernel of symmem's");
-    if (Clock::now() - begin < timeout + kGrace) continue;
-    lost_ = true;
-    std::atomic_ref(lane_.report->abandoned).store(1);
-    fail(Errc::timeout,
-         "the GPU has not come to a kernel of symmem's within {} s: do others hold all its "
-         "multiprocessors?",
-         std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - begin).count());
+    if (result == cudaErrorNotReady) return {};
+    check(result, "a kernel of symmem's");
+    require(there(), Errc::internal, "a kernel of symmem's ended without a report");
+    return *lane_.report;
   }
-  return *lane_.report;
+  return {};
 }
 
-void Lanes::Use::finish() const {
-  check(cudaStreamSynchronize(lane_.stream), "a copy on GPU memory");
+void Lanes::Use::abandon() {
+  lost_ = true;
+  std::atomic_ref(lane_.report->abandoned).store(1);
+}
+
+Report Lanes::Use::wait(std::chrono::nanoseconds timeout) {
+  auto begin = Clock::now();
+  const auto spin_end = begin + kSpin;
+  asked_ = begin;
+  bool begun = false;
+  while (true) {
+    if (const auto report = look()) {
+      if (report->state != Report::given_up) return *report;
+      lost_ = false;  // Its kernel has ended.
+      break;
+    }
+    const auto now = Clock::now();
+    if (now < spin_end) continue;
+    nap();
+    const auto longest = std::max<std::chrono::nanoseconds>(timeout, kLeast);
+    if (now - begin < (begun ? timeout + kGrace : longest)) continue;
+    abandon();
+    // Either the kernel sees that, or it has begun before and is seen here: then it ends by itself.
+    if (begun || std::atomic_ref(lane_.report->begun).load() == 0) break;
+    begun = true;
+    lost_ = false;
+    begin = now;
+  }
+  fail(Errc::timeout,
+       "the GPU has not come to a kernel of symmem's within {:.1f} s: do others hold all its "
+       "multiprocessors?",
+       std::chrono::duration<double>(Clock::now() - begin).count());
+}
+
+void Lanes::Use::finish() {
+  const auto begin = Clock::now();
+  while (true) {
+    const cudaError_t result = cudaStreamQuery(lane_.stream);
+    if (result != cudaErrorNotReady) return check(result, "a copy on GPU memory");
+    const auto waited = Clock::now() - begin;
+    if (waited >= kSpinOfCopy) nap();
+    if (waited < kLongestCopy) continue;
+    lost_ = true;
+    fail(Errc::timeout,
+         "the GPU has not come to a copy of symmem's within {} s, and may still do so: do others "
+         "hold it?",
+         kLongestCopy.count());
+  }
 }
 
 }  // namespace symmem::cuda

@@ -7,6 +7,7 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "memory/cuda/kernels.hpp"
@@ -38,27 +39,35 @@ class Lanes {
     Use(const Use&) = delete;
     Use& operator=(const Use&) = delete;
     const Lane* operator->() const { return &lane_; }
-    /// Returns what the kernel reports, which takes `timeout` once it runs. Throws if the stream
-    /// fails instead, or if the kernel does not get to run: Error(timeout).
-    Report wait(std::chrono::nanoseconds timeout = {});
-    /// Returns when all is done on it.
-    void finish() const;
+    /// Returns what the kernel reports, which takes up to `timeout` once it runs. Throws if the
+    /// stream fails instead, or if the kernel has not begun by then: Error(timeout); then it never
+    /// does.
+    Report wait(std::chrono::nanoseconds timeout);
+    /// What the kernel has reported, if it has. Throws if the stream has failed.
+    std::optional<Report> look();
+    /// Nobody waits any more; the kernel may still run.
+    void abandon();
+    /// Returns when all is done on it. Error(timeout) after a minute.
+    void finish();
 
    private:
     Lanes& lanes_;
     Lane lane_;
     bool lost_ = false;  ///< Its kernel may still come: nobody else gets it.
+    std::chrono::steady_clock::time_point asked_{};  ///< When the stream was last asked.
     const int exceptions_ = std::uncaught_exceptions();
   };
 
  private:
   Lane take();
   void give_back(const Lane& lane);
-  void destroy_idle() noexcept;
+  void destroy() noexcept;
   Lane make();
 
   const int device_;
-  std::mutex mutex_;  ///< Guards what follows.
+  Report* reports_ = nullptr;  ///< Pinned, of all lanes.
+  std::mutex mutex_;           ///< Guards what follows.
+  int made_ = 0;
   std::vector<Lane> idle_;
 };
 

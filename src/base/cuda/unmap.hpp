@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cuda.h>
+
+#include <cstddef>
+#include <vector>
+
+namespace symmem::cuda {
+
+/// Memory that work on these devices may still use: unmapped as soon as all is done that was
+/// enqueued there until now. Returns soon, and never throws. As with cudaFree, no stream of the
+/// devices may be in capture.
+void unmap_when_idle(const std::vector<int>& devices, CUdeviceptr at, std::size_t bytes) noexcept;
+/// Unmaps what has become idle meanwhile.
+void unmap_idle() noexcept;
+
+}  // namespace symmem::cuda
