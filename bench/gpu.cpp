@@ -93,9 +93,13 @@ void be_rank(int rounds, const Part& part) {
 std::vector<std::string> words_of(const Part& part, int rounds) {
   std::vector<std::string> words{"--as-rank", "--rounds", std::to_string(rounds), "--only",
                                  part.name};
-  if (!part.transport.empty()) words.insert(words.end(), {"--transport", part.transport});
+  if (part.transport.empty()) return words;
+  words.emplace_back("--transport");
+  words.push_back(part.transport);
   return words;
 }
+
+constexpr const char* kTurns = "without the multi-process service they take turns";
 
 bool shares_gpus() {
   int served = 0;
@@ -108,51 +112,73 @@ std::vector<int> counts() {
   const int count = gpus();
   std::vector<int> counts;
   if (count > 2) counts.push_back(std::min(count, Flags::kMost));
-  if (!shares_gpus())
-    fmt::print(
-        stderr,
-        "more ranks than GPUs: skipped: without the multi-process service they take turns\n");
-  else if (count == 1)
-    counts.insert(counts.end(), {4, 8});
-  else if (2 * count <= Flags::kMost)
+  if (!shares_gpus()) {
+    fmt::print(stderr, "more ranks than GPUs: skipped: {}\n", kTurns);
+  } else if (count == 1) {  // Two are the pair.
+    counts.push_back(4);
+    counts.push_back(8);
+  } else if (2 * count <= Flags::kMost) {
     counts.push_back(2 * count);
+  }
   return counts;
 }
 
-std::vector<Figure> measure_network(int rounds) {
-  std::vector<Figure> figures;
-#ifdef SYMMEM_BENCH_UCX
-  const auto self = std::filesystem::read_symlink("/proc/self/exe");
-  const auto launcher = self.parent_path() / "symmem";
-  if (!std::filesystem::exists(launcher)) {
-    fmt::print(stderr, "GPU memory across hosts: skipped: no {}\n", launcher.string());
-    return figures;
-  }
-  for (const char* transport : {"ucx", "ucx_staged"}) {
-    std::vector<std::string> words{launcher, "run", "-n", "2", "--nodes", "2", self};
-    for (std::string& word : words_of({"network", transport}, rounds))
-      words.push_back(std::move(word));
-    // The launcher says whose line it is: "[0] ".
-    append(figures, figures_of(run_program(words).at(0).substr(4)));
-  }
-#else
-  static_cast<void>(rounds);
-  fmt::print(stderr, "GPU memory across hosts: skipped: built without UCX\n");
-#endif
-  return figures;
+std::vector<Figure> measure_pair(int rounds) {
+  return figures_of(run_ranks(2, words_of({"pair", {}}, rounds)).at(0));
 }
 
-std::vector<Figure> measure(int rounds, const std::string& only) {
-  std::vector<Figure> figures;
-  const auto wants = [&](const char* part) { return only.empty() || only == part; };
-  if (wants("pair"))
-    append(figures, figures_of(run_ranks(2, words_of({"pair", {}}, rounds)).at(0)));
-  if (wants("ranks"))
-    for (const int count : counts())
-      append(figures, figures_of(run_ranks(count, words_of({"ranks", {}}, rounds)).at(0)));
-  if (wants("network")) append(figures, measure_network(rounds));
-  return figures;
+std::vector<Figure> measure_ranks(int count, int rounds) {
+  return figures_of(run_ranks(count, words_of({"ranks", {}}, rounds)).at(0));
 }
+
+[[maybe_unused]] std::vector<Figure> measure_network(const char* transport, int rounds) {
+  const auto self = std::filesystem::read_symlink("/proc/self/exe");
+  const auto launcher = self.parent_path() / "symmem";
+  require(std::filesystem::exists(launcher), Errc::unsupported, "there is no {}",
+          launcher.string());
+  std::vector<std::string> words{launcher, "run", "-n", "2", "--nodes", "2", self};
+  for (std::string& word : words_of({"network", transport}, rounds))
+    words.push_back(std::move(word));
+  // The launcher says whose line it is: "[0] ".
+  return figures_of(run_program(words).at(0).substr(4));
+}
+
+/// All parts, or the one that is asked for. What one throws does not cost the others' figures.
+class Measurement {
+ public:
+  std::vector<Figure> run(int rounds, const std::string& only) {
+    const auto wants = [&](const char* part) { return only.empty() || only == part; };
+    if (only.empty() && gpus() == 1 && !shares_gpus())
+      fmt::print(stderr, "two ranks on one GPU: skipped: {}; --only pair tries\n", kTurns);
+    else if (wants("pair"))
+      add("two ranks", [&] { return measure_pair(rounds); });
+    if (wants("ranks"))
+      for (const int count : counts())
+        add("more ranks", [&] { return measure_ranks(count, rounds); });
+#ifdef SYMMEM_BENCH_UCX
+    if (wants("network"))
+      for (const char* transport : {"ucx", "ucx_staged"})
+        add(transport, [&] { return measure_network(transport, rounds); });
+#else
+    if (wants("network"))
+      fmt::print(stderr, "GPU memory across hosts: skipped: built without UCX\n");
+#endif
+    return std::move(figures_);
+  }
+  bool failed() const { return failed_; }
+
+ private:
+  template <typename Measure>
+  void add(const char* what, Measure measure) try {
+    append(figures_, measure());
+  } catch (const std::exception& e) {
+    fmt::print(stderr, "bench_gpu: {}: {}\n", what, e.what());
+    failed_ = true;
+  }
+
+  std::vector<Figure> figures_;
+  bool failed_ = false;
+};
 
 std::string title() {
   cudaDeviceProp properties{};
@@ -166,11 +192,12 @@ std::string title() {
 int main(int argc, char** argv) {
   using namespace symmem::bench;
   Part part;
-  return run_main(
+  Measurement measurement;
+  const int code = run_main(
       argc, argv, "bench_gpu",
       {.description = "GPU memory of ranks on one host, and of two hosts by UCX",
        .be_rank = [&](int rounds) { be_rank(rounds, part); },
-       .measure = [&](int rounds) { return measure(rounds, part.name); },
+       .measure = [&](int rounds) { return measurement.run(rounds, part.name); },
        .title = title,
        .add_options =
            [&](CLI::App& app) {
@@ -178,4 +205,5 @@ int main(int argc, char** argv) {
                  ->check(CLI::IsMember({"pair", "ranks", "network"}));
              app.add_option("--transport", part.transport, "Of a rank (used by itself)")->group("");
            }});
+  return measurement.failed() ? 1 : code;
 }
