@@ -58,12 +58,15 @@ bool Figure::good() const {
 
 void print_table(const std::string& title, const std::vector<Figure>& figures) {
   fmt::print("\n{}\nmedian (least..most)\n", title);
-  fmt::print("{:<34} {:<5} {:<24} {:<24} {:<24} {:>6}  {}\n", "what", "unit", "floor is", "floor",
-             "symmem", "ratio", "goal");
+  std::size_t width = 34;
+  for (const Figure& figure : figures) width = std::max(width, figure.what.size());
+  fmt::print("{:<{}} {:<5} {:<24} {:<24} {:<24} {:>6}  {}\n", "what", width, "unit", "floor is",
+             "floor", "symmem", "ratio", "goal");
   for (const Figure& figure : figures) {
-    const std::string ratio = figure.floor.empty() ? "-" : fmt::format("{:.2f}", figure.ratio());
+    const bool compared = !figure.floor.empty() && !figure.ours.empty();
+    const std::string ratio = compared ? fmt::format("{:.2f}", figure.ratio()) : "-";
     const std::string goal = text(figure.goal, figure.unit);
-    fmt::print("{:<34} {:<5} {:<24} {:<24} {:<24} {:>6}  {}{}\n", figure.what, figure.unit,
+    fmt::print("{:<{}} {:<5} {:<24} {:<24} {:<24} {:>6}  {}{}\n", figure.what, width, figure.unit,
                figure.floor_is, spread(figure.floor), spread(figure.ours), ratio, goal,
                goal.empty()    ? ""
                : figure.good() ? ": met"

@@ -35,7 +35,8 @@ class Network {
         first_(context.rank() == 0),
         tensor_(context.empty_strided_p2p({kLarge}, {1}, kUint8)),
         memory_(context.rendezvous(tensor_)),
-        raw_(context.options().ucx_library, *context.store(), context.rank(), kLarge),
+        raw_(context.options().ucx_library, *context.store(), context.rank(),
+             {buffer_.data(), buffer_.size()}),
         source_(kLarge, std::byte{42}) {
     require(memory_->world_size() == 2, Errc::invalid_argument, "two ranks are needed");
     if (!first_) {
@@ -189,6 +190,7 @@ class Network {
   const bool first_;
   const Tensor tensor_;
   const std::shared_ptr<SymmetricMemory> memory_;
+  std::vector<std::byte> buffer_ = std::vector<std::byte>(kLarge);  ///< Of raw_.
   RawUcp raw_;
   Fd listening_, tcp_;
   std::vector<std::byte> source_, target_ = std::vector<std::byte>(kLarge);

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <atomic>
+#include <cstdlib>
+#include <vector>
 
 #include "base/check.hpp"
 #include "ucx/library.hpp"
@@ -12,52 +14,97 @@ namespace symmem::bench {
 
 using ucx::Library;
 
+namespace {
+
+void set(const Library& library, ucp_config_t* config, const char* name, const char* value) {
+  if (std::getenv((std::string("UCX_") + name).c_str()) == nullptr)
+    library.config_modify(config, name, value);
+}
+
+void check(const Library& library, ucs_status_t status) {
+  if (status != UCS_OK) fail(Errc::internal, "raw UCP: {}", library.status_string(status));
+}
+
+ucp_context_h make_context(const Library& library) {
+  ucp_config_t* config = nullptr;
+  check(library, library.config_read(nullptr, nullptr, &config));
+  set(library, config, "TLS", "^sm,self");
+  set(library, config, "RNDV_THRESH", "inf");
+  ucp_params_t params{};
+  params.field_mask = UCP_PARAM_FIELD_FEATURES;
+  params.features = UCP_FEATURE_RMA | UCP_FEATURE_AM;
+  ucp_context_h context = nullptr;
+  check(library, library.init_version(UCP_API_MAJOR, UCP_API_MINOR, &params, config, &context));
+  library.config_release(config);
+  return context;
+}
+
+}  // namespace
+
 class RawUcp::Ucp {
  public:
-  Ucp(const std::string& path, std::vector<std::byte>& buffer) : library(Library::open(path)) {
-    ucp_config_t* config = nullptr;
-    check(library.config_read(nullptr, nullptr, &config));
-    check(library.config_modify(config, "RNDV_THRESH", "inf"));
-    ucp_params_t params{};
-    params.field_mask = UCP_PARAM_FIELD_FEATURES;
-    params.features = UCP_FEATURE_RMA | UCP_FEATURE_AM;
-    check(library.init_version(UCP_API_MAJOR, UCP_API_MINOR, &params, config, &context));
-    library.config_release(config);
+  /// Memory of the other process.
+  struct Remote {
+    std::uint64_t address = 0;
+    ucp_rkey_h key = nullptr;
+  };
+
+  Ucp(const std::string& path, RawUcp& owner)
+      : library(Library::open(path)), context(make_context(library)) {
     ucp_worker_params_t worker_params{};
     worker_params.field_mask = UCP_WORKER_PARAM_FIELD_THREAD_MODE;
     worker_params.thread_mode = UCS_THREAD_MODE_SINGLE;
     check(library.worker_create(context, &worker_params, &worker));
-    ucp_mem_map_params_t map{};
-    map.field_mask = UCP_MEM_MAP_PARAM_FIELD_ADDRESS | UCP_MEM_MAP_PARAM_FIELD_LENGTH;
-    map.address = buffer.data();
-    map.length = buffer.size();
-    check(library.mem_map(context, &map, &memory));
     ucp_am_handler_param_t handler{};
     handler.field_mask = UCP_AM_HANDLER_PARAM_FIELD_ID | UCP_AM_HANDLER_PARAM_FIELD_CB |
                          UCP_AM_HANDLER_PARAM_FIELD_ARG;
     handler.id = kMessage;
-    handler.arg = &arrived;
-    handler.cb = [](void* count, const void*, std::size_t, void*, std::size_t,
+    handler.arg = &owner;
+    handler.cb = [](void* self, const void*, std::size_t, void* data, std::size_t bytes,
                     const ucp_am_recv_param_t*) {
-      ++*static_cast<std::uint64_t*>(count);
+      auto& raw = *static_cast<RawUcp*>(self);
+      if (raw.arrive) raw.arrive(data, bytes);
+      ++raw.ucp_->arrived;
       return UCS_OK;
     };
     check(library.worker_set_am_recv_handler(worker, &handler));
   }
   ~Ucp() {
-    if (key != nullptr) library.rkey_destroy(key);
+    for (const Remote& remote : {buffer, stop})
+      if (remote.key != nullptr) library.rkey_destroy(remote.key);
     if (endpoint != nullptr) {
       ucp_request_param_t force{};
       force.op_attr_mask = UCP_OP_ATTR_FIELD_FLAGS;
       force.flags = UCP_EP_CLOSE_FLAG_FORCE;
       finish(library.ep_close_nbx(endpoint, &force), nullptr);
     }
-    library.mem_unmap(context, memory);
+    for (const ucp_mem_h memory : mapped) library.mem_unmap(context, memory);
     library.worker_destroy(worker);
     library.cleanup(context);
   }
-  void check(ucs_status_t status) const {
-    if (status != UCS_OK) fail(Errc::internal, "raw UCP: {}", library.status_string(status));
+  void check(ucs_status_t status) const { bench::check(library, status); }
+  /// Maps, and returns the key for the other process.
+  std::string map(const Buffer& local) {
+    ucp_mem_map_params_t params{};
+    params.field_mask = UCP_MEM_MAP_PARAM_FIELD_ADDRESS | UCP_MEM_MAP_PARAM_FIELD_LENGTH |
+                        UCP_MEM_MAP_PARAM_FIELD_MEMORY_TYPE;
+    params.address = local.address;
+    params.length = local.bytes;
+    params.memory_type = local.on_gpu ? UCS_MEMORY_TYPE_CUDA : UCS_MEMORY_TYPE_HOST;
+    ucp_mem_h memory = nullptr;
+    check(library.mem_map(context, &params, &memory));
+    mapped.push_back(memory);
+    ucp_mem_attr_t found{};
+    found.field_mask = UCP_MEM_ATTR_FIELD_MEM_TYPE;
+    check(library.mem_query(memory, &found));
+    require(found.mem_type == params.memory_type, Errc::internal,
+            "raw UCP registered memory as something else than it is");
+    void* packed = nullptr;
+    std::size_t bytes = 0;
+    check(library.rkey_pack(context, memory, &packed, &bytes));
+    std::string key(static_cast<const char*>(packed), bytes);
+    library.rkey_buffer_release(packed);
+    return key;
   }
   /// `done` is what the callback sets.
   void finish(void* request, const bool* done) {
@@ -91,76 +138,83 @@ class RawUcp::Ucp {
     library.worker_release_address(worker, attributes.address);
     return bytes;
   }
-  std::string packed_key() const {
-    void* packed = nullptr;
-    std::size_t bytes = 0;
-    check(library.rkey_pack(context, memory, &packed, &bytes));
-    std::string text(static_cast<const char*>(packed), bytes);
-    library.rkey_buffer_release(packed);
-    return text;
-  }
-  void connect(const std::string& address, const std::string& packed) {
+  void connect(const std::string& address) {
     ucp_ep_params_t params{};
     params.field_mask = UCP_EP_PARAM_FIELD_REMOTE_ADDRESS | UCP_EP_PARAM_FIELD_ERR_HANDLING_MODE;
     params.err_mode = UCP_ERR_HANDLING_MODE_PEER;
     params.address = reinterpret_cast<const ucp_address_t*>(address.data());
     check(library.ep_create(worker, &params, &endpoint));
-    check(library.ep_rkey_unpack(endpoint, packed.data(), &key));
+  }
+  Remote unpack(const std::string& address, const std::string& packed) {
+    Remote remote{std::stoull(address), nullptr};
+    check(library.ep_rkey_unpack(endpoint, packed.data(), &remote.key));
+    return remote;
   }
 
   static constexpr unsigned kMessage = 1;
   const Library& library;
   std::uint64_t arrived = 0, taken = 0;  ///< Messages.
-  ucp_context_h context = nullptr;
+  const ucp_context_h context;
   ucp_worker_h worker = nullptr;
-  ucp_mem_h memory = nullptr;
+  std::vector<ucp_mem_h> mapped;
   ucp_ep_h endpoint = nullptr;
-  ucp_rkey_h key = nullptr;
-  std::uint64_t remote = 0;
+  Remote buffer, stop;
 };
 
-// The last word of the buffer is the stop flag.
-RawUcp::RawUcp(const std::string& library, Store& store, int rank, std::size_t bytes)
-    : store_(store),
-      first_(rank == 0),
-      buffer_(bytes + sizeof(std::uint64_t)),
-      ucp_(std::make_unique<Ucp>(library, buffer_)) {
+bool RawUcp::knows_cuda(const std::string& path) {
+  const Library& library = Library::open(path);
+  const ucp_context_h context = make_context(library);
+  ucp_context_attr_t attributes{};
+  attributes.field_mask = UCP_ATTR_FIELD_MEMORY_TYPES;
+  const ucs_status_t status = library.context_query(context, &attributes);
+  library.cleanup(context);
+  check(library, status);
+  return (attributes.memory_types & UCS_BIT(UCS_MEMORY_TYPE_CUDA)) != 0;
+}
+
+RawUcp::RawUcp(const std::string& library, Store& store, int rank, const Buffer& buffer)
+    : store_(store), first_(rank == 0), ucp_(std::make_unique<Ucp>(library, *this)) {
   const auto tell = [&](const std::string& what, const std::string& value) {
     store.set(fmt::format("raw/{}/{}", what, rank), value);
   };
   const auto ask = [&](const std::string& what) {
     return store.get(fmt::format("raw/{}/{}", what, 1 - rank));
   };
-  tell("base", std::to_string(reinterpret_cast<std::uintptr_t>(buffer_.data())));
-  tell("key", ucp_->packed_key());
+  const auto tell_of = [&](const std::string& what, const Buffer& local) {
+    tell(what, std::to_string(reinterpret_cast<std::uintptr_t>(local.address)));
+    tell(what + "_key", ucp_->map(local));
+  };
+  tell_of("buffer", buffer);
+  tell_of("stop", {&stop_, sizeof stop_, false});
   tell("worker", ucp_->address());
-  ucp_->remote = std::stoull(ask("base"));
-  ucp_->connect(ask("worker"), ask("key"));
+  ucp_->connect(ask("worker"));
+  ucp_->buffer = ucp_->unpack(ask("buffer"), ask("buffer_key"));
+  ucp_->stop = ucp_->unpack(ask("stop"), ask("stop_key"));
   first_ ? stop_serving() : serve();
 }
 RawUcp::~RawUcp() = default;
 
 void RawUcp::put(std::size_t offset, const void* source, std::size_t bytes) {
-  ucp_->run([&](const ucp_request_param_t* parameters) {
-    return ucp_->library.put_nbx(ucp_->endpoint, source, bytes, ucp_->remote + offset, ucp_->key,
-                                 parameters);
-  });
+  start_put(offset, source, bytes);
   flush();
 }
 
 void RawUcp::put_many(const void* source, std::size_t bytes, int count) {
-  for (int i = 0; i < count; ++i)
-    ucp_->run([&](const ucp_request_param_t* parameters) {
-      return ucp_->library.put_nbx(ucp_->endpoint, source, bytes, ucp_->remote, ucp_->key,
-                                   parameters);
-    });
+  for (int i = 0; i < count; ++i) start_put(0, source, bytes);
   flush();
+}
+
+void RawUcp::start_put(std::size_t offset, const void* source, std::size_t bytes) {
+  ucp_->run([&](const ucp_request_param_t* parameters) {
+    return ucp_->library.put_nbx(ucp_->endpoint, source, bytes, ucp_->buffer.address + offset,
+                                 ucp_->buffer.key, parameters);
+  });
 }
 
 void RawUcp::get(std::size_t offset, void* target, std::size_t bytes) {
   ucp_->run([&](const ucp_request_param_t* parameters) {
-    return ucp_->library.get_nbx(ucp_->endpoint, target, bytes, ucp_->remote + offset, ucp_->key,
-                                 parameters);
+    return ucp_->library.get_nbx(ucp_->endpoint, target, bytes, ucp_->buffer.address + offset,
+                                 ucp_->buffer.key, parameters);
   });
 }
 
@@ -174,14 +228,17 @@ std::string RawUcp::name_of_round() const { return fmt::format("raw/served/{}", 
 
 void RawUcp::stop_serving() {
   const std::uint64_t stop = 1;
-  put(buffer_.size() - sizeof stop, &stop, sizeof stop);
+  ucp_->run([&](const ucp_request_param_t* parameters) {
+    return ucp_->library.put_nbx(ucp_->endpoint, &stop, sizeof stop, ucp_->stop.address,
+                                 ucp_->stop.key, parameters);
+  });
+  flush();
   store_.set(name_of_round(), "");
   ++served_;
 }
 
 void RawUcp::serve() {
-  const std::atomic_ref stop(
-      *reinterpret_cast<std::uint64_t*>(buffer_.data() + buffer_.size() - sizeof(std::uint64_t)));
+  const std::atomic_ref stop(stop_);
   while (stop.load() == 0) ucp_->library.worker_progress(ucp_->worker);
   stop.store(0);
   // The flush behind the flag wants an answer.
@@ -190,16 +247,33 @@ void RawUcp::serve() {
   ++served_;
 }
 
-void RawUcp::trip() {
-  if (first_) send_message();
+template <typename Send>
+void RawUcp::trip_of(Send send) {
+  if (first_) send();
   await_message();
-  if (!first_) send_message();
+  if (!first_) send();
 }
 
-void RawUcp::send_message() {
+void RawUcp::trip() {
   const std::uint64_t word = 0;
+  trip(&word, sizeof word);
+}
+
+void RawUcp::trip(const void* source, std::size_t bytes) {
+  trip_of([&] { send_message(source, bytes); });
+}
+
+void RawUcp::trip_by_put(std::size_t offset, const void* source, std::size_t bytes) {
+  const std::uint64_t word = 0;
+  trip_of([&] {
+    put(offset, source, bytes);
+    send_message(&word, sizeof word);
+  });
+}
+
+void RawUcp::send_message(const void* source, std::size_t bytes) {
   ucp_->run([&](ucp_request_param_t* parameters) {
-    return ucp_->library.am_send_nbx(ucp_->endpoint, Ucp::kMessage, nullptr, 0, &word, sizeof word,
+    return ucp_->library.am_send_nbx(ucp_->endpoint, Ucp::kMessage, nullptr, 0, source, bytes,
                                      parameters);
   });
 }

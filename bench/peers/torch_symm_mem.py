@@ -1,102 +1,243 @@
 # SPDX-License-Identifier: Apache-2.0
-"""PyTorch's symmetric memory and NCCL on the work of bench_gpu: two ranks, a GPU each.
+"""PyTorch's symmetric memory and NCCL on the work of bench_gpu: 2, 4 and 8 ranks, a GPU each.
 
-Prints a line a figure, the median of the rounds with least and most. Without torch, or with fewer
-than two GPUs, it says so and ends well.
+NVLink multicast is off on both sides. Prints a line a figure, the median of the rounds with least and
+most, or all samples as JSON; what the installed torch lacks is a line that says why. Without torch, or
+with fewer than two GPUs, it says so and ends well.
 """
+import argparse
+import json
 import os
-import statistics
 import sys
+import tempfile
+import time
 
-NODES = 100  # In one graph.
-ROUNDS = 15
-BULK = 128 << 20
+from torch_rank import BULK, Rank, text
 
-
-def say(what, unit, values):
-    middle = statistics.median(values)
-    print(f"torch  {what:<52} {middle:8.3f} ({min(values):.3f}..{max(values):.3f}) {unit}", flush=True)
+SIZES = [1 << 10, 4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20]
+LIMIT = 300  # Seconds for the ranks of one job.
 
 
-def be_rank(rank, size):
-    import torch
-    import torch.distributed as dist
-    import torch.distributed._symmetric_memory as symm_mem
+def waits(rank, handle):
+    """Whether a barrier waits for a rank that is late: in some backends it does nothing."""
+    late = 20_000_000  # Cycles, some ten milliseconds.
+    handle.barrier(channel=0)
 
-    device = torch.device("cuda", rank)
-    torch.cuda.set_device(device)
-    dist.init_process_group("nccl", rank=rank, world_size=size, device_id=device)
-    group = dist.group.WORLD.group_name
-    peer = (rank + 1) % size
+    def work():
+        if rank.rank == 0:
+            rank.torch.cuda._sleep(late)  # pylint: disable=protected-access
+        handle.barrier(channel=0)
 
-    def timed(work):
-        """Microseconds of `work` on the current stream, begun by all ranks together."""
-        dist.barrier()
-        torch.cuda.synchronize()
-        begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
-        begin.record()
-        work()
-        end.record()
-        torch.cuda.synchronize()
-        return 1e3 * begin.elapsed_time(end)
+    us = rank.torch.tensor([rank.timed(work)], device=rank.device)
+    rank.dist.all_reduce(us, op=rank.dist.ReduceOp.MIN)
+    return us.item() > 1000
 
-    def in_graph(call):
-        """Times of one `call` in a graph of many."""
-        call()  # Warm, and out of the capture what is done once.
-        torch.cuda.synchronize()
-        dist.barrier()
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            for _ in range(NODES):
-                call()
-        graph.replay()
-        return [timed(graph.replay) / NODES for _ in range(ROUNDS)]
 
-    def tell(what, unit, values):
-        if rank == 0:
-            say(what, unit, values)
-
-    bulk = symm_mem.empty(BULK // 2, dtype=torch.bfloat16, device=device)
-    handle = symm_mem.rendezvous(bulk, group)
-    tell("barrier, in a graph", "us", in_graph(lambda: handle.barrier(channel=0)))
+def signals(rank, handle):
+    names = ("barrier, in a graph", "put_signal + wait_signal round trip, in a graph")
+    why = "barriers of this backend wait for nobody"
+    try:
+        if waits(rank, handle):
+            why = ""
+    except Exception as error:  # pylint: disable=broad-except
+        why = (str(error) or repr(error)).splitlines()[0]
+    if why:
+        for name in names:
+            rank.tell({"what": name, "skipped": why})
+        return
+    rank.measure(names[0], "us", lambda: rank.in_graph(lambda: handle.barrier(channel=0)))
 
     def trip():
-        if rank == 0:
-            handle.put_signal(peer, channel=1)
-            handle.wait_signal(peer, channel=1)
-        else:
-            handle.wait_signal(peer, channel=1)
-            handle.put_signal(peer, channel=1)
+        if rank.first:
+            handle.put_signal(rank.peer, channel=1)
+        handle.wait_signal(rank.peer, channel=1)
+        if not rank.first:
+            handle.put_signal(rank.peer, channel=1)
 
-    tell("put_signal + wait_signal round trip, in a graph", "us", in_graph(trip))
-    theirs = handle.get_buffer(peer, bulk.shape, bulk.dtype)
-    own = torch.empty_like(bulk)
-    for what, work in (("put", lambda: theirs.copy_(own)), ("get", lambda: own.copy_(theirs))):
-        rates = [BULK / timed(work if rank == 0 else lambda: None) / 1e3 for _ in range(ROUNDS)]
-        tell(f"{what} 128 MiB", "GB/s", rates)
-    for bytes_each in (1 << 10, 8 << 10, 64 << 10, 256 << 10, 1 << 20):
-        part = bulk[: bytes_each // 2]
-        values = in_graph(lambda: torch.ops.symm_mem.one_shot_all_reduce(part, "sum", group))
-        tell(f"one-shot all-reduce {bytes_each >> 10} KiB bf16, in a graph", "us", values)
-        plain = torch.zeros(bytes_each // 2, dtype=torch.bfloat16, device=device)
-        values = in_graph(lambda: dist.all_reduce(plain))
-        tell(f"NCCL all-reduce {bytes_each >> 10} KiB bf16, in a graph", "us", values)
-    dist.destroy_process_group()
+    rank.measure(names[1], "us", lambda: rank.in_graph(trip))
+
+
+def copies(rank, handle, bulk):
+    """By pointer, as a tensor's copy_."""
+    own = rank.torch.empty_like(bulk)
+
+    def put():
+        theirs = handle.get_buffer(rank.peer, bulk.shape, bulk.dtype)
+        bulk.zero_()
+        own.fill_(3)
+        values = rank.rates(lambda: theirs.copy_(own))
+        rank.meet()
+        if rank.rank == 1:
+            rank.require(bulk, 3, "put")
+        return values
+
+    def get():
+        theirs = handle.get_buffer(rank.peer, bulk.shape, bulk.dtype)
+        bulk.fill_(rank.rank + 4)
+        rank.meet()
+        values = rank.rates(lambda: own.copy_(theirs))
+        if rank.rank == 0:
+            rank.require(own, rank.peer + 4, "get")
+        rank.meet()
+        return values
+
+    rank.measure("put 128 MiB", "GB/s", put)
+    rank.measure("get 128 MiB", "GB/s", get)
+
+
+def nvshmem_copies(rank, bulk):
+    """By NVSHMEM's own operations, between the same tensor of both."""
+    ops = rank.torch.ops.symm_mem
+
+    def put():
+        bulk.fill_(rank.rank + 5)
+        values = rank.rates(lambda: ops.nvshmem_put(bulk, rank.peer))
+        rank.meet()
+        if rank.rank == 1:
+            rank.require(bulk, 5, "nvshmem_put")
+        return values
+
+    def get():
+        bulk.fill_(rank.rank + 7)
+        rank.meet()
+        values = rank.rates(lambda: ops.nvshmem_get(bulk, rank.peer))
+        if rank.rank == 0:
+            rank.require(bulk, 8, "nvshmem_get")
+        rank.meet()
+        return values
+
+    rank.measure("nvshmem_put 128 MiB", "GB/s", put)
+    rank.measure("nvshmem_get 128 MiB", "GB/s", get)
+
+
+def one_shot_all_reduces(rank, dtype, name):
+    torch = rank.torch
+    buffer = rank.symm_mem.empty(SIZES[-1] // dtype.itemsize, dtype=dtype, device=rank.device)
+    rank.symm_mem.rendezvous(buffer, rank.group)
+    total = rank.size * (rank.size + 1) // 2
+    for bytes_each in SIZES:
+        part = buffer[: bytes_each // dtype.itemsize]
+
+        def reduce(part=part):
+            return torch.ops.symm_mem.one_shot_all_reduce(part, "sum", rank.group)
+
+        def values(part=part, reduce=reduce):
+            part.fill_(rank.rank + 1)
+            rank.meet()
+            rank.require(reduce(), total, "one-shot all-reduce")
+            return rank.in_graph(reduce)
+
+        rank.measure(f"one-shot all-reduce {bytes_each >> 10} KiB {name}", "us", values)
+
+
+def nccl_all_reduces(rank, dtype, name):
+    total = rank.size * (rank.size + 1) // 2
+    for bytes_each in SIZES:
+
+        def values(bytes_each=bytes_each):
+            plain = rank.torch.full((bytes_each // dtype.itemsize,), rank.rank + 1, dtype=dtype,
+                                    device=rank.device)
+            rank.dist.all_reduce(plain)
+            rank.require(plain, total, "NCCL all-reduce")
+            plain.zero_()  # It is reduced over and over.
+            return rank.in_graph(lambda: rank.dist.all_reduce(plain))
+
+        rank.measure(f"all-reduce {bytes_each >> 10} KiB {name}", "us", values, by="NCCL")
+
+
+def be_rank(number, size, backend, rounds, path, prints):
+    rank = Rank(number, size, backend, rounds, path, prints)
+    torch = rank.torch
+    bulk = rank.symm_mem.empty(BULK // 2, dtype=torch.bfloat16, device=rank.device)
+    handle = rank.symm_mem.rendezvous(bulk, rank.group)
+    signals(rank, handle)
+    if backend == "NVSHMEM":
+        nvshmem_copies(rank, bulk)
+    else:
+        copies(rank, handle, bulk)
+    # bench_gpu adds float32; what others publish is bfloat16.
+    for dtype, name in ((torch.float32, "float32"), (torch.bfloat16, "bf16")):
+        one_shot_all_reduces(rank, dtype, name)
+        if backend == "CUDA":
+            nccl_all_reduces(rank, dtype, name)
+    rank.dist.destroy_process_group()
+
+
+def run(torch, size, backend, port, arguments, path):
+    """One job; what it had measured stays, however it ends."""
+    os.environ["MASTER_PORT"] = str(port)
+    prints = not arguments.json
+    job = torch.multiprocessing.spawn(
+        be_rank, args=(size, backend, arguments.rounds, path, prints), nprocs=size, join=False)
+    end = time.monotonic() + LIMIT
+    try:
+        while not job.join(timeout=1):
+            if time.monotonic() > end:
+                raise TimeoutError(f"not done after {LIMIT} s")
+        return True
+    except Exception as error:  # pylint: disable=broad-except
+        for process in job.processes:
+            if process.is_alive():
+                process.kill()
+        lines = [line for line in str(error).splitlines() if line.strip()]
+        row = {"ranks": size, "by": backend, "what": "the rest",
+               "skipped": lines[-1] if lines else repr(error)}
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+        if prints:
+            print(text(row), flush=True)
+        return "WrongData" not in str(error)
+
+
+def backends(torch, say):
+    yield "CUDA"
+    import torch.distributed._symmetric_memory as symm_mem
+
+    if not hasattr(symm_mem, "set_backend") or not hasattr(symm_mem, "is_nvshmem_available"):
+        say(f"NVSHMEM skipped: torch {torch.__version__} does not know it")
+    elif not symm_mem.is_nvshmem_available():
+        say("NVSHMEM skipped: torch is built without it, or it is not installed")
+    else:
+        yield "NVSHMEM"
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="print all samples as JSON")
+    parser.add_argument("--rounds", type=int, default=15, help="samples of each figure")
+    arguments = parser.parse_args()
+
+    def say(line):
+        print(f"torch  {line}", file=sys.stderr if arguments.json else sys.stdout, flush=True)
+
     try:
         import torch
     except ImportError:
-        print("torch  skipped: no torch in this Python")
-        return
-    size = min(torch.cuda.device_count(), 2)
-    if size < 2:
-        print("torch  skipped: fewer than two GPUs")
-        return
-    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=os.environ.get("MASTER_PORT", "29517"),
-                      TORCH_SYMM_MEM_DISABLE_MULTICAST="1", NCCL_NVLS_ENABLE="0")
-    torch.multiprocessing.spawn(be_rank, args=(size,), nprocs=size)
+        say("skipped: no torch in this Python")
+        if arguments.json:
+            print("[]")
+        return 0
+    gpus = torch.cuda.device_count()
+    sizes = [size for size in (2, 4, 8) if size <= gpus]
+    if not sizes:
+        say("skipped: fewer than two GPUs")
+    os.environ.update(MASTER_ADDR="127.0.0.1", TORCH_SYMM_MEM_DISABLE_MULTICAST="1",
+                      NCCL_NVLS_ENABLE="0", NVSHMEM_DISABLE_NVLS="1")
+    port = int(os.environ.get("MASTER_PORT", "29517"))
+    well = True
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "rows")
+        for backend in backends(torch, say) if sizes else ():
+            for size in sizes:
+                well = run(torch, size, backend, port, arguments, path) and well
+                port += 1
+        rows = []
+        if os.path.exists(path):
+            with open(path, encoding="utf-8") as file:
+                rows = [json.loads(line) for line in file]
+    if arguments.json:
+        print(json.dumps(rows, indent=1))
+    return 0 if well else 1
 
 
 if __name__ == "__main__":

@@ -1,33 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// A one-shot all-reduce: every rank loads what all ranks have, and adds it up. Its kernel uses
-// symmem/device.cuh alone; each block has a channel of its own for its barriers.
+// A one-shot all-reduce: the kernel is in one_shot_all_reduce.cuh.
 // Run it: symmem run -n 2 symmem_one_shot_all_reduce
 #include <cuda_runtime.h>
 
 #include <cstdio>
-#include <symmem/device.cuh>
 #include <symmem/symmem.hpp>
 #include <vector>
+
+#include "one_shot_all_reduce.cuh"
 
 namespace {
 
 constexpr int kCount = 1 << 18, kBlocks = 16, kThreads = 512;
-
-__global__ void all_reduce(symmem::DeviceView view, float* result) {
-  const int channel = static_cast<int>(blockIdx.x);
-  // All have written what they add.
-  if (!symmem::device::barrier_block(view, channel)) return;
-  for (unsigned i = blockIdx.x * blockDim.x + threadIdx.x; i < kCount / 4;
-       i += gridDim.x * blockDim.x) {
-    float4 sum = {0, 0, 0, 0};
-    for (int peer = 0; peer < view.world_size; ++peer) {
-      const float4 part = symmem::device::buffer<const float4>(view, peer)[i];
-      sum = {sum.x + part.x, sum.y + part.y, sum.z + part.z, sum.w + part.w};
-    }
-    reinterpret_cast<float4*>(result)[i] = sum;
-  }
-  symmem::device::barrier_block(view, channel);  // All have read it: it may be written again.
-}
 
 bool run(symmem::Context& context, int gpu) {
   const symmem::Tensor input =
@@ -41,9 +25,12 @@ bool run(symmem::Context& context, int gpu) {
   cudaEvent_t begin, end;
   cudaEventCreate(&begin), cudaEventCreate(&end);
   constexpr int kTimes = 20;
-  all_reduce<<<kBlocks, kThreads>>>(memory->device_view(), result);
+  const auto reduce = [&] {
+    one_shot_all_reduce<<<kBlocks, kThreads>>>(memory->device_view(), result, kCount);
+  };
+  reduce();
   cudaEventRecord(begin);
-  for (int i = 0; i < kTimes; ++i) all_reduce<<<kBlocks, kThreads>>>(memory->device_view(), result);
+  for (int i = 0; i < kTimes; ++i) reduce();
   cudaEventRecord(end);
   cudaMemcpy(sums.data(), result, kCount * sizeof(float), cudaMemcpyDefault);
   memory->flush();  // Throws if a barrier in a kernel has failed.
