@@ -121,12 +121,8 @@ class Pair {
 /// Of a call that waits for a rank which does not come: how long after its deadline it ends.
 template <typename Call>
 Figure missing(const char* what, int rounds, Call call) {
-  Figure figure{fmt::format("after the deadline: {}", what),
-                "ms",
-                "",
-                {},
-                {},
-                {Goal::Kind::at_most, 50}};
+  Figure figure{
+      fmt::format("after the deadline: {}", what), "ms", "", {}, {}, {Goal::Kind::at_most, 50}};
   for (int i = 0; i < rounds; ++i) {
     const Clock::time_point start = Clock::now();
     await_error(Errc::timeout, [&] { call(i); });

@@ -22,6 +22,8 @@ if(SYMMEM_SANITIZE)
   endif()
   target_compile_options(symmem_flags INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:${sanitize}>")
   target_link_options(symmem_flags INTERFACE ${sanitize})
+  target_sources(symmem_flags INTERFACE
+    $<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:${CMAKE_CURRENT_LIST_DIR}/sanitizer_options.cpp>)
 endif()
 
 if(SYMMEM_FUZZ)

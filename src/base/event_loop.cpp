@@ -10,7 +10,9 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <future>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
 #include <shared_mutex>
 #include <system_error>
 #include <thread>
@@ -81,9 +83,26 @@ void EventLoop::run(const std::function<void()>& handler) {
     lock.unlock();
     return handler();
   }
-  const auto task = std::make_shared<std::packaged_task<void()>>(handler);
-  post([task] { (*task)(); });
-  task->get_future().get();
+  struct {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool done = false;
+    // Its last share is the caller's: the loop frees no exception that somebody still reads.
+    std::exception_ptr error;
+  } call;
+  post([&call, &handler] {
+    try {
+      handler();
+    } catch (...) {
+      call.error = std::current_exception();
+    }
+    const std::lock_guard done(call.mutex);
+    call.done = true;
+    call.changed.notify_one();
+  });
+  std::unique_lock waiting(call.mutex);
+  call.changed.wait(waiting, [&call] { return call.done; });
+  if (call.error) std::rethrow_exception(call.error);
 }
 
 namespace {

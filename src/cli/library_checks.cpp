@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/ranges.h>
 #include <ifaddrs.h>
+#include <limits.h>
 #include <net/if.h>
 #include <sys/resource.h>
 
@@ -13,6 +14,7 @@
 #include "base/check.hpp"
 #include "base/environment.hpp"
 #include "base/handle.hpp"
+#include "base/host.hpp"
 #include "base/parse.hpp"
 #include "cli/doctor_checks.hpp"
 #include "cli/dynamic_library.hpp"
@@ -116,6 +118,8 @@ std::string check_ucx_library(const Options& options) {
   const std::vector<std::string> built = builtin_transport_names();
   require(std::count(built.begin(), built.end(), "ucx") != 0, Errc::unsupported,
           "symmem was built without the transport ucx");
+  require(host_name().size() < HOST_NAME_MAX, Errc::refused,
+          "UCX does not stand a host name of {} letters; shorten it", HOST_NAME_MAX);
   const bool asked_for = options.ucx_library != Options().ucx_library;
   void* ucx =
       open_library(options.ucx_library, asked_for ? Errc::invalid_argument : Errc::unsupported);

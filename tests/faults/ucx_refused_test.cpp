@@ -75,6 +75,23 @@ TEST_CASE("a UCX that may use no network is refused, naming UCX_TLS") {
   fail_alike(settings, {"2 pairs", "ucx: ", "UCX_TLS"});
 }
 
+TEST_CASE("a host name that UCX does not stand is refused before UCX is loaded") {
+  if (::unshare(CLONE_NEWUTS) != 0)
+    return harness::skip("cannot make a namespace of host names (root can)");
+  run_ranks(
+      2,
+      [](RankProcess&) {
+        const std::string longest(64, 'h');
+        REQUIRE(::sethostname(longest.data(), longest.size()) == 0);
+        Context context;
+        const Tensor tensor = allocate(context);
+        check_error(Errc::unsupported, {"a host name of 64 letters"},
+                    [&] { context.rendezvous(tensor); });
+        CHECK(!has_opened_ucx());
+      },
+      on_hosts(2));
+}
+
 TEST_CASE("too few descriptors for UCX are said before it ends the process") {
   if (!can_use_ucx()) return;
   for (const std::size_t few : {12, 20}) {

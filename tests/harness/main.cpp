@@ -7,13 +7,6 @@
 
 #include "harness/progress.hpp"
 
-/// LSan guesses where the thread-local memory of libraries opened at run time lies (UCX is one). In
-/// some memory layouts it guesses wrong, and ends the process by SIGSEGV. CUDA maps memory where
-/// ASan has its shadow's gap.
-extern "C" const char* __asan_default_options() {
-  return "intercept_tls_get_addr=0:protect_shadow_gap=0";
-}
-
 int main(int count, char** words) {
   doctest::Context context(count, words);
   const int result = context.run();

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <set>
+#include <thread>
 
 #include "base/deadline.hpp"
 #include "harness/errors.hpp"
@@ -98,6 +99,7 @@ std::set<int> open_descriptors() {
 }
 
 void leaving_nothing(const std::function<void()>& body, std::source_location site) {
+  std::thread([] {}).join();  // With the first one a sanitizer starts one of its own.
   const Resources before = Resources::now();
   body();
   if (const std::string changes = before.changes(); !changes.empty())

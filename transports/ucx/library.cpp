@@ -3,15 +3,14 @@
 
 #include <dlfcn.h>
 #include <limits.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <mutex>
-#include <string_view>
 #include <type_traits>
 
 #include "base/check.hpp"
 #include "base/doorbell.hpp"
+#include "base/host.hpp"
 
 namespace symmem::ucx {
 namespace {
@@ -33,18 +32,12 @@ void set_defaults() {
 #endif
 }
 
-/// UCX up to 1.13 writes past the end of its copy of such a name while it is loaded.
-void require_short_host_name() {
-  char name[HOST_NAME_MAX + 1] = {};
-  static_cast<void>(::gethostname(name, sizeof name));
-  require(std::string_view(name, sizeof name).find('\0') < HOST_NAME_MAX, Errc::unsupported,
-          "UCX does not stand a host name of {} letters; shorten it", HOST_NAME_MAX);
-}
-
 }  // namespace
 
 Library::Library(const std::string& path) : path_(path) {
-  require_short_host_name();
+  // UCX up to 1.13 writes past the end of its copy of a longer one while it is loaded.
+  require(host_name().size() < HOST_NAME_MAX, Errc::unsupported,
+          "UCX does not stand a host name of {} letters; shorten it", HOST_NAME_MAX);
   set_defaults();
   void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) {

@@ -116,6 +116,8 @@ void Service::carry_out(Sender& sender, const Message& message, Payload payload,
                         ucp_ep_h reply_to) {
   ++sender.next;
   if (must_queue(message) && queue(message, reply_to)) return;
+  // The sender may have waited for other threads here, and those will for this one: by its peers.
+  tsan_acquire();
   Reply answer{message.request, Reply::Status::done, 0};
   std::vector<std::byte> bytes;
   bool well = false;
@@ -129,6 +131,7 @@ void Service::carry_out(Sender& sender, const Message& message, Payload payload,
     answer.status = Reply::Status::refused;
     refuse("what it asks for is not rendezvoused here");
   }
+  tsan_release();
   if (reply_to != nullptr && message.request != 0) reply(answer, std::move(bytes), reply_to);
 }
 
@@ -281,7 +284,6 @@ bool Service::apply(const Message& message, std::uint64_t& before) {
 bool Service::read(const Message& message, std::vector<std::byte>& bytes) {
   return message.value <= kMaxPayload &&
          use(message.block, message.offset, message.value, [&](const std::byte* at, Gpu* gpu) {
-           tsan_acquire();
            if (gpu == nullptr) return bytes.assign(at, at + message.value);
            bytes.resize(message.value);
            gpu->copy(bytes.data(), at, bytes.size());
