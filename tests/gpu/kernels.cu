@@ -106,6 +106,12 @@ __global__ void compare(const volatile std::uint64_t* words, unsigned* wrong) {
 __global__ void advance(volatile std::uint64_t* word) { *word = *word + 1; }
 
 template <Scope scope>
+__global__ void good_wait(DeviceView view, int src, int channel, std::uint64_t timeout_ns,
+                          unsigned* wrong) {
+  if (!wait<scope>(view, src, channel, timeout_ns)) atomicAdd(wrong, 1u);
+}
+
+template <Scope scope>
 __global__ void vain_wait(DeviceView view, int src, int channel, std::uint64_t timeout_ns,
                           unsigned* wrong) {
   if (wait<scope>(view, src, channel, timeout_ns)) atomicAdd(wrong, 1u);
@@ -158,6 +164,13 @@ void launch_put_signal(cudaStream_t stream, const DeviceView& view, Scope scope,
                        int channel) {
   with_scope(scope, [&](auto of, int threads) {
     one_signal<of.value><<<1, threads, 0, stream>>>(view, dst, channel);
+  });
+}
+
+void launch_wait_signal(cudaStream_t stream, const DeviceView& view, Scope scope, int src,
+                        int channel, unsigned long long timeout_ns, unsigned* wrong) {
+  with_scope(scope, [&](auto of, int threads) {
+    good_wait<of.value><<<1, threads, 0, stream>>>(view, src, channel, timeout_ns, wrong);
   });
 }
 

@@ -30,6 +30,9 @@ void launch_vain_barrier(cudaStream_t stream, const DeviceView& view, Scope scop
 /// One signal of all threads of the scope.
 void launch_put_signal(cudaStream_t stream, const DeviceView& view, Scope scope, int dst,
                        int channel);
+/// A wait for a signal that comes; counts in `wrong` if it did not.
+void launch_wait_signal(cudaStream_t stream, const DeviceView& view, Scope scope, int src,
+                        int channel, unsigned long long timeout_ns, unsigned* wrong);
 /// Counts in `wrong` unless words 1 and 2 are what word 0 is.
 void launch_compare(cudaStream_t stream, const std::uint64_t* words, unsigned* wrong);
 /// Adds one.
