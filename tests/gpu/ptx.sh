@@ -6,6 +6,7 @@
 # usage: ptx.sh <nvcc> <source tree>
 set -euo pipefail
 nvcc=$1 tree=$2
+[[ -x $nvcc ]] || { echo "skipped: no nvcc here ($nvcc)"; exit 77; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 failed=0
