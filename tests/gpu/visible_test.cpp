@@ -41,6 +41,9 @@ void meet_on(Context& context, int device) {
     CHECK(!route.refused[0].reason.empty());
   }
   std::vector<std::uint64_t> sent(512, static_cast<std::uint64_t>(context.rank()) + 70), came(512);
+  const std::uint64_t zero = 0;  // The range may have been used before.
+  memory->put(context.rank(), 4096, &zero, sizeof zero);
+  memory->barrier();
   memory->put_with_signal(peer, 0, sent.data(), 4096, 0);
   memory->wait_signal(peer, 0);
   memory->get(context.rank(), 0, came.data(), 4096);
