@@ -45,7 +45,7 @@ bool can_use_gpus(int count) {
 bool can_use_tested_device() {
   if (!tests_gpu_memory()) return true;
   const bool by_ucx = value_of(process_environment(), "SYMMEM_TRANSPORTS") == "ucx";
-  return can_use_gpu() && (!by_ucx || can_use_ucx_with_cuda());
+  return by_ucx ? can_use_ucx_with_cuda() : can_use_gpu();
 }
 
 void copy_on(const Device& device, void* to, const void* from, std::size_t bytes) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "harness/ucx.hpp"
 
+#include "harness/device.hpp"
 #include "harness/errors.hpp"
 #include "harness/progress.hpp"
 #include "harness/rank_threads.hpp"
@@ -36,7 +37,7 @@ bool can_use_ucx() {
 }
 
 bool can_use_ucx_with_cuda() {
-  if (!can_use_ucx()) return false;
+  if (!can_use_gpu() || !can_use_ucx()) return false;
   if (in_rank_process()) return true;
   const auto& ucp = ucx::Library::open(Options::from_env().ucx_library);
   const bool knows = (memory_types(ucp) & UCS_BIT(UCS_MEMORY_TYPE_CUDA)) != 0;
