@@ -61,14 +61,20 @@ __device__ inline std::uint64_t now_ns() {
   return now;
 }
 
+/// From a table of pointers in GPU memory, which does not change while a kernel runs.
+template <typename T>
+__device__ inline T* look_up(T* const* table, int rank) {
+  return reinterpret_cast<T*>(__ldg(reinterpret_cast<const unsigned long long*>(table + rank)));
+}
 /// First byte of `rank`'s buffer, to load and store; null where only the host's calls reach it.
 template <typename T = void>
 __device__ inline T* buffer(const DeviceView& view, int rank) {
   return static_cast<T*>(view.world_size <= DeviceView::kInlinePeers ? view.inline_buffers[rank]
-                                                                     : view.buffers[rank]);
+                                                                     : look_up(view.buffers, rank));
 }
 __device__ inline std::uint64_t* pad(const DeviceView& view, int rank) {
-  return view.world_size <= DeviceView::kInlinePeers ? view.inline_pads[rank] : view.pads[rank];
+  return view.world_size <= DeviceView::kInlinePeers ? view.inline_pads[rank]
+                                                     : look_up(view.pads, rank);
 }
 
 enum class Count { signals, arrivals };

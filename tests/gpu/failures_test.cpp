@@ -86,11 +86,6 @@ TEST_CASE("memory is reused, thousands of times, and nothing grows") {
           words->wait_signal(previous_of(context), 0);
           words->close();
         };
-        const auto free_memory = [&] {
-          std::size_t left = 0, total = 0;
-          ok(cudaMemGetInfo(&left, &total));
-          return left;
-        };
         for (int i = 0; i < 20; ++i) cycle(1000), cycle(1 << 20);
         Words alone(context, 1);
         alone->barrier();

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/environment.hpp"
 #include "harness/device.hpp"
 #include "harness/errors.hpp"
 #include "harness/rank_threads.hpp"
@@ -33,6 +34,28 @@ inline int device_of(const Context& context) {
   int count = 0;
   ok(cudaGetDeviceCount(&count));
   return context.rank() % count;
+}
+
+/// Whether ranks share a GPU without the multi-process service: each waits milliseconds for its
+/// turn then, and a test that repeats something repeats it less often.
+inline bool takes_turns(const Context& context) {
+  int count = 0;
+  ok(cudaGetDeviceCount(&count));
+  return context.world_size() > count &&
+         value_of(process_environment(), "CUDA_MPS_PIPE_DIRECTORY").empty();
+}
+
+/// Of the current device, in bytes.
+inline std::size_t free_memory() {
+  std::size_t left = 0, total = 0;
+  ok(cudaMemGetInfo(&left, &total));
+  return left;
+}
+
+inline harness::RanksSettings with(const Environment& environment) {
+  harness::RanksSettings settings;
+  settings.environment = environment;
+  return settings;
 }
 
 /// Runs `body` on ranks that are processes, 2, 4 and 8 of them unless `counts` says otherwise.
@@ -64,11 +87,31 @@ class TestStream {
   cudaStream_t stream_ = nullptr;
 };
 
+/// A count that kernels add to and the host reads, or a flag that they spin on.
+class Counter {
+ public:
+  Counter() {
+    void* at = nullptr;
+    ok(cudaHostAlloc(&at, sizeof(unsigned), cudaHostAllocMapped));
+    count_ = new (at) unsigned(0);
+  }
+  ~Counter() { static_cast<void>(cudaFreeHost(count_)); }
+  Counter(const Counter&) = delete;
+  Counter& operator=(const Counter&) = delete;
+  operator unsigned*() const { return count_; }
+  void set(unsigned value) const { *const_cast<volatile unsigned*>(count_) = value; }
+  unsigned value() const { return *const_cast<volatile unsigned*>(count_); }
+
+ private:
+  unsigned* count_;
+};
+
 /// A tensor of `count` 64-bit words on the rank's GPU, and its rendezvous.
 struct Words {
   explicit Words(Context& context, std::int64_t count, const std::string& group = kWorld)
-      : tensor(context.empty_strided_p2p({count}, {1}, kUint64,
-                                         {DeviceType::cuda, device_of(context)}, group)),
+      : Words(context, count, group, device_of(context)) {}
+  Words(Context& context, std::int64_t count, const std::string& group, int device)
+      : tensor(context.empty_strided_p2p({count}, {1}, kUint64, {DeviceType::cuda, device}, group)),
         memory(context.rendezvous(tensor)) {}
   SymmetricMemory* operator->() const { return memory.get(); }
   std::uint64_t* data() const { return tensor.data<std::uint64_t>(); }

@@ -107,18 +107,27 @@ TEST_CASE("a way that is not there is an error where it is required") {
       {2}, settings);
 }
 
-TEST_CASE("ranks of one host and a GPU reach it by UCX if that is what is asked for") {
-  if (!harness::can_use_ucx()) return;
-  for (const char* transport : {"ucx", "ucx_staged"}) {
-    auto settings = harness::on_hosts(2);
-    settings.environment = {{"SYMMEM_TRANSPORTS", transport}};
-    on_gpus(
-        [](Context& context) {
-          const Words words(context, 16);
-          use_all(context, words);
-          words->close();
-          check_bulk(context);
-        },
-        {2}, settings);
-  }
+namespace {
+
+void use_by(const std::string& transport) {
+  auto settings = harness::on_hosts(2);
+  settings.environment = {{"SYMMEM_TRANSPORTS", transport}};
+  on_gpus(
+      [](Context& context) {
+        const Words words(context, 16);
+        use_all(context, words);
+        words->close();
+        check_bulk(context);
+      },
+      {2}, settings);
+}
+
+}  // namespace
+
+TEST_CASE("GPU memory is reached by UCX alone") {
+  if (harness::can_use_ucx_with_cuda()) use_by("ucx");
+}
+
+TEST_CASE("GPU memory is reached by messages staged through host memory alone") {
+  if (harness::can_use_ucx()) use_by("ucx_staged");
 }

@@ -64,6 +64,54 @@ __global__ void barriers(DeviceView view, int rounds, unsigned* wrong) {
 }
 
 template <Scope scope>
+using Barrier = device::Barrier<scope == Scope::thread ? device::Scope::thread
+                                : scope == Scope::warp ? device::Scope::warp
+                                                       : device::Scope::block>;
+
+/// One object for all rounds, each of which has a barrier before the rank looks and one after.
+template <Scope scope>
+__global__ void barrier_object(DeviceView view, int channel, int rounds, unsigned* wrong) {
+  auto* ours = device::buffer<volatile std::uint64_t>(view, view.rank);
+  const int begin = static_cast<int>(threadIdx.x), step = static_cast<int>(blockDim.x);
+  Barrier<scope> all_meet(view, channel);
+  for (int round = 1; round <= rounds; ++round) {
+    for (int peer = begin; peer < view.world_size; peer += step)
+      device::buffer<volatile std::uint64_t>(view, peer)[view.rank] = round;
+    bool well = all_meet();
+    // What other threads of the peers wrote, too.
+    for (int i = begin; i < view.world_size; i += step)
+      well = well && ours[(i + 1) % view.world_size] == static_cast<std::uint64_t>(round);
+    well = all_meet() && well;
+    if (!well) atomicAdd(wrong, 1u);
+  }
+}
+
+template <Scope scope>
+__global__ void vain_barrier(DeviceView view, int channel, std::uint64_t timeout_ns,
+                             unsigned* wrong) {
+  Barrier<scope> all_meet(view, channel);
+  if (all_meet(timeout_ns)) atomicAdd(wrong, 1u);
+  if (all_meet(timeout_ns)) atomicAdd(wrong, 1u);
+}
+
+template <Scope scope>
+__global__ void one_signal(DeviceView view, int dst, int channel) {
+  signal<scope>(view, dst, channel);
+}
+
+__global__ void compare(const volatile std::uint64_t* words, unsigned* wrong) {
+  if (words[1] != words[0] || words[2] != words[0]) atomicAdd(wrong, 1u);
+}
+
+__global__ void advance(volatile std::uint64_t* word) { *word = *word + 1; }
+
+template <Scope scope>
+__global__ void good_wait(DeviceView view, int src, int channel, std::uint64_t timeout_ns,
+                          unsigned* wrong) {
+  if (!wait<scope>(view, src, channel, timeout_ns)) atomicAdd(wrong, 1u);
+}
+
+template <Scope scope>
 __global__ void vain_wait(DeviceView view, int src, int channel, std::uint64_t timeout_ns,
                           unsigned* wrong) {
   if (wait<scope>(view, src, channel, timeout_ns)) atomicAdd(wrong, 1u);
@@ -96,6 +144,42 @@ void launch_barriers(cudaStream_t stream, const DeviceView& view, Scope scope, i
   with_scope(scope, [&](auto of, int threads) {
     barriers<of.value><<<1, threads, 0, stream>>>(view, rounds, wrong);
   });
+}
+
+void launch_barrier_object(cudaStream_t stream, const DeviceView& view, Scope scope, int channel,
+                           int rounds, unsigned* wrong) {
+  with_scope(scope, [&](auto of, int threads) {
+    barrier_object<of.value><<<1, threads, 0, stream>>>(view, channel, rounds, wrong);
+  });
+}
+
+void launch_vain_barrier(cudaStream_t stream, const DeviceView& view, Scope scope, int channel,
+                         unsigned long long timeout_ns, unsigned* wrong) {
+  with_scope(scope, [&](auto of, int threads) {
+    vain_barrier<of.value><<<1, threads, 0, stream>>>(view, channel, timeout_ns, wrong);
+  });
+}
+
+void launch_put_signal(cudaStream_t stream, const DeviceView& view, Scope scope, int dst,
+                       int channel) {
+  with_scope(scope, [&](auto of, int threads) {
+    one_signal<of.value><<<1, threads, 0, stream>>>(view, dst, channel);
+  });
+}
+
+void launch_wait_signal(cudaStream_t stream, const DeviceView& view, Scope scope, int src,
+                        int channel, unsigned long long timeout_ns, unsigned* wrong) {
+  with_scope(scope, [&](auto of, int threads) {
+    good_wait<of.value><<<1, threads, 0, stream>>>(view, src, channel, timeout_ns, wrong);
+  });
+}
+
+void launch_compare(cudaStream_t stream, const std::uint64_t* words, unsigned* wrong) {
+  compare<<<1, 1, 0, stream>>>(words, wrong);
+}
+
+void launch_advance(cudaStream_t stream, std::uint64_t* word) {
+  advance<<<1, 1, 0, stream>>>(word);
 }
 
 void launch_vain_wait(cudaStream_t stream, const DeviceView& view, Scope scope, int src,

@@ -9,6 +9,7 @@ namespace symmem::gpu {
 
 /// How many threads of a kernel make each call.
 enum class Scope { thread, warp, block };
+inline constexpr Scope kScopes[] = {Scope::thread, Scope::warp, Scope::block};
 
 // Each launches one kernel and returns. `wrong` is a count in memory that the GPU reaches.
 
@@ -20,6 +21,22 @@ void launch_ring(cudaStream_t stream, const DeviceView& view, Scope scope, int r
 /// what all have written.
 void launch_barriers(cudaStream_t stream, const DeviceView& view, Scope scope, int rounds,
                      unsigned* wrong);
+/// The same by one device::Barrier for all rounds.
+void launch_barrier_object(cudaStream_t stream, const DeviceView& view, Scope scope, int channel,
+                           int rounds, unsigned* wrong);
+/// A device::Barrier called twice, to which not all come; counts in `wrong` what went well.
+void launch_vain_barrier(cudaStream_t stream, const DeviceView& view, Scope scope, int channel,
+                         unsigned long long timeout_ns, unsigned* wrong);
+/// One signal of all threads of the scope.
+void launch_put_signal(cudaStream_t stream, const DeviceView& view, Scope scope, int dst,
+                       int channel);
+/// A wait for a signal that comes; counts in `wrong` if it did not.
+void launch_wait_signal(cudaStream_t stream, const DeviceView& view, Scope scope, int src,
+                        int channel, unsigned long long timeout_ns, unsigned* wrong);
+/// Counts in `wrong` unless words 1 and 2 are what word 0 is.
+void launch_compare(cudaStream_t stream, const std::uint64_t* words, unsigned* wrong);
+/// Adds one.
+void launch_advance(cudaStream_t stream, std::uint64_t* word);
 /// A wait for a signal that does not come; counts in `wrong` if it went well.
 void launch_vain_wait(cudaStream_t stream, const DeviceView& view, Scope scope, int src,
                       int channel, unsigned long long timeout_ns, unsigned* wrong);

@@ -6,30 +6,6 @@
 using namespace symmem;
 using namespace symmem::gpu;
 
-namespace {
-
-/// A count that kernels add to and the host reads.
-class Counter {
- public:
-  Counter() {
-    void* at = nullptr;
-    ok(cudaHostAlloc(&at, sizeof(unsigned), cudaHostAllocMapped));
-    count_ = new (at) unsigned(0);
-  }
-  ~Counter() { static_cast<void>(cudaFreeHost(count_)); }
-  Counter(const Counter&) = delete;
-  Counter& operator=(const Counter&) = delete;
-  operator unsigned*() const { return count_; }
-  unsigned value() const { return *const_cast<volatile unsigned*>(count_); }
-
- private:
-  unsigned* count_;
-};
-
-constexpr Scope kScopes[] = {Scope::thread, Scope::warp, Scope::block};
-
-}  // namespace
-
 TEST_CASE("kernels pass words around the ring by signals of threads, warps and blocks") {
   on_gpus([](Context& context) {
     const TestStream stream;
@@ -103,7 +79,7 @@ TEST_CASE("host calls go on beside a kernel that spins") {
         const Tensor more = context.empty_strided_p2p({1 << 20}, {1}, kUint8,
                                                       {DeviceType::cuda, device_of(context)});
         context.rendezvous(more)->close();
-        *static_cast<volatile unsigned*>(static_cast<unsigned*>(flag)) = 1;
+        flag.set(1);
         spinning.wait();
         words->close();
       },

@@ -4,9 +4,9 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "base/environment.hpp"
 #include "gpu/gpu.hpp"
 #include "gpu/kernels.hpp"
+#include "harness/ucx.hpp"
 
 using namespace symmem;
 using namespace symmem::gpu;
@@ -40,6 +40,31 @@ void survive(Context& context, harness::RankProcess& self, bool in_kernel) {
   CHECK(words.look(0) == 0x0101010101010101u);
 }
 
+/// Rank 1 is killed while a kernel of rank 0, on another host, waits for its signal.
+void survive_far(harness::RankProcess& self) {
+  Context context;
+  ok(cudaSetDevice(device_of(context)));
+  const TestStream stream;
+  const Counter wrong;
+  const Words words(context, 1);
+  words->barrier();
+  if (context.rank() == 1) {
+    words->put_signal(0, 0);
+    self.control.get("go");
+    ::raise(SIGKILL);
+  }
+  // The first signal comes, the second does not.
+  launch_wait_signal(stream, words->device_view(), Scope::warp, 1, 0, 300'000'000'000, wrong);
+  launch_vain_wait(stream, words->device_view(), Scope::warp, 1, 0, 300'000'000'000, wrong);
+  self.control.set("go", "");
+  stream.wait();
+  CHECK(wrong.value() == 0);
+  check_error([&] { words->flush(); }, Errc::peer_lost, {"rank 1 (host"});
+  ok(cudaMemsetAsync(words.data(), 1, 8, stream));
+  stream.wait();
+  CHECK(words.look(0) == 0x0101010101010101u);
+}
+
 void run(bool in_kernel) {
   if (!harness::can_use_gpu()) return;
   harness::RanksSettings settings;
@@ -65,11 +90,21 @@ TEST_CASE("a rank killed while mapped is an error of the host's waits, not of th
 
 TEST_CASE("a kernel that waits for a rank that is killed ends, and CUDA goes on") { run(true); }
 
+TEST_CASE("a kernel that waits for a rank of another host ends when that one is killed") {
+  if (!harness::can_use_gpu() || !harness::can_use_ucx()) return;
+  auto settings = harness::on_hosts(2);
+  settings.environment = {{"SYMMEM_LIVENESS", "5s"}};
+  harness::Ranks ranks(2, survive_far, settings);
+  const auto victim = ranks.wait(1);
+  CHECK(victim.end.signal == SIGKILL);
+  const auto survivor = ranks.wait(0);
+  CHECK_MESSAGE(!survivor.end.failed(), survivor.output);
+}
+
 TEST_CASE("a rank that sees no GPU among ranks that do is one error on every rank") {
-  const bool sees_none = !value_of(process_environment(), "HARNESS_SEES_NONE").empty();
-  if (!sees_none && !harness::can_use_gpu()) return;
+  if (!harness::can_use_gpu()) return;
   harness::RanksSettings settings;
-  settings.environment_of[1] = {{"CUDA_VISIBLE_DEVICES", "none"}, {"HARNESS_SEES_NONE", "1"}};
+  settings.environment_of[1] = {{"CUDA_VISIBLE_DEVICES", "none"}};
   harness::run_ranks(
       3,
       [](Context& context) {

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Compiles what uses symmem/device.cuh as C++17 to PTX, and checks how it accesses the words of
-# pads: at system scope, with release or acquire, and by additions that return nothing.
+# pads: at system scope, with release or acquire, and by additions that return nothing. In kernels
+# that only signal and wait no access of another kind may be.
 # usage: ptx.sh <nvcc> <source tree>
 set -euo pipefail
 nvcc=$1 tree=$2
+[[ -x $nvcc ]] || { echo "skipped: no nvcc here ($nvcc)"; exit 77; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 failed=0
@@ -14,10 +16,13 @@ wrong() {
   failed=1
 }
 
-"$nvcc" -std=c++17 -arch=compute_80 -Werror=all-warnings -I "$tree/include" -I "$tree/tests" \
-  -ptx -o "$work/device.ptx" "$tree/tests/gpu/kernels.cu"
+to_ptx() {
+  "$nvcc" -std=c++17 -arch=compute_80 -Werror=all-warnings -I "$tree/include" -I "$tree/tests" \
+    -ptx -o "$work/device.ptx" "$tree/tests/gpu/$1"
+}
 accesses() { grep -oE "^[[:space:]@%p0-9!]*($1)[a-z0-9_.]*" "$work/device.ptx" | awk '{print $NF}'; }
 
+to_ptx kernels.cu
 # Additions to counts of peers, and looks at our own: there must be some, and all of this kind.
 [[ -n $(accesses 'red\.release\.sys') ]] || wrong "no addition with release at system scope"
 [[ -n $(accesses 'ld\.acquire\.sys') ]] || wrong "no load with acquire at system scope"
@@ -37,4 +42,19 @@ done < <(accesses 'atom\.')
 while read -r access; do
   [[ $access == st.release.sys.* ]] || wrong "a store with release: $access"
 done < <(accesses 'st\.release')
+
+to_ptx signals_alone.cu
+[[ -n $(accesses 'red\.release\.sys') ]] || wrong "kernels that signal do not"
+while read -r access; do
+  case "$access" in
+  ld.param.*) ;;                        # The view.
+  ld.global.nc.*) ;;                    # A table of pointers, which nobody writes.
+  red.release.sys.global.* | ld.acquire.sys.global.*) ;;
+  st.release.sys.u64) ;;                # The mark for the host.
+  # What is this rank's own: what it consumed, its epochs, and whether it has failed.
+  ld.relaxed.gpu.global.u64 | st.relaxed.gpu.global.u64 | red.relaxed.gpu.global.max.u64) ;;
+  atom.cas.b64 | atom.global.cas.b64) ;;
+  *) wrong "an access that is neither ordered nor to what is this rank's own: $access" ;;
+  esac
+done < <(accesses '(ld|ldu|st|red|atom|cp|multimem|tex|suld|sust|prefetch)[.u]' | sort -u)
 exit "$failed"

@@ -31,12 +31,6 @@ void use(Context& context, SymmetricMemory& memory, std::byte* own) {
   memory.close();
 }
 
-harness::RanksSettings with(const Environment& environment) {
-  harness::RanksSettings settings;
-  settings.environment = environment;
-  return settings;
-}
-
 }  // namespace
 
 TEST_CASE("memory of cudaMalloc is registered, from anywhere in it") {

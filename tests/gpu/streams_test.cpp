@@ -33,6 +33,47 @@ TEST_CASE("operations on a stream take place in its order") {
   });
 }
 
+TEST_CASE("the legacy default stream and that of the thread are streams as others") {
+  on_gpus(
+      [](Context& context) {
+        const Words words(context, 4);
+        for (const cudaStream_t stream : {cudaStream_t{}, cudaStreamLegacy, cudaStreamPerThread}) {
+          words.write(0, static_cast<std::uint64_t>(context.rank()) + 100);
+          words->barrier();
+          for (int i = 0; i < context.world_size() + 1; ++i) turn(words, context, stream);
+          ok(cudaStreamSynchronize(stream));
+          CHECK(words.look(0) == static_cast<std::uint64_t>(previous_of(context)) + 100);
+          words->barrier();
+        }
+        words->close();
+      },
+      {2, 4});
+}
+
+TEST_CASE("a stream of another device is refused") {
+  if (!harness::can_use_gpus(2)) return;
+  on_gpus(
+      [](Context& context) {
+        const Words words(context, 4);
+        ok(cudaSetDevice(1 - device_of(context)));
+        const TestStream elsewhere;
+        ok(cudaSetDevice(device_of(context)));
+        const StreamOperations on = words->on(elsewhere);
+        const std::string part = "not one of cuda:" + std::to_string(device_of(context));
+        check_error([&] { on.put(1, 0, words.data() + 1, 8); }, Errc::invalid_argument, {part});
+        check_error([&] { on.get(1, 0, words.data() + 1, 8); }, Errc::invalid_argument, {part});
+        check_error([&] { on.put_signal(1, 0); }, Errc::invalid_argument, {part});
+        check_error([&] { on.wait_signal(1, 0); }, Errc::invalid_argument, {part});
+        check_error([&] { on.put_with_signal(1, 0, words.data() + 1, 8, 0); },
+                    Errc::invalid_argument, {part});
+        check_error([&] { on.barrier(); }, Errc::invalid_argument, {part});
+        elsewhere.wait();
+        words->barrier();
+        words->close();
+      },
+      {2});
+}
+
 TEST_CASE("puts of every size, from GPU and host memory, are there with their signal") {
   on_gpus(
       [](Context& context) {

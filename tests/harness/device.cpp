@@ -7,6 +7,8 @@
 #include "base/environment.hpp"
 #include "harness/errors.hpp"
 #include "harness/progress.hpp"
+#include "harness/ranks.hpp"
+#include "harness/ucx.hpp"
 #ifdef SYMMEM_CUDA
 #include "base/cuda/driver.hpp"
 #endif
@@ -29,13 +31,22 @@ Device tested_device(int rank) {
   return {DeviceType::cuda, rank % count_gpus()};
 }
 
-bool can_use_gpu() {
-  const auto error = error_of([] { static_cast<void>(count_gpus()); });
-  if (error) skip(std::string("no GPU: ") + error->what());
-  return !error;
+bool can_use_gpus(int count) {
+  if (in_rank_process()) return true;
+  int seen = 0;
+  const auto error = error_of([&seen] { seen = count_gpus(); });
+  if (error)
+    skip(std::string("no GPU: ") + error->what());
+  else if (seen < count)
+    skip("needs " + std::to_string(count) + " GPUs, sees " + std::to_string(seen));
+  return seen >= count;
 }
 
-bool can_use_tested_device() { return !tests_gpu_memory() || can_use_gpu(); }
+bool can_use_tested_device() {
+  if (!tests_gpu_memory()) return true;
+  const bool by_ucx = value_of(process_environment(), "SYMMEM_TRANSPORTS") == "ucx";
+  return by_ucx ? can_use_ucx_with_cuda() : can_use_gpu();
+}
 
 void copy_on(const Device& device, void* to, const void* from, std::size_t bytes) {
   if (bytes == 0) return;

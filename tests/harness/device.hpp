@@ -15,8 +15,9 @@ bool tests_gpu_memory();
 Device tested_device(int rank);
 /// True if there is such a device; else says why not, and the test case is skipped.
 bool can_use_tested_device();
-/// True if this process sees a GPU; else the test case is skipped.
-bool can_use_gpu();
+/// True if the test sees so many GPUs; else the test case is skipped.
+bool can_use_gpus(int count);
+inline bool can_use_gpu() { return can_use_gpus(1); }
 /// Copies to or from memory on `device`, as whoever is there reaches it; done when it returns.
 void copy_on(const Device& device, void* to, const void* from, std::size_t bytes);
 

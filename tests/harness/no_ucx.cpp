@@ -10,6 +10,8 @@ bool can_use_ucx() {
   return false;
 }
 
+bool can_use_ucx_with_cuda() { return can_use_ucx(); }
+
 void use_ucx_once() {}
 
 }  // namespace symmem::harness

@@ -64,6 +64,8 @@ std::shared_ptr<Store> connect(const std::string& url, std::chrono::milliseconds
 
 }  // namespace
 
+bool in_rank_process() { return call_of_this_process() != 0; }
+
 Ranks::Ranks(int count, const Body& body, const RanksSettings& settings)
     : Ranks(next_call(), count, body, settings) {}
 

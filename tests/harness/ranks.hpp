@@ -30,6 +30,10 @@ inline constexpr int kSlow = 1;
 inline constexpr int kSlow = 1;
 #endif
 
+/// True in the process of a rank, false in that of the test that started it. What a test can use is
+/// found out in the latter: a rank may see less.
+bool in_rank_process();
+
 /// What a rank's body has besides the SYMMEM_* variables, from which it may make its Context.
 struct RankProcess {
   int rank;

@@ -1,17 +1,48 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "harness/ucx.hpp"
 
+#include "harness/device.hpp"
 #include "harness/errors.hpp"
 #include "harness/progress.hpp"
 #include "harness/rank_threads.hpp"
 #include "ucx/library.hpp"
 
 namespace symmem::harness {
+namespace {
+
+/// The kinds of memory that a context of this UCX says it knows.
+std::uint64_t memory_types(const ucx::Library& ucp) {
+  ucp_config_t* config = nullptr;
+  if (ucp.config_read(nullptr, nullptr, &config) != UCS_OK) return 0;
+  ucp_params_t params{};
+  params.field_mask = UCP_PARAM_FIELD_FEATURES;
+  params.features = UCP_FEATURE_RMA | UCP_FEATURE_AM;
+  ucp_context_h context = nullptr;
+  const auto made = ucp.init_version(UCP_API_MAJOR, UCP_API_MINOR, &params, config, &context);
+  ucp.config_release(config);
+  if (made != UCS_OK) return 0;
+  ucp_context_attr_t attributes{};
+  attributes.field_mask = UCP_ATTR_FIELD_MEMORY_TYPES;
+  const auto asked = ucp.context_query(context, &attributes);
+  ucp.cleanup(context);
+  return asked == UCS_OK ? attributes.memory_types : 0;
+}
+
+}  // namespace
 
 bool can_use_ucx() {
   const auto error = error_of([] { ucx::Library::open(Options::from_env().ucx_library); });
   if (error) skip(std::string("no UCX: ") + error->what());
   return !error;
+}
+
+bool can_use_ucx_with_cuda() {
+  if (!can_use_gpu() || !can_use_ucx()) return false;
+  if (in_rank_process()) return true;
+  const auto& ucp = ucx::Library::open(Options::from_env().ucx_library);
+  const bool knows = (memory_types(ucp) & UCS_BIT(UCS_MEMORY_TYPE_CUDA)) != 0;
+  if (!knows) skip("UCX " + ucp.version() + " has no CUDA support");
+  return knows;
 }
 
 void use_ucx_once() {

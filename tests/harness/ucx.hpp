@@ -10,6 +10,10 @@ namespace symmem::harness {
 /// True if UCX can be opened here; else says why not, and the test case is skipped.
 bool can_use_ucx();
 
+/// True if there is a GPU and the UCX here, as the environment configures it, takes its memory for
+/// what it is; else says so, and the test case is skipped.
+bool can_use_ucx_with_cuda();
+
 /// Lets two Contexts of this process meet by UCX and end: what UCX keeps for ever it has then.
 void use_ucx_once();
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Checks what every file owes: a licence line, at most 500 lines, nothing left to do, no sleep in a
-# test, and its place in the list of public headers. usage: files.sh <source tree>
+# test, no multicast call of CUDA's, and its place in the list of public headers.
+# usage: files.sh <source tree>
 set -euo pipefail
 export LC_ALL=C
 cd "$1"
@@ -26,6 +27,10 @@ while IFS= read -r file; do
   fi
   if [[ $file == tests/* ]] && match=$(grep -nE '\b(sleep_for|sleep_until|usleep|nanosleep|sleep) ?\(' "$file"); then
     [[ $file == tests/layout/* ]] || wrong "$file: a test must wait for an event, not sleep: $match"
+  fi
+  # As the driver's functions are named, whole or in a list of them, and as the instructions are.
+  if match=$(grep -nE '(cu|CU_|[(.>])(Multicast|MULTICAST)|\bmultimem\.' "$file"); then
+    [[ $file == tests/layout/* ]] || wrong "$file: symmem makes no multicast calls: $match"
   fi
 done < <(find "${folders[@]}" -type f \( -name '*.[ch]pp' -o -name '*.cu' -o -name '*.cuh' \
   -o -name '*.cmake' -o -name CMakeLists.txt -o -name '*.sh' \) | sort)

@@ -67,6 +67,10 @@ plant includes.sh transports/shm/b.cpp '#include "core/group.hpp"'
 plant includes.sh transports/shm/b.cpp '#include "ucx/ucx.hpp"'
 plant files.sh src/core/b.cpp '// TODO'
 plant files.sh tests/unit/b_test.cpp 'std::this_thread::sleep_for(1s);'
+plant files.sh src/base/b.hpp '  X(MulticastCreate)'
+plant files.sh transports/shm/b.cpp 'driver.cuMulticastBindMem(handle);'
+plant files.sh transports/shm/b.cpp 'driver.MulticastBindMem(handle);'
+plant files.sh src/core/b.cu 'asm("multimem.red.release.sys.global.add.u64 [%0], %1;");'
 plant files.sh src/core/b.cpp "$(seq 501)"
 plant files.sh include/symmem/b.hpp
 fresh

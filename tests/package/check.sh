@@ -24,6 +24,15 @@ install_moved() {
   mv "$work/first" "$work/moved"
 }
 
+# However the library was built: a program's sources come to see no header of CUDA's.
+check_headers() {
+  local seen
+  seen="$("$CXX" -std=c++20 -M -I "$work/moved/include" "$consumer/main.cpp")"
+  if grep -iE '/(cuda|driver_types|vector_types)[a-z_0-9]*\.h' <<<"$seen"; then
+    echo 'a public header includes one of CUDA' && exit 1
+  fi
+}
+
 by_find_package() {
   configure "$consumer" "$work/found" -DCMAKE_PREFIX_PATH="$work/moved"
   "$cmake" --build "$work/found"
@@ -43,6 +52,7 @@ by_pkg_config() { # by_pkg_config [--static]
 case "$mode" in
 installed)
   install_moved "$build"
+  check_headers
   by_find_package
   by_pkg_config
   if [[ -x "$work/moved/bin/symmem" ]]; then "$work/moved/bin/symmem" --version; fi

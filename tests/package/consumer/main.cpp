@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A user's program: public headers alone, symmetric memory of one rank, and an exception and a cast
-// that cross the library's boundary.
+// A user's program: public headers alone, symmetric memory of one rank on the host and on a GPU if
+// there is one, and an exception and a cast that cross the library's boundary.
 #include <cstdint>
 #include <cstdio>
 #include <exception>
@@ -34,6 +34,30 @@ bool a_rank_reaches_its_memory() {
   return same;
 }
 
+/// Streams and views have no need of CUDA's headers. True where there is no GPU, too.
+bool a_rank_reaches_its_gpu() {
+  symmem::Context context;
+  symmem::Tensor words;
+  try {
+    words = context.empty_strided_p2p({4}, {1}, symmem::kInt64, {symmem::DeviceType::cuda, 0});
+  } catch (const symmem::Error& error) {
+    std::printf("%s: %s\n", symmem::name(error.code()).data(), error.what());
+    return error.code() == symmem::Errc::unsupported;
+  }
+  const auto memory = context.rendezvous(words);
+  const std::int64_t sent = 7;
+  std::int64_t came = 0;
+  const symmem::Stream stream = nullptr;
+  memory->on(stream).put_with_signal(0, 0, &sent, sizeof sent, 1);
+  memory->wait_signal(0, 1);
+  memory->get(0, 0, &came, sizeof came);
+  const symmem::DeviceView view = memory->device_view();
+  memory->close();
+  return came == sent && view.world_size == 1;
+}
+
 }  // namespace
 
-int main() { return add_to_a_word_fails() && a_rank_reaches_its_memory() ? 0 : 1; }
+int main() {
+  return add_to_a_word_fails() && a_rank_reaches_its_memory() && a_rank_reaches_its_gpu() ? 0 : 1;
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// Barriers called from kernels, and what becomes of one that fails.
+#include "gpu/gpu.hpp"
+#include "gpu/kernels.hpp"
+
+using namespace symmem;
+using namespace symmem::gpu;
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr unsigned long long kShortNs = 5'000'000, kLongNs = 60'000'000'000;
+
+/// Words and kernels go on in memory that did not fail, whatever happened to other memory.
+void check_usable(Context& context, const Words& words, cudaStream_t stream) {
+  words->on(stream).barrier(1);
+  ok(cudaStreamSynchronize(stream));
+  words->put_signal(next_of(context), 2);
+  words->wait_signal(previous_of(context), 2);
+  CHECK(cudaGetLastError() == cudaSuccess);
+}
+
+}  // namespace
+
+TEST_CASE("one Barrier object in a kernel holds together many rounds") {
+  on_gpus([](Context& context) {
+    const int rounds = takes_turns(context) ? 40 : 1000;
+    const TestStream stream;
+    const Counter wrong;
+    const Words words(context, 64);
+    for (const Scope scope : kScopes) {
+      launch_barrier_object(stream, words->device_view(), scope, 5, rounds, wrong);
+      stream.wait();
+      CHECK(wrong.value() == 0);
+      // The next one begins where the object ended, and so do streams and the host.
+      words->on(stream).barrier(5);
+      stream.wait();
+      words->barrier(5);
+    }
+    words->flush();  // No wait has failed.
+    words->close();
+  });
+}
+
+TEST_CASE("a Barrier that times out in a kernel fails the memory, for every scope") {
+  on_gpus(
+      [](Context& context) {
+        const TestStream stream;
+        const Counter wrong;
+        const Words other(context, 1);
+        for (const Scope scope : kScopes) {
+          const Words words(context, 1);
+          if (context.rank() == 0) {
+            launch_vain_barrier(stream, words->device_view(), scope, 3, kShortNs, wrong);
+            // Then all else on it fails at once, however long it might wait.
+            launch_vain_barrier(stream, words->device_view(), scope, 4, kLongNs, wrong);
+            launch_vain_wait(stream, words->device_view(), scope, 1, 6, kLongNs, wrong);
+            stream.wait();
+            const std::vector<std::string> parts{"barrier on channel 3", "rank 1 (host",
+                                                 "did not come in time"};
+            check_error([&] { words->flush(); }, Errc::timeout, parts);
+            check_error([&] { words->barrier(5); }, Errc::timeout, parts);
+            check_error([&] { words->put_signal(1, 0); }, Errc::timeout, parts);
+            check_error([&] { words->on(stream).put_signal(1, 0); }, Errc::timeout, parts);
+            other->put_signal(1, 0);
+          } else {
+            other->wait_signal(0, 0);
+            launch_vain_barrier(stream, words->device_view(), scope, 3, kLongNs, wrong);
+            stream.wait();
+            check_error([&] { words->flush(); }, Errc::peer_lost,
+                        {"barrier on channel 3", "on the GPU of rank 0", "had failed before"});
+          }
+          CHECK(wrong.value() == 0);
+          check_usable(context, other, stream);
+          words->close();
+        }
+        other->close();
+      },
+      {2});
+}
+
+TEST_CASE("a barrier of the host that times out fails its channel, and no other one") {
+  on_gpus(
+      [](Context& context) {
+        const TestStream stream;
+        const Counter wrong;
+        const Words words(context, 1), other(context, 1);
+        if (context.rank() == 0) {
+          check_error([&] { words->barrier(5, milliseconds(20)); }, Errc::timeout,
+                      {"barrier on channel 5", "still missing: rank 1 (host"});
+          const std::vector<std::string> parts{"channel 5", "use another channel"};
+          check_error([&] { words->on(stream).barrier(5); }, Errc::finished, parts);
+          check_error([&] { words->barrier(5); }, Errc::finished, parts);
+        }
+        // Other channels, and the signals of this one, are not concerned.
+        words->barrier(6);
+        words->on(stream).barrier(7);
+        words->on(stream).put_signal(next_of(context), 5);
+        words->on(stream).wait_signal(previous_of(context), 5);
+        stream.wait();
+        other->barrier();  // What follows fails all waits on the words that are under way.
+        if (context.rank() == 0) {
+          launch_vain_barrier(stream, words->device_view(), Scope::warp, 5, kLongNs, wrong);
+          stream.wait();
+          CHECK(wrong.value() == 0);
+          check_error([&] { words->flush(); }, Errc::finished,
+                      {"barrier on channel 5", "an earlier barrier of the host"});
+        }
+        check_usable(context, other, stream);
+        words->close();
+        other->close();
+      },
+      {2});
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is captured in graphs and replayed, and what goes on beside a capture.
+#include "gpu/gpu.hpp"
+#include "gpu/kernels.hpp"
+
+using namespace symmem;
+using namespace symmem::gpu;
+
+namespace {
+
+constexpr std::size_t kWord = sizeof(std::uint64_t);
+constexpr int kSignals = 2, kBarriers = 3;
+
+/// Ends the capture, which must have stayed valid, and makes it ready to be launched.
+class Graph {
+ public:
+  explicit Graph(cudaStream_t stream) {
+    cudaGraph_t graph = nullptr;
+    ok(cudaStreamEndCapture(stream, &graph));
+    const cudaError_t made = cudaGraphInstantiate(&ready_, graph, 0);
+    static_cast<void>(cudaGraphDestroy(graph));
+    ok(made);
+  }
+  ~Graph() { static_cast<void>(cudaGraphExecDestroy(ready_)); }
+  Graph(const Graph&) = delete;
+  Graph& operator=(const Graph&) = delete;
+  void launch(cudaStream_t stream) const { ok(cudaGraphLaunch(ready_, stream)); }
+
+ private:
+  cudaGraphExec_t ready_ = nullptr;
+};
+
+std::uint64_t look(const std::uint64_t* word) {
+  std::uint64_t value = 0;
+  ok(cudaMemcpy(&value, word, sizeof value, cudaMemcpyDefault));
+  return value;
+}
+
+/// Word 0 of all ranks, which is the round, goes to the next rank's word 1, by put, and to the own
+/// word 2 from the previous rank, by get.
+void capture_round(const Context& context, const Words& words, cudaStream_t stream,
+                   unsigned* wrong) {
+  const int next = next_of(context), previous = previous_of(context);
+  const StreamOperations on = words->on(stream);
+  on.put(next, kWord, words.data(), kWord);
+  on.put_signal(next, kSignals);
+  on.wait_signal(previous, kSignals);
+  on.get(previous, 0, words.data() + 2, kWord);
+  launch_compare(stream, words.data(), wrong);
+  on.barrier(kBarriers);
+  launch_advance(stream, words.data());
+}
+
+/// Kernels are loaded at their first launch, which is not to be in a capture.
+void load_kernels(const Words& words, cudaStream_t stream, unsigned* wrong) {
+  launch_compare(stream, words.data(), wrong);
+  launch_advance(stream, words.data() + 3);
+  ok(cudaStreamSynchronize(stream));
+}
+
+}  // namespace
+
+TEST_CASE("a graph of every operation is replayed ten thousand times, and the counts are right") {
+  auto settings = with({});
+  settings.deadline *= 4;
+  on_gpus(
+      [](Context& context) {
+        const int replays = takes_turns(context) ? 1000 : 10'000;
+        const TestStream stream;
+        const Counter wrong;
+        const Words words(context, 4);
+        load_kernels(words, stream, wrong);
+        words->barrier();
+        ok(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal));
+        capture_round(context, words, stream, wrong);
+        const Graph graph(stream);
+        for (int i = 0; i < replays; ++i) graph.launch(stream);
+        stream.wait();
+        const auto expected = static_cast<std::uint64_t>(replays);
+        CHECK(wrong.value() == 0);
+        CHECK(words.look(0) == expected);
+        const DeviceView view = words->device_view();
+        CHECK(look(view.taken + kSignals * view.world_size + previous_of(context)) == expected);
+        CHECK(look(view.epochs + kBarriers) == expected);
+        // Nothing is left over, and the host goes on from there.
+        words->barrier(kBarriers);
+        check_error(
+            [&] {
+              words->wait_signal(previous_of(context), kSignals, std::chrono::milliseconds(1));
+            },
+            Errc::timeout);
+        words->barrier(kBarriers);
+        words->put_signal(next_of(context), kSignals);
+        words->wait_signal(previous_of(context), kSignals);
+        words->close();
+      },
+      {2}, settings);
+}
+
+TEST_CASE("one graph is launched on several streams, one after the other") {
+  on_gpus(
+      [](Context& context) {
+        const TestStream first, second;
+        const Counter wrong;
+        const Words words(context, 4);
+        load_kernels(words, first, wrong);
+        words->barrier();
+        ok(cudaStreamBeginCapture(first, cudaStreamCaptureModeThreadLocal));
+        capture_round(context, words, first, wrong);
+        const Graph graph(first);
+        for (int i = 0; i < 10; ++i) {
+          graph.launch(first);
+          first.wait();
+          graph.launch(second);
+          second.wait();
+        }
+        CHECK(wrong.value() == 0);
+        CHECK(words.look(0) == 20);
+        words->barrier();
+        words->close();
+      },
+      {2, 4});
+}
+
+TEST_CASE("memory is allocated, met and used by the host beside a capture, which stays valid") {
+  on_gpus(
+      [](Context& context) {
+        const TestStream stream;
+        const Counter wrong;
+        const Words words(context, 4);
+        load_kernels(words, stream, wrong);
+        words->barrier();
+        ok(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal));
+        capture_round(context, words, stream, wrong);
+        const Words large(context, 4 << 17), small(context, 8);  // 4 MiB is a block of its own.
+        for (const Words* const beside : {&large, &small}) {
+          const auto mark = static_cast<std::uint64_t>(context.rank()) + 7;
+          std::uint64_t came = 0;
+          (*beside)->put(next_of(context), kWord, &mark, kWord);
+          (*beside)->put_with_signal(next_of(context), 2 * kWord, &mark, kWord, 1);
+          (*beside)->wait_signal(previous_of(context), 1);
+          (*beside)->barrier();
+          (*beside)->get(context.rank(), kWord, &came, kWord);
+          CHECK(came == static_cast<std::uint64_t>(previous_of(context)) + 7);
+          (*beside)->fetch_add<std::uint64_t>(next_of(context), 0, 1);
+          (*beside)->flush();
+          (*beside)->barrier();
+        }
+        cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+        ok(cudaStreamIsCapturing(stream, &status));
+        CHECK(status == cudaStreamCaptureStatusActive);
+        const Graph graph(stream);
+        for (int i = 0; i < 5; ++i) graph.launch(stream);
+        stream.wait();
+        CHECK(wrong.value() == 0);
+        CHECK(words.look(0) == 5);
+        CHECK(large.look(0) == 1);
+        words->barrier();
+        small->close();
+        large->close();
+        words->close();
+      },
+      {2, 4});
+}

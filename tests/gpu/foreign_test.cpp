@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+// Memory that the application allocated itself, in whatever way, given to register_buffer.
+#include <optional>
+
+#include "base/cuda/driver.hpp"
+#include "gpu/gpu.hpp"
+#include "harness/ucx.hpp"
+
+using namespace symmem;
+using namespace symmem::gpu;
+
+namespace {
+
+constexpr std::size_t kBytes = 1 << 20;
+
+/// GPU memory of the test's own by cuMemCreate and cuMemMap.
+class VirtualMemory {
+ public:
+  VirtualMemory(int device, CUmemAllocationHandleType handles) {
+    const auto& driver = cuda::Driver::get();
+    CUmemAllocationProp properties{};
+    properties.type = CU_MEM_ALLOCATION_TYPE_PINNED;
+    properties.location = {CU_MEM_LOCATION_TYPE_DEVICE, {device}};
+    properties.requestedHandleTypes = handles;
+    cuda::check(
+        driver.MemGetAllocationGranularity(&bytes_, &properties, CU_MEM_ALLOC_GRANULARITY_MINIMUM),
+        "cuMemGetAllocationGranularity");
+    bytes_ = (2 * kBytes + bytes_ - 1) / bytes_ * bytes_;
+    CUmemGenericAllocationHandle memory = 0;
+    cuda::check(driver.MemCreate(&memory, bytes_, &properties, 0), "cuMemCreate");
+    cuda::check(driver.MemAddressReserve(&at_, bytes_, 0, 0, 0), "cuMemAddressReserve");
+    cuda::check(driver.MemMap(at_, bytes_, 0, memory, 0), "cuMemMap");
+    const CUmemAccessDesc access{properties.location, CU_MEM_ACCESS_FLAGS_PROT_READWRITE};
+    cuda::check(driver.MemSetAccess(at_, bytes_, &access, 1), "cuMemSetAccess");
+    cuda::check(driver.MemRelease(memory), "cuMemRelease");  // The mapping keeps it.
+  }
+  ~VirtualMemory() {
+    static_cast<void>(cuda::Driver::get().MemUnmap(at_, bytes_));
+    static_cast<void>(cuda::Driver::get().MemAddressFree(at_, bytes_));
+  }
+  VirtualMemory(const VirtualMemory&) = delete;
+  VirtualMemory& operator=(const VirtualMemory&) = delete;
+  /// Not where the mapping begins.
+  std::byte* place() const { return reinterpret_cast<std::byte*>(at_) + 4096; }
+
+ private:
+  CUdeviceptr at_ = 0;
+  std::size_t bytes_ = 0;
+};
+
+class PlainMemory {
+ public:
+  PlainMemory() { ok(cudaMalloc(&at_, 2 * kBytes)); }
+  ~PlainMemory() { static_cast<void>(cudaFree(at_)); }
+  PlainMemory(const PlainMemory&) = delete;
+  PlainMemory& operator=(const PlainMemory&) = delete;
+  std::byte* place() const { return static_cast<std::byte*>(at_) + 4096; }
+
+ private:
+  void* at_ = nullptr;
+};
+
+/// Host calls alone, which work whatever the routes. No call of CUDA's own that waits for the whole
+/// device: ranks may be threads, of which one waits for the other on it.
+void use(const Context& context, SymmetricMemory& memory) {
+  const int next = next_of(context), previous = previous_of(context);
+  const auto mark = [](int rank, std::size_t i) {
+    return 1000 * static_cast<std::uint64_t>(rank + 1) + i;
+  };
+  constexpr std::size_t kCount = kBytes / 4 / sizeof(std::uint64_t);
+  std::vector<std::uint64_t> sent(kCount), expected(kCount), came(kCount);
+  for (std::size_t i = 0; i < kCount; ++i) {
+    sent[i] = mark(context.rank(), i);
+    expected[i] = mark(previous, i);
+  }
+  const std::uint64_t zero = 0;
+  memory.put(context.rank(), kBytes - 8, &zero, sizeof zero);
+  memory.barrier();
+  memory.put_with_signal(next, 0, sent.data(), kBytes / 4, 0);
+  memory.wait_signal(previous, 0);
+  memory.get(context.rank(), 0, came.data(), kBytes / 4);
+  CHECK(came == expected);
+  memory.get(next, 0, came.data(), kBytes / 4);
+  CHECK(came == sent);
+  memory.fetch_add<std::uint64_t>(0, kBytes - 8, 1);
+  memory.flush();
+  memory.barrier();
+  std::uint64_t count = 0;
+  memory.get(0, kBytes - 8, &count, sizeof count);
+  CHECK(count == static_cast<std::uint64_t>(context.world_size()));
+  memory.barrier();
+}
+
+Device own_device(const Context& context) { return {DeviceType::cuda, device_of(context)}; }
+
+/// Tells how the next rank is reached.
+template <typename Memory>
+std::string use_registered(Context& context, const Memory& owned) {
+  const auto memory = context.register_buffer(owned.place(), kBytes, own_device(context));
+  const std::string way = memory->route(next_of(context)).transport;
+  use(context, *memory);
+  memory->close();
+  return way;
+}
+
+}  // namespace
+
+TEST_CASE("memory of cudaMalloc is registered by several Contexts of one process") {
+  if (!harness::can_use_gpu()) return;
+  harness::run_threads(3, [](Context& context) {
+    ok(cudaSetDevice(device_of(context)));
+    const PlainMemory owned;
+    for (int i = 0; i < 2; ++i) CHECK(use_registered(context, owned) == "cuda_ipc");
+  });
+}
+
+TEST_CASE("memory of symmem's own is shared by several Contexts of one process") {
+  if (!harness::can_use_gpu()) return;
+  harness::run_threads(3, [](Context& context) {
+    ok(cudaSetDevice(device_of(context)));
+    const Words words(context, kBytes / 8);
+    CHECK(words->route(next_of(context)).transport == "cuda_ipc");
+    use(context, *words.memory);
+    words->close();
+  });
+}
+
+TEST_CASE("virtual memory of the application's is registered where a descriptor shares it") {
+  on_gpus(
+      [](Context& context) {
+        const VirtualMemory owned(device_of(context), CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR);
+        for (int i = 0; i < 2; ++i) CHECK(use_registered(context, owned) == "cuda_ipc");
+      },
+      {2, 4});
+}
+
+TEST_CASE("virtual memory that nothing shares is refused with the reason") {
+  on_gpus(
+      [](Context& context) {
+        const VirtualMemory owned(device_of(context), CU_MEM_HANDLE_TYPE_NONE);
+        check_error([&] { context.register_buffer(owned.place(), kBytes, own_device(context)); },
+                    Errc::unsupported, {"cuda_ipc", "cannot be shared by a handle"});
+      },
+      {2}, with({{"SYMMEM_TRANSPORTS", "cuda_ipc"}}));
+}
+
+TEST_CASE("registered memory is reached from other hosts, by UCX or staged") {
+  if (!harness::can_use_gpu() || !harness::can_use_ucx()) return;
+  on_gpus(
+      [](Context& context) {
+        const PlainMemory plain;
+        CHECK(use_registered(context, plain).starts_with("ucx"));
+        // Also what no handle shares: by network nobody needs one.
+        const VirtualMemory unshared(device_of(context), CU_MEM_HANDLE_TYPE_NONE);
+        CHECK(use_registered(context, unshared).starts_with("ucx"));
+      },
+      {2}, harness::on_hosts(2));
+}
+
+TEST_CASE("registered memory is reached from other hosts by a UCX that knows CUDA") {
+  if (!harness::can_use_ucx_with_cuda()) return;
+  on_gpus(
+      [](Context& context) {
+        const PlainMemory owned;
+        CHECK(use_registered(context, owned) == "ucx");
+      },
+      {2, 4}, harness::on_hosts(4));
+}

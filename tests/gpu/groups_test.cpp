@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// Groups of some ranks, in any order, that share ranks and memory.
+#include <algorithm>
+
+#include "gpu/gpu.hpp"
+#include "gpu/kernels.hpp"
+
+using namespace symmem;
+using namespace symmem::gpu;
+
+namespace {
+
+struct NamedGroup {
+  std::string name;
+  std::vector<int> members;  ///< World ranks, in the order of their ranks there.
+};
+
+/// Names the group on those that are in it, and tells whether this rank is.
+bool name_group(Context& context, const NamedGroup& group) {
+  const auto found = std::find(group.members.begin(), group.members.end(), context.rank());
+  if (found == group.members.end()) return false;
+  context.set_group_info(group.name, static_cast<int>(found - group.members.begin()),
+                         static_cast<int>(group.members.size()), context.store());
+  return true;
+}
+
+/// A memory and what is known of the group: `words` of the own buffer.
+struct Member {
+  std::shared_ptr<SymmetricMemory> memory;
+  std::uint64_t* words;
+  std::vector<int> members;
+
+  int next() const { return (memory->rank() + 1) % memory->world_size(); }
+  int previous() const {
+    return (memory->rank() + memory->world_size() - 1) % memory->world_size();
+  }
+  std::uint64_t world_rank(int rank) const {
+    return static_cast<std::uint64_t>(members[static_cast<std::size_t>(rank)]);
+  }
+};
+
+/// Signals by host, stream and kernel, of which none may be another group's.
+void signal_ring(const Member& member, cudaStream_t stream, unsigned* wrong) {
+  SymmetricMemory& memory = *member.memory;
+  memory.put_signal(member.next(), 0);
+  memory.on(stream).put_signal(member.next(), 0);
+  launch_put_signal(stream, memory.device_view(), Scope::block, member.next(), 0);
+  launch_wait_signal(stream, memory.device_view(), Scope::block, member.previous(), 0,
+                     60'000'000'000, wrong);
+  memory.on(stream).wait_signal(member.previous(), 0);
+  ok(cudaStreamSynchronize(stream));
+  memory.wait_signal(member.previous(), 0);
+}
+
+/// The world ranks of the members go around, `at` words from the beginning.
+void pass_ranks(const Member& member, std::size_t at, cudaStream_t stream) {
+  SymmetricMemory& memory = *member.memory;
+  const std::uint64_t own = member.world_rank(memory.rank());
+  std::uint64_t came = 99;
+  memory.put(member.next(), at * sizeof own, &own, sizeof own);
+  memory.on(stream).barrier(1);
+  ok(cudaStreamSynchronize(stream));
+  memory.get(memory.rank(), at * sizeof own, &came, sizeof came);
+  CHECK(came == member.world_rank(member.previous()));
+}
+
+void check_nothing_left(const Member& member) {
+  member.memory->barrier();
+  check_error(
+      [&] { member.memory->wait_signal(member.previous(), 0, std::chrono::milliseconds(1)); },
+      Errc::timeout);
+  member.memory->barrier();
+}
+
+const std::vector<NamedGroup> kGroups = {{"swapped", {3, 1}},
+                                         {"front", {0, 1}},
+                                         {"overlap", {1, 0, 2}},
+                                         {"alone", {2}},
+                                         {"backwards", {3, 2, 1, 0}}};
+
+}  // namespace
+
+TEST_CASE("groups that share ranks work side by side, and the world after them") {
+  on_gpus(
+      [](Context& context) {
+        const TestStream stream;
+        const Counter wrong;
+        std::vector<Tensor> tensors;
+        std::vector<Member> all;
+        for (const NamedGroup& group : kGroups)
+          if (name_group(context, group)) {
+            tensors.push_back(context.empty_strided_p2p(
+                {64}, {1}, kUint64, {DeviceType::cuda, device_of(context)}, group.name));
+            all.push_back({context.rendezvous(tensors.back()), tensors.back().data<std::uint64_t>(),
+                           group.members});
+          }
+        // All signals of a rank are sent before those of the next group are waited for.
+        for (const Member& member : all) member.memory->put_signal(member.next(), 2);
+        for (const Member& member : all) member.memory->wait_signal(member.previous(), 2);
+        for (const Member& member : all) signal_ring(member, stream, wrong);
+        for (const Member& member : all) pass_ranks(member, 0, stream);
+        for (const Member& member : all) check_nothing_left(member);
+        CHECK(wrong.value() == 0);
+        for (const Member& member : all) {
+          member.memory->flush();
+          member.memory->close();
+        }
+        for (const NamedGroup& group : kGroups)
+          if (std::count(group.members.begin(), group.members.end(), context.rank()) != 0)
+            context.end_group(group.name);
+        const Words words(context, 8);
+        words->barrier();
+        words->close();
+      },
+      {4});
+}
+
+TEST_CASE("two groups have one allocation, with signals of their own") {
+  on_gpus(
+      [](Context& context) {
+        const TestStream stream;
+        const Counter wrong;
+        const Words words(context, 64);
+        const NamedGroup world{kWorld, {0, 1, 2}}, backwards{"backwards", {2, 1, 0}};
+        name_group(context, backwards);
+        const Member first{words.memory, words.data(), world.members};
+        const Member second{context.rendezvous(words.tensor, backwards.name), words.data(),
+                            backwards.members};
+        CHECK(first.memory != second.memory);
+        CHECK(first.memory->buffer_ptrs()[static_cast<std::size_t>(context.rank())] ==
+              second.memory->buffer_ptrs()[static_cast<std::size_t>(second.memory->rank())]);
+        // One signal in one group is none in the other.
+        first.memory->put_signal(first.next(), 0);
+        first.memory->barrier();
+        check_error(
+            [&] { second.memory->wait_signal(second.next(), 0, std::chrono::milliseconds(1)); },
+            Errc::timeout);
+        first.memory->wait_signal(first.previous(), 0);
+        second.memory->barrier();
+        signal_ring(first, stream, wrong);
+        signal_ring(second, stream, wrong);
+        pass_ranks(first, 40, stream);
+        pass_ranks(second, 41, stream);
+        // A barrier of one group is none of the other.
+        launch_barrier_object(stream, first.memory->device_view(), Scope::warp, 3, 20, wrong);
+        launch_barrier_object(stream, second.memory->device_view(), Scope::warp, 3, 20, wrong);
+        stream.wait();
+        check_nothing_left(first);
+        check_nothing_left(second);
+        CHECK(wrong.value() == 0);
+        second.memory->close();
+        first.memory->barrier();  // It has lost nothing with the other one.
+        signal_ring(first, stream, wrong);
+        first.memory->close();
+        CHECK(wrong.value() == 0);
+      },
+      {3});
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which way is taken to GPU memory, and what is said of those that are not.
+#include "gpu/gpu.hpp"
+#include "harness/ucx.hpp"
+
+using namespace symmem;
+using namespace symmem::gpu;
+
+namespace {
+
+Tensor some_memory(Context& context) {
+  return context.empty_strided_p2p({4096}, {1}, kUint8, {DeviceType::cuda, device_of(context)});
+}
+
+/// A byte goes around.
+void check_ring(const Context& context, SymmetricMemory& memory) {
+  const auto sent = static_cast<unsigned char>(context.rank() + 10);
+  unsigned char came = 0;
+  memory.put_with_signal(next_of(context), 0, &sent, 1, 0);
+  memory.wait_signal(previous_of(context), 0);
+  memory.get(context.rank(), 0, &came, 1);
+  CHECK(came == previous_of(context) + 10);
+  memory.barrier();
+}
+
+/// Ranks on hosts of their own, with a UCX that is told to do without CUDA.
+harness::RanksSettings without_cuda_in_ucx() {
+  auto settings = harness::on_hosts(2);
+  settings.environment = {{"UCX_TLS", "tcp"}};
+  return settings;
+}
+
+std::string refusal_of(const Route& route, const std::string& transport) {
+  for (const RefusedTransport& refused : route.refused)
+    if (refused.transport == transport) return refused.reason;
+  return "not refused";
+}
+
+}  // namespace
+
+TEST_CASE("fabric handles are used where they are granted, else refused with the reason") {
+  on_gpus(
+      [](Context& context) {
+        const Tensor tensor = some_memory(context);
+        std::shared_ptr<SymmetricMemory> memory;
+        const auto refused = harness::error_of([&] { memory = context.rendezvous(tensor); });
+        if (refused) {
+          check_error(refused, Errc::unsupported,
+                      {"cuda_ipc", "does not export", "SYMMEM_CUDA_HANDLE=fabric"});
+          return;
+        }
+        MESSAGE("fabric handles are granted here");
+        CHECK(memory->route(next_of(context)).transport == "cuda_ipc");
+        check_ring(context, *memory);
+        memory->close();
+      },
+      {2}, with({{"SYMMEM_TRANSPORTS", "cuda_ipc"}, {"SYMMEM_CUDA_HANDLE", "fabric"}}));
+}
+
+TEST_CASE("a descriptor shares the memory where that is asked for") {
+  on_gpus(
+      [](Context& context) {
+        const Tensor tensor = some_memory(context);
+        const auto memory = context.rendezvous(tensor);
+        CHECK(memory->route(next_of(context)).transport == "cuda_ipc");
+        check_ring(context, *memory);
+        memory->close();
+      },
+      {2}, with({{"SYMMEM_TRANSPORTS", "cuda_ipc"}, {"SYMMEM_CUDA_HANDLE", "fd"}}));
+}
+
+TEST_CASE("with a UCX without CUDA the staged way is taken, and the reason told") {
+  if (!harness::can_use_gpu() || !harness::can_use_ucx()) return;
+  on_gpus(
+      [](Context& context) {
+        const Tensor tensor = some_memory(context);
+        const auto memory = context.rendezvous(tensor);
+        const Route& route = memory->route(1 - context.rank());
+        CHECK(route.transport == "ucx_staged");
+        CHECK(harness::contains(refusal_of(route, "cuda_ipc"), "another host"));
+        CHECK(harness::contains(refusal_of(route, "ucx"), "has no CUDA support"));
+        CHECK(harness::contains(refusal_of(route, "ucx"), "SYMMEM_UCX_LIBRARY"));
+        const std::string text = memory->explain();
+        CHECK(harness::contains(text, "ucx_staged"));
+        CHECK(harness::contains(text, "has no CUDA support"));
+        check_ring(context, *memory);
+        memory->close();
+      },
+      {2}, without_cuda_in_ucx());
+}
+
+TEST_CASE("a UCX without CUDA is an error on every rank where ucx is required") {
+  if (!harness::can_use_gpu() || !harness::can_use_ucx()) return;
+  auto settings = without_cuda_in_ucx();
+  settings.environment["SYMMEM_REQUIRE"] = "ucx";
+  on_gpus(
+      [](Context& context) {
+        const Tensor tensor = some_memory(context);
+        check_error([&] { context.rendezvous(tensor); }, Errc::unsupported,
+                    {"SYMMEM_REQUIRE=ucx", "connected by ucx_staged", "has no CUDA support"});
+        // Host memory is not concerned.
+        const Tensor host = context.empty_strided_p2p({4096}, {1}, kUint8);
+        const auto memory = context.rendezvous(host);
+        CHECK(memory->route(1 - context.rank()).transport == "ucx");
+        memory->close();
+      },
+      {2}, settings);
+}
+
+TEST_CASE("a UCX without CUDA is an error on every rank where ucx is all there is") {
+  if (!harness::can_use_gpu() || !harness::can_use_ucx()) return;
+  auto settings = without_cuda_in_ucx();
+  settings.environment["SYMMEM_TRANSPORTS"] = "ucx";
+  on_gpus(
+      [](Context& context) {
+        const Tensor tensor = some_memory(context);
+        check_error([&] { context.rendezvous(tensor); }, Errc::unsupported,
+                    {"without a transport", "has no CUDA support"});
+      },
+      {2}, settings);
+}
