@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <doctest/doctest.h>
 
+#include <cstring>
 #include <future>
 #include <thread>
 
@@ -11,6 +12,8 @@
 #include "harness/resources.hpp"
 #include "harness/ucx.hpp"
 #include "memory/host_block.hpp"
+#include "ucx/endpoint.hpp"
+#include "ucx/engine.hpp"
 #include "ucx/factory.hpp"
 #include "ucx/handle.hpp"
 
@@ -94,6 +97,23 @@ TEST_CASE("a block is reached by key, all of it, both ways") {
     CHECK(got == sent);
   }
   CHECK(pair.key().atomic(AtomicOp::add, 4, 8, 1, 0, wait) == 0x78787878);
+}
+
+TEST_CASE("a packed key serves an endpoint that the application makes itself") {
+  if (!can_use_ucx()) return;
+  Pair pair;
+  AmpleWait wait;
+  const std::string known = "as the owner wrote it";
+  std::memcpy(pair.block->base + 64, known.data(), known.size());
+  const PackedKey packed = pair.key().packed();
+  symmem::ucx::Engine application{Options::from_env(), 77, pair.peer.log};
+  const auto endpoint = application.endpoint(pair.owner.process.id, packed.worker);
+  ucp_rkey_h key = endpoint->unpack(packed.key);
+  std::string got(known.size(), ' ');
+  endpoint->read(packed.address + 64, key, got.data(), got.size(), wait);
+  CHECK(got == known);
+  const auto lock = application.worker().lock();
+  application.ucp().rkey_destroy(key);
 }
 
 TEST_CASE("flush waits until the target has carried out what was sent, and not just got it") {
