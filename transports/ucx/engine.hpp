@@ -13,6 +13,7 @@
 #include "symmem/options.hpp"
 #include "symmem/transport.hpp"
 #include "ucx/service.hpp"
+#include "ucx/ucp_context.hpp"
 #include "ucx/worker.hpp"
 
 namespace symmem::ucx {
@@ -74,13 +75,6 @@ class Engine {
   void stop(std::chrono::milliseconds timeout) noexcept;
 
  private:
-  struct Context {
-    explicit Context(const Library& ucp, const Options& options);
-    ~Context() { ucp.cleanup(context); }
-    ucp_context_h get() const { return context; }
-    const Library& ucp;
-    ucp_context_h context = nullptr;
-  };
   static ucs_status_t on_reply(void* self, const void* header, std::size_t header_bytes, void* data,
                                std::size_t bytes, const ucp_am_recv_param_t*);
   class Polling;
@@ -100,7 +94,7 @@ class Engine {
   Log& log_;
   const std::uint64_t process_;
   const std::chrono::nanoseconds patience_;  ///< Of the thread, before it sleeps.
-  Context context_;
+  UcpContext context_;
   Worker worker_;
   const std::shared_ptr<Gpus> gpus_;  ///< Null in a build without CUDA.
   std::atomic<bool> uses_gpus_{false};
