@@ -70,8 +70,9 @@ class CudaGpu : public Gpu {
     const OnDevice here(device);
     load_kernels();
     // The owner's kernels are who waits for what comes by network.
-    if (attribute(CU_DEVICE_ATTRIBUTE_GPU_DIRECT_RDMA_WRITES_ORDERING, device) >=
-        CU_GPU_DIRECT_RDMA_WRITES_ORDERING_OWNER)
+    if (attribute(CU_DEVICE_ATTRIBUTE_GPU_DIRECT_RDMA_SUPPORTED, device) == 0 ||
+        attribute(CU_DEVICE_ATTRIBUTE_GPU_DIRECT_RDMA_WRITES_ORDERING, device) >=
+            CU_GPU_DIRECT_RDMA_WRITES_ORDERING_OWNER)
       remote_writes_ = RemoteWrites::ordered;
     else if ((attribute(CU_DEVICE_ATTRIBUTE_GPU_DIRECT_RDMA_FLUSH_WRITES_OPTIONS, device) &
               CU_FLUSH_GPU_DIRECT_RDMA_WRITES_OPTION_HOST) != 0)
