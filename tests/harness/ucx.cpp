@@ -39,7 +39,8 @@ bool can_use_ucx() {
 bool can_use_ucx_with_cuda() {
   if (!can_use_gpu() || !can_use_ucx()) return false;
   if (in_rank_process()) return true;
-  const auto& ucp = ucx::Library::open(Options::from_env().ucx_library);
+  const Options options = Options::from_env();
+  const auto& ucp = ucx::Library::open(options.ucx_library);
   const bool knows = (memory_types(ucp) & UCS_BIT(UCS_MEMORY_TYPE_CUDA)) != 0;
   if (!knows) skip("UCX " + ucp.version() + " has no CUDA support");
   return knows;
