@@ -39,19 +39,11 @@ void GpuSignals::put(int dst, int channel, Timeout timeout) {
 void GpuSignals::wait(int src, int channel, Timeout timeout) {
   const Claim claim(
       waiting_[static_cast<std::size_t>(channel) * pads_.size() + static_cast<std::size_t>(src)]);
-  if (!claim.won())
-    fail(Errc::invalid_argument,
-         "wait_signal: another thread waits for {} on channel {}; one at a time can",
-         group_->describe(src), channel);
+  if (!claim.won()) fail_of_two(src, channel);
   const Deadline deadline = group_->deadline(timeout);
   const Gpu::Outcome outcome =
       state_.gpu().wait_signal(state_.view(), src, channel, deadline.timeout());
-  if (outcome == Gpu::Outcome::timeout)
-    fail(
-        Errc::timeout,
-        "wait_signal on channel {} of group \"{}\": no signal from {} within {:.3f} s; nothing was "
-        "consumed",
-        channel, group_->name(), group_->describe(src), deadline.elapsed_seconds());
+  if (outcome == Gpu::Outcome::timeout) fail_late(src, channel, deadline);
   check(outcome, {src}, "wait_signal");
 }
 

@@ -61,11 +61,7 @@ void HostSignals::wait(int src, int channel, Timeout timeout) {
   Taken& taken =
       taken_[static_cast<std::size_t>(channel) * pads_.size() + static_cast<std::size_t>(src)];
   const Claim claim(taken.busy);
-  // A message is made only to be thrown: making it takes longer than a signal.
-  if (!claim.won())
-    fail(Errc::invalid_argument,
-         "wait_signal: another thread waits for {} on channel {}; one at a time can",
-         group_->describe(src), channel);
+  if (!claim.won()) fail_of_two(src, channel);
   const std::uint64_t before = taken.count.load(std::memory_order_relaxed);
   std::uint64_t& arrived = own().signals(channel, src);
   const auto ready = [&] { return load(arrived) > before; };
@@ -79,11 +75,7 @@ void HostSignals::wait(int src, int channel, Timeout timeout) {
         if (!ready()) throw;
       }
     };
-    if (!wait_until(own().doorbell(), deadline, ready, look))
-      fail(Errc::timeout,
-           "wait_signal on channel {} of group \"{}\": no signal from {} within {:.3f} s; nothing "
-           "was consumed",
-           channel, group_->name(), group_->describe(src), deadline.elapsed_seconds());
+    if (!wait_until(own().doorbell(), deadline, ready, look)) fail_late(src, channel, deadline);
   }
   tsan_acquire();
   taken.count.store(before + 1, std::memory_order_relaxed);

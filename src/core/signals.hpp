@@ -45,6 +45,21 @@ class Signals : public Sleeper {
   virtual void barrier(int channel, Timeout timeout) = 0;
 
  protected:
+  // How wait_signal fails. Messages are made only to be thrown: making one takes longer than a
+  // signal.
+  [[noreturn]] void fail_of_two(int src, int channel) const {
+    fail(Errc::invalid_argument,
+         "wait_signal: another thread waits for {} on channel {}; one at a time can",
+         group_->describe(src), channel);
+  }
+  [[noreturn]] void fail_late(int src, int channel, const Deadline& deadline) const {
+    fail(
+        Errc::timeout,
+        "wait_signal on channel {} of group \"{}\": no signal from {} within {:.3f} s; nothing was "
+        "consumed",
+        channel, group_->name(), group_->describe(src), deadline.elapsed_seconds());
+  }
+
   /// Runs `body`, this rank's turn in the barrier of `channel`: one thread at a time, and never
   /// again after one that failed, since the ranks then no longer agree.
   template <typename Body>

@@ -167,9 +167,9 @@ class UcxTransport : public Transport {
               "it runs UCX {}, this rank UCX {}: their keys do not fit", theirs.version,
               engine->ucp().version());
       auto endpoint = engine->endpoint(peer.process.id, theirs.worker);
-      auto attachment = std::make_shared<UcxAttachment>(
-          make_key(engine, std::move(endpoint), theirs, engine->gpu(peer.used_from)), theirs.bytes);
       const auto gpu = engine->gpu(peer.used_from);
+      auto attachment = std::make_shared<UcxAttachment>(
+          make_key(engine, std::move(endpoint), theirs, gpu), theirs.bytes);
       const auto here = gpu ? gpu->enter() : nullptr;
       if (starter_->environment().options.verify) verify(*attachment->key(), theirs, timeout);
       return {std::move(attachment), {}};
