@@ -3,7 +3,10 @@
 /// only, C++17, no -rdc. Loads and stores to peers go through buffer() itself.
 ///
 /// Each function comes for one thread (put_signal), for a whole warp (_warp, all 32 threads
-/// together) and for a whole block (_block, all threads together, one-dimensional). What the
+/// together) and for a whole block (_block, all threads together); blocks are one-dimensional.
+/// Ranks and channels must exist: nothing checks them. Blocks that wait for each other must all be
+/// resident. A peer without a pointer can be waited for; to signal it, or to meet it in a barrier,
+/// is a failure. After a wait plain loads see what was signalled for. What the
 /// thread, warp or block did before put_signal or barrier is visible to whoever waited for it, on
 /// every GPU of the group and on the host (release and acquire at system scope).
 ///
@@ -38,21 +41,37 @@ __device__ inline void put_signal_block(const DeviceView& view, int dst, int cha
   if (threadIdx.x == 0) put_signal(view, dst, channel);
 }
 
+/// The same for what comes by network. The host consumes it, too, in turn with kernels: what is
+/// consumed is counted in its memory, and when it is there.
+__device__ inline Waited try_wait_network(const DeviceView& view, int src, int channel,
+                                          std::uint64_t timeout_ns) {
+  std::uint64_t* const count = view.network_taken + slot(view, channel, src);
+  const std::uint64_t before = load_acquire(count);
+  const std::uint64_t wanted = before < kPoison ? before + 1 : kNever;
+  std::uint64_t begin = 0;
+  const Waited waited = wait_count(view, arriving(view, channel, src, Count::signals), wanted, src,
+                                   timeout_ns, begin);
+  if (waited != Waited::arrived) return waited;
+  if (load_own(view.failed) != 0) return Waited::failed_before;  // Its poison stays.
+  store_for_host(count, wanted);
+  return waited;
+}
+
 /// Waits without marking a failure: for who reports it otherwise. What is consumed is counted first
 /// and taken back if nothing came: the addition is then over when the signal is there, and does not
 /// hold up the next release. Poison that comes meanwhile stays.
 __device__ inline Waited try_wait_signal(const DeviceView& view, int src, int channel,
                                          std::uint64_t timeout_ns) {
-  std::uint64_t* const taken =
-      view.taken + static_cast<std::uint64_t>(channel) * view.world_size + src;
-  const std::uint64_t before = load_own(taken);
+  if (pad(view, src) == nullptr) return try_wait_network(view, src, channel, timeout_ns);
+  std::uint64_t* const count = view.taken + slot(view, channel, src);
+  const std::uint64_t before = load_own(count);
   const std::uint64_t wanted = before < kPoison ? before + 1 : kNever;
-  raise_own(taken, wanted);
+  raise_own(count, wanted);
   std::uint64_t begin = 0;
   const Waited waited = wait_count(view, arriving(view, channel, src, Count::signals), wanted, src,
                                    timeout_ns, begin);
   if (waited != Waited::arrived)
-    atomicCAS(reinterpret_cast<unsigned long long*>(taken), wanted, before);
+    atomicCAS(reinterpret_cast<unsigned long long*>(count), wanted, before);
   return waited;
 }
 
@@ -97,6 +116,7 @@ enum class Scope { thread, warp, block };
 template <Scope kScope>
 class Barrier {
  public:
+  Barrier(const DeviceView&& view, int channel) = delete;  // It refers to the view.
   __device__ Barrier(const DeviceView& view, int channel)
       : view_(view),
         channel_(channel),

@@ -10,8 +10,8 @@ namespace symmem {
 /// take it; a kernel that only loads and stores needs nothing but the buffers.
 ///
 /// Pads are those of docs/wire.md: eight words of header, then for each channel and source rank a
-/// count of signals and one of barrier arrivals. All pointers but `failure` and `gone` are to GPU
-/// memory, those two to host memory that the GPU reaches.
+/// count of signals and one of barrier arrivals. All pointers are to GPU memory but those to
+/// `network_pad`, `network_taken`, `failure` and `gone`: to host memory that the GPU reaches.
 struct DeviceView {
   /// The top bit of a count, which adding ones never reaches: what it counts has failed.
   static constexpr std::uint64_t kPoison = std::uint64_t{1} << 63;
@@ -34,10 +34,12 @@ struct DeviceView {
   /// Where signals for this rank arrive: from peers with a pointer, and by network.
   const std::uint64_t* own_pad = nullptr;
   const std::uint64_t* network_pad = nullptr;
-  /// What this rank consumed: signals by channel, then source; barriers by channel.
+  /// What this rank consumed: signals by channel, then source, of those that came by pointer and
+  /// by network; barriers by channel.
   std::uint64_t* taken = nullptr;
+  std::uint64_t* network_taken = nullptr;
   std::uint64_t* epochs = nullptr;
-  /// Not zero once a wait has failed.
+  /// Not zero once a wait fails; 2 when `failure` says which.
   std::uint64_t* failed = nullptr;
   /// The first failure, for the host: see Failure.
   std::uint64_t* failure = nullptr;

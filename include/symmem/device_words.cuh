@@ -39,7 +39,7 @@ __device__ inline std::uint32_t load_acquire(const std::uint32_t* word) {
   return value;
 }
 
-// Accesses to this rank's own words, which no other GPU looks at.
+// Accesses to this rank's own words in GPU memory, which no other GPU looks at.
 
 __device__ inline std::uint64_t load_own(const std::uint64_t* word) {
   std::uint64_t value;
@@ -61,6 +61,11 @@ __device__ inline std::uint64_t now_ns() {
   return now;
 }
 
+/// To a word of pinned host memory that no GPU but this one writes.
+__device__ inline void store_for_host(std::uint64_t* word, std::uint64_t value) {
+  asm volatile("st.release.sys.u64 [%0], %1;" ::"l"(word), "l"(value) : "memory");
+}
+
 /// From a table of pointers in GPU memory, which does not change while a kernel runs.
 template <typename T>
 __device__ inline T* look_up(T* const* table, int rank) {
@@ -77,12 +82,16 @@ __device__ inline std::uint64_t* pad(const DeviceView& view, int rank) {
                                                      : look_up(view.pads, rank);
 }
 
+/// Of a table by channel, then source.
+__device__ inline std::uint64_t slot(const DeviceView& view, int channel, int source) {
+  return static_cast<std::uint64_t>(channel) * view.world_size + source;
+}
+
 enum class Count { signals, arrivals };
 /// Which word of a pad counts what `source` does on `channel`.
 __device__ inline std::uint64_t count_at(const DeviceView& view, int channel, int source,
                                          Count count) {
-  const auto slot = static_cast<std::uint64_t>(channel) * view.world_size + source;
-  return 8 + 2 * slot + (count == Count::arrivals ? 1 : 0);
+  return 8 + 2 * slot(view, channel, source) + (count == Count::arrivals ? 1 : 0);
 }
 /// Where this rank finds that count of its own pad.
 __device__ inline const std::uint64_t* arriving(const DeviceView& view, int channel, int source,
@@ -91,6 +100,8 @@ __device__ inline const std::uint64_t* arriving(const DeviceView& view, int chan
   return (by_pointer ? view.own_pad : view.network_pad) + count_at(view, channel, source, count);
 }
 
+/// What the word `failed` is once `failure` says why; before, whoever fails first claims it.
+constexpr std::uint64_t kHasFailed = 2;
 /// The top bit of a count, which adding ones never reaches: what it counts has failed. So nobody
 /// who signals needs to look whether the memory has failed before.
 constexpr std::uint64_t kPoison = DeviceView::kPoison;
@@ -100,21 +111,32 @@ constexpr std::uint64_t kPoison = DeviceView::kPoison;
 /// for it.
 __device__ inline void fail(const DeviceView& view, Failure::Operation operation,
                             Failure::Cause cause, int channel, int rank) {
+  constexpr unsigned long long kClaimed = 1;
   auto* failed = reinterpret_cast<unsigned long long*>(view.failed);
-  if (atomicCAS(failed, 0ull, 1ull) != 0) return;
+  if (atomicCAS(failed, 0ull, kClaimed) != 0) {
+    while (load_own(view.failed) != kHasFailed) {
+    }
+    return;
+  }
   const std::uint64_t word = static_cast<std::uint64_t>(operation) << 56 |
                              static_cast<std::uint64_t>(cause) << 48 |
                              static_cast<std::uint64_t>(static_cast<std::uint16_t>(channel)) << 32 |
                              static_cast<std::uint32_t>(rank);
-  asm volatile("st.release.sys.u64 [%0], %1;" ::"l"(view.failure), "l"(word) : "memory");
+  store_for_host(view.failure, word);
+  // Others tell the host that the memory has failed, and it is to find why.
+  __threadfence_system();
+  store_own(view.failed, kHasFailed);
 #pragma unroll 1
   for (int c = 0; c < view.channels; ++c) {
     store_own(view.epochs + c, kPoison);
 #pragma unroll 1
     for (int peer = 0; peer < view.world_size; ++peer) {
-      store_own(view.taken + static_cast<std::uint64_t>(c) * view.world_size + peer, kPoison);
       std::uint64_t* const theirs = pad(view, peer);
-      if (theirs == nullptr) continue;
+      if (theirs == nullptr) {
+        store_for_host(view.network_taken + slot(view, c, peer), kPoison);
+        continue;
+      }
+      store_own(view.taken + slot(view, c, peer), kPoison);
       or_release(theirs + count_at(view, c, view.rank, Count::signals), kPoison);
       or_release(theirs + count_at(view, c, view.rank, Count::arrivals), kPoison);
     }
@@ -151,7 +173,7 @@ __device__ inline Waited wait_count(const DeviceView& view, const std::uint64_t*
 #pragma unroll 1
   for (unsigned turn = 1;; ++turn) {
     if (comes_soon(word, wanted)) return Waited::arrived;
-    if (wanted >= kPoison || load_own(view.failed) != 0) return Waited::failed_before;
+    if (wanted >= kPoison || load_own(view.failed) == kHasFailed) return Waited::failed_before;
     if (load_acquire(word) >= kPoison) return Waited::peer_failed;
     const std::uint64_t now = now_ns();
     if (begin == 0) begin = now;

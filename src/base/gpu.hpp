@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 
@@ -41,6 +42,12 @@ class Gpu {
     const Copy one{to, from, bytes};
     copy({&one, 1});
   }
+  /// Whether the CPU loads and stores there, too, and no copy is needed.
+  virtual bool on_host(const void* at) const = 0;
+  /// Host memory, kStageBytes of it, from and to which this GPU copies fastest; others get it when
+  /// the last reference goes. Null while all is in use.
+  static constexpr std::size_t kStageBytes = 256 << 10;
+  virtual std::shared_ptr<std::byte[]> stage() = 0;
   /// Of what a network card writes to this GPU's memory by itself: whether kernels see it in the
   /// order of the card's writes, or not before sync_remote_writes, or never for sure.
   enum class RemoteWrites { ordered, synced, unordered };
@@ -69,9 +76,9 @@ class Gpu {
   virtual Outcome wait_signal(const DeviceView& view, int src, int channel,
                               std::chrono::nanoseconds timeout) = 0;
   /// Signals the peers that have a pointer and waits for all; the others are told by the caller,
-  /// before.
-  virtual Outcome barrier(const DeviceView& view, int channel,
-                          std::chrono::nanoseconds timeout) = 0;
+  /// before. `meanwhile`, unless it is empty, is called again and again while that may help.
+  virtual Outcome barrier(const DeviceView& view, int channel, std::chrono::nanoseconds timeout,
+                          const std::function<void()>& meanwhile) = 0;
 
   // On the caller's stream; each returns at once.
   virtual void copy(Stream stream, const Copy& copy) = 0;

@@ -1,19 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/gpu_signals.hpp"
 
-#include <numeric>
+#include <algorithm>
 
 #include "base/check.hpp"
 #include "core/claim.hpp"
 #include "core/peer_wait.hpp"
+#include "core/wait_until.hpp"
 
 namespace symmem {
+namespace {
+
+/// A put of GPU memory and a signal behind it, from a peer that answers at once, take half of this.
+constexpr std::chrono::microseconds kPoll{200};
+/// How often a wait on the host looks whether the memory has failed on the GPU.
+constexpr std::chrono::milliseconds kTick{50};
+
+}  // namespace
 
 GpuSignals::GpuSignals(std::shared_ptr<Group> group, int channels, std::vector<PeerPad> pads,
                        GpuState& state)
     : Signals(std::move(group), channels, std::move(pads)),
       state_(state),
       waiting_(static_cast<std::size_t>(channels) * pads_.size()) {
+  for (const PeerPad& pad : pads_)
+    if (pad.key != nullptr) poller_ = pad.key;
   group_->add_sleeper(this);
   wake();  // To those who went before.
 }
@@ -25,13 +36,27 @@ GpuSignals::~GpuSignals() {
 void GpuSignals::wake() {
   for (int r = 0; r < group_->world_size(); ++r)
     if (group_->is_gone(r) || group_->store_is_lost()) state_.mark_gone(r);
+  state_.network_pad().doorbell().ring();
+}
+
+/// Errors of the GPU get to say of what they are.
+template <typename Call>
+auto GpuSignals::told(const char* operation, int channel, Call call) const {
+  try {
+    return call();
+  } catch (Error& e) {
+    e.add(fmt::format("{} of rank {} on channel {} of group \"{}\"", operation, group_->rank(),
+                      channel, group_->name()));
+    throw;
+  }
 }
 
 void GpuSignals::put(int dst, int channel, Timeout timeout) {
   const PeerPad& target = peer(dst);
   if (target.key == nullptr)
-    return state_.gpu().put_signal(state_.view(), dst, channel,
-                                   group_->deadline(timeout).timeout());
+    return told("put_signal", channel, [&] {
+      state_.gpu().put_signal(state_.view(), dst, channel, group_->deadline(timeout).timeout());
+    });
   PeerWait wait(*group_, dst, "put_signal", timeout);
   wait.run([&] { target.key->signal(target.signals(channel, group_->rank()), wait); });
 }
@@ -41,17 +66,42 @@ void GpuSignals::wait(int src, int channel, Timeout timeout) {
       waiting_[static_cast<std::size_t>(channel) * pads_.size() + static_cast<std::size_t>(src)]);
   if (!claim.won()) fail_of_two(src, channel);
   const Deadline deadline = group_->deadline(timeout);
-  const Gpu::Outcome outcome =
-      state_.gpu().wait_signal(state_.view(), src, channel, deadline.timeout());
+  if (peer(src).key != nullptr) return wait_for_network(src, channel, deadline);
+  const Gpu::Outcome outcome = told("wait_signal", channel, [&] {
+    return state_.gpu().wait_signal(state_.view(), src, channel, deadline.timeout());
+  });
   if (outcome == Gpu::Outcome::timeout) fail_late(src, channel, deadline);
   check(outcome, {src}, "wait_signal");
+}
+
+/// No kernel holds the GPU meanwhile.
+void GpuSignals::wait_for_network(int src, int channel, const Deadline& deadline) {
+  const std::atomic_ref arrived(state_.network_pad().signals(channel, src));
+  const std::atomic_ref taken(state_.network_taken(channel, src));
+  const std::uint64_t before = taken.load();
+  const auto ready = [&] { return arrived.load() > before; };
+  // What the source signalled before it went still counts, so look at the count after the group.
+  const auto look = [&] {
+    state_.check(*group_, "wait_signal");
+    try {
+      group_->check_waitable({src}, "wait_signal");
+    } catch (const Error&) {
+      if (!ready()) throw;
+    }
+  };
+  if (!comes_soon(poller_, kPoll, ready))
+    while (!wait_until(state_.network_pad().doorbell(), deadline.or_sooner(kTick), ready, look))
+      if (deadline.expired()) fail_late(src, channel, deadline);
+  // A kernel that failed meanwhile has marked it.
+  if (taken.load() != before) check(Gpu::Outcome::failed, {src}, "wait_signal");
+  taken.store(before + 1);
 }
 
 void GpuSignals::barrier(int channel, Timeout timeout) {
   take_turn(channel, [&] {
     try {
       meet(channel, group_->deadline(timeout));
-    } catch (const Error&) {
+    } catch (...) {
       state_.fail_channel(channel);
       throw;
     }
@@ -60,8 +110,14 @@ void GpuSignals::barrier(int channel, Timeout timeout) {
 
 void GpuSignals::meet(int channel, const Deadline& deadline) {
   signal_key_peers(channel, deadline);
-  const Gpu::Outcome outcome = state_.gpu().barrier(state_.view(), channel, deadline.remaining());
+  const auto poll = [this] { poller_->poll(); };
+  const Gpu::Outcome outcome = told("barrier", channel, [&] {
+    return state_.gpu().barrier(state_.view(), channel, deadline.remaining(),
+                                poller_ == nullptr ? std::function<void()>() : poll);
+  });
+  if (poller_ != nullptr) poller_->rest();
   if (outcome == Gpu::Outcome::arrived) return;
+  state_.check(*group_, "barrier");  // Then no count says who is missing.
   const std::vector<int> missing = state_.missing(channel);
   // They came after the last look, or before they went.
   if (outcome != Gpu::Outcome::failed && missing.empty()) return;

@@ -40,7 +40,7 @@ std::size_t GpuState::device_bytes(int channels, int world_size) {
 }
 
 std::size_t GpuState::pinned_bytes(int channels, int world_size) {
-  return SignalPad::bytes(channels, world_size) + kWord +
+  return SignalPad::bytes(channels, world_size) + kWord * (count(channels, world_size) + 1) +
          static_cast<std::size_t>(world_size) * sizeof(std::uint32_t);
 }
 
@@ -59,7 +59,8 @@ GpuState::GpuState(const Group& group, const Parts& parts) : gpu_(parts.gpu) {
   view_.epochs = words += count(parts.channels, size);
   view_.failed = words += parts.channels;
   void* const tables = ++words;
-  view_.failure = reinterpret_cast<std::uint64_t*>(parts.pinned + pad);
+  view_.network_taken = reinterpret_cast<std::uint64_t*>(parts.pinned + pad);
+  view_.failure = view_.network_taken + count(parts.channels, size);
   view_.gone = gone_ = reinterpret_cast<std::uint32_t*>(view_.failure + 1);
 
   std::vector<void*> pointers = parts.buffers;

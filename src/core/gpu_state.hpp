@@ -17,7 +17,7 @@ namespace symmem {
 /// that tells kernels of them.
 ///
 ///   GPU memory    pad | taken, epochs, failed | tables of pointers
-///   pinned host   network pad | failure, gone
+///   pinned host   network pad | taken by network | failure, gone
 ///
 /// Peers add to the pads and to nothing else; docs/wire.md, "Signal pad".
 class GpuState {
@@ -44,6 +44,17 @@ class GpuState {
   void check(const Group& group, const char* operation) const {
     if (std::atomic_ref(*view_.failure).load(std::memory_order_acquire) != 0) [[unlikely]]
       fail_failed(group, operation);
+  }
+  /// Where signals by network arrive; the host looks at them itself.
+  SignalPad network_pad() const {
+    return {reinterpret_cast<std::byte*>(const_cast<std::uint64_t*>(view_.network_pad)),
+            view_.world_size};
+  }
+  /// How many of those of `source` were consumed. Of who claimed the wait, unless a kernel fails.
+  std::uint64_t& network_taken(int channel, int source) const {
+    return view_.network_taken[static_cast<std::size_t>(channel) *
+                                   static_cast<std::size_t>(view_.world_size) +
+                               static_cast<std::size_t>(source)];
   }
   /// Waits for `rank` end.
   void mark_gone(int rank);

@@ -11,6 +11,9 @@
 namespace symmem {
 namespace {
 
+/// A peer that answers at once is heard within this; going to sleep and waking takes as long.
+constexpr std::chrono::microseconds kPoll{50};
+
 std::uint64_t load(std::uint64_t& count) {
   return std::atomic_ref(count).load(std::memory_order_seq_cst);
 }
@@ -40,23 +43,6 @@ void HostSignals::put(int dst, int channel, Timeout timeout) {
   wait.run([&] { target.key->signal(target.signals(channel, group_->rank()), wait); });
 }
 
-/// Begins a wait. What comes by network is carried on meanwhile: that saves two switches between
-/// threads where the peer answers soon.
-template <typename Ready>
-bool HostSignals::comes_soon(BlockKey* poller, Ready ready) const {
-  if (comes_at_once(ready)) return true;
-  if (poller == nullptr) return false;
-  constexpr std::chrono::microseconds kPoll{50};
-  const auto end = Deadline::Clock::now() + kPoll;
-  do {
-    poller->poll();
-    if (ready()) return true;
-    ::sched_yield();  // Several ranks may share this core.
-  } while (Deadline::Clock::now() < end);
-  poller->rest();
-  return ready();
-}
-
 void HostSignals::wait(int src, int channel, Timeout timeout) {
   Taken& taken =
       taken_[static_cast<std::size_t>(channel) * pads_.size() + static_cast<std::size_t>(src)];
@@ -65,7 +51,7 @@ void HostSignals::wait(int src, int channel, Timeout timeout) {
   const std::uint64_t before = taken.count.load(std::memory_order_relaxed);
   std::uint64_t& arrived = own().signals(channel, src);
   const auto ready = [&] { return load(arrived) > before; };
-  if (!comes_soon(peer(src).key, ready)) {
+  if (!comes_soon(peer(src).key, kPoll, ready)) {
     const Deadline deadline = group_->deadline(timeout);
     // What the source signalled before it went still counts, so look at the count after the group.
     const auto look = [&] {
@@ -121,7 +107,7 @@ bool HostSignals::arrive(int channel, std::uint64_t epoch, Timeout timeout) {
   each([&](int, const PeerPad& target) {
     if (target.key == nullptr) post_count(target.pad.arrivals(channel, self), epoch);
   });
-  const bool all = comes_soon(poller_, [&] { return all_arrived(channel, epoch); });
+  const bool all = comes_soon(poller_, kPoll, [&] { return all_arrived(channel, epoch); });
   full_fence();
   each([&](int, const PeerPad& target) {
     if (target.key == nullptr) target.pad.doorbell().ring();

@@ -36,8 +36,6 @@ class HostSignals : public Signals {
   bool all_arrived(int channel, std::uint64_t epoch) const;
   /// Tells all peers that this rank has arrived, and whether they all have.
   bool arrive(int channel, std::uint64_t epoch, Timeout timeout);
-  template <typename Ready>
-  bool comes_soon(BlockKey* poller, Ready ready) const;
   void wait_for_all(int channel, std::uint64_t epoch, const Deadline& deadline);
 
   BlockKey* poller_ = nullptr;         ///< Of a peer reached by key, to be polled while waiting.

@@ -56,6 +56,7 @@ void StreamOperations::wait_signal(int src, int channel, Timeout timeout) const 
   const auto& impl = memory_->impl();
   impl.check_usable("wait_signal");
   impl.check_rank(src, "wait_signal");
+  impl.group->check_peer(memory_->rank(), "wait_signal");
   impl.signals->check_channel(channel, "wait_signal");
   impl.gpu->gpu().wait_signal(stream_, impl.gpu->view(), src, channel, limit(impl, timeout));
 }

@@ -8,6 +8,7 @@
 
 #include "base/deadline.hpp"
 #include "base/doorbell.hpp"
+#include "symmem/transport.hpp"
 
 namespace symmem {
 
@@ -31,6 +32,22 @@ bool comes_at_once(Ready ready) {
   for (int i = 0; i < kLooks; ++i)
     if (ready()) return true;
   return false;
+}
+
+/// The same, and carries on what comes by network meanwhile, for `longest`: that saves two switches
+/// between threads where the peer answers soon. `poller` is a key by which it comes, or null.
+template <typename Ready>
+bool comes_soon(BlockKey* poller, std::chrono::microseconds longest, Ready ready) {
+  if (comes_at_once(ready)) return true;
+  if (poller == nullptr) return false;
+  const auto end = Deadline::Clock::now() + longest;
+  do {
+    poller->poll();
+    if (ready()) return true;
+    ::sched_yield();  // Several ranks may share this core.
+  } while (Deadline::Clock::now() < end);
+  poller->rest();
+  return ready();
 }
 
 /// Waits on until ready() or the deadline; tells whether it was ready. `look` is called before each

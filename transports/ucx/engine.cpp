@@ -220,15 +220,17 @@ void Engine::progress_forever() {
       continue;
     }
     pause = kSpin;
+    const bool for_gpu = service_.waits_for_gpu();
     if (try_progress()) {
       last = Clock::now();
-    } else if (service_.waits_for_gpu()) {
+    } else if (Clock::now() - last <
+               (for_gpu ? std::max<std::chrono::nanoseconds>(patience_, kSpin) : patience_)) {
+      std::this_thread::yield();
+    } else if (for_gpu) {
       std::this_thread::sleep_for(kNap);
-    } else if (Clock::now() - last >= patience_) {
+    } else {
       sleep();
       last = Clock::now();
-    } else {
-      std::this_thread::yield();
     }
   }
 }

@@ -5,6 +5,45 @@
 #include <vector>
 
 namespace symmem::ucx {
+namespace {
+
+/// Host memory for up to `bytes` of a put or get: for as much as is under way at once, so that the
+/// wire does not wait for the copies; for less if there is not so much of it.
+class Staged {
+ public:
+  Staged(Gpu& gpu, std::size_t bytes) {
+    constexpr std::size_t kMost = 8;
+    do {
+      auto stage = gpu.stage();
+      if (!stage && !stages_.empty()) break;
+      const std::size_t piece = std::min(bytes - bytes_, kMaxPayload);
+      stages_.push_back(stage ? std::move(stage)
+                              : std::make_shared_for_overwrite<std::byte[]>(piece));
+      bytes_ += piece;
+    } while (bytes_ < bytes && stages_.size() < kMost);
+  }
+
+  std::size_t bytes() const { return bytes_; }
+  /// Calls use(where it begins among all bytes, its place here, its length) for each piece.
+  template <typename Use>
+  void each(Use use) const {
+    for (std::size_t i = 0; i < stages_.size(); ++i)
+      use(i * kMaxPayload, stages_[i].get(), std::min(bytes_ - i * kMaxPayload, kMaxPayload));
+  }
+  /// One of each piece, as `copy` says.
+  template <typename CopyOf>
+  std::vector<Copy> copies(CopyOf copy) const {
+    std::vector<Copy> all;
+    each([&](auto... piece) { all.push_back(copy(piece...)); });
+    return all;
+  }
+
+ private:
+  std::vector<std::shared_ptr<std::byte[]>> stages_;
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace
 
 GpuKey::GpuKey(std::shared_ptr<Engine> engine, std::shared_ptr<Endpoint> endpoint, UcxHandle handle,
                std::shared_ptr<Gpu> gpu, bool rma)
@@ -15,11 +54,17 @@ GpuKey::GpuKey(std::shared_ptr<Engine> engine, std::shared_ptr<Endpoint> endpoin
 void GpuKey::put(std::size_t offset, const void* source, std::size_t bytes, Wait& wait) {
   const auto here = gpu_->enter();
   if (rma_) return put_rma(offset, source, bytes, /*nbi=*/false, wait);
-  std::vector<std::byte> stage(std::min(bytes, kMaxPayload));
-  for (std::size_t at = 0; at < bytes; at += stage.size()) {
-    const std::size_t piece = std::min(bytes - at, stage.size());
-    gpu_->copy(stage.data(), static_cast<const std::byte*>(source) + at, piece);
-    put_message(offset + at, stage.data(), piece, wait);
+  if (gpu_->on_host(source)) return put_message(offset, source, bytes, wait);
+  const auto* const from = static_cast<const std::byte*>(source);
+  for (std::size_t done = 0; done < bytes;) {
+    const Staged staged(*gpu_, bytes - done);
+    gpu_->copy(staged.copies([&](std::size_t at, std::byte* stage, std::size_t piece) {
+      return Copy{stage, from + done + at, piece};
+    }));
+    staged.each([&](std::size_t at, std::byte* stage, std::size_t piece) {
+      put_message(offset + done + at, stage, piece, wait);
+    });
+    done += staged.bytes();
   }
 }
 
@@ -30,17 +75,24 @@ void GpuKey::put_nbi(std::size_t offset, const void* source, std::size_t bytes, 
 }
 
 void GpuKey::get(std::size_t offset, void* target, std::size_t bytes, Wait& wait) {
-  // As much as is under way at once, so that the wire does not wait for the copies.
-  constexpr std::size_t kStage = 8 * kMaxPayload;
-  std::vector<std::byte> stage(std::min(bytes, kStage));
-  for (std::size_t at = 0; at < bytes; at += stage.size()) {
-    const std::size_t piece = std::min(bytes - at, stage.size());
-    UcxKey::get(offset + at, stage.data(), piece, wait);
-    gpu_->copy(static_cast<std::byte*>(target) + at, stage.data(), piece);
+  if (gpu_->on_host(target)) return UcxKey::get(offset, target, bytes, wait);
+  auto* const to = static_cast<std::byte*>(target);
+  for (std::size_t done = 0; done < bytes;) {
+    const Staged staged(*gpu_, bytes - done);
+    std::vector<GetPiece> pieces;
+    staged.each([&](std::size_t at, std::byte* stage, std::size_t piece) {
+      pieces.push_back({offset + done + at, stage, piece});
+    });
+    UcxKey::get_pieces(pieces, wait);
+    gpu_->copy(staged.copies([&](std::size_t at, std::byte* stage, std::size_t piece) {
+      return Copy{to + done + at, stage, piece};
+    }));
+    done += staged.bytes();
   }
 }
 
 void GpuKey::get_nbi(std::size_t offset, void* target, std::size_t bytes, Wait& wait) {
+  if (gpu_->on_host(target)) return UcxKey::get_nbi(offset, target, bytes, wait);
   get(offset, target, bytes, wait);
 }
 

@@ -20,7 +20,7 @@ constexpr std::size_t kMaxOfStrangers = 4096;
 struct Service::ReplyRecord {
   const Library& ucp;
   Reply reply;
-  std::vector<std::byte> payload;
+  Answer answer;
 };
 
 Service::Service(const Library& ucp, Worker& worker, Log& log) : ucp_(ucp), log_(log) {
@@ -114,10 +114,10 @@ void Service::carry_out(Sender& sender, const Message& message, Payload payload,
   // The sender may have waited for other threads here, and those will for this one: by its peers.
   tsan_acquire();
   Reply answer{message.request, Reply::Status::done, 0};
-  std::vector<std::byte> bytes;
+  Answer brought;
   bool well = false;
   try {
-    well = execute(sender, message, payload, answer, bytes);
+    well = execute(sender, message, payload, answer, brought);
   } catch (const Error& e) {  // Of the GPU: the asker hears of it.
     log_.warn("ucx: what a peer asked for failed: {}", e.what());
   }
@@ -127,11 +127,11 @@ void Service::carry_out(Sender& sender, const Message& message, Payload payload,
     refuse("what it asks for is not rendezvoused here");
   }
   tsan_release();
-  if (reply_to != nullptr && message.request != 0) reply(answer, std::move(bytes), reply_to);
+  if (reply_to != nullptr && message.request != 0) reply(answer, std::move(brought), reply_to);
 }
 
-bool Service::execute(Sender& sender, const Message& message, Payload payload, Reply& answer,
-                      std::vector<std::byte>& bytes) {
+bool Service::execute(Sender& sender, const Message& message, Payload payload, Reply& reply,
+                      Answer& answer) {
   // The sender has flushed its puts: a network card has written them. Kernels are to see them.
   if (message.kind == Kind::signal || message.kind == Kind::put_with_signal ||
       message.kind == Kind::flush)
@@ -141,9 +141,9 @@ bool Service::execute(Sender& sender, const Message& message, Payload payload, R
     case Kind::put_with_signal:
       return write(message, payload) && signal(message.value, message.expected, message.count_at);
     case Kind::signal: return signal(message.block, message.offset, message.count_at);
-    case Kind::atomic: return apply(message, answer.value);
-    case Kind::flush: answer.value = std::exchange(sender.refused, 0); return true;
-    case Kind::get: return read(message, bytes);
+    case Kind::atomic: return apply(message, reply.value);
+    case Kind::flush: reply.value = std::exchange(sender.refused, 0); return true;
+    case Kind::get: return read(message, answer);
   }
   return false;
 }
@@ -157,13 +157,21 @@ bool Service::use(std::uint64_t number, std::size_t offset, std::size_t bytes, U
                                 [&] { use(served.block->base + offset, served.gpu.get()); });
 }
 
+/// What is small the driver takes at once, wherever it lies.
+void Service::write_on(Gpu& gpu, std::byte* at, Payload payload) {
+  constexpr std::size_t kTakenAtOnce = 32 << 10;
+  const auto stage = payload.second > kTakenAtOnce ? gpu.stage() : nullptr;
+  if (stage) std::memcpy(stage.get(), payload.first, payload.second);
+  gpu.copy(at, stage ? stage.get() : payload.first, payload.second);
+}
+
 bool Service::write(const Message& message, Payload payload) {
   return use(message.block, message.offset, payload.second, [&](std::byte* at, Gpu* gpu) {
     if (payload.second == 0) return;
     if (gpu == nullptr)
       std::memcpy(at, payload.first, payload.second);
     else
-      gpu->copy(at, payload.first, payload.second);
+      write_on(*gpu, at, payload);
   });
 }
 
@@ -190,17 +198,23 @@ bool Service::apply(const Message& message, std::uint64_t& before) {
   });
 }
 
-bool Service::read(const Message& message, std::vector<std::byte>& bytes) {
+bool Service::read(const Message& message, Answer& answer) {
+  static_assert(kMaxPayload <= Gpu::kStageBytes);
   return message.value <= kMaxPayload &&
          use(message.block, message.offset, message.value, [&](const std::byte* at, Gpu* gpu) {
-           if (gpu == nullptr) return bytes.assign(at, at + message.value);
-           bytes.resize(message.value);
-           gpu->copy(bytes.data(), at, bytes.size());
+           answer.bytes = message.value;
+           if (gpu != nullptr) answer.data = gpu->stage();
+           if (!answer.data)
+             answer.data = std::make_shared_for_overwrite<std::byte[]>(answer.bytes);
+           if (gpu != nullptr)
+             gpu->copy(answer.data.get(), at, answer.bytes);
+           else
+             std::memcpy(answer.data.get(), at, answer.bytes);
          });
 }
 
-void Service::reply(const Reply& reply, std::vector<std::byte> payload, ucp_ep_h to) {
-  auto record = std::make_unique<ReplyRecord>(ReplyRecord{ucp_, reply, std::move(payload)});
+void Service::reply(const Reply& reply, Answer answer, ucp_ep_h to) {
+  auto record = std::make_unique<ReplyRecord>(ReplyRecord{ucp_, reply, std::move(answer)});
   ucp_request_param_t parameters{};
   parameters.op_attr_mask =
       UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA | UCP_OP_ATTR_FIELD_FLAGS;
@@ -211,8 +225,8 @@ void Service::reply(const Reply& reply, std::vector<std::byte> payload, ucp_ep_h
     mine->ucp.request_free(request);
   };
   void* const request =
-      ucp_.am_send_nbx(to, kReplyId, &record->reply, sizeof reply, record->payload.data(),
-                       record->payload.size(), &parameters);
+      ucp_.am_send_nbx(to, kReplyId, &record->reply, sizeof reply, record->answer.data.get(),
+                       record->answer.bytes, &parameters);
   // At once, or the asker is gone: either way it is over.
   if (request != nullptr && !UCS_PTR_IS_ERR(request)) static_cast<void>(record.release());
 }

@@ -8,6 +8,7 @@
 #include "base/cuda/driver.hpp"
 #include "memory/cuda/kernels.hpp"
 #include "memory/cuda/lanes.hpp"
+#include "memory/cuda/stages.hpp"
 
 namespace symmem::cuda {
 namespace {
@@ -66,7 +67,7 @@ class Relaxed : public CaptureGuard {
 
 class CudaGpu : public Gpu {
  public:
-  explicit CudaGpu(int device) : device_(device) {
+  explicit CudaGpu(int device) : device_(device), stages_(device) {
     const OnDevice here(device);
     load_kernels();
     // The owner's kernels are who waits for what comes by network.
@@ -88,6 +89,11 @@ class CudaGpu : public Gpu {
     for (const Copy& copy : copies) enqueue(lane->stream, copy);
     lane.finish();
   }
+  bool on_host(const void* at) const override {
+    const PointerFacts facts = facts_of(at);
+    return facts.type != CU_MEMORYTYPE_DEVICE && facts.managed == 0;
+  }
+  std::shared_ptr<std::byte[]> stage() override { return stages_.take(); }
   RemoteWrites remote_writes() const override { return remote_writes_; }
   void sync_remote_writes() override {
     const OnDevice here(device_);
@@ -129,11 +135,12 @@ class CudaGpu : public Gpu {
     launch_wait_signal(lane->stream, view, src, channel, {count_ns(timeout), lane->report});
     return outcome_of(lane.wait(timeout));
   }
-  Outcome barrier(const DeviceView& view, int channel, std::chrono::nanoseconds timeout) override {
+  Outcome barrier(const DeviceView& view, int channel, std::chrono::nanoseconds timeout,
+                  const std::function<void()>& meanwhile) override {
     const OnDevice here(device_);
     Lanes::Use lane(*lanes_);
     launch_barrier(lane->stream, view, channel, {count_ns(timeout), lane->report});
-    return outcome_of(lane.wait(timeout));
+    return outcome_of(lane.wait(timeout, meanwhile));
   }
 
   void copy(Stream stream, const Copy& copy) override {
@@ -194,6 +201,7 @@ class CudaGpu : public Gpu {
   const int device_;
   const CUcontext context_ = Driver::get().context(device_);
   RemoteWrites remote_writes_ = RemoteWrites::unordered;
+  Stages stages_;
   std::unique_ptr<Lanes> lanes_;
 };
 

@@ -104,6 +104,7 @@ __global__ void barrier_kernel(DeviceView view, int channel, Ending ending) {
   mark_failed_peer(view, waited, Failure::Operation::barrier, channel, at);
   // One that did not come is enough; the first of them is told.
   const unsigned missing = __ballot_sync(0xFFFFFFFFu, waited != device::Waited::arrived);
+  __syncwarp();  // What one lane has marked comes before what another one tells.
   const int teller = missing == 0 ? 0 : __ffs(static_cast<int>(missing)) - 1;
   if (lane == teller) tell(ending.report, state_of(waited), static_cast<std::uint64_t>(at));
 }
@@ -172,6 +173,19 @@ void launch(void (*kernel)(Parameters...), unsigned threads, cudaStream_t stream
   check(cudaLaunchKernelEx(&config, kernel, arguments...), "launch of a kernel");
 }
 
+[[noreturn]] void fail_without_code() {
+  int device = 0;
+  cudaDeviceProp properties{};
+  check(cudaGetDevice(&device), "cudaGetDevice");
+  check(cudaGetDeviceProperties(&properties, device), "cudaGetDeviceProperties");
+  throw Error(Errc::unsupported,
+              "cuda:" + std::to_string(device) + " (" + properties.name +
+                  ") has compute capability " + std::to_string(properties.major) + "." +
+                  std::to_string(properties.minor) +
+                  ", for which this symmem has no code; build it with CMAKE_CUDA_ARCHITECTURES for "
+                  "that one (8.0 and newer are by default)");
+}
+
 }  // namespace
 
 void load_kernels() {
@@ -182,7 +196,9 @@ void load_kernels() {
                                  reinterpret_cast<const void*>(atomic_kernel)};
   for (const void* kernel : kernels) {
     cudaFuncAttributes attributes{};
-    check(cudaFuncGetAttributes(&attributes, kernel), "loading a kernel");
+    const cudaError_t result = cudaFuncGetAttributes(&attributes, kernel);
+    if (result == cudaErrorNoKernelImageForDevice) fail_without_code();
+    check(result, "loading a kernel");
   }
 }
 

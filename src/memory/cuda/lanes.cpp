@@ -30,6 +30,8 @@ using Clock = std::chrono::steady_clock;
 
 /// A kernel that has nothing to wait for reports within this; looking costs nothing else.
 constexpr std::chrono::microseconds kSpin{50};
+/// The same of what waits for the network.
+constexpr std::chrono::microseconds kSpinForNetwork{200};
 /// The same of copies: a nap would cost large ones a tenth of their speed.
 constexpr std::chrono::milliseconds kSpinOfCopy{2};
 /// Waiting longer the thread sleeps this long between looks.
@@ -64,6 +66,7 @@ Lanes::~Lanes() {
 }
 
 void Lanes::destroy() noexcept {
+  reclaim();
   for (const Lane& lane : idle_) static_cast<void>(cudaStreamDestroy(lane.stream));
   // A kernel that was given up may still report: then the reports stay.
   if (static_cast<int>(idle_.size()) == made_) static_cast<void>(cudaFreeHost(reports_));
@@ -84,6 +87,7 @@ Lane Lanes::make() {
 
 Lane Lanes::take() {
   const std::lock_guard lock(mutex_);
+  if (idle_.empty()) reclaim();
   if (idle_.empty()) return make();
   const Lane lane = idle_.back();
   idle_.pop_back();
@@ -91,16 +95,24 @@ Lane Lanes::take() {
   return lane;
 }
 
-void Lanes::give_back(const Lane& lane) {
+void Lanes::give_back(const Lane& lane, bool lost) {
   const std::lock_guard lock(mutex_);
-  idle_.push_back(lane);
+  (lost ? lost_ : idle_).push_back(lane);
+}
+
+/// Lanes that were lost are good again when nothing on them can come any more.
+void Lanes::reclaim() {
+  std::erase_if(lost_, [this](const Lane& lane) {
+    if (cudaStreamQuery(lane.stream) == cudaErrorNotReady) return false;
+    idle_.push_back(lane);
+    return true;
+  });
 }
 
 Lanes::Use::~Use() {
-  if (lost_) return;
-  if (std::uncaught_exceptions() > exceptions_)
+  if (!lost_ && std::uncaught_exceptions() > exceptions_)
     static_cast<void>(cudaStreamSynchronize(lane_.stream));
-  lanes_.give_back(lane_);
+  lanes_.give_back(lane_, lost_);
 }
 
 std::optional<Report> Lanes::Use::look() {
@@ -124,9 +136,9 @@ void Lanes::Use::abandon() {
   std::atomic_ref(lane_.report->abandoned).store(1);
 }
 
-Report Lanes::Use::wait(std::chrono::nanoseconds timeout) {
+Report Lanes::Use::wait(std::chrono::nanoseconds timeout, const std::function<void()>& meanwhile) {
   auto begin = Clock::now();
-  const auto spin_end = begin + kSpin;
+  const auto spin_end = begin + (meanwhile ? kSpinForNetwork : kSpin);
   asked_ = begin;
   bool begun = false;
   while (true) {
@@ -136,7 +148,10 @@ Report Lanes::Use::wait(std::chrono::nanoseconds timeout) {
       break;
     }
     const auto now = Clock::now();
-    if (now < spin_end) continue;
+    if (now < spin_end) {
+      if (meanwhile) meanwhile();
+      continue;
+    }
     nap();
     const auto longest = std::max<std::chrono::nanoseconds>(timeout, kLeast);
     if (now - begin < (begun ? timeout + kGrace : longest)) continue;
@@ -148,9 +163,9 @@ Report Lanes::Use::wait(std::chrono::nanoseconds timeout) {
     begin = now;
   }
   fail(Errc::timeout,
-       "the GPU has not come to a kernel of symmem's within {:.1f} s: do others hold all its "
+       "cuda:{} has not come to a kernel of symmem's within {:.1f} s: do others hold all its "
        "multiprocessors?",
-       std::chrono::duration<double>(Clock::now() - begin).count());
+       lanes_.device_, std::chrono::duration<double>(Clock::now() - begin).count());
 }
 
 void Lanes::Use::finish() {
@@ -163,9 +178,9 @@ void Lanes::Use::finish() {
     if (waited < kLongestCopy) continue;
     lost_ = true;
     fail(Errc::timeout,
-         "the GPU has not come to a copy of symmem's within {} s, and may still do so: do others "
+         "cuda:{} has not come to a copy of symmem's within {} s, and may still do so: do others "
          "hold it?",
-         kLongestCopy.count());
+         lanes_.device_, kLongestCopy.count());
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -41,8 +42,8 @@ class Lanes {
     const Lane* operator->() const { return &lane_; }
     /// Returns what the kernel reports, which takes up to `timeout` once it runs. Throws if the
     /// stream fails instead, or if the kernel has not begun by then: Error(timeout); then it never
-    /// does.
-    Report wait(std::chrono::nanoseconds timeout);
+    /// does. Calls `meanwhile`, unless it is empty, while it spins, and then spins longer.
+    Report wait(std::chrono::nanoseconds timeout, const std::function<void()>& meanwhile = {});
     /// What the kernel has reported, if it has. Throws if the stream has failed.
     std::optional<Report> look();
     /// Nobody waits any more; the kernel may still run.
@@ -53,14 +54,15 @@ class Lanes {
    private:
     Lanes& lanes_;
     Lane lane_;
-    bool lost_ = false;  ///< Its kernel may still come: nobody else gets it.
+    bool lost_ = false;  ///< Its kernel may still come: nobody else gets it before.
     std::chrono::steady_clock::time_point asked_{};  ///< When the stream was last asked.
     const int exceptions_ = std::uncaught_exceptions();
   };
 
  private:
   Lane take();
-  void give_back(const Lane& lane);
+  void give_back(const Lane& lane, bool lost);
+  void reclaim();
   void destroy() noexcept;
   Lane make();
 
@@ -69,6 +71,7 @@ class Lanes {
   std::mutex mutex_;           ///< Guards what follows.
   int made_ = 0;
   std::vector<Lane> idle_;
+  std::vector<Lane> lost_;  ///< Their kernels or copies may still come.
 };
 
 }  // namespace symmem::cuda

@@ -30,6 +30,8 @@ class PlayedGpu : public Gpu {
   void copy(std::span<const Copy> copies) override {
     for (const Copy& copy : copies) std::memcpy(copy.to, copy.from, copy.bytes);
   }
+  bool on_host(const void*) const override { return false; }
+  std::shared_ptr<std::byte[]> stage() override { return nullptr; }
   RemoteWrites remote_writes() const override { return RemoteWrites::ordered; }
   void sync_remote_writes() override {}
   void zero(void*, std::size_t) override {}
@@ -46,7 +48,8 @@ class PlayedGpu : public Gpu {
   Outcome wait_signal(const DeviceView&, int, int, std::chrono::nanoseconds) override {
     return Outcome::arrived;
   }
-  Outcome barrier(const DeviceView&, int, std::chrono::nanoseconds) override {
+  Outcome barrier(const DeviceView&, int, std::chrono::nanoseconds,
+                  const std::function<void()>&) override {
     return Outcome::arrived;
   }
   void copy(Stream, const Copy&) override {}
