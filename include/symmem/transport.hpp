@@ -131,7 +131,8 @@ struct PeerInfo {
 
 /// One way to reach a peer's block. How to add one: docs/transports.md.
 ///
-/// Each block is exported at most once, and attached at most once a peer, by one group at a time.
+/// Each block is exported at most once, and attached at most once a peer and a device of one's own
+/// (PeerInfo::used_from), by one group at a time.
 /// Calls come from any thread, one at a time a group, never while a kernel of ours waits.
 class Transport {
  public:

@@ -68,7 +68,7 @@ std::shared_ptr<Attachment> Connector::attach_once(Transport& transport, const P
                                                    const Place& place, std::string_view handle,
                                                    std::uint64_t bytes, const Deadline& deadline,
                                                    std::string& refusal) {
-  const Key key{place.block, transport.name()};
+  const AttachmentKey key{{place.block, std::string(transport.name())}, peer.used_from.index};
   auto attachment = attachments_[key].lock();
   if (!attachment) {
     Offer<Attachment> offer = transport.attach(peer, place.block, handle, deadline.remaining());

@@ -49,8 +49,8 @@ struct Meeting {
 };
 
 /// Makes and remembers the connections of one group: attachments are made once for each (block,
-/// group), and blocks that live as long as the group are not even looked at a second time. One
-/// collective call at a time uses it.
+/// group, own device), and blocks that live as long as the group are not even looked at a second
+/// time. One collective call at a time uses it.
 class Connector {
  public:
   /// Makes the handles of a description, which save `connect` a round trip of all ranks. They are
@@ -67,6 +67,7 @@ class Connector {
   class Rounds;
   using Blocks = std::vector<std::array<BlockId, 3>>;  ///< By rank: buffer, pad, network pad.
   using Key = std::pair<BlockId, std::string>;         ///< Block and transport.
+  using AttachmentKey = std::pair<Key, int>;           ///< And the device that it is used from.
 
   std::shared_ptr<Export> export_once(Transport& transport, const std::shared_ptr<Block>& block,
                                       std::string& refusal);
@@ -79,7 +80,7 @@ class Connector {
   std::map<Blocks, std::shared_ptr<Connections>> remembered_;
   std::set<std::shared_ptr<Export>> kept_;  ///< Of forgotten connections.
   std::map<Key, std::weak_ptr<Export>> exports_;
-  std::map<Key, std::weak_ptr<Attachment>> attachments_;
+  std::map<AttachmentKey, std::weak_ptr<Attachment>> attachments_;
 };
 
 }  // namespace symmem

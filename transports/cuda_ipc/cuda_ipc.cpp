@@ -94,9 +94,14 @@ class CudaIpcTransport : public Transport {
             "block {:x}-{} is not of rank {}", block.process, block.number, peer.rank);
     const int device = peer.used_from.index;
     try {
-      check_access(device, theirs.gpu);
-      const bool is_ours = theirs.space == address_space() && peer.process.pid == ::getpid() &&
-                           peer.host_id == environment_.host_id;
+      const bool on_this_host = peer.host_id == environment_.host_id;
+      require(on_this_host || !theirs.fabric.empty(), Errc::refused,
+              "another host (id {}, here {}), and no fabric handle is granted there", peer.host_id,
+              environment_.host_id);
+      // GPUs of other hosts cannot be asked; what joins them is NVLink, which has atomics.
+      if (on_this_host || ordinal_of(theirs.gpu)) check_access(device, theirs.gpu);
+      const bool is_ours =
+          theirs.space == address_space() && peer.process.pid == ::getpid() && on_this_host;
       if (is_ours && !theirs.legacy.empty()) return own(theirs, device);
       auto import = this->import(peer, block, theirs, device, timeout);
       require(theirs.offset + theirs.bytes <= import->bytes(), Errc::refused,
@@ -129,14 +134,15 @@ class CudaIpcTransport : public Transport {
         Errc::invalid_argument, "{} bytes at {:#x} are not within one allocation", theirs.bytes,
         theirs.address);
     static std::mutex mutex;
-    static auto* const tried = new std::set<std::pair<int, int>>;
+    static auto* const enabled_pairs = new std::set<std::pair<int, int>>;
     const std::lock_guard lock(mutex);
     if (const auto owner = ordinal_of(theirs.gpu);
-        owner && *owner != device && tried->insert({device, *owner}).second) {
+        owner && *owner != device && !enabled_pairs->contains({device, *owner})) {
       const cudaError_t enabled = cudaDeviceEnablePeerAccess(*owner, 0);
       static_cast<void>(cudaGetLastError());
       require(enabled == cudaSuccess || enabled == cudaErrorPeerAccessAlreadyEnabled, Errc::refused,
               "cudaDeviceEnablePeerAccess: {}", cudaGetErrorString(enabled));
+      enabled_pairs->insert({device, *owner});
     }
     return {std::make_shared<CudaAttachment>(nullptr, at, theirs.bytes), {}};
   }
@@ -151,9 +157,8 @@ class CudaIpcTransport : public Transport {
         return import_descriptor(memory, fetch_fd(theirs.fd_service, theirs.fd_token, timeout));
       if (!theirs.legacy.empty()) return import_legacy(theirs.legacy, device, theirs.whole);
     }
-    if (!theirs.fabric.empty()) return import_fabric(memory, theirs.fabric);
-    fail(Errc::refused, "another host (id {}, here {}), and no fabric handle is granted there",
-         peer.host_id, environment_.host_id);
+    require(!theirs.fabric.empty(), Errc::refused, "it has no handle that this rank can open");
+    return import_fabric(memory, theirs.fabric);
   }
 
   /// Reads the token back through the mapping, by the device that is to use it.

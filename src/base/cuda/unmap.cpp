@@ -34,7 +34,9 @@ bool record(int device, std::vector<CUevent>& events) {
   if (driver.CtxRecordEvent == nullptr)
     return cudaDeviceSynchronize() != cudaErrorStreamCaptureUnsupported;
   CUevent event = nullptr;
-  if (driver.EventCreate(&event, CU_EVENT_DISABLE_TIMING) != CUDA_SUCCESS) return true;
+  if (const CUresult made = driver.EventCreate(&event, CU_EVENT_DISABLE_TIMING);
+      made != CUDA_SUCCESS)
+    return made != CUDA_ERROR_OUT_OF_MEMORY;
   const CUresult result = driver.CtxRecordEvent(driver.context(device), event);
   if (result == CUDA_SUCCESS) {
     events.push_back(event);
