@@ -56,6 +56,10 @@ __global__ void floor_wait_kernel(Flags flags) {
   *flags.count = value;
 }
 
+__global__ void floor_atomic_kernel(std::uint64_t* word, std::uint64_t* report) {
+  store_release(report, 1 + atomicAdd_system(reinterpret_cast<unsigned long long*>(word), 1ull));
+}
+
 template <Scope kScope>
 __global__ void our_barriers_kernel(DeviceView view, int rounds) {
   device::Barrier<kScope> barrier(view, kChannel);
@@ -139,6 +143,9 @@ void floor_signal(cudaStream_t stream, const Flags& flags) {
 }
 void floor_wait(cudaStream_t stream, const Flags& flags) {
   floor_wait_kernel<<<1, 1, 0, stream>>>(flags);
+}
+void floor_atomic(cudaStream_t stream, std::uint64_t* word, std::uint64_t* report) {
+  floor_atomic_kernel<<<1, 1, 0, stream>>>(word, report);
 }
 
 void our_barriers(cudaStream_t stream, Shape shape, const DeviceView& view, int rounds) {

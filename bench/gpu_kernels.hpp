@@ -37,6 +37,9 @@ void floor_barrier(cudaStream_t stream, const Flags& flags);
 /// Adds one to the word of the next rank; waits until the word of the next rank has grown by one.
 void floor_signal(cudaStream_t stream, const Flags& flags);
 void floor_wait(cudaStream_t stream, const Flags& flags);
+/// Adds one to `word` of GPU memory, then writes what it was before, and one, to `report`, in
+/// pinned host memory.
+void floor_atomic(cudaStream_t stream, std::uint64_t* word, std::uint64_t* report);
 
 // The same by symmem/device.cuh.
 void our_barriers(cudaStream_t stream, Shape shape, const DeviceView& view, int rounds);

@@ -3,6 +3,8 @@
 // the same kind, with a polling target.
 #include <fmt/format.h>
 
+#include <atomic>
+
 #include "base/check.hpp"
 #include "gpu_parts.hpp"
 #include "raw_ucp.hpp"
@@ -199,23 +201,43 @@ class AcrossHosts {
     return figure;
   }
 
+  /// The floor: a message there, a kernel that reports to the host, a message back.
   Figure fetch_add() {
     constexpr int kCount = 100;
-    Figure figure =
-        figure_of(fmt::format("{}: fetch_add 8 B", staged_ ? "ucx_staged" : "ucx"), kSmall);
-    figure.floor_is += " get";
-    measure(
-        figure, kSmall, kCount,
+    Figure figure = in_us(fmt::format("{}: fetch_add 8 B", staged_ ? "ucx_staged" : "ucx"),
+                          "raw UCP messages, a kernel", kCloseToFloor);
+    auto* const word = static_cast<std::uint64_t*>(gpu_);
+    auto* const report = static_cast<std::uint64_t*>(host_);
+    fill(word, 0, sizeof *word);
+    raw_->arrive = [&](const void*, std::size_t) {
+      if (first_) return;  // The answer.
+      std::atomic_ref(*report).store(0);
+      floor_atomic(stream_, word, report);
+      while (std::atomic_ref(*report).load() == 0) {
+      }
+    };
+    alternate(
+        figure, rounds_,
         [&] {
-          for (int i = 0; i < kCount; ++i) raw_->get(0, host_, kSmall);
+          meet();
+          return 1e6 * seconds_each(kCount, [&] { raw_->trip(); });
         },
         [&] {
-          for (int i = 0; i < kCount; ++i) memory_->fetch_add(1, kCounter, std::uint64_t{1});
+          meet();
+          const double us =
+              first_ ? 1e6 * seconds_each(
+                                 kCount, [&] { memory_->fetch_add(1, kCounter, std::uint64_t{1}); })
+                     : 0.0;
+          meet();
+          return us;
         });
-    std::uint64_t found = 0;
+    raw_->arrive = nullptr;
+    std::uint64_t found = 0, found_of_floor = 0;
     copy(&found, tensor_.data<std::byte>() + kCounter, sizeof found);
+    copy(&found_of_floor, word, sizeof found_of_floor);
     const auto wanted = static_cast<std::uint64_t>(kCount) * (static_cast<unsigned>(rounds_) + 1);
-    require(first_ || found == wanted, Errc::internal, "{} of {} were added", found, wanted);
+    require(first_ || (found == wanted && found_of_floor == wanted), Errc::internal,
+            "{} of {} were added, by the floor {}", found, wanted, found_of_floor);
     return figure;
   }
 

@@ -73,12 +73,12 @@ TEST_CASE("every atomic operation gives what the same one gives here, and touche
 
 TEST_CASE("no addition of any rank is lost, whoever owns the word") {
   on_ranks([](Context& context) {
-    constexpr std::uint64_t kTimes = 300;
+    const auto times = static_cast<std::uint64_t>(rounds(context, 300));
     const int size = context.world_size();
     const Shared shared = share(context, 64);
     std::uint64_t last64 = 0;
     bool grows = true;
-    for (std::uint64_t i = 0; i < kTimes; ++i)
+    for (std::uint64_t i = 0; i < times; ++i)
       for (int rank = 0; rank < size; ++rank) {
         const auto before = shared->fetch_add<std::uint64_t>(rank, 8, 1);
         if (rank == 0) grows = grows && (i == 0 || before > last64), last64 = before;
@@ -91,7 +91,7 @@ TEST_CASE("no addition of any rank is lost, whoever owns the word") {
     for (int rank = 0; rank < size; ++rank) {
       shared->get(rank, 8, &sum, sizeof sum);
       shared->get(rank, 4, &negative, sizeof negative);
-      CHECK(sum == kTimes * static_cast<std::uint64_t>(size));
+      CHECK(sum == times * static_cast<std::uint64_t>(size));
       CHECK(negative == -3 * static_cast<std::int32_t>(sum));
     }
     shared->close();
@@ -100,16 +100,16 @@ TEST_CASE("no addition of any rank is lost, whoever owns the word") {
 
 TEST_CASE("each value of a counter is given to one caller only") {
   on_ranks([](Context& context) {
-    constexpr std::uint64_t kTickets = 400;
+    const auto tickets = static_cast<std::uint64_t>(rounds(context, 400));
     const auto size = static_cast<std::uint64_t>(context.world_size());
     // Word 0 hands out tickets; behind it, whoever draws one marks it.
-    const Shared shared = share(context, 8 + kTickets * size * 4);
-    for (std::uint64_t i = 0; i < kTickets; ++i) {
+    const Shared shared = share(context, 8 + tickets * size * 4);
+    for (std::uint64_t i = 0; i < tickets; ++i) {
       const auto ticket = shared->fetch_add<std::uint64_t>(0, 0, 1);
       shared->fetch_add<std::uint32_t>(0, 8 + 4 * ticket, 1);
     }
     shared->barrier();
-    std::vector<std::uint32_t> marks(kTickets * size);
+    std::vector<std::uint32_t> marks(tickets * size);
     shared->get(0, 8, marks.data(), marks.size() * 4);
     CHECK(std::count(marks.begin(), marks.end(), 1u) == static_cast<std::ptrdiff_t>(marks.size()));
     shared->close();
@@ -118,9 +118,9 @@ TEST_CASE("each value of a counter is given to one caller only") {
 
 TEST_CASE("additions made by compare_swap in a loop are all there") {
   on_ranks([](Context& context) {
-    constexpr int kTimes = 200;
+    const int times = rounds(context, 200);
     const Shared shared = share(context, 64);
-    for (int i = 0; i < kTimes; ++i)
+    for (int i = 0; i < times; ++i)
       for (std::uint32_t seen = 0;;) {
         const auto before = shared->compare_swap<std::uint32_t>(0, 0, seen, seen + 1);
         if (before == seen) break;
@@ -129,7 +129,7 @@ TEST_CASE("additions made by compare_swap in a loop are all there") {
     shared->barrier();
     std::uint32_t total = 0;
     shared->get(0, 0, &total, sizeof total);
-    CHECK(total == static_cast<std::uint32_t>(kTimes * context.world_size()));
+    CHECK(total == static_cast<std::uint32_t>(times * context.world_size()));
     shared->close();
   });
 }
@@ -139,7 +139,7 @@ TEST_CASE("each rank's bits come and go, whatever the others do to theirs") {
     const Shared shared = share(context, 64);
     const std::uint64_t mine = 1ull << context.rank();
     bool owns = true;
-    for (int i = 0; i < 300; ++i) {
+    for (int i = 0; i < rounds(context, 300); ++i) {
       owns = owns && (shared->fetch_or<std::uint64_t>(0, 0, mine) & mine) == 0;
       owns = owns && (shared->fetch_xor<std::uint64_t>(0, 0, mine) & mine) == mine;
       owns = owns && (shared->fetch_or<std::uint64_t>(0, 0, mine) & mine) == 0;

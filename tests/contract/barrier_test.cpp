@@ -6,11 +6,12 @@ using namespace symmem::contract;
 
 TEST_CASE("a thousand barriers, over several channels: none is passed before all ranks came") {
   on_ranks([](Context& context) {
-    constexpr int kRounds = 1000, kChannels = 5;
+    constexpr int kChannels = 5;
+    const int count = rounds(context, 1000);
     const int size = context.world_size();
     const Shared shared = share(context, static_cast<std::size_t>(size) * sizeof(int));
     int wrong = 0;
-    for (int round = 1; round <= kRounds; ++round) {
+    for (int round = 1; round <= count; ++round) {
       // Each writes its round to one peer, another one each time, and finds what came from one.
       const int shift = round % size;
       const int to = (context.rank() + shift) % size, from = (context.rank() + size - shift) % size;
@@ -30,8 +31,9 @@ TEST_CASE("a rank that runs ahead does not pass a barrier that others have not r
   on_ranks([](Context& context) {
     const Shared shared = share(context, 64);
     const auto size = static_cast<std::uint64_t>(context.world_size());
+    const auto count = static_cast<std::uint64_t>(rounds(context, 200));
     bool all_there = true;
-    for (std::uint64_t round = 1; round <= 200; ++round) {
+    for (std::uint64_t round = 1; round <= count; ++round) {
       shared->fetch_add<std::uint64_t>(0, 0, 1);
       shared->barrier();
       const auto arrived = shared->fetch_add<std::uint64_t>(0, 0, 0);

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <functional>
 #include <memory>
@@ -89,6 +90,12 @@ inline Bytes pattern(int from, int to, std::size_t bytes) {
   const auto start = static_cast<std::size_t>(from * 1009 + to * 9176) % kStarts;
   const std::byte* at = noise.data() + start;
   return Bytes(at, at + bytes);
+}
+
+/// How often to repeat what takes `times` rounds: ranks that take turns at a GPU do fewer.
+inline int rounds(const Context& context, int times) {
+  const bool slow = harness::tests_gpu_memory() && harness::takes_turns(context.world_size());
+  return slow ? std::max(1, times / 20) : times;
 }
 
 /// The next rank, around.

@@ -12,12 +12,13 @@ constexpr std::chrono::milliseconds kNow{0};
 
 TEST_CASE("whoever waited for a signal sees the bytes that were put before it") {
   on_ranks([](Context& context) {
-    constexpr int kRounds = 300, kData = 0, kAgain = 1;
+    constexpr int kData = 0, kAgain = 1;
+    const int count = rounds(context, 300);
     constexpr std::size_t kLargest = 64 << 10;
     const Shared shared = share(context, kLargest);
     const int next = next_of(context), previous = previous_of(context);
     int wrong = 0;
-    for (int round = 0; round < kRounds; ++round) {
+    for (int round = 0; round < count; ++round) {
       const std::size_t bytes = round % 3 == 0 ? 8 : round % 3 == 1 ? 3001 : kLargest;
       const Bytes sent = pattern(context.rank(), round, bytes);
       if (round % 2 == 0) {
@@ -87,7 +88,7 @@ TEST_CASE("a wait that timed out consumed nothing") {
 TEST_CASE("signals and barriers on one channel do not consume each other") {
   on_ranks([](Context& context) {
     const Shared shared = share(context, 64);
-    for (int i = 0; i < 50; ++i) {
+    for (int i = 0; i < rounds(context, 50); ++i) {
       shared->put_signal(next_of(context), 2);
       shared->barrier(2);
       shared->put_signal(next_of(context), 2);
@@ -123,11 +124,12 @@ TEST_CASE("signals of one allocation or group are not those of another") {
 
 TEST_CASE("threads that use a channel each do not disturb each other") {
   on_ranks([](Context& context) {
-    constexpr int kThreads = 4, kRounds = 100;
+    constexpr int kThreads = 4;
+    const int count = rounds(context, 100);
     const Shared shared = share(context, kThreads * sizeof(int));
     const auto errors = harness::errors_of_threads(kThreads, [&](int channel) {
       const auto at = static_cast<std::size_t>(channel) * sizeof(int);
-      for (int round = 0; round < kRounds; ++round) {
+      for (int round = 0; round < count; ++round) {
         const int sent = round * kThreads + channel;
         shared->put_with_signal(next_of(context), at, &sent, sizeof sent, channel);
         shared->wait_signal(previous_of(context), channel);
@@ -146,7 +148,7 @@ TEST_CASE("threads that use a channel each do not disturb each other") {
 TEST_CASE("waiting ranks sleep and are woken: a signal passed around the ring comes back") {
   on_ranks([](Context& context) {
     const Shared shared = share(context, 64);
-    for (int round = 0; round < 200; ++round) {
+    for (int round = 0; round < rounds(context, 200); ++round) {
       if (context.rank() == 0) shared->put_signal(next_of(context), 0);
       shared->wait_signal(previous_of(context), 0);
       if (context.rank() != 0) shared->put_signal(next_of(context), 0);

@@ -9,7 +9,6 @@
 #include <string>
 #include <vector>
 
-#include "base/environment.hpp"
 #include "harness/device.hpp"
 #include "harness/errors.hpp"
 #include "harness/rank_threads.hpp"
@@ -36,13 +35,8 @@ inline int device_of(const Context& context) {
   return context.rank() % count;
 }
 
-/// Whether ranks share a GPU without the multi-process service: each waits milliseconds for its
-/// turn then, and a test that repeats something repeats it less often.
 inline bool takes_turns(const Context& context) {
-  int count = 0;
-  ok(cudaGetDeviceCount(&count));
-  return context.world_size() > count &&
-         value_of(process_environment(), "CUDA_MPS_PIPE_DIRECTORY").empty();
+  return harness::takes_turns(context.world_size());
 }
 
 /// Of the current device, in bytes.

@@ -42,6 +42,10 @@ bool can_use_gpus(int count) {
   return seen >= count;
 }
 
+bool takes_turns(int ranks) {
+  return ranks > count_gpus() && value_of(process_environment(), "CUDA_MPS_PIPE_DIRECTORY").empty();
+}
+
 bool can_use_tested_device() {
   if (!tests_gpu_memory()) return true;
   const bool by_ucx = value_of(process_environment(), "SYMMEM_TRANSPORTS") == "ucx";
