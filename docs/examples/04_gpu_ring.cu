@@ -58,7 +58,7 @@ int main() try {
     return 77;
   }
   symmem::Context context;
-  const int gpu = context.rank() % gpus;
+  const int gpu = context.local_rank() % gpus;
   cudaSetDevice(gpu);
   return run(context, gpu) ? 0 : 1;
 } catch (const symmem::Error& e) {

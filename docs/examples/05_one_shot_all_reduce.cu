@@ -29,6 +29,10 @@ bool run(symmem::Context& context, int gpu) {
     one_shot_all_reduce<<<kBlocks, kThreads>>>(memory->device_view(), result, kCount);
   };
   reduce();
+  if (const cudaError_t error = cudaGetLastError(); error != cudaSuccess) {
+    std::printf("rank %d: %s\n", context.rank(), cudaGetErrorString(error));
+    return false;
+  }
   cudaEventRecord(begin);
   for (int i = 0; i < kTimes; ++i) reduce();
   cudaEventRecord(end);
@@ -51,10 +55,13 @@ bool run(symmem::Context& context, int gpu) {
 
 int main() try {
   int gpus = 0;
-  if (cudaGetDeviceCount(&gpus) != cudaSuccess || gpus == 0) return std::puts("skipped"), 77;
+  if (cudaGetDeviceCount(&gpus) != cudaSuccess || gpus == 0) {
+    std::puts("skipped: no GPU");
+    return 77;
+  }
   symmem::Context context;
-  cudaSetDevice(context.rank() % gpus);
-  return run(context, context.rank() % gpus) ? 0 : 1;
+  cudaSetDevice(context.local_rank() % gpus);
+  return run(context, context.local_rank() % gpus) ? 0 : 1;
 } catch (const symmem::Error& e) {
   return std::fprintf(stderr, "all_reduce: %s\n", e.what()), 1;
 }

@@ -19,9 +19,13 @@ using Stream = CUstream_st*;
 class SymmetricMemory;
 
 /// The operations of a SymmetricMemory on GPU memory in the order of one stream; what
-/// SymmetricMemory::on returns. Calls check their arguments, enqueue and return: they never block
-/// the host. They may be captured into a graph and replayed any number of times, since all counts
-/// live in GPU memory; timeouts run from when the stream gets there.
+/// SymmetricMemory::on returns. Calls check their arguments, enqueue and return: they do not block
+/// the host, unless some thousand launches are outstanding and CUDA makes it wait. They may be
+/// captured into a graph and replayed any number of times, since kernels keep all counts; timeouts
+/// run from when the stream gets there, and a copy reads its source then, at each replay.
+///
+/// One barrier at a time on a channel and one wait on a (channel, source), in all streams together.
+/// Error(invalid_argument) for a stream of another device.
 ///
 /// A wait that ends without its signal (timeout, peer lost) marks the memory as failed: see
 /// symmem/device.cuh. Peers without a pointer are Error(unsupported), except as the source of

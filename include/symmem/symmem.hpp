@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#if __cplusplus < 202002L
+#error "symmem/symmem.hpp needs C++20 (nvcc: -std=c++20); symmem/device.cuh alone does with C++17"
+#endif
+
 #include "symmem/allocator.hpp"
 #include "symmem/block.hpp"
 #include "symmem/context.hpp"

@@ -81,13 +81,17 @@ struct Strided {
 /// Error(finished) after close, after the end of the group or Context, and in a forked child. Only
 /// barrier and close are collective.
 ///
-/// By pointer put, get and atomics do not wait. By key they wait for the peer, SYMMEM_TIMEOUT at
-/// most; then Error(timeout), and whatever was lent of the caller's memory has been taken back. UCX
-/// gives that of a put back only by the end of the connection: the peer is then Error(peer_lost)
-/// for as long as this Context lives.
+/// By pointer put, get and atomics do not wait, but for the GPU where the memory is on one: a
+/// minute at most for copies and half a one for atomics, then Error(timeout). By key they wait for
+/// the peer, SYMMEM_TIMEOUT at most; then Error(timeout), and whatever was lent of the caller's
+/// memory has been taken back. UCX gives that of a put back only by the end of the connection: the
+/// peer is then Error(peer_lost) for as long as this Context lives.
 ///
 /// Order: what a rank put to a peer before put_signal or barrier is there when the peer's
-/// wait_signal or barrier returns. Nothing else orders puts.
+/// wait_signal or barrier returns. Nothing else orders puts. Calls on GPU memory are made on
+/// streams of symmem's own, which wait for no other: what a kernel or copy of the caller's writes
+/// for a put is there only after its stream was waited for. on(stream) has calls in a stream's
+/// order.
 class SymmetricMemory : public std::enable_shared_from_this<SymmetricMemory> {
  public:
   class [[gnu::visibility("hidden")]] Impl;
@@ -144,8 +148,8 @@ class SymmetricMemory : public std::enable_shared_from_this<SymmetricMemory> {
                        int channel, Timeout timeout = {});
 
   /// Atomic operations on a naturally aligned word of `rank`'s buffer; return its value before.
-  /// Atomic with the same operations of every rank and with std::atomic_ref there. Sequentially
-  /// consistent.
+  /// Atomic with the same operations of every rank and with std::atomic_ref there, of GPU memory
+  /// with atomics of its kernels at system scope. Sequentially consistent.
   template <AtomicWord T>
   T fetch_add(int rank, std::size_t offset, T value) {
     return atomic(AtomicOp::add, rank, offset, value, T{});

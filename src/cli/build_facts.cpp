@@ -10,6 +10,7 @@ std::vector<BuildFact> build_facts() {
   const std::string sanitizers = SYMMEM_SANITIZERS;
   return {{"compiler", SYMMEM_COMPILER},
           {"type", SYMMEM_BUILD_TYPE},
+          {"cuda", SYMMEM_CUDA_FACT},
           {"sanitizers", sanitizers.empty() ? "none" : sanitizers}};
 }
 

@@ -17,8 +17,12 @@ BlockPool::BlockPool(std::shared_ptr<BlockMaker> maker, std::shared_ptr<BlockIds
       device_index_(device_index),
       block_bytes_(block_bytes) {}
 
-std::shared_ptr<Block> BlockPool::make(std::size_t bytes) {
+std::shared_ptr<Block> BlockPool::make(std::size_t bytes) try {
   return maker_->make(ids_->next(), bytes, device_index_);
+} catch (Error& e) {
+  e.add(fmt::format("allocating a block of {} bytes on {}", bytes,
+                    to_string(Device{maker_->device_type(), device_index_})));
+  throw;
 }
 
 Range BlockPool::take(std::size_t bytes) {

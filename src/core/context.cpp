@@ -79,8 +79,9 @@ class Context::Impl {
     std::string known;
     for (const auto& [other, unused] : allocators)
       known += (known.empty() ? "" : ", ") + to_string(other);
-    fail(Errc::unsupported, "no allocator is registered for memory of type {}; there are: {}",
-         to_string(type), known);
+    fail(Errc::unsupported, "no allocator is registered for memory of type {}; there are: {}{}",
+         to_string(type), known,
+         type == DeviceType::cuda ? " (symmem info says whether CUDA is built in)" : "");
   }
 
   std::shared_ptr<Runtime> runtime;
