@@ -124,6 +124,7 @@ void Service::carry_out(Sender& sender, const Message& message, Payload payload,
   if (!well) {
     if (message.request == 0) ++sender.refused;
     answer.status = Reply::Status::refused;
+    brought = {};
     refuse("what it asks for is not rendezvoused here");
   }
   tsan_release();

@@ -86,8 +86,13 @@ class CudaGpu : public Gpu {
   void copy(std::span<const Copy> copies) override {
     const OnDevice here(device_);
     Lanes::Use lane(*lanes_);
-    for (const Copy& copy : copies) enqueue(lane->stream, copy);
-    lane.finish();
+    try {
+      for (const Copy& copy : copies) enqueue(lane->stream, copy);
+      lane.finish();
+    } catch (...) {
+      stages_.close();
+      throw;
+    }
   }
   bool on_host(const void* at) const override {
     const PointerFacts facts = facts_of(at);

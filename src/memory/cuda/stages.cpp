@@ -44,17 +44,25 @@ class Stages::Pool {
   }
   void give_back(std::byte* piece) {
     const std::lock_guard lock(mutex_);
-    idle_.push_back(piece);
+    if (!closed_) idle_.push_back(piece);
+  }
+  void close() {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+    idle_.clear();
   }
 
  private:
   const int device_;
   std::byte* all_ = nullptr;
-  std::mutex mutex_;  ///< Guards idle_.
+  std::mutex mutex_;  ///< Guards what follows.
+  bool closed_ = false;
   std::vector<std::byte*> idle_;
 };
 
 Stages::Stages(int device) : pool_(std::make_shared<Pool>(device)) {}
+
+void Stages::close() { pool_->close(); }
 
 std::shared_ptr<std::byte[]> Stages::take() {
   std::byte* const piece = pool_->take();

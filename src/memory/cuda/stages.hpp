@@ -13,6 +13,8 @@ class Stages {
   explicit Stages(int device);
   /// A piece, until the last reference goes; null if all are in use.
   std::shared_ptr<std::byte[]> take();
+  /// Gives no more: a copy that was given up may still come to a piece that goes back.
+  void close();
 
  private:
   class Pool;
