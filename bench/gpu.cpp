@@ -191,6 +191,10 @@ std::string title() {
 
 int main(int argc, char** argv) {
   using namespace symmem::bench;
+  if (int count = 0; cudaGetDeviceCount(&count) != cudaSuccess || count == 0) {
+    fmt::print("skipped: no GPU ({})\n", cudaGetErrorString(cudaGetLastError()));
+    return 77;
+  }
   Part part;
   Measurement measurement;
   const int code = run_main(

@@ -132,15 +132,30 @@ std::string check_ucx_library(const Options& options) {
   return fmt::format("UCX {}.{}.{} ({})", major, minor, release, options.ucx_library);
 }
 
+/// What mends what cuInit says, where the driver as a whole is not what is missing.
+std::string hint_for(int cuda_error) {
+  switch (cuda_error) {
+    case 34: return "; that is the toolkit's stub: take it out of LD_LIBRARY_PATH";
+    case 100: return "; let it see one: CUDA_VISIBLE_DEVICES, in a container docker run --gpus all";
+    case 802: return "; start nvidia-fabricmanager";
+    case 803: return "; driver and library are of different versions: reboot";
+    default: return "";
+  }
+}
+
 std::string check_cuda(const Options&) {
+  const std::vector<std::string> built = builtin_transport_names();
+  require(std::count(built.begin(), built.end(), "cuda_ipc") != 0, Errc::unsupported,
+          "symmem was built without CUDA");
   void* cuda = open_library("libcuda.so.1", Errc::unsupported);
   const int result = function_of<int(unsigned)>(cuda, "cuInit")(0);
   const char* why = "unknown";
   function_of<int(int, const char**)>(cuda, "cuGetErrorName")(result, &why);
-  require(result == 0, Errc::refused, "cuInit ended with {} ({})", why, result);
+  require(result == 0, Errc::refused, "cuInit ended with {} ({}){}", why, result, hint_for(result));
   int version = 0, devices = 0;
   function_of<int(int*)>(cuda, "cuDriverGetVersion")(&version);
   function_of<int(int*)>(cuda, "cuDeviceGetCount")(&devices);
+  require(devices > 0, Errc::refused, "the driver shows no GPU{}", hint_for(100));
   // 13000 is 13.0.
   return fmt::format("CUDA {}.{}, devices: {}", version / 1000, version % 1000 / 10, devices);
 }
@@ -161,7 +176,9 @@ std::vector<Check> library_checks() {
        "ulimit -l unlimited; if the hard limit is less: memlock in /etc/security/limits.conf, "
        "LimitMEMLOCK= of systemd, --ulimit memlock=-1 of docker"},
       {"CUDA driver", false, check_cuda,
-       "install NVIDIA's driver (libcuda.so.1); in a container: docker run --gpus all"},
+       "install NVIDIA's driver (libcuda.so.1), in a container docker run --gpus all; if symmem "
+       "was "
+       "built without: build it again where nvcc is found"},
   };
 }
 

@@ -247,7 +247,8 @@ class Connector::Rounds {
     fail(Errc::unsupported, "{} pairs of ranks are left without {}:{}", count,
          wanted.empty()
              ? "a transport"
-             : fmt::format("a transport that SYMMEM_REQUIRE={} allows", fmt::join(wanted, ",")),
+             : fmt::format("a transport that SYMMEM_REQUIRE={} allows for memory on {}",
+                           fmt::join(wanted, ","), to_string(meeting_.buffer->device.type)),
          pairs);
   }
 
@@ -256,7 +257,9 @@ class Connector::Rounds {
     std::string text = way.transport == "none" ? "" : "connected by " + way.transport;
     for (const RefusedTransport& refused : way.refused)
       text += fmt::format("{}{}: {}", text.empty() ? "" : "; ", refused.transport, refused.reason);
-    return text.empty() ? "no transport carries this memory (SYMMEM_TRANSPORTS)" : text;
+    if (!text.empty()) return text;
+    return fmt::format("no transport carries memory on {} (SYMMEM_TRANSPORTS)",
+                       to_string(meeting_.buffer->device.type));
   }
 
   Connector& connector_;

@@ -211,7 +211,7 @@ TEST_CASE("pairs without any transport are one error on every rank, with all rea
       {"2 pairs of ranks", "shm: another host (id there, here here)", "mine: out of order"});
   check_alike(errors_of_ranks(
                   2, [](Context& context) { use(context); }, transports({"^shm", "^ucx"})),
-              Errc::unsupported, {"no transport carries this memory", "SYMMEM_TRANSPORTS"});
+              Errc::unsupported, {"no transport carries memory on host", "SYMMEM_TRANSPORTS"});
 }
 
 TEST_CASE("a transport that neither exports nor says why is told of as such") {
