@@ -60,8 +60,9 @@ int main() try {
     return 77;
   }
   symmem::Context context;
-  cudaSetDevice(context.local_rank() % gpus);
-  return run(context, context.local_rank() % gpus) ? 0 : 1;
+  const int gpu = context.local_rank() % gpus;
+  cudaSetDevice(gpu);
+  return run(context, gpu) ? 0 : 1;
 } catch (const symmem::Error& e) {
   return std::fprintf(stderr, "all_reduce: %s\n", e.what()), 1;
 }

@@ -23,8 +23,6 @@ GpuSignals::GpuSignals(std::shared_ptr<Group> group, int channels, std::vector<P
     : Signals(std::move(group), channels, std::move(pads)),
       state_(state),
       waiting_(static_cast<std::size_t>(channels) * pads_.size()) {
-  for (const PeerPad& pad : pads_)
-    if (pad.key != nullptr) poller_ = pad.key;
   group_->add_sleeper(this);
   wake();  // To those who went before.
 }
@@ -80,14 +78,9 @@ void GpuSignals::wait_for_network(int src, int channel, const Deadline& deadline
   const std::atomic_ref taken(state_.network_taken(channel, src));
   const std::uint64_t before = taken.load();
   const auto ready = [&] { return arrived.load() > before; };
-  // What the source signalled before it went still counts, so look at the count after the group.
   const auto look = [&] {
     state_.check(*group_, "wait_signal");
-    try {
-      group_->check_waitable({src}, "wait_signal");
-    } catch (const Error&) {
-      if (!ready()) throw;
-    }
+    check_waitable({src}, "wait_signal", ready);
   };
   if (!comes_soon(poller_, kPoll, ready))
     while (!wait_until(state_.network_pad().doorbell(), deadline.or_sooner(kTick), ready, look))

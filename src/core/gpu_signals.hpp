@@ -35,7 +35,6 @@ class GpuSignals : public Signals {
   void signal_key_peers(int channel, const Deadline& deadline);
 
   GpuState& state_;
-  BlockKey* poller_ = nullptr;              ///< Any key, if there are peers by key.
   std::vector<std::atomic<bool>> waiting_;  ///< By channel, then source.
 };
 

@@ -24,8 +24,6 @@ HostSignals::HostSignals(std::shared_ptr<Group> group, int channels, std::vector
     : Signals(std::move(group), channels, std::move(pads)),
       taken_(static_cast<std::size_t>(channels) * pads_.size()),
       epochs_(static_cast<std::size_t>(channels)) {
-  for (const PeerPad& pad : pads_)
-    if (pad.key != nullptr) poller_ = pad.key;
   group_->add_sleeper(this);
 }
 
@@ -53,14 +51,7 @@ void HostSignals::wait(int src, int channel, Timeout timeout) {
   const auto ready = [&] { return load(arrived) > before; };
   if (!comes_soon(peer(src).key, kPoll, ready)) {
     const Deadline deadline = group_->deadline(timeout);
-    // What the source signalled before it went still counts, so look at the count after the group.
-    const auto look = [&] {
-      try {
-        group_->check_waitable({src}, "wait_signal");
-      } catch (const Error&) {
-        if (!ready()) throw;
-      }
-    };
+    const auto look = [&] { check_waitable({src}, "wait_signal", ready); };
     if (!wait_until(own().doorbell(), deadline, ready, look)) fail_late(src, channel, deadline);
   }
   tsan_acquire();
@@ -117,13 +108,7 @@ bool HostSignals::arrive(int channel, std::uint64_t epoch, Timeout timeout) {
 
 void HostSignals::wait_for_all(int channel, std::uint64_t epoch, const Deadline& deadline) {
   const auto ready = [&] { return all_arrived(channel, epoch); };
-  const auto look = [&] {
-    try {
-      group_->check_waitable(missing(channel, epoch), "barrier");
-    } catch (const Error&) {
-      if (!ready()) throw;
-    }
-  };
+  const auto look = [&] { check_waitable(missing(channel, epoch), "barrier", ready); };
   if (!wait_until(own().doorbell(), deadline, ready, look))
     fail(Errc::timeout, "barrier on channel {} of group \"{}\": after {:.3f} s still missing: {}",
          channel, group_->name(), deadline.elapsed_seconds(),

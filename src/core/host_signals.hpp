@@ -38,7 +38,6 @@ class HostSignals : public Signals {
   bool arrive(int channel, std::uint64_t epoch, Timeout timeout);
   void wait_for_all(int channel, std::uint64_t epoch, const Deadline& deadline);
 
-  BlockKey* poller_ = nullptr;         ///< Of a peer reached by key, to be polled while waiting.
   std::vector<Taken> taken_;           ///< By channel, then source.
   std::vector<std::uint64_t> epochs_;  ///< By channel; used in its turn.
 };

@@ -22,7 +22,10 @@ class Signals : public Sleeper {
       : group_(std::move(group)),
         channels_(channels),
         pads_(std::move(pads)),
-        turns_(static_cast<std::size_t>(channels)) {}
+        turns_(static_cast<std::size_t>(channels)) {
+    for (const PeerPad& pad : pads_)
+      if (pad.key != nullptr) poller_ = pad.key;
+  }
 
   int channels() const { return channels_; }
   void check_channel(int channel, const char* operation) const {
@@ -60,6 +63,17 @@ class Signals : public Sleeper {
         channel, group_->name(), group_->describe(src), deadline.elapsed_seconds());
   }
 
+  /// Before a wait sleeps: throws if it would not end. What a rank did before it went still counts,
+  /// so it looks at the counts, by `ready`, after the group.
+  template <typename Ready>
+  void check_waitable(const std::vector<int>& ranks, const char* operation, Ready ready) const {
+    try {
+      group_->check_waitable(ranks, operation);
+    } catch (const Error&) {
+      if (!ready()) throw;
+    }
+  }
+
   /// Runs `body`, this rank's turn in the barrier of `channel`: one thread at a time, and never
   /// again after one that failed, since the ranks then no longer agree.
   template <typename Body>
@@ -81,6 +95,7 @@ class Signals : public Sleeper {
   const std::shared_ptr<Group> group_;
   const int channels_;
   const std::vector<PeerPad> pads_;
+  BlockKey* poller_ = nullptr;  ///< Any key, if there are peers by key.
 
  private:
   struct Turn {

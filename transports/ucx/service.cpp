@@ -20,7 +20,7 @@ constexpr std::size_t kMaxOfStrangers = 4096;
 struct Service::ReplyRecord {
   const Library& ucp;
   Reply reply;
-  Answer answer;
+  Brought brought;
 };
 
 Service::Service(const Library& ucp, Worker& worker, Log& log) : ucp_(ucp), log_(log) {
@@ -114,7 +114,7 @@ void Service::carry_out(Sender& sender, const Message& message, Payload payload,
   // The sender may have waited for other threads here, and those will for this one: by its peers.
   tsan_acquire();
   Reply answer{message.request, Reply::Status::done, 0};
-  Answer brought;
+  Brought brought;
   bool well = false;
   try {
     well = execute(sender, message, payload, answer, brought);
@@ -131,8 +131,8 @@ void Service::carry_out(Sender& sender, const Message& message, Payload payload,
   if (reply_to != nullptr && message.request != 0) reply(answer, std::move(brought), reply_to);
 }
 
-bool Service::execute(Sender& sender, const Message& message, Payload payload, Reply& reply,
-                      Answer& answer) {
+bool Service::execute(Sender& sender, const Message& message, Payload payload, Reply& answer,
+                      Brought& brought) {
   // The sender has flushed its puts: a network card has written them. Kernels are to see them.
   if (message.kind == Kind::signal || message.kind == Kind::put_with_signal ||
       message.kind == Kind::flush)
@@ -142,9 +142,9 @@ bool Service::execute(Sender& sender, const Message& message, Payload payload, R
     case Kind::put_with_signal:
       return write(message, payload) && signal(message.value, message.expected, message.count_at);
     case Kind::signal: return signal(message.block, message.offset, message.count_at);
-    case Kind::atomic: return apply(message, reply.value);
-    case Kind::flush: reply.value = std::exchange(sender.refused, 0); return true;
-    case Kind::get: return read(message, answer);
+    case Kind::atomic: return apply(message, answer.value);
+    case Kind::flush: answer.value = std::exchange(sender.refused, 0); return true;
+    case Kind::get: return read(message, brought);
   }
   return false;
 }
@@ -199,23 +199,23 @@ bool Service::apply(const Message& message, std::uint64_t& before) {
   });
 }
 
-bool Service::read(const Message& message, Answer& answer) {
+bool Service::read(const Message& message, Brought& brought) {
   static_assert(kMaxPayload <= Gpu::kStageBytes);
   return message.value <= kMaxPayload &&
          use(message.block, message.offset, message.value, [&](const std::byte* at, Gpu* gpu) {
-           answer.bytes = message.value;
-           if (gpu != nullptr) answer.data = gpu->stage();
-           if (!answer.data)
-             answer.data = std::make_shared_for_overwrite<std::byte[]>(answer.bytes);
+           brought.bytes = message.value;
+           if (gpu != nullptr) brought.data = gpu->stage();
+           if (!brought.data)
+             brought.data = std::make_shared_for_overwrite<std::byte[]>(brought.bytes);
            if (gpu != nullptr)
-             gpu->copy(answer.data.get(), at, answer.bytes);
+             gpu->copy(brought.data.get(), at, brought.bytes);
            else
-             std::memcpy(answer.data.get(), at, answer.bytes);
+             std::memcpy(brought.data.get(), at, brought.bytes);
          });
 }
 
-void Service::reply(const Reply& reply, Answer answer, ucp_ep_h to) {
-  auto record = std::make_unique<ReplyRecord>(ReplyRecord{ucp_, reply, std::move(answer)});
+void Service::reply(const Reply& reply, Brought brought, ucp_ep_h to) {
+  auto record = std::make_unique<ReplyRecord>(ReplyRecord{ucp_, reply, std::move(brought)});
   ucp_request_param_t parameters{};
   parameters.op_attr_mask =
       UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA | UCP_OP_ATTR_FIELD_FLAGS;
@@ -226,8 +226,8 @@ void Service::reply(const Reply& reply, Answer answer, ucp_ep_h to) {
     mine->ucp.request_free(request);
   };
   void* const request =
-      ucp_.am_send_nbx(to, kReplyId, &record->reply, sizeof reply, record->answer.data.get(),
-                       record->answer.bytes, &parameters);
+      ucp_.am_send_nbx(to, kReplyId, &record->reply, sizeof reply, record->brought.data.get(),
+                       record->brought.bytes, &parameters);
   // At once, or the asker is gone: either way it is over.
   if (request != nullptr && !UCS_PTR_IS_ERR(request)) static_cast<void>(record.release());
 }

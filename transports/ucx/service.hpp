@@ -69,18 +69,18 @@ class Service {
   void take(const Message& message, Payload payload, ucp_ep_h reply_to);
   void refuse(const char* why);
   /// What a reply brings, in memory of its own.
-  struct Answer {
+  struct Brought {
     std::shared_ptr<std::byte[]> data;
     std::size_t bytes = 0;
   };
-  bool execute(Sender& sender, const Message& message, Payload payload, Reply& reply,
-               Answer& answer);
+  bool execute(Sender& sender, const Message& message, Payload payload, Reply& answer,
+               Brought& brought);
   void carry_out(Sender& sender, const Message& message, Payload payload, ucp_ep_h reply_to);
   bool write(const Message& message, Payload payload);
   static void write_on(Gpu& gpu, std::byte* at, Payload payload);
   bool signal(std::uint64_t block, std::uint64_t pad, std::uint32_t count_at);
   bool apply(const Message& message, std::uint64_t& before);
-  bool read(const Message& message, Answer& answer);
+  bool read(const Message& message, Brought& brought);
   struct Served {
     std::shared_ptr<Block> block;
     std::shared_ptr<Gpu> gpu;
@@ -103,7 +103,7 @@ class Service {
   /// is.
   template <typename Use>
   bool use(std::uint64_t number, std::size_t offset, std::size_t bytes, Use use);
-  void reply(const Reply& reply, Answer answer, ucp_ep_h to);
+  void reply(const Reply& reply, Brought brought, ucp_ep_h to);
 
   const Library& ucp_;
   Log& log_;
