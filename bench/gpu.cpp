@@ -24,7 +24,9 @@ struct Part {
 
 int gpus() {
   int count = 0;
-  ok(cudaGetDeviceCount(&count));
+  const cudaError_t result = cudaGetDeviceCount(&count);
+  require(result == cudaSuccess && count > 0, Errc::unsupported, "no GPU ({})",
+          cudaGetErrorString(result));
   return count;
 }
 
@@ -148,7 +150,8 @@ class Measurement {
  public:
   std::vector<Figure> run(int rounds, const std::string& only) {
     const auto wants = [&](const char* part) { return only.empty() || only == part; };
-    if (only.empty() && gpus() == 1 && !shares_gpus())
+    const bool one = gpus() == 1;  // Or none: then nothing is measured.
+    if (only.empty() && one && !shares_gpus())
       fmt::print(stderr, "two ranks on one GPU: skipped: {}; --only pair tries\n", kTurns);
     else if (wants("pair"))
       add("two ranks", [&] { return measure_pair(rounds); });
@@ -191,10 +194,6 @@ std::string title() {
 
 int main(int argc, char** argv) {
   using namespace symmem::bench;
-  if (int count = 0; cudaGetDeviceCount(&count) != cudaSuccess || count == 0) {
-    fmt::print("skipped: no GPU ({})\n", cudaGetErrorString(cudaGetLastError()));
-    return 77;
-  }
   Part part;
   Measurement measurement;
   const int code = run_main(

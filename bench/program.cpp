@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "symmem/error.hpp"
+
 namespace symmem::bench {
 
 void tell(const std::vector<Figure>& figures) {
@@ -30,7 +32,14 @@ int run_main(int argc, char** argv, const char* name, const RankProgram& program
     program.be_rank(rounds);
     return 0;
   }
-  const std::vector<Figure> figures = program.measure(rounds);
+  std::vector<Figure> figures;
+  try {
+    figures = program.measure(rounds);
+  } catch (const Error& e) {
+    if (e.code() != Errc::unsupported) throw;
+    fmt::print("skipped: {}\n", e.what());
+    return 77;
+  }
   if (json)
     print_json(figures);
   else

@@ -25,7 +25,8 @@ struct RankProgram {
 void tell(const std::vector<Figure>& figures);
 std::vector<Figure> figures_of(const std::string& line);
 
-/// What the main of such a program does. `name` is for errors.
+/// What the main of such a program does. `name` is for errors. Returns 77 if what is measured is
+/// unsupported here.
 int run_main(int argc, char** argv, const char* name, const RankProgram& program);
 
 }  // namespace symmem::bench
