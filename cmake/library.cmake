@@ -14,6 +14,7 @@ target_sources(symmem PUBLIC FILE_SET HEADERS BASE_DIRS include FILES
   include/symmem/block.hpp
   include/symmem/context.hpp
   include/symmem/device.cuh
+  include/symmem/device_packets.cuh
   include/symmem/device.hpp
   include/symmem/device_view.hpp
   include/symmem/device_words.cuh

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/// What kernels do with a DeviceView: signals and barriers between the ranks of a group. Header
-/// only, C++17, no -rdc. Loads and stores to peers go through buffer() itself.
+/// What kernels do with a DeviceView: signals and barriers between the ranks of a group, and
+/// packets (symmem/device_packets.cuh). Header only, C++17, no -rdc. Loads and stores to peers go
+/// through buffer() itself.
 ///
 /// Each function comes for one thread (put_signal), for a whole warp (_warp, all 32 threads
 /// together) and for a whole block (_block, all threads together); blocks are one-dimensional.
@@ -17,6 +18,7 @@
 /// (channel, source), one barrier on a channel.
 #pragma once
 
+#include "symmem/device_packets.cuh"
 #include "symmem/device_words.cuh"
 
 #ifdef __CUDACC__

@@ -163,26 +163,37 @@ __device__ inline bool comes_soon(const std::uint64_t* word, std::uint64_t wante
   return false;
 }
 
-/// Goes on waiting until the count of `source` has reached `wanted`. Looks at the clock and at what
-/// lies on the host now and then: a load from there takes as long as dozens of looks. `begin` is
-/// when the first wait of the call began, 0 before.
-__device__ inline Waited wait_count(const DeviceView& view, const std::uint64_t* word,
-                                    std::uint64_t wanted, int source, std::uint64_t timeout_ns,
-                                    std::uint64_t& begin) {
+/// Goes on waiting until `looks`, which look a while, find what `source` is to write. Looks at the
+/// clock and at what lies on the host now and then: a load from there takes as long as dozens of
+/// looks. `poisoned` is a count that the source poisons when it fails; `begin` is when the first
+/// wait of the call began, 0 before.
+template <typename Looks>
+__device__ inline Waited wait_for(const DeviceView& view, Looks looks,
+                                  const std::uint64_t* poisoned, bool failed, int source,
+                                  std::uint64_t timeout_ns, std::uint64_t& begin) {
   constexpr unsigned kTurnsToHost = 16;
 #pragma unroll 1
   for (unsigned turn = 1;; ++turn) {
-    if (comes_soon(word, wanted)) return Waited::arrived;
-    if (wanted >= kPoison || load_own(view.failed) == kHasFailed) return Waited::failed_before;
-    if (load_acquire(word) >= kPoison) return Waited::peer_failed;
+    if (looks()) return Waited::arrived;
+    if (failed || load_own(view.failed) == kHasFailed) return Waited::failed_before;
+    if (load_acquire(poisoned) >= kPoison) return Waited::peer_failed;
     const std::uint64_t now = now_ns();
     if (begin == 0) begin = now;
     const bool late = now - begin >= timeout_ns;
     // What the source did before it went still counts.
     if ((late || turn % kTurnsToHost == 0) && load_acquire(view.gone + source) != 0)
-      return has_come(load_acquire(word), wanted) ? Waited::arrived : Waited::gone;
+      return looks() ? Waited::arrived : Waited::gone;
     if (late) return Waited::timeout;
   }
+}
+
+/// Until the count of `source` has reached `wanted`.
+__device__ inline Waited wait_count(const DeviceView& view, const std::uint64_t* word,
+                                    std::uint64_t wanted, int source, std::uint64_t timeout_ns,
+                                    std::uint64_t& begin) {
+  return wait_for(
+      view, [=] { return comes_soon(word, wanted); }, word, wanted >= kPoison, source, timeout_ns,
+      begin);
 }
 
 /// Whether a wait went well; marks the memory if not, unless it is marked already. Of memory that

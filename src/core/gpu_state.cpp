@@ -25,9 +25,16 @@ const char* name(Failure::Operation operation) {
     case Failure::Operation::put_signal: return "put_signal";
     case Failure::Operation::wait_signal: return "wait_signal";
     case Failure::Operation::barrier: return "barrier";
+    case Failure::Operation::packets: return "packets";
     case Failure::Operation::none: break;
   }
   return "an operation";
+}
+
+std::string text(const Failure& failure) {
+  const char* const what = name(failure.operation);
+  if (failure.operation == Failure::Operation::packets) return what;
+  return fmt::format("{} on channel {}", what, failure.channel);
 }
 
 }  // namespace
@@ -105,15 +112,15 @@ std::vector<int> GpuState::missing(int channel) const {
 void GpuState::fail_failed(const Group& group, const char* operation) const {
   const Failure failure = decode(std::atomic_ref(*view_.failure).load());
   const std::string who = group.describe(failure.rank);
-  const std::string what = fmt::format("{}: the memory has failed on the GPU: {} on channel {}",
-                                       operation, name(failure.operation), failure.channel);
+  const std::string what =
+      fmt::format("{}: the memory has failed on the GPU: {}", operation, text(failure));
   constexpr const char* kThen = "close the memory and rendezvous anew";
   switch (failure.cause) {
     case Failure::Cause::gone:
       group.check_waitable({failure.rank}, operation);  // Says more, while it is so.
       fail(Errc::peer_lost, "{}: {} left or is lost; {}", what, who, kThen);
     case Failure::Cause::no_pointer:
-      fail(Errc::unsupported, "{}: no pointer reaches {}; signal it from the host; {}", what, who,
+      fail(Errc::unsupported, "{}: no pointer reaches {}; reach it from the host; {}", what, who,
            kThen);
     case Failure::Cause::peer_failed:
       fail(Errc::peer_lost, "{}: on the GPU of {} a wait had failed before; {}", what, who, kThen);

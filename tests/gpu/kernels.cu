@@ -117,6 +117,37 @@ __global__ void vain_wait(DeviceView view, int src, int channel, std::uint64_t t
   if (wait<scope>(view, src, channel, timeout_ns)) atomicAdd(wrong, 1u);
 }
 
+__device__ std::uint64_t packet_data(int from, int to, int round) {
+  return (static_cast<std::uint64_t>(from) << 40 | static_cast<std::uint64_t>(to) << 20 |
+          threadIdx.x) *
+         static_cast<std::uint64_t>(round);
+}
+
+__global__ void packets(DeviceView view, int rounds, unsigned* wrong) {
+  const auto place = [&](int round, int from) {
+    return (static_cast<std::uint64_t>(round % 2) * view.world_size + from) * blockDim.x +
+           threadIdx.x;
+  };
+  for (int round = 1; round <= rounds; ++round) {
+    for (int to = 0; to < view.world_size; ++to)
+      device::Packets(view, to).put(place(round, view.rank), packet_data(view.rank, to, round),
+                                    round);
+    for (int from = 0; from < view.world_size; ++from) {
+      std::uint64_t came = 0;
+      if (!device::Packets(view, from).wait(place(round, from), round, came) ||
+          came != packet_data(from, view.rank, round))
+        atomicAdd(wrong, 1u);
+    }
+  }
+}
+
+__global__ void one_packet(DeviceView view, int dst) { device::Packets(view, dst).put(0, 1, 1); }
+
+__global__ void vain_packet(DeviceView view, int src, std::uint64_t timeout_ns, unsigned* wrong) {
+  std::uint64_t came = 0;
+  if (device::Packets(view, src).wait(0, 1, came, timeout_ns)) atomicAdd(wrong, 1u);
+}
+
 __global__ void spin(const volatile unsigned* flag) {
   while (*flag == 0) {
   }
@@ -189,8 +220,28 @@ void launch_vain_wait(cudaStream_t stream, const DeviceView& view, Scope scope, 
   });
 }
 
+void launch_packets(cudaStream_t stream, const DeviceView& view, int rounds, unsigned* wrong) {
+  packets<<<1, kPacketThreads, 0, stream>>>(view, rounds, wrong);
+}
+void launch_put_packet(cudaStream_t stream, const DeviceView& view, int dst) {
+  one_packet<<<1, 1, 0, stream>>>(view, dst);
+}
+void launch_vain_packet(cudaStream_t stream, const DeviceView& view, int src,
+                        unsigned long long timeout_ns, unsigned* wrong) {
+  vain_packet<<<1, 1, 0, stream>>>(view, src, timeout_ns, wrong);
+}
+
 void launch_spin(cudaStream_t stream, const volatile unsigned* flag) {
   spin<<<1, 1, 0, stream>>>(flag);
+}
+
+void launch_spin_everywhere(cudaStream_t stream, const volatile unsigned* flag) {
+  int device = 0, multiprocessors = 0, threads = 0;
+  cudaGetDevice(&device);
+  cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device);
+  cudaDeviceGetAttribute(&threads, cudaDevAttrMaxThreadsPerMultiProcessor, device);
+  constexpr int kThreads = 1024;
+  spin<<<multiprocessors*(threads / kThreads), kThreads, 0, stream>>>(flag);
 }
 
 }  // namespace symmem::gpu

@@ -40,7 +40,18 @@ void launch_advance(cudaStream_t stream, std::uint64_t* word);
 /// A wait for a signal that does not come; counts in `wrong` if it went well.
 void launch_vain_wait(cudaStream_t stream, const DeviceView& view, Scope scope, int src,
                       int channel, unsigned long long timeout_ns, unsigned* wrong);
-/// Spins until *flag is not 0.
+/// `rounds` times: each thread of 256 sends a packet to every rank and waits for one of each, with
+/// two sets of places used in turn, and counts in `wrong` what came with other data. Two places for
+/// each rank and thread.
+void launch_packets(cudaStream_t stream, const DeviceView& view, int rounds, unsigned* wrong);
+inline constexpr int kPacketThreads = 256;
+/// A packet to `dst`.
+void launch_put_packet(cudaStream_t stream, const DeviceView& view, int dst);
+/// A wait for a packet that does not come; counts in `wrong` if it went well.
+void launch_vain_packet(cudaStream_t stream, const DeviceView& view, int src,
+                        unsigned long long timeout_ns, unsigned* wrong);
+/// Spins until *flag is not 0: one thread, or so many that no other kernel finds room on the GPU.
 void launch_spin(cudaStream_t stream, const volatile unsigned* flag);
+void launch_spin_everywhere(cudaStream_t stream, const volatile unsigned* flag);
 
 }  // namespace symmem::gpu

@@ -36,6 +36,17 @@ void fail_in_kernels(Context& context) {
     words->close();
     met->close();
   }
+  const Words words(context, 2);
+  words.write(1, 0);
+  launch_put_packet(stream, words->device_view(), peer);
+  stream.wait();
+  words->flush();  // Nothing is put, and who waits for it is told.
+  launch_vain_packet(stream, words->device_view(), peer, kLongNs, wrong);
+  stream.wait();
+  CHECK(wrong.value() == 0);
+  check_error([&] { words->flush(); }, Errc::unsupported,
+              {"GPU: packets: no pointer reaches rank " + std::to_string(peer)});
+  words->close();
   other->put_signal(peer, 0);
   other->wait_signal(peer, 0);
   CHECK(cudaGetLastError() == cudaSuccess);

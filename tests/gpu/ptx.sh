@@ -45,11 +45,15 @@ done < <(accesses 'st\.release')
 
 to_ptx signals_alone.cu
 [[ -n $(accesses 'red\.release\.sys') ]] || wrong "kernels that signal do not"
+for access in st ld; do
+  [[ -n $(accesses "$access\\.relaxed\\.sys\\.global\\.b128") ]] || wrong "no $access of a packet as one"
+done
 while read -r access; do
   case "$access" in
   ld.param.*) ;;                        # The view.
   ld.global.nc.*) ;;                    # A table of pointers, which nobody writes.
   red.release.sys.global.* | ld.acquire.sys.global.*) ;;
+  st.relaxed.sys.global.b128 | ld.relaxed.sys.global.b128) ;; # Packets: data and epoch in one.
   st.release.sys.u64) ;;                # The mark for the host.
   # What is this rank's own: what it consumed, its epochs, and whether it has failed.
   ld.relaxed.gpu.global.u64 | st.relaxed.gpu.global.u64 | red.relaxed.gpu.global.max.u64) ;;

@@ -40,4 +40,12 @@ __global__ void barriers_of_block(DeviceView view, int channel, int rounds) {
   meet_often<device::Scope::block>(view, channel, rounds);
 }
 
+__global__ void packets(DeviceView view, int peer, std::uint64_t epoch) {
+  std::uint64_t data = epoch;
+  const device::Packets packets(view, peer);
+  packets.put(threadIdx.x, data, epoch);
+  if (!packets.wait(threadIdx.x, epoch, data)) return;
+  packets.put(threadIdx.x, data, epoch + 1);
+}
+
 }  // namespace symmem::gpu
