@@ -7,58 +7,73 @@
 namespace symmem::bench {
 namespace {
 
-constexpr std::size_t kLargest = 1 << 20;
-constexpr std::size_t kFloats = kLargest / sizeof(float);
+constexpr std::size_t kFloats = Parts::kMostFloats;
+constexpr std::size_t kLargest = kFloats * sizeof(float);
 
-/// The kernel of docs/examples on memory of its own, beside the same loop with bare flags.
+/// A kernel of docs/examples beside the same with bare instructions, each on memory of its own.
 class AllReduce {
  public:
-  AllReduce(Context& context, const GpuRank& rank)
-      : rank_(rank),
-        input_(context.empty_strided_p2p({kFloats}, {1}, kFloat32, rank.device())),
-        memory_(context.rendezvous(input_)) {
+  AllReduce(Context& context, const GpuRank& rank, By by)
+      : rank_(rank), by_(by), ours_(context, rank), bare_(context, rank) {
+    ok(cudaMalloc(reinterpret_cast<void**>(&input_), kLargest));
     ok(cudaMalloc(reinterpret_cast<void**>(&result_), kLargest));
     std::vector<float> mine(kFloats);
     for (std::size_t i = 0; i < kFloats; ++i)
       mine[i] = static_cast<float>(i % 100 + static_cast<std::size_t>(rank.rank()));
-    ok(cudaMemcpy(input_.data(), mine.data(), kLargest, cudaMemcpyDefault));
+    ok(cudaMemcpy(input_, mine.data(), kLargest, cudaMemcpyDefault));
     ok(cudaDeviceSynchronize());
+    for (int of = 0; of < rank.size(); ++of) parts_.buffers[of] = bare_.memory->peer(of).pointer;
+    parts_.rounds = reinterpret_cast<std::uint64_t*>(bare_.tensor.data<std::byte>() +
+                                                     Parts::rounds_offset(rank.size()));
     parts_.flags = rank.flags(kBlocks);
-    for (int of = 0; of < rank.size(); ++of)
-      parts_.of[of] = static_cast<const float*>(memory_->peer(of).pointer);
-    memory_->barrier();
+    ours_.memory->barrier();
   }
-  ~AllReduce() { static_cast<void>(cudaFree(result_)); }
+  ~AllReduce() {
+    static_cast<void>(cudaFree(result_));
+    static_cast<void>(cudaFree(input_));
+  }
   AllReduce(const AllReduce&) = delete;
   AllReduce& operator=(const AllReduce&) = delete;
 
   void measure(std::vector<Figure>& figures, std::size_t bytes, int rounds) const {
-    const std::string what = fmt::format("one-shot all-reduce {} KiB", bytes >> 10);
-    const Grid grid(bytes);
-    const DeviceView view = memory_->device_view();
+    const bool packets = by_ == By::packets;
+    const std::string what = fmt::format("one-shot all-reduce {} KiB by {}", bytes >> 10,
+                                         packets ? "packets" : "a barrier");
+    const Grid grid(bytes, by_, rank_.size());
+    const DeviceView view = ours_.memory->device_view();
     const cudaStream_t stream = rank_.stream();
-    const Replay loads(rank_,
-                       [&] { floor_all_reduce(stream, grid, parts_, result_, bytes, false); });
-    const Replay floor(rank_,
-                       [&] { floor_all_reduce(stream, grid, parts_, result_, bytes, true); });
-    const Replay ours(rank_, [&] { our_all_reduce(stream, grid, view, result_, bytes); });
-    Figure bare = in_us(what + ", loads alone", "no flags, in a graph");
-    floor_alone(bare, rounds, loads);
-    check(loads, bytes, bare.what);
-    Figure figure = in_us(what, "bare flags, in a graph", kCloseToFloor);
+    const Replay floor(
+        rank_, [&] { floor_all_reduce(stream, grid, by_, parts_, input_, result_, bytes); });
+    const Replay ours(rank_,
+                      [&] { our_all_reduce(stream, grid, by_, view, input_, result_, bytes); });
+    Figure figure =
+        in_us(what, packets ? "bare packets, in a graph" : "bare flags, in a graph", kCloseToFloor);
     alternate(figure, rounds, floor, ours);
     check(floor, bytes, "floor of " + what);
     check(ours, bytes, what);
-    figures.push_back(std::move(bare));
     figures.push_back(std::move(figure));
   }
 
   void close() const {
-    memory_->flush();
-    memory_->close();
+    ours_.memory->flush();
+    ours_.memory->close();
+    bare_.memory->close();
   }
 
  private:
+  /// Zeroed: before the first round no place carries it.
+  struct Buffer {
+    Buffer(Context& context, const GpuRank& rank)
+        : tensor(context.empty_strided_p2p({static_cast<std::int64_t>(Parts::bytes(rank.size()))},
+                                           {1}, kUint8, rank.device())) {
+      ok(cudaMemset(tensor.data(), 0, Parts::bytes(rank.size())));
+      ok(cudaDeviceSynchronize());
+      memory = context.rendezvous(tensor);
+    }
+    Tensor tensor;
+    std::shared_ptr<SymmetricMemory> memory;
+  };
+
   void check(const Replay& graph, std::size_t bytes, const std::string& what) const {
     ok(cudaMemsetAsync(result_, 0, bytes, rank_.stream()));
     static_cast<void>(graph());
@@ -72,9 +87,9 @@ class AllReduce {
   }
 
   const GpuRank& rank_;
-  const Tensor input_;
-  const std::shared_ptr<SymmetricMemory> memory_;
-  float* result_ = nullptr;
+  const By by_;
+  const Buffer ours_, bare_;
+  float *input_ = nullptr, *result_ = nullptr;
   Parts parts_;
 };
 
@@ -82,10 +97,14 @@ class AllReduce {
 
 std::vector<Figure> all_reduces(Context& context, const GpuRank& rank, int rounds) {
   std::vector<Figure> figures;
-  const AllReduce all_reduce(context, rank);
+  const AllReduce small(context, rank, By::packets);
   for (const int kib : {1, 4, 16, 64, 256, 1024})
-    all_reduce.measure(figures, static_cast<std::size_t>(kib) << 10, rounds);
-  all_reduce.close();
+    small.measure(figures, static_cast<std::size_t>(kib) << 10, rounds);
+  small.close();
+  const AllReduce large(context, rank, By::barrier);
+  for (const int kib : {256, 1024})
+    large.measure(figures, static_cast<std::size_t>(kib) << 10, rounds);
+  large.close();
   return figures;
 }
 

@@ -7,48 +7,119 @@
 namespace symmem::bench {
 namespace {
 
-template <bool kMeets>
-__global__ void floor_kernel(Parts parts, float4* result, unsigned count) {
-  const Flags& flags = parts.flags;
-  const int lane = static_cast<int>(threadIdx.x), block = static_cast<int>(blockIdx.x);
-  const bool meets = kMeets && lane < flags.size - 1;
-  const Words words = words_of(flags, meets ? lane : 0, block);
-  const std::uint64_t met = kMeets ? flags.count[block] : 0;
-  if (meets) meet(words, met + 1);
+using device::Packet;
+
+constexpr int kThreads = 512;
+
+// Floors: nothing but what must be there, each thread's stores, loads and looks.
+
+/// Of the kernels' common parts: where places are in this round, and whose share is what.
+struct Round {
+  __device__ Round(const Parts& parts)
+      : rank(parts.flags.rank),
+        size(parts.flags.size),
+        row(Parts::kMostFloats / 2),
+        number(parts.rounds[blockIdx.x] + 1),
+        places(number % 2 * row * size),
+        begin(blockIdx.x * blockDim.x + threadIdx.x),
+        step(gridDim.x * blockDim.x) {}
+  __device__ void end(const Parts& parts) const {
+    __syncthreads();
+    for (unsigned i = blockIdx.x + gridDim.x * threadIdx.x; i < AllReduceBuffer::kMostBlocks;
+         i += step)
+      parts.rounds[i] = number;
+  }
+  int rank, size;
+  std::size_t row;
+  std::uint64_t number;
+  std::size_t places;
+  unsigned begin, step;
+};
+
+__global__ void floor_packets_kernel(Parts parts, const std::uint64_t* input, float2* result,
+                                     unsigned count) {
+  const Round round(parts);
+  for (int k = round.rank + 1; k < round.rank + round.size; ++k) {
+    auto* const theirs = static_cast<Packet*>(parts.buffers[k < round.size ? k : k - round.size]);
+    for (unsigned i = round.begin; i < count; i += round.step)
+      device::store_packet(theirs + round.places + round.rank * round.row + i,
+                           {input[i], round.number});
+  }
+  const auto* const here = static_cast<const Packet*>(parts.buffers[round.rank]) + round.places;
+  for (unsigned i = round.begin; i < count; i += round.step) {
+    float2 sum = {0, 0};
+    const std::uint64_t mine = input[i];
+    for (int from = 0; from < round.size; ++from) {
+      Packet packet{mine, round.number};
+      if (from != round.rank) do
+          packet = device::load_packet(here + from * round.row + i);
+        while (packet.epoch != round.number);
+      sum.x += __uint_as_float(static_cast<unsigned>(packet.data));
+      sum.y += __uint_as_float(static_cast<unsigned>(packet.data >> 32));
+    }
+    result[i] = sum;
+  }
+  round.end(parts);
+}
+
+__global__ void floor_barrier_kernel(Parts parts, const float4* input, float4* result,
+                                     unsigned count) {
+  const Round round(parts);
+  for (int k = round.rank + 1; k < round.rank + round.size; ++k) {
+    auto* const theirs = static_cast<float4*>(parts.buffers[k < round.size ? k : k - round.size]);
+    for (unsigned i = round.begin; i < count; i += round.step)
+      theirs[round.places + round.rank * round.row + i] = input[i];
+  }
   __syncthreads();
-  for (unsigned i = blockIdx.x * blockDim.x + threadIdx.x; i < count; i += gridDim.x * blockDim.x) {
+  const int lane = static_cast<int>(threadIdx.x);
+  if (lane < round.size - 1)
+    meet(words_of(parts.flags, lane, static_cast<int>(blockIdx.x)), round.number);
+  __syncthreads();
+  const auto* const here = static_cast<const float4*>(parts.buffers[round.rank]) + round.places;
+  for (unsigned i = round.begin; i < count; i += round.step) {
     float4 sum = {0, 0, 0, 0};
-    for (int peer = 0; peer < flags.size; ++peer) {
-      const float4 part = reinterpret_cast<const float4*>(parts.of[peer])[i];
+    for (int from = 0; from < round.size; ++from) {
+      const float4 part = from == round.rank ? input[i] : here[from * round.row + i];
       sum = {sum.x + part.x, sum.y + part.y, sum.z + part.z, sum.w + part.w};
     }
     result[i] = sum;
   }
-  __syncthreads();
-  if (meets) meet(words, met + 2);
-  if (kMeets && lane == 0) flags.count[block] = met + 2;
+  round.end(parts);
 }
 
 }  // namespace
 
-Grid::Grid(std::size_t bytes)
-    : blocks(static_cast<int>(std::clamp<std::size_t>(bytes / (512 * sizeof(float4)), 1, 32))),
-      threads(static_cast<int>(std::clamp<std::size_t>(bytes / sizeof(float4), 32, 512))) {}
+std::size_t Parts::bytes(int size) { return AllReduceBuffer(size, kMostFloats).bytes(); }
 
-void floor_all_reduce(cudaStream_t stream, Grid grid, const Parts& parts, float* result,
-                      std::size_t bytes, bool meets) {
-  const auto count = static_cast<unsigned>(bytes / sizeof(float4));
-  auto* const sums = reinterpret_cast<float4*>(result);
-  if (meets)
-    floor_kernel<true><<<grid.blocks, grid.threads, 0, stream>>>(parts, sums, count);
-  else
-    floor_kernel<false><<<grid.blocks, grid.threads, 0, stream>>>(parts, sums, count);
+std::size_t Parts::rounds_offset(int size) {
+  return bytes(size) - AllReduceBuffer::kMostBlocks * sizeof(std::uint64_t);
 }
 
-void our_all_reduce(cudaStream_t stream, Grid grid, const DeviceView& view, float* result,
-                    std::size_t bytes) {
-  one_shot_all_reduce<<<grid.blocks, grid.threads, 0, stream>>>(
-      view, result, static_cast<unsigned>(bytes / sizeof(float)));
+Grid::Grid(std::size_t bytes, By by, int ranks) {
+  constexpr int kChannels = 64;  // Unless SYMMEM_CHANNELS says otherwise.
+  const auto wanted = static_cast<int>(bytes / (by == By::packets ? 8 : 16));
+  const int most = static_cast<int>(AllReduceBuffer::kMostBlocks) / ranks;
+  threads = std::clamp(wanted, 32, kThreads);
+  blocks = std::clamp(wanted / kThreads, 1, std::min(most, kChannels));
+}
+
+void floor_all_reduce(cudaStream_t stream, Grid grid, By by, const Parts& parts, const float* input,
+                      float* result, std::size_t bytes) {
+  if (by == By::packets)
+    floor_packets_kernel<<<grid.blocks, grid.threads, 0, stream>>>(
+        parts, reinterpret_cast<const std::uint64_t*>(input), reinterpret_cast<float2*>(result),
+        static_cast<unsigned>(bytes / sizeof(float2)));
+  else
+    floor_barrier_kernel<<<grid.blocks, grid.threads, 0, stream>>>(
+        parts, reinterpret_cast<const float4*>(input), reinterpret_cast<float4*>(result),
+        static_cast<unsigned>(bytes / sizeof(float4)));
+}
+
+void our_all_reduce(cudaStream_t stream, Grid grid, By by, const DeviceView& view,
+                    const float* input, float* result, std::size_t bytes) {
+  const auto kernel = by == By::packets ? one_shot_all_reduce : one_shot_all_reduce_large;
+  kernel<<<grid.blocks, grid.threads, 0, stream>>>(
+      view, input, result, static_cast<unsigned>(bytes / sizeof(float)), Parts::kMostFloats);
 }
 
 }  // namespace symmem::bench

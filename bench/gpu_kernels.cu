@@ -76,6 +76,42 @@ __global__ void our_trips_kernel(DeviceView view, int rounds, bool first) {
   }
 }
 
+/// What is sent in the packet of an epoch.
+__device__ std::uint64_t data_of(std::uint64_t epoch) { return epoch * 0x9E3779B97F4A7C15u; }
+
+__global__ void floor_packets_kernel(device::Packet* theirs, const device::Packet* mine,
+                                     std::uint64_t* epoch, int rounds, bool first,
+                                     std::uint64_t* wrong) {
+  std::uint64_t at = *epoch, bad = 0;
+  for (int i = 0; i < rounds; ++i) {
+    ++at;
+    if (first) device::store_packet(theirs, {data_of(at), at});
+    device::Packet came;
+    do came = device::load_packet(mine);
+    while (came.epoch != at);
+    if (!first) device::store_packet(theirs, {came.data, at});
+    if (came.data != data_of(at)) ++bad;
+  }
+  *epoch = at;
+  *wrong += bad;
+}
+
+__global__ void our_packets_kernel(DeviceView view, std::uint64_t place, std::uint64_t* epoch,
+                                   int rounds, bool first, std::uint64_t* wrong) {
+  const device::Packets packets(view, 1 - view.rank);
+  std::uint64_t at = *epoch, bad = 0;
+  for (int i = 0; i < rounds; ++i) {
+    std::uint64_t came = 0;
+    ++at;
+    if (first) packets.put(place, data_of(at), at);
+    if (!packets.wait(place, at, came)) break;
+    if (!first) packets.put(place, came, at);
+    if (came != data_of(at)) ++bad;
+  }
+  *epoch = at;
+  *wrong += bad;
+}
+
 /// The share of one thread of all blocks together.
 __device__ void copy(uint4* to, const uint4* from, std::size_t count) {
   constexpr int kUnder = 4;  // Loads under way at once.
@@ -160,6 +196,18 @@ void our_barriers(cudaStream_t stream, Shape shape, const DeviceView& view, int 
 }
 void our_trips(cudaStream_t stream, const DeviceView& view, int rounds, bool first) {
   our_trips_kernel<<<1, 1, 0, stream>>>(view, rounds, first);
+}
+
+void floor_packets(cudaStream_t stream, void* theirs, const void* mine, std::uint64_t* epoch,
+                   int rounds, bool first, std::uint64_t* wrong) {
+  floor_packets_kernel<<<1, 1, 0, stream>>>(static_cast<device::Packet*>(theirs),
+                                            static_cast<const device::Packet*>(mine), epoch, rounds,
+                                            first, wrong);
+}
+void our_packets(cudaStream_t stream, const DeviceView& view, std::size_t offset,
+                 std::uint64_t* epoch, int rounds, bool first, std::uint64_t* wrong) {
+  our_packets_kernel<<<1, 1, 0, stream>>>(view, offset / sizeof(device::Packet), epoch, rounds,
+                                          first, wrong);
 }
 
 constexpr int kCopying = 1024;

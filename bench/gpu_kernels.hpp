@@ -45,6 +45,15 @@ void floor_atomic(cudaStream_t stream, std::uint64_t* word, std::uint64_t* repor
 void our_barriers(cudaStream_t stream, Shape shape, const DeviceView& view, int rounds);
 void our_trips(cudaStream_t stream, const DeviceView& view, int rounds, bool first);
 
+/// `rounds` round trips of eight bytes in packets, between the words at `mine` and, of the other of
+/// two ranks, at `theirs`: 16 bytes each. Counts in *wrong what came with other data; `epoch`, in
+/// memory of one's own, only grows.
+void floor_packets(cudaStream_t stream, void* theirs, const void* mine, std::uint64_t* epoch,
+                   int rounds, bool first, std::uint64_t* wrong);
+/// The same by symmem/device.cuh, at `offset` of the buffers.
+void our_packets(cudaStream_t stream, const DeviceView& view, std::size_t offset,
+                 std::uint64_t* epoch, int rounds, bool first, std::uint64_t* wrong);
+
 // Copies by all SMs, 16 bytes a load and a store; `blocks` of 1024 threads. All is a multiple
 // of 16.
 void floor_copy(cudaStream_t stream, int blocks, void* to, const void* from, std::size_t bytes);
@@ -56,22 +65,28 @@ void our_get(cudaStream_t stream, int blocks, const DeviceView& view, int src, s
 
 // One-shot all-reduces: `result` becomes the sum of what all ranks have.
 
-/// The floats of each rank, as this one reaches them, and where to meet: a row for each block.
+/// The buffers of docs/examples for kMostFloats: that of each rank, as this one reaches it, and how
+/// many rounds were, by block; and where blocks meet, a row of flags for each.
 struct Parts {
-  const float* of[Flags::kMost] = {};
+  static constexpr unsigned kMostFloats = 1 << 18;
+  static std::size_t bytes(int size);
+  static std::size_t rounds_offset(int size);
+  void* buffers[Flags::kMost] = {};
+  std::uint64_t* rounds = nullptr;
   Flags flags;
 };
-/// A thread for each 16 bytes, up to 32 blocks of 512.
+/// The two of docs/examples: by packets, or by plain stores and one barrier.
+enum class By { packets, barrier };
+/// A thread for each 8 bytes, or 16, in blocks of 512; of all ranks, which may share a GPU, no more
+/// blocks than can be resident together.
 struct Grid {
-  explicit Grid(std::size_t bytes);
+  Grid(std::size_t bytes, By by, int ranks);
   int blocks, threads;
 };
-/// Without `meets` it is but the loads and stores.
-void floor_all_reduce(cudaStream_t stream, Grid grid, const Parts& parts, float* result,
-                      std::size_t bytes, bool meets);
-/// That of docs/examples, on the buffers of `view`.
-void our_all_reduce(cudaStream_t stream, Grid grid, const DeviceView& view, float* result,
-                    std::size_t bytes);
+void floor_all_reduce(cudaStream_t stream, Grid grid, By by, const Parts& parts, const float* input,
+                      float* result, std::size_t bytes);
+void our_all_reduce(cudaStream_t stream, Grid grid, By by, const DeviceView& view,
+                    const float* input, float* result, std::size_t bytes);
 
 // For a barrier to be proved by: each rank counts in a word of its own, then, after the barrier,
 // looks at the words of all. Who has come to the barrier as often as we have may be one further.

@@ -16,7 +16,18 @@ namespace symmem::bench {
 void ok(cudaError_t result, std::source_location site = std::source_location::current());
 
 /// Rows of flags: whose are they.
-enum Row { kInKernel, kTrips, kLaunched, kInGraph, kTripsInGraph, kPuts, kReplays, kBlocks = 64 };
+enum Row {
+  kInKernel,
+  kTrips,
+  kLaunched,
+  kInGraph,
+  kTripsInGraph,
+  kPuts,
+  kReplays,
+  kPackets,
+  kOurPackets,
+  kBlocks = 64
+};
 
 /// The rank's GPU: they are taken in turn.
 Device device_of(const Context& context);

@@ -79,6 +79,40 @@ Figure trip_in_kernel(const GpuRank& rank, int rounds) {
   return figure;
 }
 
+Figure packets_in_kernel(const GpuRank& rank, int rounds) {
+  constexpr std::size_t kBareAt = GpuRank::kWord + 256, kAt = GpuRank::kWord + 512;
+  Figure figure =
+      in_us("packet of 8 B, round trip, in a kernel", "16-byte store, 16-byte load", kCloseToFloor);
+  const auto place_of = [&](int of) { return rank.data_of(of) - GpuRank::kData + kBareAt; };
+  auto* const wrong = reinterpret_cast<std::uint64_t*>(rank.local());
+  ok(cudaMemset(wrong, 0, sizeof *wrong));
+  ok(cudaDeviceSynchronize());
+  std::uint64_t* const bare = rank.flags(kPackets).count;
+  std::uint64_t* const epoch = rank.flags(kOurPackets).count;
+  const DeviceView view = rank.memory().device_view();
+  const bool first = rank.first();
+  alternate(
+      figure, rounds,
+      [&] {
+        return rank.timed([&] {
+          floor_packets(rank.stream(), place_of(rank.next()), place_of(rank.rank()), bare, kRounds,
+                        first, wrong);
+        }) / kRounds;
+      },
+      [&] {
+        return rank.timed([&] {
+          our_packets(rank.stream(), view, kAt, epoch, kRounds, first, wrong);
+        }) / kRounds;
+      });
+  std::uint64_t found[2] = {};  // What was wrong; how many came.
+  ok(cudaMemcpy(&found[0], wrong, sizeof *wrong, cudaMemcpyDefault));
+  ok(cudaMemcpy(&found[1], epoch, sizeof *epoch, cudaMemcpyDefault));
+  require(found[0] == 0, Errc::internal, "{} packets came with wrong data", found[0]);
+  const std::uint64_t wanted = kRounds * (static_cast<std::uint64_t>(rounds) + 1);
+  require(found[1] == wanted, Errc::internal, "{} of {} packets came", found[1], wanted);
+  return figure;
+}
+
 Figure trip_in_graph(const GpuRank& rank, int rounds) {
   Figure figure = in_us("put_signal + wait_signal round trip, in a graph",
                         "bare kernels in a graph", kCloseToFloor);
@@ -133,7 +167,8 @@ std::vector<Figure> barriers(const GpuRank& rank, int rounds) {
 }
 
 std::vector<Figure> signals(const GpuRank& rank, int rounds) {
-  return {trip_in_kernel(rank, rounds), trip_in_graph(rank, rounds)};
+  return {trip_in_kernel(rank, rounds), packets_in_kernel(rank, rounds),
+          trip_in_graph(rank, rounds)};
 }
 
 std::vector<Figure> replays(const GpuRank& rank, int rounds) {

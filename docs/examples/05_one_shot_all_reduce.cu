@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A one-shot all-reduce: the kernel is in one_shot_all_reduce.cuh.
+// One-shot all-reduces by packets and by a barrier: the kernels are in one_shot_all_reduce.cuh.
 // Run it: symmem run -n 2 symmem_one_shot_all_reduce
 #include <cuda_runtime.h>
 
@@ -11,44 +11,62 @@
 
 namespace {
 
-constexpr int kCount = 1 << 18, kBlocks = 16, kThreads = 512;
+constexpr unsigned kCount = 1 << 18;
+constexpr int kBlocks = 16, kThreads = 512, kRounds = 20;
 
-bool run(symmem::Context& context, int gpu) {
-  const symmem::Tensor input =
-      context.empty_strided_p2p({kCount}, {1}, symmem::kFloat32, {symmem::DeviceType::cuda, gpu});
-  const auto memory = context.rendezvous(input);
+using Kernel = decltype(&one_shot_all_reduce);
+
+/// What is not right of the sums of `input`, which is other in each round.
+int wrong_sums(const std::vector<float>& sums, int size, int round) {
+  int wrong = 0;
+  for (unsigned i = 0; i < kCount; ++i)
+    wrong += sums[i] !=
+             static_cast<float>(size * (static_cast<int>(i % 100) + round) + size * (size - 1) / 2);
+  return wrong;
+}
+
+bool run(symmem::Context& context, int gpu, const char* name, Kernel kernel) {
+  const int size = context.world_size();
+  const auto bytes = static_cast<std::int64_t>(AllReduceBuffer(size, kCount).bytes());
+  const symmem::Tensor places =
+      context.empty_strided_p2p({bytes}, {1}, symmem::kUint8, {symmem::DeviceType::cuda, gpu});
+  const auto memory = context.rendezvous(places);
+  cudaMemset(places.data(), 0, memory->buffer_size());
+  cudaDeviceSynchronize();
+  memory->barrier();  // Nobody sends before all have zeroed.
+
   std::vector<float> mine(kCount), sums(kCount);
-  for (int i = 0; i < kCount; ++i) mine[i] = static_cast<float>(i % 100 + context.rank());
-  float* result = nullptr;
-  cudaMalloc(&result, kCount * sizeof(float));
-  cudaMemcpy(input.data(), mine.data(), kCount * sizeof(float), cudaMemcpyDefault);
+  const std::size_t length = kCount * sizeof(float);
+  float *input = nullptr, *result = nullptr;
+  if (cudaMalloc(&input, length) != cudaSuccess || cudaMalloc(&result, length) != cudaSuccess)
+    return std::printf("rank %d: no memory\n", context.rank()), false;
+  const auto reduce = [&] {
+    kernel<<<kBlocks, kThreads>>>(memory->device_view(), input, result, kCount, kCount);
+  };
+  int wrong = 0;
+  for (int round = 0; round < kRounds; ++round) {
+    for (unsigned i = 0; i < kCount; ++i)
+      mine[i] = static_cast<float>(static_cast<int>(i % 100) + context.rank() + round);
+    cudaMemcpy(input, mine.data(), length, cudaMemcpyDefault);
+    reduce();
+    cudaMemcpy(sums.data(), result, length, cudaMemcpyDefault);
+    wrong += wrong_sums(sums, size, round);
+  }
   cudaEvent_t begin, end;
   cudaEventCreate(&begin), cudaEventCreate(&end);
-  constexpr int kTimes = 20;
-  const auto reduce = [&] {
-    one_shot_all_reduce<<<kBlocks, kThreads>>>(memory->device_view(), result, kCount);
-  };
-  reduce();
-  if (const cudaError_t error = cudaGetLastError(); error != cudaSuccess) {
-    std::printf("rank %d: %s\n", context.rank(), cudaGetErrorString(error));
-    return false;
-  }
   cudaEventRecord(begin);
-  for (int i = 0; i < kTimes; ++i) reduce();
+  for (int round = 0; round < kRounds; ++round) reduce();
   cudaEventRecord(end);
-  cudaMemcpy(sums.data(), result, kCount * sizeof(float), cudaMemcpyDefault);
-  memory->flush();  // Throws if a barrier in a kernel has failed.
+  const cudaError_t error = cudaDeviceSynchronize();
+  memory->flush();  // Throws if a wait in a kernel has failed.
   float milliseconds = 0;
   cudaEventElapsedTime(&milliseconds, begin, end);
-  const int size = context.world_size();
-  int wrong = 0;
-  for (int i = 0; i < kCount; ++i)
-    wrong += sums[i] != static_cast<float>(size * (i % 100) + size * (size - 1) / 2);
-  std::printf("rank %d of %d on GPU %d: %d wrong of %d, %.1f us\n", context.rank(), size, gpu,
-              wrong, kCount, 1e3 * milliseconds / kTimes);
+  std::printf("rank %d of %d on GPU %d, by %s: %d sums wrong, %.1f us (%s)\n", context.rank(), size,
+              gpu, name, wrong, 1e3 * milliseconds / kRounds, cudaGetErrorString(error));
   cudaFree(result);
+  cudaFree(input);
   memory->close();
-  return wrong == 0;
+  return wrong == 0 && error == cudaSuccess;
 }
 
 }  // namespace
@@ -62,7 +80,9 @@ int main() try {
   symmem::Context context;
   const int gpu = context.local_rank() % gpus;
   cudaSetDevice(gpu);
-  return run(context, gpu) ? 0 : 1;
+  const bool small = run(context, gpu, "packets", one_shot_all_reduce);
+  const bool large = run(context, gpu, "a barrier", one_shot_all_reduce_large);
+  return small && large ? 0 : 1;
 } catch (const symmem::Error& e) {
   return std::fprintf(stderr, "all_reduce: %s\n", e.what()), 1;
 }
