@@ -60,32 +60,6 @@ TEST_CASE("a wait in a kernel that times out marks the memory, and CUDA stays us
       {2});
 }
 
-TEST_CASE("host calls go on beside a kernel that spins") {
-  on_gpus(
-      [](Context& context) {
-        const TestStream spinning;
-        const Counter flag;
-        const Words words(context, 4);
-        launch_spin(spinning, flag);
-        for (int i = 0; i < 10; ++i) {
-          std::uint64_t word = static_cast<std::uint64_t>(i), back = 0;
-          words->put(next_of(context), 0, &word, sizeof word);
-          words->barrier();
-          words->get(context.rank(), 0, &back, sizeof back);
-          CHECK(back == word);
-          words->fetch_add<std::uint64_t>(next_of(context), 8, 1);
-          words->barrier();
-        }
-        const Tensor more = context.empty_strided_p2p({1 << 20}, {1}, kUint8,
-                                                      {DeviceType::cuda, device_of(context)});
-        context.rendezvous(more)->close();
-        flag.set(1);
-        spinning.wait();
-        words->close();
-      },
-      {2});
-}
-
 TEST_CASE("groups of more ranks than a view holds inline have their tables in GPU memory") {
   on_gpus(
       [](Context& context) {

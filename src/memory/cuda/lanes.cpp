@@ -164,7 +164,7 @@ Report Lanes::Use::wait(std::chrono::nanoseconds timeout, const std::function<vo
   }
   fail(Errc::timeout,
        "cuda:{} has not come to a kernel of symmem's within {:.1f} s: do others hold all its "
-       "multiprocessors?",
+       "multiprocessors, or streams that wait all its queues (CUDA_DEVICE_MAX_CONNECTIONS)?",
        lanes_.device_, std::chrono::duration<double>(Clock::now() - begin).count());
 }
 

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// Calls of the host on a GPU that is busy with other kernels.
+#include "gpu/gpu.hpp"
+#include "gpu/kernels.hpp"
+
+using namespace symmem;
+using namespace symmem::gpu;
+using std::chrono::milliseconds;
+
+TEST_CASE("host calls go on beside a kernel that spins") {
+  on_gpus(
+      [](Context& context) {
+        const TestStream spinning;
+        const Counter flag;
+        const Words words(context, 4);
+        launch_spin(spinning, flag);
+        for (int i = 0; i < 10; ++i) {
+          std::uint64_t word = static_cast<std::uint64_t>(i), back = 0;
+          words->put(next_of(context), 0, &word, sizeof word);
+          words->barrier();
+          words->get(context.rank(), 0, &back, sizeof back);
+          CHECK(back == word);
+          words->fetch_add<std::uint64_t>(next_of(context), 8, 1);
+          words->barrier();
+        }
+        const Tensor more = context.empty_strided_p2p({1 << 20}, {1}, kUint8,
+                                                      {DeviceType::cuda, device_of(context)});
+        context.rendezvous(more)->close();
+        flag.set(1);
+        spinning.wait();
+        words->close();
+      },
+      {2});
+}
+
+TEST_CASE("a host call that finds no room on its GPU ends in time, and its kernel never begins") {
+  on_gpus(
+      [](Context& context) {
+        const TestStream spinning;
+        const Counter flag;
+        const Words words(context, 1);
+        const Tensor of_host = context.empty_strided_p2p({8}, {1}, kUint8);
+        const auto host = context.rendezvous(of_host);  // To meet without a GPU.
+        words->barrier();
+        host->barrier();
+        if (context.rank() == 0) {
+          launch_spin_everywhere(spinning, flag);
+          for (int i = 0; i < 3; ++i)
+            check_error([&] { words->wait_signal(1, 0, milliseconds(1)); }, Errc::timeout,
+                        {"has not come to a kernel", "do others hold all its multiprocessors"});
+          CHECK(cudaStreamQuery(spinning) == cudaErrorNotReady);
+          flag.set(1);
+          spinning.wait();
+        }
+        host->barrier();
+        if (context.rank() == 1) words->put_signal(0, 0);
+        if (context.rank() == 0) {
+          words->wait_signal(1, 0);  // None of those that were given up has taken it.
+          check_error([&] { words->wait_signal(1, 0, milliseconds(1)); }, Errc::timeout,
+                      {"signal"});
+        }
+        words->barrier();
+        host->close();
+        words->close();
+      },
+      {2});
+}
+
+TEST_CASE("host calls go on beside streams that wait for peers, if CUDA has a queue for each") {
+  on_gpus(
+      [](Context& context) {
+        constexpr int kStreams = 24;
+        const int next = next_of(context), previous = previous_of(context);
+        const Words words(context, kStreams);
+        const std::vector<TestStream> streams(kStreams);
+        words->barrier();
+        // What is behind a wait holds up its queue. The last is signalled for first.
+        for (int i = 0; i < kStreams; ++i) {
+          const StreamOperations on = words->on(streams[static_cast<std::size_t>(i)]);
+          on.wait_signal(previous, i);
+          on.put_signal(next, kStreams + i);
+        }
+        words->barrier(kStreams);
+        for (int i = kStreams - 1; i >= 0; --i) words->put_signal(next, i);
+        for (int i = 0; i < kStreams; ++i) words->wait_signal(previous, kStreams + i);
+        words->flush();
+        words->barrier();
+        words->close();
+      },
+      {2, 4}, with({{"CUDA_DEVICE_MAX_CONNECTIONS", "32"}}));
+}
