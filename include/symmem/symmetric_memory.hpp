@@ -193,7 +193,8 @@ class SymmetricMemory : public std::enable_shared_from_this<SymmetricMemory> {
 
   /// Collective over the group: when it returns no rank uses this memory any more, and pointers and
   /// views of peers' buffers are void. If it fails this rank's attachments are released all the
-  /// same, but the memory is not used again until the Context ends.
+  /// same, but the memory is not used again until the Context ends. Of GPU memory: a capture of a
+  /// stream of that device may be spoiled, as by cudaFree; close before or after it.
   void close(Timeout timeout = {});
 
   Impl& impl() const { return *impl_; }

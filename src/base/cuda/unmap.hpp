@@ -9,8 +9,8 @@
 namespace symmem::cuda {
 
 /// Memory that work on these devices may still use: unmapped as soon as all is done that was
-/// enqueued there until now. Returns soon, and never throws. As with cudaFree, no stream of the
-/// devices may be in capture.
+/// enqueued there until now. Returns soon, and never throws. A capture of one of their streams is
+/// spoiled by that, in whatever mode, and the memory goes with the next that does.
 void unmap_when_idle(const std::vector<int>& devices, CUdeviceptr at, std::size_t bytes) noexcept;
 /// Unmaps what has become idle meanwhile.
 void unmap_idle() noexcept;
