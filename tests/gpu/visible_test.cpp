@@ -15,27 +15,44 @@ std::vector<std::string> two_gpus() {
   return {all.substr(0, comma), all.substr(comma + 1, all.find(',', comma + 1) - comma - 1)};
 }
 
+/// Whether the first two GPUs load from each other and add there, if this process sees both.
+bool are_joined() {
+  int access = 0, atomics = 0;
+  return cudaDeviceGetP2PAttribute(&access, cudaDevP2PAttrAccessSupported, 0, 1) == cudaSuccess &&
+         cudaDeviceGetP2PAttribute(&atomics, cudaDevP2PAttrNativeAtomicSupported, 0, 1) ==
+             cudaSuccess &&
+         access != 0 && atomics != 0;
+}
+
+/// Of ranks: whether cuda_ipc must be what joins them.
+constexpr const char* kJoined = "GPUS_ARE_JOINED";
+
 harness::RanksSettings seeing(const std::string& first, const std::string& second) {
   harness::RanksSettings settings;
+  settings.environment[kJoined] = are_joined() ? "1" : "0";
   settings.environment_of[0] = {{"CUDA_VISIBLE_DEVICES", first}};
   settings.environment_of[1] = {{"CUDA_VISIBLE_DEVICES", second}};
   return settings;
 }
 
-/// Words of both ranks, each on the GPU that it calls `device`. Whatever the route is the data is
-/// right; if there is none the error says why cuda_ipc is not.
+/// Words of both ranks, each on the GPU that it calls `device`. GPUs that are joined are so by
+/// cuda_ipc. Whatever the route of others is the data is right; if there is none the error says why
+/// cuda_ipc is not.
 void meet_on(Context& context, int device) {
   ok(cudaSetDevice(device));
   const Tensor tensor = context.empty_strided_p2p({1024}, {1}, kUint64, {DeviceType::cuda, device});
   std::shared_ptr<SymmetricMemory> memory;
+  const bool joined = value_of(process_environment(), kJoined) == "1";
   if (const auto error = harness::error_of([&] { memory = context.rendezvous(tensor); })) {
     MESSAGE("no route: " << std::string(error->what()));
+    CHECK_FALSE(joined);
     return check_error(error, Errc::unsupported, {"cuda_ipc: "});
   }
   const int peer = 1 - context.rank();
   const Route& route = memory->route(peer);
   MESSAGE("route: " << route.transport);
   if (route.transport != "cuda_ipc") {
+    CHECK_FALSE(joined);
     REQUIRE(!route.refused.empty());
     CHECK(route.refused[0].transport == "cuda_ipc");
     CHECK(!route.refused[0].reason.empty());
