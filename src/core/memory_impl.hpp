@@ -2,7 +2,9 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -35,6 +37,18 @@ struct KeyPlace {
   BlockKey* key = nullptr;
   std::size_t offset = 0;
 };
+
+/// The caller's own side of a copy. Whether it may be touched only the caller knows.
+inline void check_local(const void* local, std::size_t bytes, const char* operation) {
+  if (local == nullptr && bytes != 0) [[unlikely]]
+    fail(Errc::invalid_argument, "{}: the local pointer is null, with {} bytes to copy", operation,
+         bytes);
+  constexpr std::uintptr_t kMax = std::numeric_limits<std::uintptr_t>::max();
+  if (bytes > kMax - reinterpret_cast<std::uintptr_t>(local)) [[unlikely]]
+    fail(Errc::invalid_argument,
+         "{}: {} bytes from the local pointer {} on go past the end of the address space",
+         operation, bytes, local);
+}
 
 class SymmetricMemory::Impl {
  public:

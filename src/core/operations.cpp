@@ -19,18 +19,6 @@ std::size_t span_of(std::size_t count, std::size_t bytes, std::size_t stride,
   return (count - 1) * stride + bytes;
 }
 
-/// The caller's own side of a copy. Whether it may be touched only the caller knows.
-void check_local(const void* local, std::size_t bytes, const char* operation) {
-  if (local == nullptr && bytes != 0) [[unlikely]]
-    fail(Errc::invalid_argument, "{}: the local pointer is null, with {} bytes to copy", operation,
-         bytes);
-  constexpr std::uintptr_t kMax = std::numeric_limits<std::uintptr_t>::max();
-  if (bytes > kMax - reinterpret_cast<std::uintptr_t>(local)) [[unlikely]]
-    fail(Errc::invalid_argument,
-         "{}: {} bytes from the local pointer {} on go past the end of the address space",
-         operation, bytes, local);
-}
-
 using KeyPut = void (BlockKey::*)(std::size_t, const void*, std::size_t, Wait&);
 using KeyGet = void (BlockKey::*)(std::size_t, void*, std::size_t, Wait&);
 

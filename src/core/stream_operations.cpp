@@ -18,12 +18,6 @@ std::byte* mapped(const SymmetricMemory::Impl& impl, int rank, std::size_t offse
   return at;
 }
 
-void check_local(const void* local, std::size_t bytes, const char* operation) {
-  if (local == nullptr && bytes != 0)
-    fail(Errc::invalid_argument, "{} on a stream: the local pointer is null, with {} bytes to copy",
-         operation, bytes);
-}
-
 std::chrono::nanoseconds limit(const SymmetricMemory::Impl& impl, Timeout timeout) {
   return impl.group->deadline(timeout).timeout();
 }
@@ -34,14 +28,14 @@ void StreamOperations::put(int dst, std::size_t offset, const void* source,
                            std::size_t bytes) const {
   const auto& impl = memory_->impl();
   std::byte* target = mapped(impl, dst, offset, bytes, "put");
-  check_local(source, bytes, "put");
+  check_local(source, bytes, "put on a stream");
   impl.gpu->gpu().copy(stream_, {target, source, bytes});
 }
 
 void StreamOperations::get(int src, std::size_t offset, void* target, std::size_t bytes) const {
   const auto& impl = memory_->impl();
   const std::byte* source = mapped(impl, src, offset, bytes, "get");
-  check_local(target, bytes, "get");
+  check_local(target, bytes, "get on a stream");
   impl.gpu->gpu().copy(stream_, {target, source, bytes});
 }
 
@@ -65,7 +59,7 @@ void StreamOperations::put_with_signal(int dst, std::size_t offset, const void* 
                                        std::size_t bytes, int channel) const {
   const auto& impl = memory_->impl();
   std::byte* target = mapped(impl, dst, offset, bytes, "put_with_signal");
-  check_local(source, bytes, "put_with_signal");
+  check_local(source, bytes, "put_with_signal on a stream");
   impl.signals->check_channel(channel, "put_with_signal");
   impl.gpu->gpu().put_with_signal(stream_, impl.gpu->view(), {target, source, bytes}, dst, channel);
 }

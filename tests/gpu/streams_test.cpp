@@ -190,6 +190,10 @@ TEST_CASE("what cannot be on a stream is refused at once") {
         check_error([&] { on.put(1, 32, &word, 8); }, Errc::invalid_argument, {"past the end"});
         check_error([&] { on.get(1, SIZE_MAX, &word, 8); }, Errc::invalid_argument);
         check_error([&] { on.put_signal(1, 64); }, Errc::invalid_argument, {"channel 64"});
+        check_error([&] { on.put(1, 0, nullptr, 8); }, Errc::invalid_argument,
+                    {"put on a stream: the local pointer is null"});
+        check_error([&] { on.get(1, 0, reinterpret_cast<void*>(UINTPTR_MAX - 3), 8); },
+                    Errc::invalid_argument, {"get on a stream", "end of the address space"});
         check_error([&] { on.wait_signal(-1, 0); }, Errc::invalid_argument, {"rank -1"});
         check_error([&] { on.wait_signal(0, 0, std::chrono::milliseconds(-1)); },
                     Errc::invalid_argument, {"negative"});
