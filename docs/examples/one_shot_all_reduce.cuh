@@ -10,7 +10,7 @@
 /// places, for odd rounds and for even ones, so that nobody writes what others still read; in each
 /// a row for each rank that sends; behind them for each block that there may be the rounds that
 /// were. All ranks make the same calls, one at a time, of at most `most` floats, a multiple of 4;
-/// blocks are one-dimensional, and so many that those of all ranks are resident.
+/// blocks are one-dimensional, up to kMostBlocks, and so many that those of all ranks are resident.
 struct AllReduceBuffer {
   static constexpr unsigned kMostBlocks = 128;
 
@@ -42,6 +42,7 @@ __global__ void one_shot_all_reduce(symmem::DeviceView view, const float* input,
   using symmem::device::Packets;
   const AllReduceBuffer all(view.world_size, most);
   const std::uint64_t round = all.rounds(view)[blockIdx.x] + 1;
+  if (symmem::device::has_failed(view)) return;  // Others may still read what this would write.
   const std::size_t places = round % 2 * all.set;
   const unsigned begin = blockIdx.x * blockDim.x + threadIdx.x, step = gridDim.x * blockDim.x;
   const auto* const mine = reinterpret_cast<const std::uint64_t*>(input);
@@ -72,6 +73,7 @@ __global__ void one_shot_all_reduce_large(symmem::DeviceView view, const float* 
   using symmem::device::buffer;
   const AllReduceBuffer all(view.world_size, most);
   const std::uint64_t round = all.rounds(view)[blockIdx.x] + 1;
+  if (symmem::device::has_failed(view)) return;  // Others may still read what this would write.
   const std::size_t places = round % 2 * all.set;
   const unsigned begin = blockIdx.x * blockDim.x + threadIdx.x, step = gridDim.x * blockDim.x;
   const auto* const mine = reinterpret_cast<const float4*>(input);

@@ -12,7 +12,9 @@
 /// it.
 ///
 /// Packets order nothing but themselves, nor are ordered: other data, before or after, need signals
-/// or barriers.
+/// or barriers. Nor does a failure hold them up, as it does signals: a packet that has come is
+/// found, and one is put. So a kernel that puts first asks has_failed(view), lest it write at
+/// places that others still read.
 #pragma once
 
 #include "symmem/device_words.cuh"

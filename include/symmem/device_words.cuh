@@ -106,6 +106,9 @@ constexpr std::uint64_t kHasFailed = 2;
 /// who signals needs to look whether the memory has failed before.
 constexpr std::uint64_t kPoison = DeviceView::kPoison;
 
+/// Whether a wait of this rank has failed before, of a kernel that is over or of this one.
+__device__ inline bool has_failed(const DeviceView& view) { return load_own(view.failed) != 0; }
+
 /// Marks the memory as failed; the first failure is the one that the host throws. Then poisons what
 /// this rank has consumed, which ends its own waits, and what it has signalled, which ends those
 /// for it.

@@ -47,7 +47,8 @@ void launch_packets(cudaStream_t stream, const DeviceView& view, int rounds, uns
 inline constexpr int kPacketThreads = 256;
 /// A packet to `dst`.
 void launch_put_packet(cudaStream_t stream, const DeviceView& view, int dst);
-/// A wait for a packet that does not come; counts in `wrong` if it went well.
+/// A wait for a packet that does not come; counts in `wrong` if it went well, or if the memory has
+/// not failed by that, but before.
 void launch_vain_packet(cudaStream_t stream, const DeviceView& view, int src,
                         unsigned long long timeout_ns, unsigned* wrong);
 /// Spins until *flag is not 0: one thread, or so many that no other kernel finds room on the GPU.
