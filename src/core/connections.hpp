@@ -57,6 +57,10 @@ class Connector {
   /// good for as long as the result lives.
   Exported export_blocks(Transport& transport, const std::shared_ptr<Block>& buffer,
                          const std::shared_ptr<Block>& pad);
+  /// Attaches a peer's buffer and pad by the handles that it told; says "" (attached) or why not.
+  std::string attach_blocks(Transport& transport, const Meeting& meeting, std::size_t peer,
+                            const ExportedHandles& handles, const Deadline& deadline,
+                            Connection& connection);
   /// Connects every pair of ranks, or throws the same Error on all of them with nothing left
   /// behind.
   std::shared_ptr<Connections> connect(Collective& collective, const Meeting& meeting);
@@ -64,7 +68,6 @@ class Connector {
   void detach();
 
  private:
-  class Rounds;
   using Blocks = std::vector<std::array<BlockId, 3>>;  ///< By rank: buffer, pad, network pad.
   using Key = std::pair<BlockId, std::string>;         ///< Block and transport.
   using AttachmentKey = std::pair<Key, int>;           ///< And the device that it is used from.
