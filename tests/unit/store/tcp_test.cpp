@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// What only stores over TCP have: connecting, being lost, jobs.
+// What only stores over TCP have: connecting, jobs, and what they are within a process.
 #include <fcntl.h>
 #include <netdb.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <future>
 #include <set>
+#include <thread>
 
 #include "base/event_loop.hpp"
 #include "harness/progress.hpp"
 #include "harness/resources.hpp"
-#include "raw_member.hpp"
-#include "store/handshake.hpp"
 #include "store/tcp_store.hpp"
 #include "stores.hpp"
 
@@ -77,108 +77,6 @@ TEST_CASE("IPv6 works, with and without brackets") {
   }
 }
 
-TEST_CASE("a server that goes is a lost store: calls fail, listeners hear it once") {
-  std::optional<StoreServer> server(std::in_place, TcpStoreOptions{}, StoreServer::Serves::one_job);
-  const auto store = make_tcp_store(options_for(*server));
-  const auto recorder = std::make_shared<Recorder>();
-  const Membership group = store->join(join_of(0, 1), recorder);
-  auto waiting = std::async(std::launch::async,
-                            [&] { return error_of([&] { store->get("never", kAmple); }); });
-  store->set("key", "");
-  server.reset();
-  check_error(waiting.get(), Errc::store_lost, {"is lost"});
-  CHECK(recorder->hears("store "));
-  check_error([&] { store->set("key", ""); }, Errc::store_lost);
-  check_error([&] { store->gather(group, "key", ""); }, Errc::store_lost);
-  store->leave(group);
-  CHECK(recorder->heard().size() == 1);
-}
-
-/// A store whose server takes connections as it does, says welcome, and then nothing, for as long
-/// as the socket lives.
-struct MuteServer {
-  RawSocket socket;
-  std::shared_ptr<Store> store;
-};
-
-MuteServer connect_to_mute(TcpStoreOptions options) {
-  const Fd listening(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof address;
-  REQUIRE(::bind(listening.get(), reinterpret_cast<sockaddr*>(&address), length) == 0);
-  REQUIRE(::listen(listening.get(), 1) == 0);
-  ::getsockname(listening.get(), reinterpret_cast<sockaddr*>(&address), &length);
-  auto serving = std::async(std::launch::async, [&] {
-    RawSocket peer(Fd(::accept(listening.get(), nullptr, nullptr)));
-    store::ServerHandshake handshake("");
-    store::FrameReader frames(store::kMaxHandshakeBytes);
-    for (bool done = false; !done;) {
-      const std::string bytes = peer.receive();
-      const auto space = frames.space();
-      frames.filled(bytes.copy(space.data(), space.size()));
-      while (const auto frame = frames.next()) {
-        const auto challenge = handshake.take(*frame);
-        std::string out;
-        if (challenge)
-          store::append_frame(out, store::Kind::challenge, 0, *challenge);
-        else
-          store::append_frame(out, store::Kind::welcome, 0, store::encode_welcome({}));
-        peer.send(out);
-        done = !challenge;
-      }
-    }
-    return peer;
-  });
-  options.port = ntohs(address.sin_port);
-  auto store = make_tcp_store(options);
-  return {serving.get(), std::move(store)};
-}
-
-TEST_CASE("a server that falls silent is a lost store") {
-  TcpStoreOptions options;
-  options.timeout = kAmple;
-  options.liveness = 100ms;
-  const MuteServer mute = connect_to_mute(options);
-  check_error([&] { mute.store->get("key", kAmple); }, Errc::store_lost, {"100 ms"});
-}
-
-TEST_CASE("a call's deadline is kept, however long a silent server would be borne") {
-  TcpStoreOptions options;
-  options.timeout = options.liveness = kAmple;
-  const MuteServer mute = connect_to_mute(options);
-  check_error([&] { mute.store->get("key", kBrief); }, Errc::store_lost,
-              {"did not answer get by its deadline and 5000 ms more"});
-}
-
-/// Tells whether it heard that the store is lost before those who call the store.
-class BeforeCallers : public GroupListener {
- public:
-  std::vector<std::shared_future<std::optional<Error>>> callers;
-  std::atomic<bool> heard_first{false};
-  void member_gone(int, Departure, const std::string&) override {}
-  void store_lost(const std::string&) override {
-    heard_first = std::all_of(callers.begin(), callers.end(), [](const auto& caller) {
-      return caller.wait_for(kBrief) == std::future_status::timeout;
-    });
-  }
-};
-
-TEST_CASE("who is told that the store is lost finds that its groups know") {
-  auto server = std::make_optional<StoreServer>(TcpStoreOptions{}, StoreServer::Serves::one_job);
-  const auto store = make_tcp_store(options_for(*server));
-  const auto listener = std::make_shared<BeforeCallers>();
-  // One of them reads, and learns it by itself; the others are told.
-  for (int i = 0; i < 3; ++i)
-    listener->callers.push_back(std::async(
-        std::launch::async, [&] { return error_of([&] { store->get("never", kAmple); }); }));
-  store->join(join_of(0, 1), listener);
-  server.reset();
-  for (const auto& caller : listener->callers) check_error(caller.get(), Errc::store_lost);
-  CHECK(listener->heard_first);
-}
-
 TEST_CASE("ports that do not exist are refused, by server and client") {
   TcpStoreOptions options;
   for (const auto& [port, count] :
@@ -209,41 +107,6 @@ TEST_CASE("a server ends in a forked child without harm to its parent's") {
   CHECK(status == 0);
   store->set("key", "");
   make_tcp_store(options_for(*server))->set("key", "");
-}
-
-TEST_CASE("a member that falls silent is lost") {
-  StoreServer server({}, StoreServer::Serves::one_job);
-  const auto store = make_tcp_store(options_for(server));
-  TcpStoreOptions brief = options_for(server);
-  brief.liveness = 100ms;
-  auto silent = store::connect(brief, process_of(1), Deadline::in(kAmple, kAmple));
-  std::string join;
-  store::append_frame(join, store::Kind::join, 1,
-                      store::encode(store::Request{.kind = store::Kind::join,
-                                                   .timeout = kAmple,
-                                                   .keys = {"world"},
-                                                   .values = {"host1"},
-                                                   .numbers = {1, 2, 1001, 78}}));
-  RawSocket socket(std::move(silent.socket));
-  socket.send(join);
-  // The member falls silent before or after the group forms: both end the collective.
-  check_error(
-      [&] {
-        const Membership group = store->join(join_of(0, 2), nullptr, kAmple);
-        store->gather(group, "key", "", kAmple);
-      },
-      Errc::peer_lost, {"rank 1 (host host1, pid 1001)", "nothing was heard"});
-}
-
-TEST_CASE("a client that pings is not lost, however long it says nothing else") {
-  StoreServer server({}, StoreServer::Serves::one_job);
-  TcpStoreOptions options = options_for(server);
-  // So long that no loaded machine keeps the pings back; the wait only outlasts it.
-  options.liveness = 5s;
-  const auto store = make_tcp_store(options);
-  const auto other = make_tcp_store(options_for(server));
-  check_error([&] { other->get("never", 6s); }, Errc::timeout);
-  store->set("key", "");
 }
 
 TEST_CASE("a job's own server refuses another job and says whose it is") {
