@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <atomic>
 #include <future>
 
 #include "system/local_transport.hpp"
@@ -140,6 +141,29 @@ TEST_CASE("two threads in a collective of one group: the second is told so, the 
         memory->close();
       },
       [](Options& options) { options.transports = {"mine"}; });
+}
+
+TEST_CASE("two threads that wait for one signal are an error, not a lost signal") {
+  run_threads(2, [](Context& context) {
+    const Tensor tensor = bytes_tensor(context, 64);
+    const auto memory = context.rendezvous(tensor);
+    if (context.rank() == 1) {
+      context.store()->get("refused");
+      memory->put_signal(0, 0);
+    } else {
+      std::atomic<int> refused{0};
+      const auto errors = errors_of_threads(2, [&](int) {
+        const auto error = error_of([&] { memory->wait_signal(1, 0); });
+        if (!error) return;
+        check_error(error, Errc::invalid_argument, {"another thread", "rank 1", "channel 0"});
+        ++refused;
+        context.store()->set("refused", "");  // Now the other thread's signal may come.
+      });
+      CHECK(refused == 1);
+    }
+    memory->barrier();
+    memory->close();
+  });
 }
 
 TEST_CASE("a negative timeout of a collective is refused before any rank is asked") {

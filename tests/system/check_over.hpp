@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "system/system.hpp"
+
+namespace symmem::harness {
+
+/// Every call on a memory that is over says why.
+inline void check_over(SymmetricMemory& memory, const std::string& why) {
+  int word = 0;
+  const auto over = [&](const std::function<void()>& call) {
+    check_error(error_of(call), Errc::finished, {why});
+  };
+  over([&] { memory.put(0, 0, &word, 4); });
+  over([&] { memory.get(0, 0, &word, 4); });
+  over([&] { memory.fetch_add(0, 0, 1); });
+  over([&] { memory.flush(); });
+  over([&] { memory.put_signal(0, 0); });
+  over([&] { memory.wait_signal(0, 0); });
+  over([&] { memory.barrier(); });
+  over([&] { memory.get_buffer(0, {1}, kInt8); });
+  over([&] { memory.close(); });
+}
+
+inline void check_closed(SymmetricMemory& memory) {
+  check_over(memory, "closed");
+  check_error([&] { memory.peer(0); }, Errc::finished, {"closed"});
+}
+
+}  // namespace symmem::harness
