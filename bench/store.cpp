@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The store's server in a process of its own: one request at a time beside a raw TCP echo of the
 // same bytes and beside Redis, pipelined requests beside Redis, and many clients joining at once.
-#include <poll.h>
 #include <sched.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <atomic>
@@ -13,12 +10,12 @@
 #include <thread>
 
 #include "base/check.hpp"
-#include "base/child_process.hpp"
 #include "base/deadline.hpp"
 #include "figure.hpp"
 #include "store/connect.hpp"
 #include "store/message.hpp"
 #include "store/tcp_store.hpp"
+#include "store_servers.hpp"
 #include "symmem/store.hpp"
 #include "wire.hpp"
 
@@ -30,14 +27,6 @@ using store::Kind;
 const std::string kKey = "some/key", kValue = "12345678";
 constexpr int kRounds = 15;
 
-rlim_t raise_descriptor_limit() {
-  rlimit limit{};
-  ::getrlimit(RLIMIT_NOFILE, &limit);
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-  return limit.rlim_cur;
-}
-
 /// Where this thread and what it starts runs. Servers get core 0. One request at a time, the client
 /// is there too: between two cores, what one sees is how fast a sleeping core wakes, which in a
 /// virtual machine is anything from 5 to 200 us. Pipelining, the client has a core of its own.
@@ -48,59 +37,7 @@ void run_on_core(unsigned core) {
   ::sched_setaffinity(0, sizeof cores, &cores);
 }
 
-// Servers.
-
-/// What the other process does: a store and an echo, until it is killed.
-int serve(const std::string& host) {
-  raise_descriptor_limit();
-  TcpStoreOptions options;
-  options.host = host;
-  options.insecure = true;  // Nobody but this machine is asked to come.
-  const StoreServer server(options, StoreServer::Serves::one_job);
-  std::printf("%u %u\n", server.port(), start_echo_server());
-  std::fflush(stdout);
-  while (true) ::pause();
-}
-
-struct OurServer {
-  explicit OurServer(const std::string& host = "127.0.0.1")
-      : process({{"/proc/self/exe", "--serve", host}, process_environment()}) {
-    pollfd waiting{process.output_fd(), POLLIN, 0};
-    char line[64] = {};
-    require(::poll(&waiting, 1, 30'000) == 1 &&
-                ::read(process.output_fd(), line, sizeof line - 1) > 0 &&
-                std::sscanf(line, "%hu %hu", &port, &echo_port) == 2,
-            Errc::internal, "the server's process did not start");
-  }
-  TcpStoreOptions options() const {
-    TcpStoreOptions options;
-    options.port = port;
-    return options;
-  }
-  ChildProcess process;
-  std::uint16_t port = 0, echo_port = 0;
-};
-
-struct Redis {
-  Redis()
-      : port(free_port()),
-        process({{"redis-server", "--port", std::to_string(port), "--bind", "127.0.0.1", "--save",
-                  "", "--appendonly", "no"},
-                 process_environment()}) {
-    const Deadline deadline = Deadline::in(std::chrono::seconds(10), {});
-    while (true) {
-      try {
-        Wire wire(port);
-        return;
-      } catch (const Error&) {
-        if (deadline.expired()) throw;
-        ::poll(nullptr, 0, 10);
-      }
-    }
-  }
-  std::uint16_t port;
-  ChildProcess process;
-};
+// One at a time.
 
 /// Redis' form of a command.
 std::string resp(const std::vector<std::string>& words) {
@@ -108,8 +45,6 @@ std::string resp(const std::vector<std::string>& words) {
   for (const std::string& word : words) text += fmt::format("${}\r\n{}\r\n", word.size(), word);
   return text;
 }
-
-// One at a time.
 
 struct Operation {
   std::string name;
