@@ -5,9 +5,11 @@
 #include <fmt/format.h>
 #include <sched.h>
 
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <set>
+#include <sstream>
 #include <thread>
 
 #include "base/deadline.hpp"
@@ -29,7 +31,8 @@ void count_descriptors(std::map<std::string, int>& counts) {
     std::error_code gone;
     const std::string target = fs::read_symlink(entry.path(), gone);
     // The listings themselves have these open, also that of another thread.
-    if (!gone && target.find("/proc/") != 0 && target != "/dev/shm") ++counts["fd " + kind_of(target)];
+    if (!gone && target.find("/proc/") != 0 && target != "/dev/shm")
+      ++counts["fd " + kind_of(target)];
   }
 }
 
@@ -42,12 +45,27 @@ void count_mappings(std::map<std::string, int>& counts) {
   }
 }
 
+/// Whether `stat` of /proc/self/task/<tid> (proc_pid_stat(5)) is that of a thread that is about to
+/// be gone. A thread that was joined stays listed until the kernel is through with its exit.
+bool is_exiting(const std::string& stat) {
+  constexpr unsigned kExiting = 0x4;  // PF_EXITING of the kernel's include/linux/sched.h.
+  std::istringstream after_name(stat.substr(stat.rfind(')') + 1));
+  std::string state;
+  std::array<long, 5> ids{};  // Parent to foreground process group.
+  unsigned flags = 0;
+  after_name >> state;
+  for (long& id : ids) after_name >> id;
+  after_name >> flags;
+  return (flags & kExiting) != 0;
+}
+
 void count_threads(std::map<std::string, int>& counts) {
   for (const fs::directory_entry& entry : fs::directory_iterator("/proc/self/task")) {
-    std::string name;
+    std::string name, stat;
     std::getline(std::ifstream(entry.path() / "comm"), name);
+    std::getline(std::ifstream(entry.path() / "stat"), stat);
     // Empty: it ended meanwhile.
-    if (!name.empty()) ++counts["thread " + name];
+    if (!name.empty() && !stat.empty() && !is_exiting(stat)) ++counts["thread " + name];
   }
 }
 

@@ -21,7 +21,7 @@ class Resources {
   static Resources now();
 
   /// What differs now, "fd socket: 3 -> 4", by ", "; empty if nothing does. Measures again while
-  /// there is a difference, for some seconds: a joined thread stays listed for a moment.
+  /// there is a difference, for some seconds: what others are about to give back is no leak.
   std::string changes() const;
 
  private:
