@@ -144,16 +144,20 @@ bool verify(Context& context, Device device) {
   return verified == size * size;
 }
 
+using Clock = std::chrono::steady_clock;
+
+double nanoseconds_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::nano>(Clock::now() - start).count();
+}
+
 /// Nanoseconds that one call takes: the best of five, since others use the machine too.
 template <typename Call>
 double time_of(int count, Call call) {
-  using Clock = std::chrono::steady_clock;
   double best = 1e18;
   for (int round = 0; round < 5; ++round) {
     const auto start = Clock::now();
     for (int i = 0; i < count; ++i) call();
-    const std::chrono::duration<double, std::nano> time = Clock::now() - start;
-    best = std::min(best, time.count() / count);
+    best = std::min(best, nanoseconds_since(start) / count);
   }
   return best;
 }
@@ -164,21 +168,29 @@ struct Speed {
 };
 constexpr int kLarge = 1 << 20;
 
-/// How often each is done: without the multi-process service ranks that share a GPU take turns of
-/// milliseconds.
-struct Counts {
-  int trips, barriers, large;
-};
-Counts counts_of(const SymmetricMemory& memory) {
-  return memory.device().type == DeviceType::host ? Counts{1000, 200, 50} : Counts{20, 20, 10};
+/// Nanoseconds of a barrier as busy as this machine is; the same on all ranks.
+double pace_of(Context& context, SymmetricMemory& memory) {
+  constexpr int kBarriers = 5;
+  const Table<double> times(context, context.world_size(), 1);
+  memory.barrier(kMeasure);
+  const auto start = Clock::now();
+  for (int i = 0; i < kBarriers; ++i) memory.barrier(kMeasure);
+  times.put_to_all(context.rank(), {nanoseconds_since(start) / kBarriers});
+  return times(0);
 }
 
-Speed measure_to(SymmetricMemory& memory, int to) {
+/// How often to do what takes about as long as a barrier, `most` times at most. Where other
+/// programs have the cores, or ranks take turns on one GPU, each takes milliseconds.
+int count_of(double pace, double most) {
+  return static_cast<int>(std::clamp(2e7 / pace, 2.0, most));
+}
+
+Speed measure_to(SymmetricMemory& memory, int to, double pace) {
   Speed speed{-1, 0, 0, 0, 0};
   std::vector<std::byte> source(kLarge);
   void* const pointer = memory.peer(to).pointer;
   const bool on_host = memory.device().type == DeviceType::host;
-  const int count = !on_host ? 50 : pointer != nullptr ? 10'000 : 500;
+  const int count = pointer != nullptr && on_host ? 10'000 : count_of(pace, 500);
   if (pointer != nullptr && on_host) {
     const std::atomic_ref word(*static_cast<std::int64_t*>(pointer));
     speed.store = time_of(1'000'000, [&] { word.store(1, std::memory_order_relaxed); });
@@ -188,8 +200,8 @@ Speed measure_to(SymmetricMemory& memory, int to) {
     if (pointer == nullptr) memory.flush(to);  // Else it would be the time to hand it over.
   });
   speed.get = time_of(count, [&] { memory.get(to, 0, source.data(), 8); });
-  speed.large = time_of(counts_of(memory).large, [&] { memory.put(to, 0, source.data(), kLarge); });
-  speed.trip = time_of(counts_of(memory).trips, [&] {
+  speed.large = time_of(count_of(pace, 50), [&] { memory.put(to, 0, source.data(), kLarge); });
+  speed.trip = time_of(count_of(pace, 1000), [&] {
     memory.put_signal(to, kMeasure);
     memory.wait_signal(to, kMeasure);
   });
@@ -219,14 +231,15 @@ void measure(Context& context, const Table<Name>& routes, Device device) {
     for (int to = 0; to < size; ++to) pairs.try_emplace(routes(from, to).text, from, to);
   const Table<std::byte> bulk(context, 1, kLarge, device);
   const Table<Speed> speeds(context, 1, 1);
+  const double pace = pace_of(context, *bulk.memory);
   if (self == 0)
     std::printf("\n%-8s %-9s %9s %9s %9s %11s %12s\n", "route", "ranks", "store 8 B", "put 8 B",
                 "get 8 B", "put 1 MiB", "signal trip");
   for (const auto& [route, pair] : pairs) {
     const auto [from, to] = pair;
-    if (self == from) speeds.put(0, 0, {measure_to(*bulk.memory, to)});
+    if (self == from) speeds.put(0, 0, {measure_to(*bulk.memory, to, pace)});
     if (self == to && self != from)
-      time_of(counts_of(*bulk.memory).trips, [&, source = from] {
+      time_of(count_of(pace, 1000), [&, source = from] {
         bulk.memory->wait_signal(source, kMeasure);
         bulk.memory->put_signal(source, kMeasure);
       });
@@ -234,8 +247,7 @@ void measure(Context& context, const Table<Name>& routes, Device device) {
     if (self == 0) print(route, from, to, speeds(0));
     speeds.memory->barrier();  // The slot may be written again.
   }
-  const double barrier =
-      time_of(counts_of(*bulk.memory).barriers, [&] { bulk.memory->barrier(kMeasure); });
+  const double barrier = time_of(count_of(pace, 200), [&] { bulk.memory->barrier(kMeasure); });
   if (self == 0) std::printf("\nbarrier of %d ranks: %.2f us\n", size, barrier / 1000);
 }
 
