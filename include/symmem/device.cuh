@@ -12,10 +12,11 @@
 /// every GPU of the group and on the host (release and acquire at system scope).
 ///
 /// Waits end: after `timeout_ns`, or when the rank waited for is gone, they consume nothing, return
-/// false, and mark the memory as failed. From then on its waits return false at once, what waits
-/// for it on other GPUs that it reaches by pointer fails in its turn, whatever is still signalled,
-/// and every host call but close throws the first failure. Nothing traps. One wait at a time on a
-/// (channel, source), one barrier on a channel.
+/// false, and mark the memory as failed: has_failed(view). From then on its waits return false at
+/// once (but those for packets that are there), what waits for it on other GPUs that it reaches by
+/// pointer fails in its turn, whatever is still signalled, and every host call but close throws the
+/// first failure. Nothing traps. One wait at a time on a (channel, source), one barrier on a
+/// channel.
 #pragma once
 
 #include "symmem/device_packets.cuh"
@@ -24,6 +25,9 @@
 #ifdef __CUDACC__
 
 namespace symmem::device {
+
+/// Whether this rank's memory has failed, in a kernel that is over or in this one.
+__device__ inline bool has_failed(const DeviceView& view) { return load_own(view.failed) != 0; }
 
 // Signals.
 

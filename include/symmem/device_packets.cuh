@@ -4,12 +4,13 @@
 /// bandwidth of its data. So it pays up to some hundred KiB. The layout is that of the LL protocols
 /// of NCCL and MSCCL++; that such an access is one is the PTX memory model's word for `.b128`.
 ///
-/// Packet `at` of a rank's buffer is its bytes 16 `at` to 16 `at` + 15. Epochs are the program's:
-/// the packet is there once it carries the epoch that is waited for, so no epoch comes twice at one
-/// place, and memory that never had packets is zeroed first, on all ranks, with a barrier behind.
-/// A place is written again only when its owner has read it: with two sets of places, used in turn,
-/// it has when its packet of the other set has come. docs/examples/one_shot_all_reduce.cuh shows
-/// it.
+/// Packet `at` of a rank's buffer is its bytes 16 `at` to 16 `at` + 15. Epochs are the program's,
+/// but for 0, which zeroed memory carries. The packet is there once it carries the epoch that is
+/// waited for, so no epoch comes twice at one place: whenever epochs begin anew, as in memory that
+/// others had before, it is zeroed first, on all ranks, with a barrier behind. A place is written
+/// again only when its owner has read it: with two sets of places, used in turn, it has when its
+/// packet of the other set has come, if the thread that sends that has read first.
+/// docs/examples/one_shot_all_reduce.cuh shows it.
 ///
 /// Packets order nothing but themselves, nor are ordered: other data, before or after, need signals
 /// or barriers. Nor does a failure hold them up, as it does signals: a packet that has come is
@@ -49,6 +50,7 @@ __device__ inline Packet load_packet(const Packet* at) {
 /// together, side by side.
 class Packets {
  public:
+  /// All ranks' buffers begin at multiples of 16, as all on GPUs do.
   Packets(const DeviceView&& view, int peer) = delete;  // It refers to the view.
   __device__ Packets(const DeviceView& view, int peer)
       : view_(view),
@@ -63,36 +65,34 @@ class Packets {
   }
 
   /// Waits until packet `at` of this rank's buffer, which the peer writes, carries `epoch`; then
-  /// `data` is what it brought. Fails as waits for signals do: symmem/device.cuh.
+  /// `data` is what it brought. Ends and fails as waits for signals do (symmem/device.cuh), but
+  /// finds what is there even if the memory has failed.
   __device__ bool wait(std::uint64_t at, std::uint64_t epoch, std::uint64_t& data,
                        std::uint64_t timeout_ns) const {
     const Packet* const place = ours_ + at;
-    return comes_soon(place, epoch, data) || wait_slowly(place, epoch, data, timeout_ns);
+    const auto looks = [&, place, epoch] {
+      return comes_soon([&, place, epoch] {
+        const Packet packet = load_packet(place);
+        if (packet.epoch != epoch) return false;
+        data = packet.data;
+        return true;
+      });
+    };
+    return looks() || wait_slowly(looks, timeout_ns);
   }
   __device__ bool wait(std::uint64_t at, std::uint64_t epoch, std::uint64_t& data) const {
     return wait(at, epoch, data, view_.timeout_ns);
   }
 
  private:
-  __device__ static bool comes_soon(const Packet* place, std::uint64_t epoch, std::uint64_t& data) {
-#pragma unroll 1
-    for (unsigned looks = 0; looks < 64; ++looks) {
-      const Packet packet = load_packet(place);
-      if (packet.epoch != epoch) continue;
-      data = packet.data;
-      return true;
-    }
-    return false;
-  }
-  __device__ bool wait_slowly(const Packet* place, std::uint64_t epoch, std::uint64_t& data,
-                              std::uint64_t timeout_ns) const {
+  template <typename Looks>
+  __device__ bool wait_slowly(Looks looks, std::uint64_t timeout_ns) const {
     Waited waited = Waited::no_pointer;
     std::uint64_t begin = 0;
     if (pad(view_, peer_) != nullptr)
-      waited = wait_for(
-          view_, [&] { return comes_soon(place, epoch, data); },
-          arriving(view_, 0, peer_, Count::signals), false, peer_, timeout_ns, begin);
-    return settle(view_, waited, Failure::Operation::packets, 0, peer_);
+      waited = wait_for(view_, looks, arriving(view_, 0, peer_, Count::signals), false, peer_,
+                        timeout_ns, begin);
+    return settle(view_, waited, Failure::Operation::wait_packet, 0, peer_);
   }
 
   const DeviceView& view_;

@@ -50,7 +50,7 @@ struct DeviceView {
 /// What made the memory of a DeviceView fail, in one word: byte 7 the operation, byte 6 the cause,
 /// bytes 4 and 5 the channel (0 of packets, which have none), bytes 0 to 3 the rank.
 struct Failure {
-  enum class Operation : std::uint8_t { none, put_signal, wait_signal, barrier, packets };
+  enum class Operation : std::uint8_t { none, put_signal, wait_signal, barrier, wait_packet };
   enum class Cause : std::uint8_t { none, timeout, gone, no_pointer, peer_failed, channel_failed };
 
   Operation operation = Operation::none;

@@ -106,9 +106,6 @@ constexpr std::uint64_t kHasFailed = 2;
 /// who signals needs to look whether the memory has failed before.
 constexpr std::uint64_t kPoison = DeviceView::kPoison;
 
-/// Whether a wait of this rank has failed before, of a kernel that is over or of this one.
-__device__ inline bool has_failed(const DeviceView& view) { return load_own(view.failed) != 0; }
-
 /// Marks the memory as failed; the first failure is the one that the host throws. Then poisons what
 /// this rank has consumed, which ends its own waits, and what it has signalled, which ends those
 /// for it.
@@ -157,13 +154,17 @@ __device__ inline bool has_come(std::uint64_t count, std::uint64_t wanted) {
   return (count - wanted) >> 62 == 0;
 }
 
-/// Looks a while. One thread goes through this alone, so what counts is how few instructions are
-/// on its way.
-__device__ inline bool comes_soon(const std::uint64_t* word, std::uint64_t wanted) {
+/// Looks a while, until `look` finds something. One thread goes through this alone, so what counts
+/// is how few instructions are on its way.
+template <typename Look>
+__device__ inline bool comes_soon(Look look) {
 #pragma unroll 1
   for (unsigned looks = 0; looks < 64; ++looks)
-    if (has_come(load_acquire(word), wanted)) return true;
+    if (look()) return true;
   return false;
+}
+__device__ inline bool comes_soon(const std::uint64_t* word, std::uint64_t wanted) {
+  return comes_soon([=] { return has_come(load_acquire(word), wanted); });
 }
 
 /// Goes on waiting until `looks`, which look a while, find what `source` is to write. Looks at the
@@ -179,14 +180,16 @@ __device__ inline Waited wait_for(const DeviceView& view, Looks looks,
   for (unsigned turn = 1;; ++turn) {
     if (looks()) return Waited::arrived;
     if (failed || load_own(view.failed) == kHasFailed) return Waited::failed_before;
-    if (load_acquire(poisoned) >= kPoison) return Waited::peer_failed;
     const std::uint64_t now = now_ns();
     if (begin == 0) begin = now;
     const bool late = now - begin >= timeout_ns;
-    // What the source did before it went still counts.
-    if ((late || turn % kTurnsToHost == 0) && load_acquire(view.gone + source) != 0)
-      return looks() ? Waited::arrived : Waited::gone;
-    if (late) return Waited::timeout;
+    Waited over = late ? Waited::timeout : Waited::arrived;
+    if (load_acquire(poisoned) >= kPoison)
+      over = Waited::peer_failed;
+    else if ((late || turn % kTurnsToHost == 0) && load_acquire(view.gone + source) != 0)
+      over = Waited::gone;
+    // What the source did before that still counts, and came perhaps since the last look.
+    if (over != Waited::arrived) return looks() ? Waited::arrived : over;
   }
 }
 

@@ -25,7 +25,7 @@ const char* name(Failure::Operation operation) {
     case Failure::Operation::put_signal: return "put_signal";
     case Failure::Operation::wait_signal: return "wait_signal";
     case Failure::Operation::barrier: return "barrier";
-    case Failure::Operation::packets: return "packets";
+    case Failure::Operation::wait_packet: return "wait_packet";
     case Failure::Operation::none: break;
   }
   return "an operation";
@@ -33,7 +33,7 @@ const char* name(Failure::Operation operation) {
 
 std::string text(const Failure& failure) {
   const char* const what = name(failure.operation);
-  if (failure.operation == Failure::Operation::packets) return what;
+  if (failure.operation == Failure::Operation::wait_packet) return what;
   return fmt::format("{} on channel {}", what, failure.channel);
 }
 

@@ -45,7 +45,7 @@ void fail_in_kernels(Context& context) {
   stream.wait();
   CHECK(wrong.value() == 0);
   check_error([&] { words->flush(); }, Errc::unsupported,
-              {"GPU: packets: no pointer reaches rank " + std::to_string(peer)});
+              {"GPU: wait_packet: no pointer reaches rank " + std::to_string(peer)});
   words->close();
   other->put_signal(peer, 0);
   other->wait_signal(peer, 0);

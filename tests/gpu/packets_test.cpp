@@ -47,10 +47,10 @@ TEST_CASE("a wait for a packet that times out marks the memory, and ends the wai
         CHECK(wrong.value() == 0);
         if (first)
           check_error([&] { words->flush(); }, Errc::timeout,
-                      {"GPU: packets: rank 1", "did not come in time"});
+                      {"GPU: wait_packet: rank 1", "did not come in time"});
         else
           check_error([&] { words->flush(); }, Errc::peer_lost,
-                      {"GPU: packets: on the GPU of rank 0", "had failed before"});
+                      {"GPU: wait_packet: on the GPU of rank 0", "had failed before"});
         CHECK(cudaGetLastError() == cudaSuccess);
         words->close();
       },
