@@ -101,8 +101,8 @@ class Context {
   std::shared_ptr<SymmetricMemory> get_symmetric_memory(const Tensor& tensor,
                                                         const std::string& group_name = {}) const;
   /// Collective over the group: rendezvous of memory that symmem did not allocate, [ptr,
-  /// ptr+bytes), at a multiple of 8. It must stay until close. Which transports reach it:
-  /// docs/transports.md.
+  /// ptr+bytes), at a multiple of 8, on GPUs of 16. It must stay until close. Which transports
+  /// reach it: docs/transports.md.
   std::shared_ptr<SymmetricMemory> register_buffer(void* ptr, std::size_t bytes, Device device,
                                                    const std::string& group_name = kWorld,
                                                    Timeout timeout = {});

@@ -11,8 +11,9 @@
 namespace symmem {
 namespace {
 
-/// That offsets which are aligned in the buffer are aligned in memory, for the widest atomic.
-constexpr std::size_t kAlignment = 8;
+/// That offsets which are aligned in the buffer are aligned in memory, for the widest access that
+/// is one: an atomic, or on GPUs a packet, which would otherwise end the CUDA context.
+constexpr std::size_t alignment_on(DeviceType type) { return type == DeviceType::cuda ? 16 : 8; }
 
 class ForeignBlock : public Block {
  public:
@@ -34,9 +35,10 @@ void check(const Runtime& runtime, const ForeignMemory& memory, DeviceType suppo
           to_string(memory.device.type));
   require(memory.pointer != nullptr, Errc::invalid_argument, "register_buffer: null pointer");
   const auto first = reinterpret_cast<std::uintptr_t>(memory.pointer);
-  require(first % kAlignment == 0, Errc::invalid_argument,
-          "register_buffer: address {} is not a multiple of {}, as atomic operations need",
-          memory.pointer, kAlignment);
+  const std::size_t alignment = alignment_on(supported);
+  require(first % alignment == 0, Errc::invalid_argument,
+          "register_buffer: address {} is not a multiple of {}, as atomic operations{} need",
+          memory.pointer, alignment, supported == DeviceType::cuda ? " and packets" : "");
   require(memory.bytes <= std::numeric_limits<std::uintptr_t>::max() - first,
           Errc::invalid_argument,
           "register_buffer: {} bytes from {} on go past the end of the address space", memory.bytes,

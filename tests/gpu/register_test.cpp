@@ -83,6 +83,8 @@ TEST_CASE("what is no memory of that GPU is refused, on every rank alike") {
                     Errc::invalid_argument, {"is not memory of cuda:"});
         check_error([&] { context.register_buffer(small, std::size_t{1} << 40, device); },
                     Errc::invalid_argument, {"go past the memory of cuda:"});
+        check_error([&] { context.register_buffer(small + 8, 8, device); }, Errc::invalid_argument,
+                    {"not a multiple of 16", "packets"});
         check_error([&] { context.register_buffer(nullptr, kBytes, device); },
                     Errc::invalid_argument, {"null pointer"});
         void* managed = nullptr;
