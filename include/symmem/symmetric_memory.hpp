@@ -194,7 +194,8 @@ class SymmetricMemory : public std::enable_shared_from_this<SymmetricMemory> {
   /// Collective over the group: when it returns no rank uses this memory any more, and pointers and
   /// views of peers' buffers are void. If it fails this rank's attachments are released all the
   /// same, but the memory is not used again until the Context ends. Of GPU memory: a capture of a
-  /// stream of that device may be spoiled, as by cudaFree; close before or after it.
+  /// stream of that device is spoiled by it, as it is when the last tensor of a large allocation
+  /// goes; do either before or after.
   void close(Timeout timeout = {});
 
   Impl& impl() const { return *impl_; }

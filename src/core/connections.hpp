@@ -57,7 +57,8 @@ class Connector {
   /// good for as long as the result lives.
   Exported export_blocks(Transport& transport, const std::shared_ptr<Block>& buffer,
                          const std::shared_ptr<Block>& pad);
-  /// Attaches a peer's buffer and pad by the handles that it told; says "" (attached) or why not.
+  /// For TransportSelection: attaches a peer's buffer and pad by the handles that it told; says ""
+  /// (attached) or why not.
   std::string attach_blocks(Transport& transport, const Meeting& meeting, std::size_t peer,
                             const ExportedHandles& handles, const Deadline& deadline,
                             Connection& connection);

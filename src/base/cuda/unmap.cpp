@@ -47,19 +47,20 @@ bool record(int device, std::vector<CUevent>& events) {
   return result != CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
 }
 
-bool is_idle(Retired& one) {
+void record_all(Retired& one) {
   std::erase_if(one.devices, [&](int device) { return record(device, one.events); });
+}
+
+bool is_idle(const Retired& one) {
   return one.devices.empty() &&
          std::all_of(one.events.begin(), one.events.end(), [](CUevent event) {
            return Driver::get().EventQuery(event) != CUDA_ERROR_NOT_READY;
          });
 }
 
-/// Unmaps what is idle; tells whether `at` is gone.
-bool unmap_idle_and(CUdeviceptr at) {
-  auto& [mutex, all] = Graveyard::instance();
-  const std::lock_guard lock(mutex);
-  std::erase_if(all, [](Retired& one) {
+/// Of what is in the graveyard, with its mutex held.
+void unmap_idle_of(std::vector<Retired>& all) {
+  std::erase_if(all, [](const Retired& one) {
     if (!is_idle(one)) return false;
     const Driver& driver = Driver::get();
     for (CUevent event : one.events) static_cast<void>(driver.EventDestroy(event));
@@ -67,6 +68,14 @@ bool unmap_idle_and(CUdeviceptr at) {
     static_cast<void>(driver.MemAddressFree(one.at, one.bytes));
     return true;
   });
+}
+
+/// Records what is not recorded yet, and unmaps what is idle; tells whether `at` is gone.
+bool unmap_idle_and(CUdeviceptr at) {
+  auto& [mutex, all] = Graveyard::instance();
+  const std::lock_guard lock(mutex);
+  for (Retired& one : all) record_all(one);
+  unmap_idle_of(all);
   return std::none_of(all.begin(), all.end(), [&](const Retired& one) { return one.at == at; });
 }
 
@@ -74,7 +83,9 @@ bool unmap_idle_and(CUdeviceptr at) {
 
 void unmap_idle() noexcept {
   try {
-    static_cast<void>(unmap_idle_and(0));
+    auto& [mutex, all] = Graveyard::instance();
+    const std::lock_guard lock(mutex);
+    unmap_idle_of(all);
   } catch (...) {  // The driver is going.
   }
 }
