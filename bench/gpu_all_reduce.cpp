@@ -39,8 +39,8 @@ class AllReduce {
     const bool packets = by_ == By::packets;
     const std::string what = fmt::format("one-shot all-reduce {} KiB by {}", bytes >> 10,
                                          packets ? "packets" : "a barrier");
-    const Grid grid(bytes, by_, rank_.size());
     const DeviceView view = ours_.memory->device_view();
+    const Grid grid(bytes, by_, rank_.size(), view.channels);
     const cudaStream_t stream = rank_.stream();
     const Replay floor(
         rank_, [&] { floor_all_reduce(stream, grid, by_, parts_, input_, result_, bytes); });

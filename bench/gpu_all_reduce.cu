@@ -95,12 +95,11 @@ std::size_t Parts::rounds_offset(int size) {
   return bytes(size) - AllReduceBuffer::kMostBlocks * sizeof(std::uint64_t);
 }
 
-Grid::Grid(std::size_t bytes, By by, int ranks) {
-  constexpr int kChannels = 64;  // Unless SYMMEM_CHANNELS says otherwise.
+Grid::Grid(std::size_t bytes, By by, int ranks, int channels) {
   const auto wanted = static_cast<int>(bytes / (by == By::packets ? 8 : 16));
   const int most = static_cast<int>(AllReduceBuffer::kMostBlocks) / ranks;
   threads = std::clamp(wanted, 32, kThreads);
-  blocks = std::clamp(wanted / kThreads, 1, std::min(most, kChannels));
+  blocks = std::clamp(wanted / kThreads, 1, std::min(most, channels));
 }
 
 void floor_all_reduce(cudaStream_t stream, Grid grid, By by, const Parts& parts, const float* input,

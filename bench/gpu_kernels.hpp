@@ -78,9 +78,9 @@ struct Parts {
 /// The two of docs/examples: by packets, or by plain stores and one barrier.
 enum class By { packets, barrier };
 /// A thread for each 8 bytes, or 16, in blocks of 512; of all ranks, which may share a GPU, no more
-/// blocks than can be resident together.
+/// blocks than can be resident together, and each with a channel.
 struct Grid {
-  Grid(std::size_t bytes, By by, int ranks);
+  Grid(std::size_t bytes, By by, int ranks, int channels);
   int blocks, threads;
 };
 void floor_all_reduce(cudaStream_t stream, Grid grid, By by, const Parts& parts, const float* input,

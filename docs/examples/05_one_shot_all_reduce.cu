@@ -3,6 +3,8 @@
 // Run it: symmem run -n 2 symmem_one_shot_all_reduce
 #include <cuda_runtime.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <symmem/symmem.hpp>
 #include <vector>
@@ -11,26 +13,17 @@
 
 namespace {
 
-constexpr unsigned kCount = 1 << 18;
-constexpr int kBlocks = 16, kThreads = 512, kRounds = 20;
-
 using Kernel = decltype(&one_shot_all_reduce);
-
-/// What is not right of the sums of `input`, which is other in each round.
-int wrong_sums(const std::vector<float>& sums, int size, int round) {
-  int wrong = 0;
-  for (unsigned i = 0; i < kCount; ++i)
-    wrong += sums[i] !=
-             static_cast<float>(size * (static_cast<int>(i % 100) + round) + size * (size - 1) / 2);
-  return wrong;
-}
+constexpr unsigned kCount = 1 << 18;
+constexpr int kThreads = 512, kRounds = 20;
 
 bool run(symmem::Context& context, int gpu, const char* name, Kernel kernel) {
-  const int size = context.world_size();
+  const int size = context.world_size(), rank = context.rank();
   const auto bytes = static_cast<std::int64_t>(AllReduceBuffer(size, kCount).bytes());
   const symmem::Tensor places =
       context.empty_strided_p2p({bytes}, {1}, symmem::kUint8, {symmem::DeviceType::cuda, gpu});
   const auto memory = context.rendezvous(places);
+  const symmem::DeviceView view = memory->device_view();
   cudaMemset(places.data(), 0, memory->buffer_size());
   cudaDeviceSynchronize();
   memory->barrier();  // Nobody sends before all have zeroed.
@@ -38,33 +31,28 @@ bool run(symmem::Context& context, int gpu, const char* name, Kernel kernel) {
   std::vector<float> mine(kCount), sums(kCount);
   const std::size_t length = kCount * sizeof(float);
   float *input = nullptr, *result = nullptr;
-  if (cudaMalloc(&input, length) != cudaSuccess || cudaMalloc(&result, length) != cudaSuccess)
-    return std::printf("rank %d: no memory\n", context.rank()), false;
+  cudaMalloc(&input, length), cudaMalloc(&result, length);
   const auto reduce = [&] {
-    kernel<<<kBlocks, kThreads>>>(memory->device_view(), input, result, kCount, kCount);
+    kernel<<<std::min(16, view.channels), kThreads>>>(view, input, result, kCount, kCount);
   };
   int wrong = 0;
   for (int round = 0; round < kRounds; ++round) {
-    for (unsigned i = 0; i < kCount; ++i)
-      mine[i] = static_cast<float>(static_cast<int>(i % 100) + context.rank() + round);
+    for (unsigned i = 0; i < kCount; ++i) mine[i] = static_cast<float>(i % 100 + rank + round);
     cudaMemcpy(input, mine.data(), length, cudaMemcpyDefault);
     reduce();
     cudaMemcpy(sums.data(), result, length, cudaMemcpyDefault);
-    wrong += wrong_sums(sums, size, round);
+    const float others = size * (size - 1) / 2 - size * rank;  // What they have more.
+    for (unsigned i = 0; i < kCount; ++i) wrong += sums[i] != size * mine[i] + others;
   }
-  cudaEvent_t begin, end;
-  cudaEventCreate(&begin), cudaEventCreate(&end);
-  cudaEventRecord(begin);
+  const auto start = std::chrono::steady_clock::now();
   for (int round = 0; round < kRounds; ++round) reduce();
-  cudaEventRecord(end);
-  const cudaError_t error = cudaDeviceSynchronize();
-  memory->flush();  // Throws if a wait in a kernel has failed.
-  float milliseconds = 0;
-  cudaEventElapsedTime(&milliseconds, begin, end);
-  std::printf("rank %d of %d on GPU %d, by %s: %d sums wrong, %.1f us (%s)\n", context.rank(), size,
-              gpu, name, wrong, 1e3 * milliseconds / kRounds, cudaGetErrorString(error));
-  cudaFree(result);
-  cudaFree(input);
+  cudaDeviceSynchronize();
+  const std::chrono::duration<double, std::micro> time = std::chrono::steady_clock::now() - start;
+  const cudaError_t error = cudaGetLastError();  // The last that there was, of a launch too.
+  memory->flush();                               // Throws if a wait in a kernel has failed.
+  std::printf("rank %d of %d on GPU %d, by %s: %d sums wrong, %.1f us (%s)\n", rank, size, gpu,
+              name, wrong, time.count() / kRounds, cudaGetErrorString(error));
+  cudaFree(result), cudaFree(input);
   memory->close();
   return wrong == 0 && error == cudaSuccess;
 }

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // The kernels of a one-shot all-reduce: every rank sends all it has to every rank, and adds up what
 // comes. Small data go as packets, larger ones by plain stores and a barrier. They use
-// symmem/device.cuh alone; input and result may be any memory.
+// symmem/device.cuh alone; input and result may be any memory, at multiples of 16.
 #pragma once
 
 #include <symmem/device.cuh>
 
-/// What the buffer of `view` has, zeroed before the first call, for one of the kernels: two sets of
-/// places, for odd rounds and for even ones, so that nobody writes what others still read; in each
-/// a row for each rank that sends; behind them for each block that there may be the rounds that
-/// were. All ranks make the same calls, one at a time, of at most `most` floats, a multiple of 4;
-/// blocks are one-dimensional, up to kMostBlocks, and so many that those of all ranks are resident.
+/// What the buffer of `view` has for one of the kernels: two sets of places, for odd rounds and for
+/// even ones, so that nobody writes what others still read; in each a row for each rank that sends;
+/// behind them for each block that there may be the rounds that were. Zeroed on all ranks before
+/// the first call, and again after a failure, with a barrier behind. All ranks make the same calls,
+/// one at a time, of 4 to `most` floats, both multiples of 4; blocks are one-dimensional, up to
+/// kMostBlocks, and so many that those of all ranks are resident.
 struct AllReduceBuffer {
   static constexpr unsigned kMostBlocks = 128;
 
@@ -35,8 +36,8 @@ struct AllReduceBuffer {
   std::size_t row, set;  ///< In 16 bytes: a packet of two floats, or four floats.
 };
 
-/// `result` becomes the sums of the `count` floats of all ranks' `input`, an even number, up to
-/// some hundred KiB: a packet brings two.
+/// `result` becomes the sums of the `count` floats of all ranks' `input`, up to some hundred KiB: a
+/// packet brings two.
 __global__ void one_shot_all_reduce(symmem::DeviceView view, const float* input, float* result,
                                     unsigned count, unsigned most) {
   using symmem::device::Packets;
@@ -66,7 +67,7 @@ __global__ void one_shot_all_reduce(symmem::DeviceView view, const float* input,
   all.count(view, round);
 }
 
-/// The same for larger data, of a multiple of 4 floats. Each block meets those of the other ranks
+/// The same for larger data. Each block meets those of the other ranks
 /// on a channel of its own: they are at most as many as channels.
 __global__ void one_shot_all_reduce_large(symmem::DeviceView view, const float* input,
                                           float* result, unsigned count, unsigned most) {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Checks what every file owes: a licence line, at most 500 lines, nothing left to do, no sleep in a
+# Checks what every file owes: a licence line, at most 500 lines (an example under 80), nothing left to do, no sleep in a
 # test, no multicast call of CUDA's, and its place in the list of public headers.
 # usage: files.sh <source tree>
 set -euo pipefail
@@ -25,6 +25,7 @@ while IFS= read -r file; do
   if match=$(grep -nE '\b(TODO|FIXME|XXX|HACK)\b' "$file"); then
     [[ $file == tests/layout/* ]] || wrong "$file: something is left to do: $match"
   fi
+  [[ $file != docs/examples/[0-9]* ]] || ((lines < 80)) || wrong "$file: $lines lines, an example has fewer than 80"
   if [[ $file == tests/* ]] && match=$(grep -nE '\b(sleep_for|sleep_until|usleep|nanosleep|sleep) ?\(' "$file"); then
     [[ $file == tests/layout/* ]] || wrong "$file: a test must wait for an event, not sleep: $match"
   fi
@@ -35,7 +36,7 @@ while IFS= read -r file; do
 done < <(find "${folders[@]}" -type f \( -name '*.[ch]pp' -o -name '*.cu' -o -name '*.cuh' \
   -o -name '*.cmake' -o -name CMakeLists.txt -o -name '*.sh' \) | sort)
 
-for header in include/symmem/*.hpp; do
-  grep -qF "$header" cmake/library.cmake || wrong "$header: not in the list of cmake/library.cmake"
+for header in include/symmem/*.{hpp,cuh}; do
+  [[ ! -e $header ]] || grep -qF "$header" cmake/library.cmake || wrong "$header: not in the list of cmake/library.cmake"
 done
 exit "$failed"
