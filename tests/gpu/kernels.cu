@@ -150,7 +150,8 @@ __global__ void vain_packet(DeviceView view, int src, std::uint64_t timeout_ns, 
   if (!device::has_failed(view)) atomicAdd(wrong, 1u);
 }
 
-__global__ void spin(const volatile unsigned* flag) {
+__global__ void spin(const volatile unsigned* flag, unsigned* begun) {
+  if (begun != nullptr && threadIdx.x == 0) atomicAdd(begun, 1u);
   while (*flag == 0) {
   }
 }
@@ -234,16 +235,19 @@ void launch_vain_packet(cudaStream_t stream, const DeviceView& view, int src,
 }
 
 void launch_spin(cudaStream_t stream, const volatile unsigned* flag) {
-  spin<<<1, 1, 0, stream>>>(flag);
+  spin<<<1, 1, 0, stream>>>(flag, nullptr);
 }
 
-void launch_spin_everywhere(cudaStream_t stream, const volatile unsigned* flag) {
+unsigned launch_spin_everywhere(cudaStream_t stream, const volatile unsigned* flag,
+                                unsigned* begun) {
   int device = 0, multiprocessors = 0, threads = 0;
   cudaGetDevice(&device);
   cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device);
   cudaDeviceGetAttribute(&threads, cudaDevAttrMaxThreadsPerMultiProcessor, device);
-  constexpr int kThreads = 1024;
-  spin<<<multiprocessors*(threads / kThreads), kThreads, 0, stream>>>(flag);
+  constexpr int kThreads = 512;  // Fills those of 1536 threads, too.
+  const int blocks = multiprocessors * (threads / kThreads);
+  spin<<<blocks, kThreads, 0, stream>>>(flag, begun);
+  return static_cast<unsigned>(blocks);
 }
 
 }  // namespace symmem::gpu

@@ -3,6 +3,8 @@
 
 #include <cuda_runtime_api.h>
 
+#include <cstddef>
+
 #include "symmem/device_view.hpp"
 
 namespace symmem::gpu {
@@ -51,8 +53,15 @@ void launch_put_packet(cudaStream_t stream, const DeviceView& view, int dst);
 /// not failed by that, but before.
 void launch_vain_packet(cudaStream_t stream, const DeviceView& view, int src,
                         unsigned long long timeout_ns, unsigned* wrong);
-/// Spins until *flag is not 0: one thread, or so many that no other kernel finds room on the GPU.
+/// Spins until *flag is not 0: one thread, or so many that no other kernel finds room on the GPU
+/// once as many blocks as are returned have counted in `begun`.
 void launch_spin(cudaStream_t stream, const volatile unsigned* flag);
-void launch_spin_everywhere(cudaStream_t stream, const volatile unsigned* flag);
+unsigned launch_spin_everywhere(cudaStream_t stream, const volatile unsigned* flag,
+                                unsigned* begun);
+/// The all-reduce of docs/examples, of one block, in a buffer for `count` floats.
+void launch_all_reduce(cudaStream_t stream, const DeviceView& view, bool by_packets,
+                       const float* input, float* result, unsigned count);
+/// The words of 64 bits of such a buffer.
+std::size_t all_reduce_words(int world_size, unsigned count);
 
 }  // namespace symmem::gpu

@@ -56,3 +56,46 @@ TEST_CASE("a wait for a packet that times out marks the memory, and ends the wai
       },
       {2});
 }
+
+TEST_CASE("the all-reduce of the examples sends nothing more once its memory has failed") {
+  on_gpus(
+      [](Context& context) {
+        constexpr unsigned kCount = 64;
+        constexpr std::size_t kBytes = kCount * sizeof(float), kPacket = 2;  // In words.
+        const TestStream stream;
+        const Tensor of_host = context.empty_strided_p2p({8}, {1}, kUint8);
+        const auto host = context.rendezvous(of_host);  // To meet when the GPU's memory has failed.
+        for (const bool by_packets : {true, false}) {
+          const Words words =
+              zeroed(context, static_cast<std::int64_t>(all_reduce_words(2, kCount) / kPacket));
+          if (context.rank() == 0) {
+            DeviceView view = words->device_view();
+            view.timeout_ns = 5'000'000;
+            void *input = nullptr, *result = nullptr;
+            ok(cudaMalloc(&input, kBytes));
+            ok(cudaMalloc(&result, kBytes));
+            for (const int byte : {1, 2}) {  // What the peer, which does not come, may still read.
+              ok(cudaMemsetAsync(input, byte, kBytes, stream));
+              launch_all_reduce(stream, view, by_packets, static_cast<const float*>(input),
+                                static_cast<float*>(result), kCount);
+              stream.wait();
+            }
+            check_error([&] { words->flush(); }, Errc::timeout, {"did not come in time"});
+            ok(cudaFree(result));
+            ok(cudaFree(input));
+          }
+          host->barrier();
+          if (context.rank() == 1) {
+            constexpr std::size_t kFirst = kCount * 2;  // Behind the places of even rounds.
+            for (std::size_t i = 0; i < kBytes / sizeof(std::uint64_t); ++i) {
+              CHECK(words.look(kFirst + i * (by_packets ? kPacket : 1)) == 0x0101010101010101);
+              if (by_packets) CHECK(words.look(kFirst + i * kPacket + 1) == 1);
+            }
+          }
+          host->barrier();
+          words->close();
+        }
+        host->close();
+      },
+      {2});
+}
