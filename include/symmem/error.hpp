@@ -43,4 +43,4 @@ class Error : public std::exception {
   std::string message_;
 };
 
-}  // namespace gnu::visibility("default")]]symmem
+}  // namespace symmem

@@ -145,11 +145,14 @@ class Transport {
   /// `handle` came from outside: decode it with care. Ends within `timeout`.
   virtual Offer<Attachment> attach(const PeerInfo& peer, const BlockId& block,
                                    std::string_view handle, std::chrono::milliseconds timeout) = 0;
-  /// That process is lost: what it has not answered yet is waited for no longer. Before stop.
+  /// That process is lost: what it has not answered yet is waited for no longer. Before finish.
   virtual void give_up(const Process& peer) noexcept { static_cast<void>(peer); }
-  /// The Context ends: what was accepted gets at most `timeout` to complete, then threads end, and
-  /// nothing that comes in is carried out any more. Memory is unmapped after that. Once.
-  virtual void stop(std::chrono::milliseconds timeout) noexcept { static_cast<void>(timeout); }
+  /// The Context ends: what was accepted gets at most `timeout` to complete. What comes in is still
+  /// carried out: peers, too, wait for what they have sent. Once, before stop.
+  virtual void finish(std::chrono::milliseconds timeout) noexcept { static_cast<void>(timeout); }
+  /// Threads end, and nothing that comes in is carried out any more. Memory is unmapped after that.
+  /// Once.
+  virtual void stop() noexcept {}
 };
 
 }  // namespace symmem

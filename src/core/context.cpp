@@ -56,11 +56,12 @@ class Context::Impl {
     }
   }
 
-  /// Leaves, then stops the threads: the server last, since it serves until all have left. Nothing
-  /// is unmapped or freed: at exit other threads may still be in a put. Once.
+  /// Leaves, then stops the threads: if the server is here it serves until all have left, and so do
+  /// the transports, which others wait for before they leave. Nothing is unmapped or freed: at exit
+  /// other threads may still be in a put. Once.
   void end() noexcept {
     if (runtime->fork.forked() || runtime->finalizing.exchange(true)) return;
-    runtime->stop_transports();
+    runtime->finish_transports();
     runtime->leave();
     runtime->fds->remove_path();
     try {
@@ -68,6 +69,7 @@ class Context::Impl {
     } catch (...) {  // Then it ends now.
     }
     job.server.reset();
+    runtime->stop_transports();
     runtime->loop->stop();
   }
 

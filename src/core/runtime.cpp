@@ -179,17 +179,24 @@ std::vector<std::shared_ptr<GroupRecord>> Runtime::records() const {
   return all;
 }
 
-void Runtime::stop_transports() noexcept {
+std::vector<std::shared_ptr<Transport>> Runtime::all_transports() const {
+  const std::lock_guard lock(mutex_);
   std::vector<std::shared_ptr<Transport>> all;
-  {
-    const std::lock_guard lock(mutex_);
-    for (const auto& [type, known] : transports_) all.insert(all.end(), known.begin(), known.end());
-  }
+  for (const auto& [type, known] : transports_) all.insert(all.end(), known.begin(), known.end());
+  return all;
+}
+
+void Runtime::finish_transports() noexcept {
+  const auto all = all_transports();
   // What lost ranks have not answered is not waited for.
   for (const auto& record : records())
     for (const Process& peer : record->group->lost())
       for (const auto& transport : all) transport->give_up(peer);
-  for (const auto& transport : all) transport->stop(options.timeout);
+  for (const auto& transport : all) transport->finish(options.timeout);
+}
+
+void Runtime::stop_transports() noexcept {
+  for (const auto& transport : all_transports()) transport->stop();
 }
 
 void Runtime::leave() noexcept {

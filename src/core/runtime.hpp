@@ -41,7 +41,9 @@ class Runtime {
   /// Those for `type` that SYMMEM_TRANSPORTS keeps, best first.
   std::vector<std::shared_ptr<Transport>> transports(DeviceType type) const;
 
-  /// Ends the transports' threads, after what was accepted has completed: before leave.
+  /// Waits for what the transports have accepted: before leave.
+  void finish_transports() noexcept;
+  /// Ends the transports' threads: after leave.
   void stop_transports() noexcept;
   /// Leaves every group: later calls fail. After `finalizing` was set.
   void leave() noexcept;
@@ -74,6 +76,7 @@ class Runtime {
   };
 
   std::vector<std::shared_ptr<GroupRecord>> records() const;
+  std::vector<std::shared_ptr<Transport>> all_transports() const;
   /// Logs the names in SYMMEM_TRANSPORTS that no transport has. With mutex_ held.
   void warn_of_unknown_transports(const char* option, const std::vector<std::string>& names) const;
 

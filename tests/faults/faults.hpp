@@ -105,6 +105,13 @@ inline std::string agree_on_url(RankProcess& self, int rank) {
   return self.control.get("url");
 }
 
+/// The options of a job of all ranks whose rank 0 hosts the store.
+inline Options hosted(RankProcess& self) {
+  Options options = Options::from_env();
+  options.store = agree_on_url(self, self.rank);
+  return options;
+}
+
 /// The store that `options` name. Kept by a rank whose join is to fail: the store forgets a verdict
 /// when all who took part are gone.
 inline std::shared_ptr<Store> connect(const Options& options) {

@@ -4,17 +4,6 @@
 using namespace symmem;
 using namespace symmem::faults;
 
-namespace {
-
-/// The options of a job of all ranks whose rank 0 hosts the store.
-Options hosted(RankProcess& self) {
-  Options options = Options::from_env();
-  options.store = agree_on_url(self, self.rank);
-  return options;
-}
-
-}  // namespace
-
 TEST_CASE("the rank that hosts the store may end first: it serves until the others have left") {
   run_ranks(
       3,

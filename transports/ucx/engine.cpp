@@ -81,7 +81,7 @@ Engine::Engine(const Options& options, std::uint64_t process, Log& log, std::sha
   log_.info("ucx: UCX {}, address of {} bytes", ucp_.version(), address_.size());
 }
 
-Engine::~Engine() { stop(std::chrono::milliseconds(0)); }
+Engine::~Engine() { stop(); }
 
 bool Engine::knows_cuda() const {
   ucp_context_attr_t attributes{};
@@ -251,8 +251,8 @@ void Engine::give_up(std::uint64_t process) noexcept {
   if (found != endpoints_.end() && !stopping_.load()) found->second->break_off("its rank is lost");
 }
 
-void Engine::stop(std::chrono::milliseconds timeout) noexcept {
-  if (stopping_.load()) return;
+void Engine::finish(std::chrono::milliseconds timeout) noexcept {
+  if (finished_.exchange(true)) return;
   try {
     const Deadline end = Deadline::in(std::min<std::chrono::milliseconds>(timeout, kLastFlush), {});
     std::vector<std::shared_ptr<Endpoint>> whole;
@@ -273,7 +273,10 @@ void Engine::stop(std::chrono::milliseconds timeout) noexcept {
       }
   } catch (...) {  // Then it is not flushed.
   }
-  stopping_.store(true);
+}
+
+void Engine::stop() noexcept {
+  if (stopping_.exchange(true)) return;
   worker_.wake();
   if (thread_.joinable()) thread_.join();
   close_endpoints();

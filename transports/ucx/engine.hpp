@@ -70,9 +70,11 @@ class Engine {
   void rest();
   /// Ends the connection to a process that is lost.
   void give_up(std::uint64_t process) noexcept;
-  /// Flushes what is outstanding, then ends the thread and all connections: nothing is carried out
-  /// any more, since the memory goes next.
-  void stop(std::chrono::milliseconds timeout) noexcept;
+  /// Flushes what is outstanding.
+  void finish(std::chrono::milliseconds timeout) noexcept;
+  /// Ends the thread and all connections: nothing is carried out any more, since the memory goes
+  /// next.
+  void stop() noexcept;
 
  private:
   static ucs_status_t on_reply(void* self, const void* header, std::size_t header_bytes, void* data,
@@ -106,6 +108,7 @@ class Engine {
   std::map<std::uint64_t, std::shared_ptr<Endpoint>> endpoints_;  ///< By process.
   std::vector<Endpoint*> numbered_;                               ///< The same, in their order.
   std::vector<Endpoint*> failed_;                                 ///< To be closed.
+  std::atomic<bool> finished_{false};
   std::atomic<bool> stopping_{false};
   std::atomic<int> polling_{0};             ///< Threads. A hint, as is the next: it orders nothing.
   std::atomic<std::int64_t> last_poll_{0};  ///< In ticks of the steady clock.

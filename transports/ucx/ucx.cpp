@@ -116,9 +116,13 @@ class Starter {
     const std::lock_guard lock(mutex_);
     if (engine_) engine_->give_up(process);
   }
-  void stop(std::chrono::milliseconds timeout) noexcept {
+  void finish(std::chrono::milliseconds timeout) noexcept {
     const std::lock_guard lock(mutex_);
-    if (engine_) engine_->stop(timeout);
+    if (engine_) engine_->finish(timeout);
+  }
+  void stop() noexcept {
+    const std::lock_guard lock(mutex_);
+    if (engine_) engine_->stop();
   }
 
  private:
@@ -180,7 +184,8 @@ class UcxTransport : public Transport {
   }
 
   void give_up(const Process& peer) noexcept override { starter_->give_up(peer.id); }
-  void stop(std::chrono::milliseconds timeout) noexcept override { starter_->stop(timeout); }
+  void finish(std::chrono::milliseconds timeout) noexcept override { starter_->finish(timeout); }
+  void stop() noexcept override { starter_->stop(); }
 
  private:
   std::unique_ptr<UcxKey> make_key(std::shared_ptr<Engine> engine,

@@ -34,7 +34,7 @@ class Exposed {
     REQUIRE(engine_.ucp().mem_map(engine_.context(), &params, &mapped_) == UCS_OK);
   }
   ~Exposed() {
-    engine_.stop(std::chrono::milliseconds(0));  // Nothing is written there any more.
+    engine_.stop();  // Nothing is written there any more.
     engine_.ucp().mem_unmap(engine_.context(), mapped_);
   }
   Exposed(const Exposed&) = delete;
@@ -115,7 +115,8 @@ TEST_CASE("an engine that has stopped fails what it is asked, and lets go of mem
   DeadlineWait wait = ample();
   std::vector<char> own(kLarge);
   two.endpoint->put(exposed.address(), key, own.data(), own.size(), /*nbi=*/true, wait);
-  two.engine.stop(std::chrono::seconds(60) * kSlow);
+  two.engine.finish(std::chrono::seconds(60) * kSlow);
+  two.engine.stop();
   own = {};
   check_error(
       [&] {

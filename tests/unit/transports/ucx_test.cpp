@@ -28,7 +28,10 @@ constexpr std::chrono::seconds kAmple = std::chrono::seconds(60) * kSlow;
 /// One Context's side.
 struct Side {
   explicit Side(std::uint64_t id) : process{"host", 4, id} {}
-  ~Side() { transport->stop(kAmple); }
+  ~Side() {
+    transport->finish(kAmple);
+    transport->stop();
+  }
   Offer<Attachment> attach(const Side& owner, const std::string& handle, BlockId id = {1, 2}) {
     return transport->attach({3, owner.process, "elsewhere"}, id, handle, kAmple);
   }
