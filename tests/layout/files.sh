@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Checks what every file owes: a licence line, at most 500 lines (an example under 80), nothing left to do, no sleep in a
-# test, no multicast call of CUDA's, and its place in the list of public headers.
+# Checks what every file owes: a licence line, at most 500 lines (an example under 80), nothing left to
+# do, no sleep in a test, no multicast call of CUDA's, and its place in the list of public headers.
 # usage: files.sh <source tree>
 set -euo pipefail
 export LC_ALL=C

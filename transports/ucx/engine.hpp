@@ -70,7 +70,8 @@ class Engine {
   void rest();
   /// Ends the connection to a process that is lost.
   void give_up(std::uint64_t process) noexcept;
-  /// Flushes what is outstanding.
+  /// Flushes what is outstanding. Several transports share an engine: the first call counts, of
+  /// this and of stop.
   void finish(std::chrono::milliseconds timeout) noexcept;
   /// Ends the thread and all connections: nothing is carried out any more, since the memory goes
   /// next.
