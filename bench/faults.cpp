@@ -11,8 +11,8 @@
 #include <thread>
 
 #include "base/check.hpp"
-#include "base/child_process.hpp"
-#include "core/builtin.hpp"
+#include "process/child_process.hpp"
+#include "context/builtin.hpp"
 #include "program.hpp"
 #include "symmem/symmem.hpp"
 #include "wire.hpp"

@@ -146,7 +146,7 @@ __global__ void count_up_kernel(DeviceView view, std::size_t at) {
 }
 
 __global__ void look_kernel(DeviceView view, std::size_t at, std::uint64_t* wrong) {
-  const std::uint64_t ours = device::load_own(device::buffer<std::uint64_t>(view, view.rank) + at);
+  const std::uint64_t ours = device::load_local(device::buffer<std::uint64_t>(view, view.rank) + at);
   for (int peer = static_cast<int>(threadIdx.x); peer < view.world_size; peer += kWarp) {
     const std::uint64_t theirs =
         device::load_acquire(device::buffer<const std::uint64_t>(view, peer) + at);

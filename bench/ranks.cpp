@@ -4,9 +4,9 @@
 #include <cstdio>
 
 #include "base/check.hpp"
-#include "base/child_processes.hpp"
+#include "process/child_processes.hpp"
 #include "base/environment.hpp"
-#include "symmem/store.hpp"
+#include "symmem/extend/store.hpp"
 
 namespace symmem::bench {
 namespace {

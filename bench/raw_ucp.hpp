@@ -7,7 +7,7 @@
 #include <memory>
 #include <string>
 
-#include "symmem/store.hpp"
+#include "symmem/extend/store.hpp"
 
 namespace symmem::bench {
 

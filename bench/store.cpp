@@ -16,7 +16,7 @@
 #include "store/message.hpp"
 #include "store/tcp_store.hpp"
 #include "store_servers.hpp"
-#include "symmem/store.hpp"
+#include "symmem/extend/store.hpp"
 #include "wire.hpp"
 
 namespace symmem::bench {

@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <string>
 
-#include "base/child_process.hpp"
-#include "symmem/store.hpp"
+#include "process/child_process.hpp"
+#include "symmem/extend/store.hpp"
 
 /// The servers that bench_store measures, each a process of its own for as long as its object
 /// lives.

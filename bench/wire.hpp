@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "base/handle.hpp"
+#include "base/unique_handle.hpp"
 
 namespace symmem::bench {
 

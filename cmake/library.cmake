@@ -8,10 +8,10 @@ set_target_properties(symmem PROPERTIES
   LINKER_LANGUAGE CXX)
 target_compile_features(symmem PUBLIC cxx_std_20)
 target_sources(symmem PUBLIC FILE_SET HEADERS BASE_DIRS include FILES
-  include/symmem/allocator.hpp
+  include/symmem/extend/allocator.hpp
   include/symmem/api.hpp
   include/symmem/atomic.hpp
-  include/symmem/block.hpp
+  include/symmem/extend/block.hpp
   include/symmem/context.hpp
   include/symmem/device.cuh
   include/symmem/device_packets.cuh
@@ -21,13 +21,13 @@ target_sources(symmem PUBLIC FILE_SET HEADERS BASE_DIRS include FILES
   include/symmem/dlpack.hpp
   include/symmem/error.hpp
   include/symmem/options.hpp
-  include/symmem/store.hpp
+  include/symmem/extend/store.hpp
   include/symmem/stream.hpp
   include/symmem/symmem.hpp
   include/symmem/symmetric_memory.hpp
   include/symmem/tensor.hpp
   include/symmem/timeout.hpp
-  include/symmem/transport.hpp)
+  include/symmem/extend/transport.hpp)
 
 # The named ones again, since an installed static library must name what it needs.
 target_link_libraries(symmem PRIVATE $<BUILD_INTERFACE:symmem_objects>

@@ -8,13 +8,13 @@
 #include <string>
 #include <vector>
 
-#include "symmem/allocator.hpp"
+#include "symmem/extend/allocator.hpp"
 #include "symmem/api.hpp"
 #include "symmem/options.hpp"
-#include "symmem/store.hpp"
+#include "symmem/extend/store.hpp"
 #include "symmem/symmetric_memory.hpp"
 #include "symmem/tensor.hpp"
-#include "symmem/transport.hpp"
+#include "symmem/extend/transport.hpp"
 
 namespace SYMMEM_API symmem {
 

@@ -27,7 +27,7 @@
 namespace symmem::device {
 
 /// Whether this rank's memory has failed, in a kernel that is over or in this one.
-__device__ inline bool has_failed(const DeviceView& view) { return load_own(view.failed) != 0; }
+__device__ inline bool has_failed(const DeviceView& view) { return load_local(view.failed) != 0; }
 
 // Signals.
 
@@ -53,12 +53,12 @@ __device__ inline Waited try_wait_network(const DeviceView& view, int src, int c
                                           std::uint64_t timeout_ns) {
   std::uint64_t* const count = view.network_taken + slot(view, channel, src);
   const std::uint64_t before = load_acquire(count);
-  const std::uint64_t wanted = before < kPoison ? before + 1 : kNever;
+  const std::uint64_t wanted = before < kPoison ? before + 1 : kUnreachable;
   std::uint64_t begin = 0;
   const Waited waited = wait_count(view, arriving(view, channel, src, Count::signals), wanted, src,
                                    timeout_ns, begin);
   if (waited != Waited::arrived) return waited;
-  if (load_own(view.failed) != 0) return Waited::failed_before;  // Its poison stays.
+  if (load_local(view.failed) != 0) return Waited::failed_before;  // Its poison stays.
   store_for_host(count, wanted);
   return waited;
 }
@@ -70,9 +70,9 @@ __device__ inline Waited try_wait_signal(const DeviceView& view, int src, int ch
                                          std::uint64_t timeout_ns) {
   if (pad(view, src) == nullptr) return try_wait_network(view, src, channel, timeout_ns);
   std::uint64_t* const count = view.taken + slot(view, channel, src);
-  const std::uint64_t before = load_own(count);
-  const std::uint64_t wanted = before < kPoison ? before + 1 : kNever;
-  raise_own(count, wanted);
+  const std::uint64_t before = load_local(count);
+  const std::uint64_t wanted = before < kPoison ? before + 1 : kUnreachable;
+  max_local(count, wanted);
   std::uint64_t begin = 0;
   const Waited waited = wait_count(view, arriving(view, channel, src, Count::signals), wanted, src,
                                    timeout_ns, begin);
@@ -127,7 +127,7 @@ class Barrier {
       : view_(view),
         channel_(channel),
         several_(view.world_size - 1 > width()),
-        epoch_(load_own(view.epochs + channel)) {
+        epoch_(load_local(view.epochs + channel)) {
     broken_ = epoch_ >= kPoison;
     if (lane() < view.world_size - 1) mine_ = find(lane());
   }
@@ -187,8 +187,8 @@ class Barrier {
   __device__ bool meet(std::uint64_t timeout_ns) {
     if (!broken_) {
       max_release(mine_.theirs, epoch_);
-      if (lane() == 0) raise_own(view_.epochs + channel_, epoch_);
-      if (!several_ && comes_soon(mine_.ours, epoch_)) return true;
+      if (lane() == 0) max_local(view_.epochs + channel_, epoch_);
+      if (!several_ && poll_briefly(mine_.ours, epoch_)) return true;
     }
     return meet_slowly(timeout_ns);
   }

@@ -71,7 +71,7 @@ class Packets {
                        std::uint64_t timeout_ns) const {
     const Packet* const place = ours_ + at;
     const auto looks = [&, place, epoch] {
-      return comes_soon([&, place, epoch] {
+      return poll_briefly([&, place, epoch] {
         const Packet packet = load_packet(place);
         if (packet.epoch != epoch) return false;
         data = packet.data;

@@ -41,17 +41,17 @@ __device__ inline std::uint32_t load_acquire(const std::uint32_t* word) {
 
 // Accesses to this rank's own words in GPU memory, which no other GPU looks at.
 
-__device__ inline std::uint64_t load_own(const std::uint64_t* word) {
+__device__ inline std::uint64_t load_local(const std::uint64_t* word) {
   std::uint64_t value;
   asm volatile("ld.relaxed.gpu.global.u64 %0, [%1];" : "=l"(value) : "l"(word) : "memory");
   return value;
 }
-__device__ inline void store_own(std::uint64_t* word, std::uint64_t value) {
+__device__ inline void store_local(std::uint64_t* word, std::uint64_t value) {
   asm volatile("st.relaxed.gpu.global.u64 [%0], %1;" ::"l"(word), "l"(value) : "memory");
 }
 
 /// Raises a word of one's own that only grows: the poison in it, the largest number, stays.
-__device__ inline void raise_own(std::uint64_t* word, std::uint64_t value) {
+__device__ inline void max_local(std::uint64_t* word, std::uint64_t value) {
   asm volatile("red.relaxed.gpu.global.max.u64 [%0], %1;" ::"l"(word), "l"(value) : "memory");
 }
 
@@ -114,7 +114,7 @@ __device__ inline void fail(const DeviceView& view, Failure::Operation operation
   constexpr unsigned long long kClaimed = 1;
   auto* failed = reinterpret_cast<unsigned long long*>(view.failed);
   if (atomicCAS(failed, 0ull, kClaimed) != 0) {
-    while (load_own(view.failed) != kHasFailed) {
+    while (load_local(view.failed) != kHasFailed) {
     }
     return;
   }
@@ -125,10 +125,10 @@ __device__ inline void fail(const DeviceView& view, Failure::Operation operation
   store_for_host(view.failure, word);
   // Others tell the host that the memory has failed, and it is to find why.
   __threadfence_system();
-  store_own(view.failed, kHasFailed);
+  store_local(view.failed, kHasFailed);
 #pragma unroll 1
   for (int c = 0; c < view.channels; ++c) {
-    store_own(view.epochs + c, kPoison);
+    store_local(view.epochs + c, kPoison);
 #pragma unroll 1
     for (int peer = 0; peer < view.world_size; ++peer) {
       std::uint64_t* const theirs = pad(view, peer);
@@ -136,7 +136,7 @@ __device__ inline void fail(const DeviceView& view, Failure::Operation operation
         store_for_host(view.network_taken + slot(view, c, peer), kPoison);
         continue;
       }
-      store_own(view.taken + slot(view, c, peer), kPoison);
+      store_local(view.taken + slot(view, c, peer), kPoison);
       or_release(theirs + count_at(view, c, view.rank, Count::signals), kPoison);
       or_release(theirs + count_at(view, c, view.rank, Count::arrivals), kPoison);
     }
@@ -147,24 +147,24 @@ __device__ inline void fail(const DeviceView& view, Failure::Operation operation
 enum class Waited { arrived, timeout, gone, no_pointer, peer_failed, failed_before };
 
 /// What is wanted by who has failed before: no count comes to it, nor to what lies around it.
-constexpr std::uint64_t kNever = kPoison | kPoison >> 2;
+constexpr std::uint64_t kUnreachable = kPoison | kPoison >> 2;
 
 /// Whether a count has reached `wanted` and is not poisoned.
-__device__ inline bool has_come(std::uint64_t count, std::uint64_t wanted) {
+__device__ inline bool reached(std::uint64_t count, std::uint64_t wanted) {
   return (count - wanted) >> 62 == 0;
 }
 
 /// Looks a while, until `look` finds something. One thread goes through this alone, so what counts
 /// is how few instructions are on its way.
 template <typename Look>
-__device__ inline bool comes_soon(Look look) {
+__device__ inline bool poll_briefly(Look look) {
 #pragma unroll 1
   for (unsigned looks = 0; looks < 64; ++looks)
     if (look()) return true;
   return false;
 }
-__device__ inline bool comes_soon(const std::uint64_t* word, std::uint64_t wanted) {
-  return comes_soon([=] { return has_come(load_acquire(word), wanted); });
+__device__ inline bool poll_briefly(const std::uint64_t* word, std::uint64_t wanted) {
+  return poll_briefly([=] { return reached(load_acquire(word), wanted); });
 }
 
 /// Goes on waiting until `looks`, which look a while, find what `source` is to write. Looks at the
@@ -179,7 +179,7 @@ __device__ inline Waited wait_for(const DeviceView& view, Looks looks,
 #pragma unroll 1
   for (unsigned turn = 1;; ++turn) {
     if (looks()) return Waited::arrived;
-    if (failed || load_own(view.failed) == kHasFailed) return Waited::failed_before;
+    if (failed || load_local(view.failed) == kHasFailed) return Waited::failed_before;
     const std::uint64_t now = now_ns();
     if (begin == 0) begin = now;
     const bool late = now - begin >= timeout_ns;
@@ -198,7 +198,7 @@ __device__ inline Waited wait_count(const DeviceView& view, const std::uint64_t*
                                     std::uint64_t wanted, int source, std::uint64_t timeout_ns,
                                     std::uint64_t& begin) {
   return wait_for(
-      view, [=] { return comes_soon(word, wanted); }, word, wanted >= kPoison, source, timeout_ns,
+      view, [=] { return poll_briefly(word, wanted); }, word, wanted >= kPoison, source, timeout_ns,
       begin);
 }
 

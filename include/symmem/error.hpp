@@ -24,7 +24,7 @@ enum class Errc {
 };
 
 /// Returns the enumerator's name, "peer_lost".
-std::string_view name(Errc code);
+std::string_view to_string(Errc code);
 
 /// The one exception type of symmem. Copies share nothing; `what()` is one line that says what
 /// happened, to which rank, host and pid, what was expected and what to do.

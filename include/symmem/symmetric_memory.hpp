@@ -15,7 +15,7 @@
 #include "symmem/stream.hpp"
 #include "symmem/tensor.hpp"
 #include "symmem/timeout.hpp"
-#include "symmem/transport.hpp"
+#include "symmem/extend/transport.hpp"
 
 namespace SYMMEM_API symmem {
 

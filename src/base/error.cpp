@@ -3,7 +3,7 @@
 
 namespace symmem {
 
-std::string_view name(Errc code) {
+std::string_view to_string(Errc code) {
   switch (code) {
     case Errc::invalid_argument: return "invalid_argument";
     case Errc::unsupported: return "unsupported";

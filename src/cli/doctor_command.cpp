@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/host.hpp"
-#include "base/options.hpp"
+#include "options/options.hpp"
 #include "cli/commands.hpp"
 #include "cli/doctor_checks.hpp"
 #include "symmem/error.hpp"

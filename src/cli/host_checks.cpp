@@ -7,12 +7,12 @@
 #include <fstream>
 
 #include "base/check.hpp"
-#include "base/child_processes.hpp"
+#include "process/child_processes.hpp"
 #include "base/event_loop.hpp"
-#include "base/fd_service.hpp"
+#include "fd_service/fd_service.hpp"
 #include "cli/doctor_checks.hpp"
 #include "cli/host_network.hpp"
-#include "core/builtin.hpp"
+#include "context/builtin.hpp"
 
 namespace symmem::cli {
 namespace {

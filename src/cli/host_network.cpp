@@ -7,8 +7,8 @@
 #include <cerrno>
 
 #include "base/check.hpp"
-#include "base/child_processes.hpp"
-#include "base/network_namespace.hpp"
+#include "process/child_processes.hpp"
+#include "process/network_namespace.hpp"
 
 namespace symmem::cli {
 namespace {

@@ -5,10 +5,10 @@
 #include <nlohmann/json.hpp>
 
 #include "base/host.hpp"
-#include "base/options.hpp"
+#include "options/options.hpp"
 #include "cli/commands.hpp"
-#include "core/builtin.hpp"
-#include "core/launch.hpp"
+#include "context/builtin.hpp"
+#include "launch/launch.hpp"
 
 namespace symmem::cli {
 namespace {

@@ -13,12 +13,12 @@
 
 #include "base/check.hpp"
 #include "base/environment.hpp"
-#include "base/handle.hpp"
+#include "base/unique_handle.hpp"
 #include "base/host.hpp"
 #include "base/parse.hpp"
 #include "cli/doctor_checks.hpp"
 #include "cli/dynamic_library.hpp"
-#include "core/builtin.hpp"
+#include "context/builtin.hpp"
 
 namespace symmem::cli {
 namespace {
@@ -61,7 +61,7 @@ std::set<std::string> rdma_devices() {
 std::set<std::string> ip_devices() {
   ifaddrs* list = nullptr;
   if (::getifaddrs(&list) != 0) fail_errno(errno, "getifaddrs");
-  const Handle<ifaddrs*, ::freeifaddrs> owned(list);
+  const UniqueHandle<ifaddrs*, ::freeifaddrs> owned(list);
   std::set<std::string> names;
   for (const ifaddrs* at = list; at != nullptr; at = at->ifa_next) {
     const int family = at->ifa_addr == nullptr ? AF_UNSPEC : at->ifa_addr->sa_family;

@@ -6,14 +6,14 @@
 #include <optional>
 
 #include "base/check.hpp"
-#include "base/child_processes.hpp"
-#include "base/options.hpp"
+#include "process/child_processes.hpp"
+#include "options/options.hpp"
 #include "base/parse.hpp"
 #include "base/random.hpp"
 #include "cli/commands.hpp"
 #include "cli/host_network.hpp"
-#include "cli/rank_place.hpp"
-#include "core/builtin.hpp"
+#include "cli/rank_assignment.hpp"
+#include "context/builtin.hpp"
 
 namespace symmem::cli {
 namespace {
@@ -104,7 +104,7 @@ void start_ranks(ChildProcesses& children, const RunCommand& command, const Spre
                  const std::optional<HostNetwork>& network, const JobStore& store) {
   const Environment environment = job_environment(command, spread, store);
   for (int rank = 0; rank < spread.ranks; ++rank) {
-    const RankPlace place = place_of(rank, spread.ranks, spread.hosts);
+    const RankAssignment place = place_of(rank, spread.ranks, spread.hosts);
     ChildCommand child{command.words, environment};
     child.environment["SYMMEM_RANK"] = std::to_string(rank);
     child.environment["SYMMEM_LOCAL_RANK"] = std::to_string(place.local_rank);

@@ -3,11 +3,11 @@
 #include <numeric>
 
 #include "base/check.hpp"
-#include "base/child_processes.hpp"
-#include "base/options.hpp"
+#include "process/child_processes.hpp"
+#include "options/options.hpp"
 #include "base/random.hpp"
 #include "cli/doctor_checks.hpp"
-#include "core/builtin.hpp"
+#include "context/builtin.hpp"
 #include "symmem/context.hpp"
 
 namespace symmem::cli {

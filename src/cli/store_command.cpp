@@ -6,11 +6,11 @@
 
 #include "base/check.hpp"
 #include "base/host.hpp"
-#include "base/options.hpp"
+#include "options/options.hpp"
 #include "base/parse.hpp"
-#include "base/signal_fd.hpp"
+#include "process/signal_fd.hpp"
 #include "cli/commands.hpp"
-#include "core/builtin.hpp"
+#include "context/builtin.hpp"
 
 namespace symmem::cli {
 namespace {

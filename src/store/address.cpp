@@ -13,7 +13,7 @@
 #include <thread>
 
 #include "base/check.hpp"
-#include "base/handle.hpp"
+#include "base/unique_handle.hpp"
 #include "base/signal_mask.hpp"
 
 namespace symmem::store {
@@ -36,7 +36,7 @@ Answer look_up(const std::string& host, const std::string& port, int flags) {
   addrinfo* first = nullptr;
   Answer answer;
   answer.error = ::getaddrinfo(host.c_str(), port.c_str(), &hints, &first);
-  const Handle<addrinfo*, ::freeaddrinfo> list(first);
+  const UniqueHandle<addrinfo*, ::freeaddrinfo> list(first);
   for (const addrinfo* at = first; at; at = at->ai_next) {
     Address address;
     std::memcpy(&address.storage, at->ai_addr, at->ai_addrlen);

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/deadline.hpp"
-#include "symmem/store.hpp"
+#include "symmem/extend/store.hpp"
 
 namespace symmem::store {
 

@@ -2,10 +2,10 @@
 #pragma once
 
 #include "base/deadline.hpp"
-#include "base/handle.hpp"
+#include "base/unique_handle.hpp"
 #include "store/frame.hpp"
 #include "store/handshake.hpp"
-#include "symmem/store.hpp"
+#include "symmem/extend/store.hpp"
 
 namespace symmem::store {
 

@@ -8,7 +8,7 @@
 
 #include "store/frame.hpp"
 #include "symmem/error.hpp"
-#include "symmem/store.hpp"
+#include "symmem/extend/store.hpp"
 
 namespace symmem::store {
 

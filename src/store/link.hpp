@@ -11,7 +11,7 @@
 
 #include "base/deadline.hpp"
 #include "store/message.hpp"
-#include "symmem/store.hpp"
+#include "symmem/extend/store.hpp"
 
 namespace symmem::store {
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/parse.hpp"
-#include "symmem/store.hpp"
+#include "symmem/extend/store.hpp"
 
 namespace symmem::store {
 

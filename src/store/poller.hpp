@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/event_loop.hpp"
-#include "base/handle.hpp"
+#include "base/unique_handle.hpp"
 
 namespace symmem::store {
 

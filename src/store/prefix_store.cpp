@@ -2,7 +2,7 @@
 #include <utility>
 
 #include "base/check.hpp"
-#include "symmem/store.hpp"
+#include "symmem/extend/store.hpp"
 
 namespace symmem {
 namespace {

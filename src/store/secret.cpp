@@ -12,7 +12,7 @@
 #include <system_error>
 
 #include "base/check.hpp"
-#include "base/handle.hpp"
+#include "base/unique_handle.hpp"
 
 namespace symmem::store {
 

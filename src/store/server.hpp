@@ -11,10 +11,10 @@
 #include <unordered_map>
 #include <vector>
 
-#include "base/handle.hpp"
+#include "base/unique_handle.hpp"
 #include "store/session.hpp"
 #include "store/state.hpp"
-#include "symmem/store.hpp"
+#include "symmem/extend/store.hpp"
 
 namespace boost::asio {
 class io_context;

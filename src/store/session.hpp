@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "base/handle.hpp"
+#include "base/unique_handle.hpp"
 #include "store/alarms.hpp"
 #include "store/frame.hpp"
 #include "store/handshake.hpp"

@@ -5,7 +5,7 @@
 
 #include "base/event_loop.hpp"
 #include "store/poller.hpp"
-#include "symmem/store.hpp"
+#include "symmem/extend/store.hpp"
 
 namespace symmem::store {
 

@@ -2,7 +2,7 @@
 #include <cstdlib>
 #include <set>
 
-#include "base/options.hpp"
+#include "options/options.hpp"
 #include "faults/faults.hpp"
 
 using namespace symmem;

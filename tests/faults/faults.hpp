@@ -16,7 +16,7 @@
 
 #include "base/host.hpp"
 #include "base/parse.hpp"
-#include "core/signal_pad.hpp"
+#include "signals/signal_pad.hpp"
 #include "harness/errors.hpp"
 #include "harness/ranks.hpp"
 #include "harness/resources.hpp"

@@ -4,7 +4,7 @@
 #include <functional>
 #include <memory>
 
-#include "base/fd_service.hpp"
+#include "fd_service/fd_service.hpp"
 #include "base/host.hpp"
 #include "base/log.hpp"
 #include "shm/factory.hpp"

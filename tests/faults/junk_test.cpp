@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <random>
 
-#include "base/unix_socket.hpp"
+#include "fd_service/unix_socket.hpp"
 #include "faults/faults.hpp"
 #include "faults/socket_folder.hpp"
 

@@ -3,8 +3,8 @@
 // Error that is not ours to blame.
 #include <cstdlib>
 
-#include "core/collective.hpp"
-#include "unit/core/stub_store.hpp"
+#include "group/collective.hpp"
+#include "unit/group/stub_store.hpp"
 
 using namespace symmem;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Bytes as what another rank says of its exports and of its attachments: refused, or read; what is
 // read comes through written and read again.
-#include "core/connection_parts.hpp"
+#include "rendezvous/connection_parts.hpp"
 
 #include <cstdint>
 #include <cstdlib>

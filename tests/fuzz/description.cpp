@@ -3,7 +3,7 @@
 // compared with what another rank said without harm.
 #include <cstdlib>
 
-#include "core/description.hpp"
+#include "rendezvous/description.hpp"
 
 using namespace symmem;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Bytes as what an asker and what a service for descriptors says: nothing, or read and written
 // alike.
-#include "base/fd_message.hpp"
+#include "fd_service/fd_message.hpp"
 
 #include <cstdint>
 #include <cstdlib>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "gpu/kernels.hpp"
+#include "gpu/test_kernels.hpp"
 #include "one_shot_all_reduce.cuh"
 
 namespace symmem::gpu {

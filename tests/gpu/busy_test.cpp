@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Calls of the host on a GPU that is busy with other kernels.
 #include "base/deadline.hpp"
-#include "gpu/gpu.hpp"
-#include "gpu/kernels.hpp"
+#include "gpu/test_gpu.hpp"
+#include "gpu/test_kernels.hpp"
 
 using namespace symmem;
 using namespace symmem::gpu;

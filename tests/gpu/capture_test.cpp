@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is captured in graphs and replayed, and what goes on beside a capture.
-#include "gpu/gpu.hpp"
-#include "gpu/kernels.hpp"
+#include "gpu/test_gpu.hpp"
+#include "gpu/test_kernels.hpp"
 
 using namespace symmem;
 using namespace symmem::gpu;

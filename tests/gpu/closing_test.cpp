@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Memory that goes while kernels run. Each is larger than half a block, and so has one of its own.
-#include "gpu/gpu.hpp"
-#include "gpu/kernels.hpp"
+#include "gpu/test_gpu.hpp"
+#include "gpu/test_kernels.hpp"
 
 using namespace symmem;
 using namespace symmem::gpu;

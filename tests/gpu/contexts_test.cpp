@@ -4,7 +4,7 @@
 
 #include <future>
 
-#include "gpu/gpu.hpp"
+#include "gpu/test_gpu.hpp"
 
 using namespace symmem;
 using namespace symmem::gpu;

@@ -2,8 +2,8 @@
 // Memory that the application allocated itself, in whatever way, given to register_buffer.
 #include <optional>
 
-#include "base/cuda/driver.hpp"
-#include "gpu/gpu.hpp"
+#include "gpu/driver.hpp"
+#include "gpu/test_gpu.hpp"
 #include "harness/ucx.hpp"
 
 using namespace symmem;

@@ -2,8 +2,8 @@
 // Groups of some ranks, in any order, that share ranks and memory.
 #include <algorithm>
 
-#include "gpu/gpu.hpp"
-#include "gpu/kernels.hpp"
+#include "gpu/test_gpu.hpp"
+#include "gpu/test_kernels.hpp"
 
 using namespace symmem;
 using namespace symmem::gpu;

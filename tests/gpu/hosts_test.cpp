@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // GPU memory of ranks on simulated hosts: within one by cuda_ipc, across by UCX.
-#include "gpu/gpu.hpp"
+#include "gpu/test_gpu.hpp"
 #include "harness/ucx.hpp"
 
 using namespace symmem;

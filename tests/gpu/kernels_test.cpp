@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "gpu/kernels.hpp"
+#include "gpu/test_kernels.hpp"
 
-#include "gpu/gpu.hpp"
+#include "gpu/test_gpu.hpp"
 
 using namespace symmem;
 using namespace symmem::gpu;

@@ -4,8 +4,8 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "gpu/gpu.hpp"
-#include "gpu/kernels.hpp"
+#include "gpu/test_gpu.hpp"
+#include "gpu/test_kernels.hpp"
 #include "harness/ucx.hpp"
 
 using namespace symmem;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Kernels and captures where no pointer reaches the peer: ranks on simulated hosts.
-#include "gpu/gpu.hpp"
-#include "gpu/kernels.hpp"
+#include "gpu/test_gpu.hpp"
+#include "gpu/test_kernels.hpp"
 #include "harness/ucx.hpp"
 
 using namespace symmem;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Data and epoch in one access of 16 bytes.
-#include "gpu/gpu.hpp"
-#include "gpu/kernels.hpp"
+#include "gpu/test_gpu.hpp"
+#include "gpu/test_kernels.hpp"
 
 using namespace symmem;
 using namespace symmem::gpu;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which way is taken to GPU memory, and what is said of those that are not.
-#include "gpu/gpu.hpp"
+#include "gpu/test_gpu.hpp"
 #include "harness/ucx.hpp"
 
 using namespace symmem;

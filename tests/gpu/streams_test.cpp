@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "gpu/gpu.hpp"
+#include "gpu/test_gpu.hpp"
 
 using namespace symmem;
 using namespace symmem::gpu;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Ranks that see different GPUs, or the same ones under different numbers, or none.
-#include "gpu/gpu.hpp"
+#include "gpu/test_gpu.hpp"
 
 using namespace symmem;
 using namespace symmem::gpu;

@@ -10,7 +10,7 @@
 #include "harness/ranks.hpp"
 #include "harness/ucx.hpp"
 #ifdef SYMMEM_CUDA
-#include "base/cuda/driver.hpp"
+#include "gpu/driver.hpp"
 #endif
 
 namespace symmem::harness {

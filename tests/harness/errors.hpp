@@ -38,8 +38,8 @@ inline void check_error(const std::optional<Error>& error, Errc code,
                         const std::vector<std::string>& parts = {},
                         std::source_location site = std::source_location::current()) {
   if (!error) return fail_at(site, "no Error was thrown");
-  const std::string message = std::string(name(error->code())) + ": " + error->what();
-  if (error->code() != code) fail_at(site, "not " + std::string(name(code)) + " but " + message);
+  const std::string message = std::string(to_string(error->code())) + ": " + error->what();
+  if (error->code() != code) fail_at(site, "not " + std::string(to_string(code)) + " but " + message);
   for (const std::string& part : parts)
     if (!contains(message, part)) fail_at(site, "\"" + part + "\" is not in: " + message);
 }

@@ -10,10 +10,10 @@
 #include <string>
 #include <vector>
 
-#include "base/child_processes.hpp"
+#include "process/child_processes.hpp"
 #include "base/environment.hpp"
 #include "symmem/context.hpp"
-#include "symmem/store.hpp"
+#include "symmem/extend/store.hpp"
 
 namespace symmem::harness {
 

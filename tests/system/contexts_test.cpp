@@ -4,7 +4,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#include "base/handle.hpp"
+#include "base/unique_handle.hpp"
 #include "harness/progress.hpp"
 #include "system/system.hpp"
 

@@ -8,7 +8,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "core/builtin.hpp"
+#include "context/builtin.hpp"
 #include "harness/program.hpp"
 #include "harness/progress.hpp"
 

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "base/options.hpp"
+#include "options/options.hpp"
 #include "harness/program.hpp"
 
 using namespace symmem;

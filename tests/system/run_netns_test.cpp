@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <set>
 
-#include "base/network_namespace.hpp"
+#include "process/network_namespace.hpp"
 #include "harness/errors.hpp"
 #include "harness/progress.hpp"
 #include "harness/ranks.hpp"

@@ -8,9 +8,9 @@
 #include <utility>
 
 #include "base/check.hpp"
-#include "base/cuda/driver.hpp"
-#include "base/fd_service.hpp"
-#include "base/gpu.hpp"
+#include "gpu/driver.hpp"
+#include "fd_service/fd_service.hpp"
+#include "gpu/gpu.hpp"
 #include "cuda_ipc/export.hpp"
 #include "cuda_ipc/factory.hpp"
 #include "cuda_ipc/handle.hpp"

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "base/check.hpp"
-#include "base/cuda/driver.hpp"
+#include "gpu/driver.hpp"
 #include "base/random.hpp"
 #include "cuda_ipc/handle.hpp"
 

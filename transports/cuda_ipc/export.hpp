@@ -4,8 +4,8 @@
 #include <memory>
 #include <string>
 
-#include "base/fd_service.hpp"
-#include "symmem/transport.hpp"
+#include "fd_service/fd_service.hpp"
+#include "symmem/extend/transport.hpp"
 
 namespace symmem::cuda_ipc {
 

@@ -8,8 +8,8 @@
 #include <set>
 
 #include "base/check.hpp"
-#include "base/cuda/driver.hpp"
-#include "base/cuda/unmap.hpp"
+#include "gpu/driver.hpp"
+#include "gpu/deferred_unmaps.hpp"
 
 namespace symmem::cuda_ipc {
 namespace {

@@ -7,8 +7,8 @@
 #include <memory>
 #include <string>
 
-#include "base/handle.hpp"
-#include "symmem/block.hpp"
+#include "base/unique_handle.hpp"
+#include "symmem/extend/block.hpp"
 
 namespace symmem::cuda_ipc {
 

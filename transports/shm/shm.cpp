@@ -7,7 +7,7 @@
 #include <cerrno>
 
 #include "base/check.hpp"
-#include "base/fd_service.hpp"
+#include "fd_service/fd_service.hpp"
 #include "shm/factory.hpp"
 #include "shm/handle.hpp"
 

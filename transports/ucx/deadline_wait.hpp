@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/deadline.hpp"
-#include "symmem/transport.hpp"
+#include "symmem/extend/transport.hpp"
 
 namespace symmem::ucx {
 

@@ -130,7 +130,7 @@ void Engine::wait(std::unique_lock<std::mutex>& lock, Wait& wait,
                   const std::function<bool()>& done) {
   while (!spin(lock, done)) {
     // The thread goes on with it, and calls notify.
-    rest();
+    stop_polling();
     worker_.wake();
     changed_.wait_for(lock, kTick);
     if (done()) return;
@@ -179,7 +179,7 @@ void Engine::poll() {
   try_progress();
 }
 
-void Engine::rest() {
+void Engine::stop_polling() {
   last_poll_.store(0, std::memory_order_relaxed);
   const std::lock_guard lock(parking_);
   parked_.notify_one();

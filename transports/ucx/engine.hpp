@@ -8,10 +8,10 @@
 #include <memory>
 #include <thread>
 
-#include "base/gpu.hpp"
+#include "gpu/gpu.hpp"
 #include "base/log.hpp"
 #include "symmem/options.hpp"
-#include "symmem/transport.hpp"
+#include "symmem/extend/transport.hpp"
 #include "ucx/service.hpp"
 #include "ucx/ucp_context.hpp"
 #include "ucx/worker.hpp"
@@ -67,7 +67,7 @@ class Engine {
   /// Carries on what has arrived, unless another thread does: called again and again by who waits.
   void poll();
   /// Who polled goes to sleep: the thread is to go on.
-  void rest();
+  void stop_polling();
   /// Ends the connection to a process that is lost.
   void give_up(std::uint64_t process) noexcept;
   /// Flushes what is outstanding. Several transports share an engine: the first call counts, of

@@ -4,8 +4,8 @@
 #include <memory>
 #include <vector>
 
-#include "base/transport_environment.hpp"
-#include "symmem/transport.hpp"
+#include "transport_environment.hpp"
+#include "symmem/extend/transport.hpp"
 
 namespace symmem::ucx {
 

@@ -97,7 +97,7 @@ void GpuKey::get_nbi(std::size_t offset, void* target, std::size_t bytes, Wait& 
 }
 
 void GpuKey::put_with_signal(std::size_t offset, const void* source, std::size_t bytes,
-                             BlockKey& pad, const SignalPlace& place, Wait& wait) {
+                             BlockKey& pad, const CounterAddress& place, Wait& wait) {
   put(offset, source, bytes, wait);
   static_cast<UcxKey&>(pad).signal(place, wait);  // Behind what is put, which the core promises.
 }

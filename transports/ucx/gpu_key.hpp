@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "base/gpu.hpp"
+#include "gpu/gpu.hpp"
 #include "ucx/key.hpp"
 
 namespace symmem::ucx {
@@ -25,7 +25,7 @@ class GpuKey : public UcxKey {
   void put_nbi(std::size_t offset, const void* source, std::size_t bytes, Wait& wait) override;
   void get_nbi(std::size_t offset, void* target, std::size_t bytes, Wait& wait) override;
   void put_with_signal(std::size_t offset, const void* source, std::size_t bytes, BlockKey& pad,
-                       const SignalPlace& place, Wait& wait) override;
+                       const CounterAddress& place, Wait& wait) override;
 
  private:
   const std::shared_ptr<Gpu> gpu_;

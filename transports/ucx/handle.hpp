@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "symmem/block.hpp"
+#include "symmem/extend/block.hpp"
 
 namespace symmem::ucx {
 

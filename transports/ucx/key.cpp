@@ -83,7 +83,7 @@ std::uint64_t UcxKey::atomic(AtomicOp op, std::size_t width, std::size_t offset,
   return endpoint_->ask(ask, wait);
 }
 
-void UcxKey::signal(const SignalPlace& place, Wait& wait) {
+void UcxKey::signal(const CounterAddress& place, Wait& wait) {
   // Messages keep their order; RMA takes other ways.
   endpoint_->flush_rma(wait);
   Message send = message(Kind::signal, place.pad);
@@ -92,7 +92,7 @@ void UcxKey::signal(const SignalPlace& place, Wait& wait) {
 }
 
 void UcxKey::put_with_signal(std::size_t offset, const void* source, std::size_t bytes,
-                             BlockKey& pad, const SignalPlace& place, Wait& wait) {
+                             BlockKey& pad, const CounterAddress& place, Wait& wait) {
   auto& theirs = static_cast<UcxKey&>(pad);  // The core promises that.
   if (bytes > kSmall) {
     put(offset, source, bytes, wait);

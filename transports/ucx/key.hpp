@@ -22,12 +22,12 @@ class UcxKey : public BlockKey {
   void get_nbi(std::size_t offset, void* target, std::size_t bytes, Wait& wait) override;
   std::uint64_t atomic(AtomicOp op, std::size_t width, std::size_t offset, std::uint64_t value,
                        std::uint64_t expected, Wait& wait) override;
-  void signal(const SignalPlace& place, Wait& wait) override;
+  void signal(const CounterAddress& place, Wait& wait) override;
   void put_with_signal(std::size_t offset, const void* source, std::size_t bytes, BlockKey& pad,
-                       const SignalPlace& place, Wait& wait) override;
+                       const CounterAddress& place, Wait& wait) override;
   void flush(Wait& wait) override { endpoint_->flush(wait); }
   void poll() override { engine_->poll(); }
-  void rest() override { engine_->rest(); }
+  void stop_polling() override { engine_->stop_polling(); }
   /// By RMA, also what is not open to messages: proves that connection and remote key work.
   void read(std::size_t offset, void* target, std::size_t bytes, Wait& wait);
   /// By a message there and back: proves the connection alone.

@@ -11,9 +11,9 @@
 #include <utility>
 #include <vector>
 
-#include "base/gpu.hpp"
+#include "gpu/gpu.hpp"
 #include "base/log.hpp"
-#include "symmem/block.hpp"
+#include "symmem/extend/block.hpp"
 #include "ucx/message.hpp"
 #include "ucx/worker.hpp"
 

@@ -183,9 +183,9 @@ class UcxTransport : public Transport {
     }
   }
 
-  void give_up(const Process& peer) noexcept override { starter_->give_up(peer.id); }
-  void finish(std::chrono::milliseconds timeout) noexcept override { starter_->finish(timeout); }
-  void stop() noexcept override { starter_->stop(); }
+  void on_peer_lost(const Process& peer) noexcept override { starter_->give_up(peer.id); }
+  void drain(std::chrono::milliseconds timeout) noexcept override { starter_->finish(timeout); }
+  void shutdown() noexcept override { starter_->stop(); }
 
  private:
   std::unique_ptr<UcxKey> make_key(std::shared_ptr<Engine> engine,

@@ -15,7 +15,7 @@ bool add_to_a_word_fails() {
     store->add("word", 1);
   } catch (const symmem::Error& error) {
     const std::exception& base = error;
-    std::printf("%s: %s\n", symmem::name(error.code()).data(), base.what());
+    std::printf("%s: %s\n", symmem::to_string(error.code()).data(), base.what());
     return error.code() == symmem::Errc::invalid_argument &&
            dynamic_cast<const symmem::Error*>(&base) == &error;
   }
@@ -41,7 +41,7 @@ bool a_rank_reaches_its_gpu() {
   try {
     words = context.empty_strided_p2p({4}, {1}, symmem::kInt64, {symmem::DeviceType::cuda, 0});
   } catch (const symmem::Error& error) {
-    std::printf("%s: %s\n", symmem::name(error.code()).data(), error.what());
+    std::printf("%s: %s\n", symmem::to_string(error.code()).data(), error.what());
     return error.code() == symmem::Errc::unsupported;
   }
   const auto memory = context.rendezvous(words);

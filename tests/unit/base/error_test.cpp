@@ -15,10 +15,10 @@ using namespace symmem::harness;
 TEST_CASE("every code has a name of its own") {
   std::set<std::string_view> names;
   for (int code = 0; code <= static_cast<int>(Errc::internal); ++code)
-    names.insert(name(static_cast<Errc>(code)));
+    names.insert(to_string(static_cast<Errc>(code)));
   CHECK(names.size() == static_cast<std::size_t>(Errc::internal) + 1);
   CHECK_FALSE(names.contains("unknown"));
-  CHECK(name(Errc::peer_lost) == "peer_lost");
+  CHECK(to_string(Errc::peer_lost) == "peer_lost");
 }
 
 TEST_CASE("each caller further out puts what it was doing before the message") {

@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-#include "base/handle.hpp"
+#include "base/unique_handle.hpp"
 #include "harness/resources.hpp"
 
 using namespace symmem;

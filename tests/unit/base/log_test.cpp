@@ -8,7 +8,7 @@
 #include <cstdio>
 #include <functional>
 
-#include "base/handle.hpp"
+#include "base/unique_handle.hpp"
 #include "harness/errors.hpp"
 
 using namespace symmem;

@@ -9,7 +9,7 @@
 #include <optional>
 #include <string>
 
-#include "base/handle.hpp"
+#include "base/unique_handle.hpp"
 #include "store/connect.hpp"
 #include "store/frame.hpp"
 #include "store/limits.hpp"

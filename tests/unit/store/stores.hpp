@@ -13,7 +13,7 @@
 #include "harness/errors.hpp"
 #include "harness/rank_threads.hpp"
 #include "symmem/error.hpp"
-#include "symmem/store.hpp"
+#include "symmem/extend/store.hpp"
 
 namespace symmem {
 

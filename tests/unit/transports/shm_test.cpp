@@ -6,11 +6,11 @@
 
 #include <cstring>
 
-#include "base/fd_service.hpp"
+#include "fd_service/fd_service.hpp"
 #include "base/log.hpp"
 #include "harness/errors.hpp"
 #include "harness/resources.hpp"
-#include "memory/host_block.hpp"
+#include "blocks/host_block.hpp"
 #include "shm/factory.hpp"
 #include "shm/handle.hpp"
 

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "harness/ucx.hpp"
-#include "memory/host_block.hpp"
+#include "blocks/host_block.hpp"
 #include "ucx/engine.hpp"
 #include "ucx/service.hpp"
 

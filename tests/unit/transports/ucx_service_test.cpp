@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "harness/ucx.hpp"
-#include "memory/host_block.hpp"
+#include "blocks/host_block.hpp"
 #include "ucx/engine.hpp"
 
 using namespace symmem;

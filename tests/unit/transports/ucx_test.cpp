@@ -6,12 +6,12 @@
 #include <thread>
 
 #include "base/deadline.hpp"
-#include "base/fd_service.hpp"
+#include "fd_service/fd_service.hpp"
 #include "base/log.hpp"
 #include "harness/errors.hpp"
 #include "harness/resources.hpp"
 #include "harness/ucx.hpp"
-#include "memory/host_block.hpp"
+#include "blocks/host_block.hpp"
 #include "ucx/endpoint.hpp"
 #include "ucx/engine.hpp"
 #include "ucx/factory.hpp"
@@ -29,8 +29,8 @@ constexpr std::chrono::seconds kAmple = std::chrono::seconds(60) * kSlow;
 struct Side {
   explicit Side(std::uint64_t id) : process{"host", 4, id} {}
   ~Side() {
-    transport->finish(kAmple);
-    transport->stop();
+    transport->drain(kAmple);
+    transport->shutdown();
   }
   Offer<Attachment> attach(const Side& owner, const std::string& handle, BlockId id = {1, 2}) {
     return transport->attach({3, owner.process, "elsewhere"}, id, handle, kAmple);

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "launch/launch.hpp"
+#include "context/runtime.hpp"
+#include "symmem/extend/store.hpp"
+
+namespace symmem {
+
+/// The job's store, and its server where this rank hosts it.
+struct JobStore {
+  std::optional<StoreServer> server;
+  std::shared_ptr<Store> store;
+};
+
+/// Finds the store that `launch` says: rank 0 serves it unless a standalone one listens there
+/// already, the others connect. One rank alone gets a store within the process.
+JobStore open_store(const Runtime& runtime, const Launch& launch);
+
+}  // namespace symmem

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gpu/cuda_gpus.hpp"
+
+#include <map>
+#include <mutex>
+
+#include "base/check.hpp"
+#include "gpu/driver.hpp"
+#include "gpu/kernels.hpp"
+#include "gpu/internal_streams.hpp"
+#include "gpu/staging_pool.hpp"
+
+namespace symmem::cuda {
+namespace {
+
+std::uint64_t count_ns(std::chrono::nanoseconds timeout) {
+  return static_cast<std::uint64_t>(timeout.count());
+}
+
+Gpu::Outcome outcome_of(const Report& report) {
+  switch (report.state) {
+    case Report::arrived: return Gpu::Outcome::arrived;
+    case Report::timeout: return Gpu::Outcome::timeout;
+    case Report::gone: return Gpu::Outcome::gone;
+    default: return Gpu::Outcome::failed;
+  }
+}
+
+/// The longest that the GPU may take to come to what waits for nothing.
+constexpr std::chrono::seconds kSoon{30};
+
+class PendingAtomic : public Gpu::Pending {
+ public:
+  PendingAtomic(int device, Lanes& lanes) : device_(device), lane_(lanes) {}
+  ~PendingAtomic() override {
+    if (!done_) lane_.abandon();
+  }
+  const Lane& lane() const { return *lane_.operator->(); }
+  bool done(std::uint64_t& before) override {
+    const OnDevice here(device_);
+    const auto report = lane_.look();
+    if (!report) return false;
+    before = report->value;
+    return done_ = true;
+  }
+
+ private:
+  const int device_;
+  Lanes::Use lane_;
+  bool done_ = false;
+};
+
+struct OnGpu : CaptureGuard {
+  explicit OnGpu(int device) : here(device) {}
+  const OnDevice here;
+};
+
+/// On whatever device is current.
+class Relaxed : public CaptureGuard {
+ public:
+  Relaxed() { static_cast<void>(cudaThreadExchangeStreamCaptureMode(&mode_)); }
+  ~Relaxed() override { static_cast<void>(cudaThreadExchangeStreamCaptureMode(&mode_)); }
+
+ private:
+  cudaStreamCaptureMode mode_ = cudaStreamCaptureModeRelaxed;
+};
+
+class CudaGpu : public Gpu {
+ public:
+  explicit CudaGpu(int device) : device_(device), stages_(device) {
+    const OnDevice here(device);
+    load_kernels();
+    // The owner's kernels are who waits for what comes by network.
+    if (attribute(CU_DEVICE_ATTRIBUTE_GPU_DIRECT_RDMA_SUPPORTED, device) == 0 ||
+        attribute(CU_DEVICE_ATTRIBUTE_GPU_DIRECT_RDMA_WRITES_ORDERING, device) >=
+            CU_GPU_DIRECT_RDMA_WRITES_ORDERING_OWNER)
+      remote_writes_ = RemoteWrites::ordered;
+    else if ((attribute(CU_DEVICE_ATTRIBUTE_GPU_DIRECT_RDMA_FLUSH_WRITES_OPTIONS, device) &
+              CU_FLUSH_GPU_DIRECT_RDMA_WRITES_OPTION_HOST) != 0)
+      remote_writes_ = RemoteWrites::synced;
+    lanes_ = std::make_unique<Lanes>(device);
+  }
+  int index() const override { return device_; }
+  std::unique_ptr<CaptureGuard> enter() override { return std::make_unique<OnGpu>(device_); }
+
+  void copy(std::span<const Copy> copies) override {
+    const OnDevice here(device_);
+    Lanes::Use lane(*lanes_);
+    try {
+      for (const Copy& copy : copies) enqueue(lane->stream, copy);
+      lane.finish();
+    } catch (...) {
+      stages_.close();
+      throw;
+    }
+  }
+  bool on_host(const void* at) const override {
+    const PointerFacts facts = facts_of(at);
+    return facts.type != CU_MEMORYTYPE_DEVICE && facts.managed == 0;
+  }
+  std::shared_ptr<std::byte[]> stage() override { return stages_.take(); }
+  RemoteWrites remote_writes() const override { return remote_writes_; }
+  void sync_remote_writes() override {
+    const OnDevice here(device_);
+    check(Driver::get().FlushGPUDirectRDMAWrites(CU_FLUSH_GPU_DIRECT_RDMA_WRITES_TARGET_CURRENT_CTX,
+                                                 CU_FLUSH_GPU_DIRECT_RDMA_WRITES_TO_OWNER),
+          "cuFlushGPUDirectRDMAWrites");
+  }
+  void zero(void* at, std::size_t bytes) override {
+    const OnDevice here(device_);
+    Lanes::Use lane(*lanes_);
+    check(cudaMemsetAsync(at, 0, bytes, lane->stream), "cudaMemsetAsync");
+    lane.finish();
+  }
+  std::uint64_t atomic(AtomicOp op, std::size_t width, void* at, std::uint64_t value,
+                       std::uint64_t expected) override {
+    const OnDevice here(device_);
+    Lanes::Use lane(*lanes_);
+    launch_atomic(lane->stream, op, width, at, value, expected, lane->report);
+    return lane.wait(kSoon).value;
+  }
+  std::unique_ptr<Pending> start_atomic(AtomicOp op, std::size_t width, void* at,
+                                        std::uint64_t value, std::uint64_t expected) override {
+    const OnDevice here(device_);
+    auto pending = std::make_unique<PendingAtomic>(device_, *lanes_);
+    launch_atomic(pending->lane().stream, op, width, at, value, expected, pending->lane().report);
+    return pending;
+  }
+  void put_signal(const DeviceView& view, int dst, int channel,
+                  std::chrono::nanoseconds timeout) override {
+    const OnDevice here(device_);
+    Lanes::Use lane(*lanes_);
+    launch_put_signal(lane->stream, view, dst, channel, lane->report);
+    static_cast<void>(lane.wait(timeout));
+  }
+  Outcome wait_signal(const DeviceView& view, int src, int channel,
+                      std::chrono::nanoseconds timeout) override {
+    const OnDevice here(device_);
+    Lanes::Use lane(*lanes_);
+    launch_wait_signal(lane->stream, view, src, channel, {count_ns(timeout), lane->report});
+    return outcome_of(lane.wait(timeout));
+  }
+  Outcome barrier(const DeviceView& view, int channel, std::chrono::nanoseconds timeout,
+                  const std::function<void()>& meanwhile) override {
+    const OnDevice here(device_);
+    Lanes::Use lane(*lanes_);
+    launch_barrier(lane->stream, view, channel, {count_ns(timeout), lane->report});
+    return outcome_of(lane.wait(timeout, meanwhile));
+  }
+
+  void copy(Stream stream, const Copy& copy) override {
+    const OnDevice here(device_);
+    check_stream(stream);
+    enqueue(stream, copy);
+  }
+  void put_signal(Stream stream, const DeviceView& view, int dst, int channel) override {
+    const OnDevice here(device_);
+    check_stream(stream);
+    launch_put_signal(stream, view, dst, channel, nullptr);
+  }
+  void wait_signal(Stream stream, const DeviceView& view, int src, int channel,
+                   std::chrono::nanoseconds timeout) override {
+    const OnDevice here(device_);
+    check_stream(stream);
+    launch_wait_signal(stream, view, src, channel, {count_ns(timeout), nullptr});
+  }
+  void put_with_signal(Stream stream, const DeviceView& view, const Copy& copy, int dst,
+                       int channel) override {
+    const OnDevice here(device_);
+    check_stream(stream);
+    if (copy.bytes <= kMaxFused && gpu_loads(copy.from))
+      return launch_put_with_signal(stream, view, copy, dst, channel);
+    enqueue(stream, copy);
+    launch_put_signal(stream, view, dst, channel, nullptr);
+  }
+  void barrier(Stream stream, const DeviceView& view, int channel,
+               std::chrono::nanoseconds timeout) override {
+    const OnDevice here(device_);
+    check_stream(stream);
+    launch_barrier(stream, view, channel, {count_ns(timeout), nullptr});
+  }
+
+ private:
+  static void enqueue(cudaStream_t stream, const Copy& copy) {
+    if (copy.bytes == 0) return;
+    check(cudaMemcpyAsync(copy.to, copy.from, copy.bytes, cudaMemcpyDefault, stream),
+          "cudaMemcpyAsync");
+  }
+  /// A stream of another device or context would be an error of the driver's, or none.
+  void check_stream(Stream stream) const {
+    if (stream == nullptr || stream == cudaStreamLegacy || stream == cudaStreamPerThread) return;
+    CUcontext context = nullptr;
+    check(Driver::get().StreamGetCtx(stream, &context), "cuStreamGetCtx");
+    require(context == context_, Errc::invalid_argument,
+            "the stream is not one of cuda:{}, on which the memory is", device_);
+  }
+  /// Whether kernels here may load from there: not from host memory that CUDA does not know, nor,
+  /// without asking further, from another GPU.
+  bool gpu_loads(const void* from) const {
+    const PointerFacts facts = facts_of(from);
+    return facts.on_device == reinterpret_cast<CUdeviceptr>(from) &&
+           (facts.type == CU_MEMORYTYPE_HOST ||
+            (facts.type == CU_MEMORYTYPE_DEVICE && facts.device == device_));
+  }
+
+  const int device_;
+  const CUcontext context_ = Driver::get().context(device_);
+  RemoteWrites remote_writes_ = RemoteWrites::unordered;
+  Stages stages_;
+  std::unique_ptr<Lanes> lanes_;
+};
+
+class CudaGpus : public Gpus {
+ public:
+  std::shared_ptr<Gpu> gpu(int index) override {
+    static_cast<void>(Driver::get().context(index));  // Says what is wrong with the index.
+    const std::lock_guard lock(mutex_);
+    auto& gpu = gpus_[index];
+    if (!gpu) gpu = std::make_shared<CudaGpu>(index);
+    return gpu;
+  }
+
+  std::unique_ptr<CaptureGuard> guard_captures() override { return std::make_unique<Relaxed>(); }
+
+  void check_memory(const void* at, std::size_t bytes, int index) override {
+    const OnDevice here(index);
+    const PointerFacts facts = facts_of(at);
+    require(facts.type == CU_MEMORYTYPE_DEVICE && facts.managed == 0 && facts.device == index,
+            Errc::invalid_argument,
+            "pointer {} is not memory of cuda:{} (managed memory and host memory are not)", at,
+            index);
+    require(bytes == 0 || facts_of(static_cast<const std::byte*>(at) + bytes - 1).device == index,
+            Errc::invalid_argument, "{} bytes from {} on go past the memory of cuda:{}", bytes, at,
+            index);
+  }
+
+ private:
+  std::mutex mutex_;  ///< Guards gpus_.
+  std::map<int, std::shared_ptr<Gpu>> gpus_;
+};
+
+}  // namespace
+
+std::shared_ptr<Gpus> make_gpus() { return std::make_shared<CudaGpus>(); }
+
+}  // namespace symmem::cuda

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kernels behind operations on streams and behind host calls on GPU memory: one warp each, but
+// for those that copy. All that they do with signals is symmem/device.cuh.
+#include <type_traits>
+
+#include "gpu/driver.hpp"
+#include "gpu/kernels.hpp"
+#include "symmem/device.cuh"
+
+namespace symmem::cuda {
+namespace {
+
+constexpr unsigned kWarp = 32;
+
+__device__ void tell(Report* report, std::uint64_t state, std::uint64_t value = 0) {
+  report->value = value;
+  asm volatile("st.release.sys.u64 [%0], %1;" ::"l"(&report->state), "l"(state) : "memory");
+}
+
+/// Whether the host thread still waits. Each side writes its word, then reads the other's: if the
+/// host has given up, either this sees it or the host sees that the kernel has begun.
+__device__ bool begins(Report* report) {
+  asm volatile("st.relaxed.sys.u64 [%0], %1;" ::"l"(&report->begun), "l"(std::uint64_t{1})
+               : "memory");
+  asm volatile("fence.sc.sys;" ::: "memory");
+  std::uint64_t abandoned;
+  asm volatile("ld.relaxed.sys.u64 %0, [%1];" : "=l"(abandoned) : "l"(&report->abandoned));
+  if (abandoned != 0) tell(report, Report::given_up);
+  return abandoned == 0;
+}
+
+__device__ std::uint64_t state_of(device::Waited waited) {
+  switch (waited) {
+    case device::Waited::arrived: return Report::arrived;
+    case device::Waited::timeout: return Report::timeout;
+    case device::Waited::gone: return Report::gone;
+    default: return Report::failed;
+  }
+}
+
+/// A wait that reports marks nothing, unless a peer's memory is of no use any more.
+__device__ void mark_failed_peer(const DeviceView& view, device::Waited waited,
+                                 Failure::Operation operation, int channel, int rank) {
+  if (waited == device::Waited::peer_failed)
+    device::fail(view, operation, Failure::Cause::peer_failed, channel, rank);
+}
+
+__global__ void put_signal_kernel(DeviceView view, int dst, int channel, Report* report) {
+  if (threadIdx.x != 0 || (report != nullptr && !begins(report))) return;
+  device::put_signal(view, dst, channel);
+  if (report != nullptr) tell(report, Report::arrived);
+}
+
+__global__ void wait_signal_kernel(DeviceView view, int src, int channel, Ending ending) {
+  if (threadIdx.x != 0) return;
+  if (ending.report == nullptr) {
+    device::wait_signal(view, src, channel, ending.timeout_ns);
+    return;
+  }
+  if (!begins(ending.report)) return;
+  const device::Waited waited = device::try_wait_signal(view, src, channel, ending.timeout_ns);
+  mark_failed_peer(view, waited, Failure::Operation::wait_signal, channel, src);
+  tell(ending.report, state_of(waited));
+}
+
+/// Lane `lane`'s share of a barrier that the host waits for: peers without a pointer, whom the host
+/// has told, are waited for, too. `at` becomes the last one waited for.
+__device__ device::Waited meet(const DeviceView& view, int channel, int lane,
+                               std::uint64_t timeout_ns, int& at) {
+  using device::Count;
+  const std::uint64_t epoch = device::load_local(view.epochs + channel) + 1;
+  if (epoch > device::kPoison) return device::Waited::failed_before;
+  __syncwarp();  // All have loaded it.
+  const auto nth = [&](int i) {
+    const int peer = view.rank + 1 + i;
+    return peer < view.world_size ? peer : peer - view.world_size;
+  };
+#pragma unroll 1
+  for (int i = lane; i < view.world_size - 1; i += kWarp)
+    if (std::uint64_t* const theirs = device::pad(view, nth(i)))
+      device::max_release(theirs + device::count_at(view, channel, view.rank, Count::arrivals),
+                          epoch);
+  if (lane == 0) device::max_local(view.epochs + channel, epoch);
+  std::uint64_t begin = 0;
+  device::Waited waited = device::Waited::arrived;
+#pragma unroll 1
+  for (int i = lane; waited == device::Waited::arrived && i < view.world_size - 1; i += kWarp) {
+    at = nth(i);
+    waited = device::wait_count(view, device::arriving(view, channel, at, Count::arrivals), epoch,
+                                at, timeout_ns, begin);
+  }
+  return waited;
+}
+
+__global__ void barrier_kernel(DeviceView view, int channel, Ending ending) {
+  if (ending.report == nullptr) {
+    device::barrier_warp(view, channel, ending.timeout_ns);
+    return;
+  }
+  const int lane = static_cast<int>(threadIdx.x);
+  if (__shfl_sync(0xFFFFFFFFu, lane == 0 && begins(ending.report), 0) == 0) return;
+  int at = view.rank;
+  const device::Waited waited = meet(view, channel, lane, ending.timeout_ns, at);
+  mark_failed_peer(view, waited, Failure::Operation::barrier, channel, at);
+  // One that did not come is enough; the first of them is told.
+  const unsigned missing = __ballot_sync(0xFFFFFFFFu, waited != device::Waited::arrived);
+  __syncwarp();  // What one lane has marked comes before what another one tells.
+  const int teller = missing == 0 ? 0 : __ffs(static_cast<int>(missing)) - 1;
+  if (lane == teller) tell(ending.report, state_of(waited), static_cast<std::uint64_t>(at));
+}
+
+/// Copies by the widest loads that both ends and the length allow.
+template <typename Word>
+__device__ void copy_words(void* to, const void* from, std::size_t bytes) {
+  constexpr int kUnder = 4;  // Loads under way at once.
+  auto* const target = static_cast<Word*>(to);
+  const auto* const source = static_cast<const Word*>(from);
+  const std::size_t count = bytes / sizeof(Word), stride = blockDim.x;
+  std::size_t i = threadIdx.x;
+  for (; i + (kUnder - 1) * stride < count; i += kUnder * stride) {
+    Word words[kUnder];
+    for (int k = 0; k < kUnder; ++k) words[k] = source[i + k * stride];
+    for (int k = 0; k < kUnder; ++k) target[i + k * stride] = words[k];
+  }
+  for (; i < count; i += stride) target[i] = source[i];
+}
+
+__global__ void put_with_signal_kernel(DeviceView view, Copy copy, int dst, int channel) {
+  const auto ends = reinterpret_cast<std::uintptr_t>(copy.to) |
+                    reinterpret_cast<std::uintptr_t>(copy.from) | copy.bytes;
+  if (ends % sizeof(uint4) == 0)
+    copy_words<uint4>(copy.to, copy.from, copy.bytes);
+  else if (ends % sizeof(std::uint32_t) == 0)
+    copy_words<std::uint32_t>(copy.to, copy.from, copy.bytes);
+  else
+    copy_words<unsigned char>(copy.to, copy.from, copy.bytes);
+  device::put_signal_block(view, dst, channel);
+}
+
+template <typename Word>
+__device__ Word apply(AtomicOp op, Word* at, Word value, Word expected) {
+  switch (op) {
+    case AtomicOp::add: return atomicAdd_system(at, value);
+    case AtomicOp::bit_and: return atomicAnd_system(at, value);
+    case AtomicOp::bit_or: return atomicOr_system(at, value);
+    case AtomicOp::bit_xor: return atomicXor_system(at, value);
+    case AtomicOp::swap: return atomicExch_system(at, value);
+    default: return atomicCAS_system(at, expected, value);
+  }
+}
+
+__global__ void atomic_kernel(AtomicOp op, bool wide, void* at, std::uint64_t value,
+                              std::uint64_t expected, Report* report) {
+  if (threadIdx.x != 0 || !begins(report)) return;
+  __threadfence_system();
+  const std::uint64_t before =
+      wide ? apply<unsigned long long>(op, static_cast<unsigned long long*>(at), value, expected)
+           : apply<unsigned>(op, static_cast<unsigned*>(at), static_cast<unsigned>(value),
+                             static_cast<unsigned>(expected));
+  __threadfence_system();
+  tell(report, Report::arrived, before);
+}
+
+/// Launches one block. By this call, whose result is its own: cudaGetLastError would tell, and
+/// take away, an error of the application's.
+template <typename... Parameters>
+void launch(void (*kernel)(Parameters...), unsigned threads, cudaStream_t stream,
+            const std::type_identity_t<Parameters>&... arguments) {
+  cudaLaunchConfig_t config{};
+  config.gridDim = dim3(1);
+  config.blockDim = dim3(threads);
+  config.stream = stream;
+  check(cudaLaunchKernelEx(&config, kernel, arguments...), "launch of a kernel");
+}
+
+[[noreturn]] void fail_without_code() {
+  int device = 0;
+  cudaDeviceProp properties{};
+  check(cudaGetDevice(&device), "cudaGetDevice");
+  check(cudaGetDeviceProperties(&properties, device), "cudaGetDeviceProperties");
+  throw Error(Errc::unsupported,
+              "cuda:" + std::to_string(device) + " (" + properties.name +
+                  ") has compute capability " + std::to_string(properties.major) + "." +
+                  std::to_string(properties.minor) +
+                  ", for which this symmem has no code; build it with CMAKE_CUDA_ARCHITECTURES for "
+                  "that one (8.0 and newer are by default)");
+}
+
+}  // namespace
+
+void load_kernels() {
+  const void* const kernels[] = {reinterpret_cast<const void*>(put_signal_kernel),
+                                 reinterpret_cast<const void*>(wait_signal_kernel),
+                                 reinterpret_cast<const void*>(barrier_kernel),
+                                 reinterpret_cast<const void*>(put_with_signal_kernel),
+                                 reinterpret_cast<const void*>(atomic_kernel)};
+  for (const void* kernel : kernels) {
+    cudaFuncAttributes attributes{};
+    const cudaError_t result = cudaFuncGetAttributes(&attributes, kernel);
+    if (result == cudaErrorNoKernelImageForDevice) fail_without_code();
+    check(result, "loading a kernel");
+  }
+}
+
+void launch_put_signal(cudaStream_t stream, const DeviceView& view, int dst, int channel,
+                       Report* report) {
+  launch(put_signal_kernel, kWarp, stream, view, dst, channel, report);
+}
+
+void launch_wait_signal(cudaStream_t stream, const DeviceView& view, int src, int channel,
+                        const Ending& ending) {
+  launch(wait_signal_kernel, kWarp, stream, view, src, channel, ending);
+}
+
+void launch_barrier(cudaStream_t stream, const DeviceView& view, int channel,
+                    const Ending& ending) {
+  launch(barrier_kernel, kWarp, stream, view, channel, ending);
+}
+
+void launch_put_with_signal(cudaStream_t stream, const DeviceView& view, const Copy& copy, int dst,
+                            int channel) {
+  constexpr std::size_t kBytesAThread = 16, kMost = 1024;
+  const std::size_t wanted = copy.bytes / kBytesAThread;
+  const unsigned threads = wanted <= kWarp ? kWarp : wanted >= kMost ? kMost : 256;
+  launch(put_with_signal_kernel, threads, stream, view, copy, dst, channel);
+}
+
+void launch_atomic(cudaStream_t stream, AtomicOp op, std::size_t width, void* at,
+                   std::uint64_t value, std::uint64_t expected, Report* report) {
+  launch(atomic_kernel, kWarp, stream, op, width == 8, at, value, expected, report);
+}
+
+}  // namespace symmem::cuda

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rendezvous/transport_selection.hpp"
+
+#include <algorithm>
+#include <tuple>
+
+#include "base/check.hpp"
+#include "group/collective.hpp"
+
+namespace symmem {
+namespace {
+
+/// A pair's unconnected ends are listed up to this many pairs.
+constexpr int kMaxPairsTold = 8;
+/// Groups of up to this many ranks get their routes told as a matrix.
+constexpr std::size_t kMaxMatrix = 32;
+
+}  // namespace
+
+TransportSelection::TransportSelection(Connector& connector, Collective& collective,
+                                       const Meeting& meeting)
+    : connector_(connector),
+      collective_(collective),
+      meeting_(meeting),
+      size_(static_cast<std::size_t>(meeting.group.world_size())),
+      connections_(std::make_shared<Connections>()),
+      refused_(size_ * size_),
+      transport_(size_ * size_, kNone) {
+  connections_->peers.resize(size_);
+  for (std::size_t r = 0; r < size_; ++r) transport_[r * size_ + r] = kSelf;
+  connections_->peers[self()].route.transport = "self";
+}
+
+std::shared_ptr<Connections> TransportSelection::run() {
+  for (std::size_t t = 0; t < meeting_.transports.size() && !complete(); ++t) round(t);
+  require_complete();
+  for (std::size_t r = 0; r < size_; ++r)
+    if (r != self()) connections_->peers[r].route = route(self(), r);
+  if (size_ <= kMaxMatrix)
+    for (const std::size_t t : transport_) connections_->matrix.push_back(name(t));
+  return std::move(connections_);
+}
+
+std::string TransportSelection::name(std::size_t t) const {
+  return t == kNone ? "none" : t == kSelf ? "self" : std::string(transport(t).name());
+}
+
+bool TransportSelection::complete() const {
+  return std::none_of(transport_.begin(), transport_.end(),
+                      [](std::size_t t) { return t == kNone; });
+}
+
+void TransportSelection::round(std::size_t t) {
+  std::vector<ExportedHandles> handles;
+  if (t == 0 && all_described_handles()) {
+    export_blocks(t);  // Once more, for `connections_` to hold it.
+    for (const Description& one : meeting_.described) handles.push_back(*one.handles);
+  } else {
+    for (const std::string& bytes : collective_.gather([&] { return export_blocks(t).encode(); }))
+      handles.push_back(ExportedHandles::decode(bytes));
+  }
+  agree(t, collective_.gather([&] { return attach_peers(t, handles); }));
+}
+
+bool TransportSelection::all_described_handles() const {
+  return std::all_of(meeting_.described.begin(), meeting_.described.end(),
+                     [](const Description& one) { return one.handles.has_value(); });
+}
+
+ExportedHandles TransportSelection::export_blocks(std::size_t t) {
+  auto [handles, exports] = connector_.export_blocks(
+      transport(t), meeting_.buffer, transport(t).by_key() ? meeting_.network_pad : meeting_.pad);
+  connections_->exports.insert(connections_->exports.end(), exports.begin(), exports.end());
+  return handles;
+}
+
+std::string TransportSelection::attach_peers(std::size_t t,
+                                             const std::vector<ExportedHandles>& handles) {
+  std::vector<std::string> outcome(size_);
+  for (std::size_t r = 0; r < size_; ++r) {
+    if (transport_[self() * size_ + r] != kNone) continue;
+    try {
+      outcome[r] = handles[r].refusal.empty()
+                       ? connector_.attach_blocks(transport(t), meeting_, r, handles[r],
+                                                  collective_.deadline(), connections_->peers[r])
+                       : "it does not export: " + handles[r].refusal;
+    } catch (Error& e) {
+      e.add(fmt::format("attach {} by {}", meeting_.group.describe(static_cast<int>(r)),
+                        transport(t).name()));
+      throw;
+    }
+  }
+  return encode_outcome(outcome);
+}
+
+void TransportSelection::agree(std::size_t t, const std::vector<std::string>& table) {
+  std::vector<std::vector<std::string>> outcomes;
+  for (const std::string& bytes : table) outcomes.push_back(decode_outcome(bytes, size_));
+  for (std::size_t a = 0; a < size_; ++a)
+    for (std::size_t b = a + 1; b < size_; ++b)
+      if (transport_[a * size_ + b] == kNone) settle(t, a, b, outcomes[a][b], outcomes[b][a]);
+}
+
+void TransportSelection::settle(std::size_t t, std::size_t a, std::size_t b,
+                                const std::string& from_a, const std::string& from_b) {
+  if (from_a.empty() && from_b.empty()) {
+    transport_[a * size_ + b] = transport_[b * size_ + a] = t;
+    return;
+  }
+  for (const auto& [near, far, mine, theirs] :
+       {std::tie(a, b, from_a, from_b), std::tie(b, a, from_b, from_a)}) {
+    refused_[near * size_ + far].push_back(
+        {std::string(transport(t).name()),
+         mine.empty() ? fmt::format("rank {} could not attach: {}", far, theirs) : mine});
+    if (near == self()) connections_->peers[far] = Connection{};
+  }
+}
+
+Route TransportSelection::route(std::size_t from, std::size_t to) const {
+  const std::size_t t = transport_[from * size_ + to];
+  return {name(t), refused_[from * size_ + to]};
+}
+
+bool TransportSelection::acceptable(std::size_t a, std::size_t b) const {
+  const auto& wanted = meeting_.described[self()].require;
+  const std::size_t t = transport_[a * size_ + b];
+  if (t == kNone) return false;
+  return wanted.empty() ||
+         std::find(wanted.begin(), wanted.end(), transport(t).name()) != wanted.end();
+}
+
+void TransportSelection::require_complete() {
+  std::string pairs;
+  int count = 0;
+  for (std::size_t a = 0; a < size_; ++a)
+    for (std::size_t b = a + 1; b < size_; ++b)
+      if (!acceptable(a, b) && ++count <= kMaxPairsTold)
+        pairs += fmt::format("\n  {} and {}: {}", meeting_.group.describe(static_cast<int>(a)),
+                             meeting_.group.describe(static_cast<int>(b)), reasons(a, b));
+  if (count == 0) return;
+  // A rank that died after it had told its part cannot be attached either: then this fails, and
+  // says so.
+  static_cast<void>(collective_.gather([] { return std::string(); }));
+  if (count > kMaxPairsTold) pairs += fmt::format("\n  and {} more pairs", count - kMaxPairsTold);
+  const auto& wanted = meeting_.described[self()].require;
+  fail(Errc::unsupported, "{} pairs of ranks are left without {}:{}", count,
+       wanted.empty()
+           ? "a transport"
+           : fmt::format("a transport that SYMMEM_REQUIRE={} allows for memory on {}",
+                         fmt::join(wanted, ","), to_string(meeting_.buffer->device.type)),
+       pairs);
+}
+
+std::string TransportSelection::reasons(std::size_t a, std::size_t b) const {
+  const Route way = route(a, b);
+  std::string text = way.transport == "none" ? "" : "connected by " + way.transport;
+  for (const RefusedTransport& refused : way.refused)
+    text += fmt::format("{}{}: {}", text.empty() ? "" : "; ", refused.transport, refused.reason);
+  if (!text.empty()) return text;
+  return fmt::format("no transport carries memory on {} (SYMMEM_TRANSPORTS)",
+                     to_string(meeting_.buffer->device.type));
+}
+
+}  // namespace symmem

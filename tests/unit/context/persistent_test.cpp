@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "context/persistent.hpp"
+
+#include <doctest/doctest.h>
+
+#include <utility>
+
+#include "harness/errors.hpp"
+#include "system/plain_allocator.hpp"
+
+using namespace symmem;
+using namespace symmem::harness;
+
+namespace {
+
+class FailingOnce : public PlainAllocator {
+ public:
+  bool fails = false;
+  void* alloc(std::size_t bytes, int device_index, const std::string& group) override {
+    if (std::exchange(fails, false)) throw Error(Errc::exhausted, "no more");
+    return PlainAllocator::alloc(bytes, device_index, group);
+  }
+};
+
+struct Fixture {
+  Persistent::Storage take(std::uint64_t id, std::size_t bytes = 8,
+                           const std::string& group = "g") {
+    return persistent.take({id, bytes, {}, group}, allocator);
+  }
+  std::shared_ptr<FailingOnce> allocator = std::make_shared<FailingOnce>();
+  Persistent persistent;
+};
+
+}  // namespace
+
+TEST_CASE("an id's memory is made once, and handed out whenever nobody has it") {
+  Fixture f;
+  void* const at = f.take(1).pointer;
+  CHECK(f.allocator->living == 1);
+  for (int i = 0; i < 3; ++i) CHECK(f.take(1).pointer == at);
+  CHECK(f.allocator->living == 1);
+  CHECK(f.take(2).pointer != at);
+  CHECK(f.allocator->living == 2);
+}
+
+TEST_CASE("an id in use is refused, by copies of the share too") {
+  Fixture f;
+  auto storage = f.take(1);
+  auto copy = storage.share;
+  storage.share.reset();
+  check_error([&] { f.take(1); }, Errc::invalid_argument, {"still active", "alloc_id 1"});
+  copy.reset();
+  CHECK_NOTHROW(f.take(1));
+}
+
+TEST_CASE("a request that differs is refused with both values, and the id stays as it was") {
+  Fixture f;
+  f.take(1);
+  check_error([&] { f.take(1, 9); }, Errc::invalid_argument, {"bytes 8", "9"});
+  check_error([&] { f.take(1, 8, "h"); }, Errc::invalid_argument, {"group g", "h"});
+  CHECK_NOTHROW(f.take(1));
+}
+
+TEST_CASE("the id of a pointer is known while the id is") {
+  Fixture f;
+  void* const at = f.take(UINT64_MAX).pointer;
+  CHECK(f.persistent.id_of(at) == UINT64_MAX);
+  CHECK_FALSE(f.persistent.id_of(&f));
+  f.persistent.forget_group("other");
+  CHECK(f.persistent.id_of(at) == UINT64_MAX);
+  f.persistent.forget_group("g");
+  CHECK_FALSE(f.persistent.id_of(at));
+}
+
+TEST_CASE("forgetting a group frees its memory, once no tensor has it") {
+  Fixture f;
+  f.take(1);
+  auto storage = f.take(2);
+  f.take(3, 8, "other");
+  f.persistent.forget_group("g");
+  CHECK(f.allocator->living == 2);
+  CHECK(f.take(2, 16).pointer != storage.pointer);  // Afresh, with another size.
+  storage.share.reset();
+  CHECK(f.allocator->living == 2);
+}
+
+TEST_CASE("an allocation that fails leaves the id unknown") {
+  Fixture f;
+  f.allocator->fails = true;
+  check_error([&] { f.take(1, 100); }, Errc::exhausted, {"no more"});
+  CHECK_NOTHROW(f.take(1));
+}

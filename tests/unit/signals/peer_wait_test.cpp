@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "signals/peer_wait.hpp"
+
+#include <doctest/doctest.h>
+
+#include "harness/errors.hpp"
+
+using namespace symmem;
+using namespace symmem::harness;
+
+namespace {
+
+const auto kGroup = std::make_shared<Group>("g", GroupInfo{0, 2, make_hash_store()}, Process{},
+                                            std::chrono::seconds(60));
+
+}  // namespace
+
+TEST_CASE("an error of a transport gets the operation and the peer, also if it has the same word") {
+  PeerWait wait(*kGroup, 1, "get", {});
+  check_error([&] { wait.run([] { throw Error(Errc::refused, "it refused the get"); }); },
+              Errc::refused, {"get: rank 1: it refused the get"});
+}
+
+TEST_CASE("a wait that ends at its deadline names operation and peer once") {
+  PeerWait wait(*kGroup, 1, "flush", std::chrono::milliseconds(0));
+  const auto error = error_of([&] { wait.run([&] { wait.check(); }); });
+  REQUIRE(error);
+  CHECK(error->code() == Errc::timeout);
+  const std::string text = error->what();
+  CHECK(text.starts_with("flush: rank 1 did not answer"));
+  CHECK(text.find("rank 1") == text.rfind("rank 1"));
+}
