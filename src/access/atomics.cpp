@@ -18,7 +18,7 @@ constexpr const char* name_of(AtomicOp op) {
 }
 
 template <typename Word>
-Word apply_at(const SymmetricMemory::Impl& impl, AtomicOp op, int rank, std::size_t offset,
+Word apply_at(const SymmetricMemory::Impl& impl, AtomicOp op, int peer, std::size_t offset,
               Word value, Word expected) {
   std::byte* at = impl.reach(rank, offset, sizeof(Word), name_of(op));
   // The buffer itself begins aligned, so the offset decides.
@@ -36,14 +36,14 @@ Word apply_at(const SymmetricMemory::Impl& impl, AtomicOp op, int rank, std::siz
 
 }  // namespace
 
-std::uint32_t SymmetricMemory::atomic32(AtomicOp op, int rank, std::size_t offset,
+std::uint32_t SymmetricMemory::atomic32(AtomicOp op, int peer, std::size_t offset,
                                         std::uint32_t value, std::uint32_t expected) {
-  return apply_at(*impl_, op, rank, offset, value, expected);
+  return apply_at(*impl_, op, peer, offset, value, expected);
 }
 
-std::uint64_t SymmetricMemory::atomic64(AtomicOp op, int rank, std::size_t offset,
+std::uint64_t SymmetricMemory::atomic64(AtomicOp op, int peer, std::size_t offset,
                                         std::uint64_t value, std::uint64_t expected) {
-  return apply_at(*impl_, op, rank, offset, value, expected);
+  return apply_at(*impl_, op, peer, offset, value, expected);
 }
 
 }  // namespace symmem
