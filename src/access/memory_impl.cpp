@@ -19,14 +19,14 @@ SymmetricMemory::Impl::Impl(MemoryParts parts)
   const int channels = static_cast<int>(own.channels);
   std::vector<PeerPad> peers = find_peers(parts.described);
   if (!parts.gpu) {
-    signals = std::make_unique<HostSignals>(group, channels, std::move(peers));
+    signals = std::make_unique<HostSignals>(*group, channels, std::move(peers));
     return;
   }
   gpu = std::make_unique<GpuState>(
       *group,
       GpuState::Parts{parts.gpu, pads[0].range().pointer(), pads[1].range().pointer(), channels,
                       buffer_bytes, group->deadline({}).timeout(), buffer_ptrs, pad_ptrs});
-  signals = std::make_unique<GpuSignals>(group, channels, std::move(peers), *gpu);
+  signals = std::make_unique<GpuSignals>(*group, channels, std::move(peers), *gpu);
 }
 
 SymmetricMemory::Impl::~Impl() = default;

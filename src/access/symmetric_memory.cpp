@@ -134,7 +134,7 @@ void SymmetricMemory::close(Timeout timeout) {
   const auto record = impl_->record.lock();
   impl_->check_open("close");  // Last: while the memory is open its record is there.
   const Deadline deadline = impl_->group->deadline(timeout);
-  Collective collective(impl_->group, "close", deadline);
+  Collective collective(*impl_->group, "close", deadline);
   try {
     collective.run([&] {
       const auto finish = [&] {

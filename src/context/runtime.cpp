@@ -95,7 +95,7 @@ void Runtime::end_group(const std::string& name, Timeout timeout) {
   const Deadline deadline = ending->group->deadline(timeout);
   std::exception_ptr failure;
   {
-    Collective collective(ending->group, "end_group", deadline);
+    Collective collective(*ending->group, "end_group", deadline);
     try {
       collective.run([&] {
         collective.gather([&] {
@@ -103,7 +103,7 @@ void Runtime::end_group(const std::string& name, Timeout timeout) {
             if (!memory->impl().closed.load()) memory->impl().flush_all(deadline);
           return std::string();
         });
-        ending->group->end(deadline);
+        ending->group->end_collectively(deadline);
       });
     } catch (...) {  // A caller's Store may throw anything.
       failure = std::current_exception();
@@ -114,7 +114,7 @@ void Runtime::end_group(const std::string& name, Timeout timeout) {
     }
     if (failure) ending->connector.detach();
   }
-  ending->group->finish("end_group ended this group");
+  ending->group->leave_locally("end_group ended this group");
   persistent.forget_group(name);
   {
     const std::lock_guard lock(mutex_);
@@ -200,7 +200,7 @@ void Runtime::stop_transports() noexcept {
 }
 
 void Runtime::leave() noexcept {
-  for (const auto& record : records()) record->group->finish("the Context has ended");
+  for (const auto& record : records()) record->group->leave_locally("the Context has ended");
 }
 
 void Runtime::release() noexcept {

@@ -119,7 +119,7 @@ std::shared_ptr<SymmetricMemory> meet(Runtime& runtime, const std::shared_ptr<Gr
                                       const std::shared_ptr<BlockMaker>& maker,
                                       const std::function<std::shared_ptr<Allocation>()>& find,
                                       const Deadline& deadline) {
-  Collective collective(record->group, operation, deadline);
+  Collective collective(*record->group, operation, deadline);
   return collective.run([&] {
     const Transports transports = runtime.transports(maker->device_type());
     Brought brought;
