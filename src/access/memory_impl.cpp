@@ -20,14 +20,14 @@ SymmetricMemory::Impl::Impl(MemoryParts parts)
       pads(std::move(parts.pads)),
       open(std::move(parts.open)) {
   if (!parts.gpu) {
-    signals = std::make_unique<HostSignals>(group, parts.channels, tables.peer_pads);
+    signals = std::make_unique<HostSignals>(*group, parts.channels, tables.peer_pads);
     return;
   }
   gpu = std::make_unique<GpuState>(
       *group, GpuState::Parts{parts.gpu, pads[0].range().pointer(), pads[1].range().pointer(),
                               parts.channels, buffer_bytes, group->deadline({}).timeout(),
                               tables.buffers, tables.pads});
-  signals = std::make_unique<GpuSignals>(group, parts.channels, tables.peer_pads, *gpu);
+  signals = std::make_unique<GpuSignals>(*group, parts.channels, tables.peer_pads, *gpu);
 }
 
 SymmetricMemory::Impl::~Impl() = default;

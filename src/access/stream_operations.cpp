@@ -68,7 +68,7 @@ void StreamOperations::barrier(int channel, Timeout timeout) const {
   const auto& impl = memory_->impl();
   for (int r = 0; r < impl.group->world_size(); ++r) mapped(impl, r, 0, 0, "barrier");
   impl.signals->check_channel(channel, "barrier");
-  impl.signals->check_agreed(channel);
+  impl.signals->check_barrier_usable(channel);
   impl.gpu->gpu().barrier(stream_, impl.gpu->view(), channel, limit(impl, timeout));
 }
 

@@ -71,7 +71,7 @@ void SymmetricMemory::close(Timeout timeout) {
   const auto holder = impl_->holder.lock();
   impl_->check_open("close");  // After lock(): while the memory is open its holder exists.
   const Deadline deadline = impl_->group->deadline(timeout);
-  Collective collective(impl_->group, "close", deadline);
+  Collective collective(*impl_->group, "close", deadline);
   try {
     collective.run([&] {
       const auto flush_and_identify = [&] {

@@ -86,7 +86,7 @@ void GroupRegistry::end(const std::string& name, Timeout timeout,
   const Deadline deadline = ending->group->deadline(timeout);
   std::exception_ptr failure;
   {
-    Collective collective(ending->group, "end_group", deadline);
+    Collective collective(*ending->group, "end_group", deadline);
     try {
       collective.run([&] {
         collective.gather([&] {

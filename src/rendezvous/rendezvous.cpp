@@ -74,7 +74,7 @@ Description Rendezvous::contribute(GroupRecord& record, const std::shared_ptr<Bl
 std::shared_ptr<SymmetricMemory> Rendezvous::run(const std::shared_ptr<GroupRecord>& record,
                                                  const Request& request,
                                                  const Deadline& deadline) const {
-  Collective collective(record->group, request.operation, deadline);
+  Collective collective(*record->group, request.operation, deadline);
   return collective.run([&] {
     const std::vector<Transport*> transports = transports_.transports(request.maker->device_type());
     LocalContribution local(*record->group);

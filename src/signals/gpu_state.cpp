@@ -86,7 +86,7 @@ void GpuState::mark_gone(int rank) { std::atomic_ref(gone_[rank]).store(1); }
 void GpuState::fail_channel(int channel) noexcept {
   try {
     gpu_->copy(view_.epochs + channel, &DeviceView::kPoison, sizeof DeviceView::kPoison);
-  } catch (const Error&) {  // Of a GPU that works no more: nobody goes through anything.
+  } catch (const Error&) {  // The GPU has failed: no barrier completes on it anyway.
   }
 }
 
@@ -111,25 +111,25 @@ std::vector<int> GpuState::missing(int channel) const {
 
 void GpuState::fail_failed(const Group& group, const char* operation) const {
   const Failure failure = decode(std::atomic_ref(*view_.failure).load());
-  const std::string who = group.describe(failure.rank);
+  const std::string rank = group.describe(failure.rank);
   const std::string what =
       fmt::format("{}: the memory has failed on the GPU: {}", operation, text(failure));
-  constexpr const char* kThen = "close the memory and rendezvous anew";
+  constexpr const char* kCure = "close the memory and rendezvous again";
   switch (failure.cause) {
     case Failure::Cause::gone:
-      group.check_waitable({failure.rank}, operation);  // Says more, while it is so.
-      fail(Errc::peer_lost, "{}: {} left or is lost; {}", what, who, kThen);
+      group.check_waitable({failure.rank}, operation);  // Throws a more precise error if it can.
+      fail(Errc::peer_lost, "{}: {} left or is lost; {}", what, rank, kCure);
     case Failure::Cause::no_pointer:
-      fail(Errc::unsupported, "{}: no pointer reaches {}; reach it from the host; {}", what, who,
-           kThen);
+      fail(Errc::unsupported, "{}: no pointer reaches {}; use host operations for this rank; {}",
+           what, rank, kCure);
     case Failure::Cause::peer_failed:
-      fail(Errc::peer_lost, "{}: on the GPU of {} a wait had failed before; {}", what, who, kThen);
+      fail(Errc::peer_lost, "{}: a wait on the GPU of {} failed earlier; {}", what, rank, kCure);
     case Failure::Cause::channel_failed:
       fail(Errc::finished,
-           "{}: an earlier barrier of the host on it had failed, after which its ranks no longer "
-           "agree; {}",
-           what, kThen);
-    default: fail(Errc::timeout, "{}: {} did not come in time; {}", what, who, kThen);
+           "{}: an earlier host barrier on this channel failed, so its ranks may disagree on the "
+           "barrier count; {}",
+           what, kCure);
+    default: fail(Errc::timeout, "{}: {} did not respond in time; {}", what, rank, kCure);
   }
 }
 

@@ -17,7 +17,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto group =
       std::make_shared<Group>("g", GroupInfo{0, 2, store}, Process{"h", 1, 1}, ample);
   try {
-    Collective collective(group, "call", Deadline::in(ample, ample));
+    Collective collective(*group, "call", Deadline::in(ample, ample));
     const auto values = collective.gather([] { return "mine"; });
     if (values.size() != 2 || values[0] != "mine" || values[1].size() > size) std::abort();
   } catch (const Error&) {  // Any code: the other rank says which.

@@ -57,7 +57,7 @@ TEST_CASE("a Barrier that times out in a kernel fails the memory, for every scop
             launch_vain_wait(stream, words->device_view(), scope, 1, 6, kLongNs, wrong);
             stream.wait();
             const std::vector<std::string> parts{"barrier on channel 3", "rank 1 (host",
-                                                 "did not come in time"};
+                                                 "did not respond in time"};
             check_error([&] { words->flush(); }, Errc::timeout, parts);
             check_error([&] { words->barrier(5); }, Errc::timeout, parts);
             check_error([&] { words->put_signal(1, 0); }, Errc::timeout, parts);
@@ -68,7 +68,7 @@ TEST_CASE("a Barrier that times out in a kernel fails the memory, for every scop
             launch_vain_barrier(stream, words->device_view(), scope, 3, kLongNs, wrong);
             stream.wait();
             check_error([&] { words->flush(); }, Errc::peer_lost,
-                        {"barrier on channel 3", "on the GPU of rank 0", "had failed before"});
+                        {"barrier on channel 3", "on the GPU of rank 0", "failed earlier"});
           }
           CHECK(wrong.value() == 0);
           check_usable(context, other, stream);
@@ -104,7 +104,7 @@ TEST_CASE("a barrier of the host that times out fails its channel, and no other 
           stream.wait();
           CHECK(wrong.value() == 0);
           check_error([&] { words->flush(); }, Errc::finished,
-                      {"barrier on channel 5", "an earlier barrier of the host"});
+                      {"barrier on channel 5", "an earlier host barrier"});
         }
         check_usable(context, other, stream);
         words->close();

@@ -14,7 +14,7 @@ TEST_CASE("a wait on a stream that times out fails the memory, and leaves CUDA u
           words->on(stream).wait_signal(1, 5, milliseconds(20));
           stream.wait();
           const std::vector<std::string> parts{"wait_signal on channel 5", "rank 1 (host",
-                                               "did not come in time"};
+                                               "did not respond in time"};
           check_error([&] { words->put_signal(1, 0); }, Errc::timeout, parts);
           check_error([&] { words->barrier(); }, Errc::timeout, parts);
           check_error([&] { words->on(stream).barrier(); }, Errc::timeout, parts);
@@ -48,7 +48,7 @@ TEST_CASE("after a failure what is still signalled counts no more: the peers' wa
           words->on(stream).wait_signal(0, 1, std::chrono::seconds(60));
           stream.wait();
           check_error([&] { words->flush(); }, Errc::peer_lost,
-                      {"wait_signal on channel 1", "on the GPU of rank 0", "had failed before"});
+                      {"wait_signal on channel 1", "on the GPU of rank 0", "failed earlier"});
         }
         other->close();
         words->close();
@@ -70,7 +70,7 @@ TEST_CASE("a barrier on a stream that times out names who was missing") {
           if (error->code() == Errc::timeout)
             check_error(error, Errc::timeout, {"barrier on channel 7", "rank 1"});
           else
-            check_error(error, Errc::peer_lost, {"barrier on channel 7", "had failed before"});
+            check_error(error, Errc::peer_lost, {"barrier on channel 7", "failed earlier"});
         }
         words->close();
       },

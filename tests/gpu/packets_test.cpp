@@ -47,10 +47,10 @@ TEST_CASE("a wait for a packet that times out marks the memory, and ends the wai
         CHECK(wrong.value() == 0);
         if (first)
           check_error([&] { words->flush(); }, Errc::timeout,
-                      {"GPU: wait_packet: rank 1", "did not come in time"});
+                      {"GPU: wait_packet: rank 1", "did not respond in time"});
         else
           check_error([&] { words->flush(); }, Errc::peer_lost,
-                      {"GPU: wait_packet: on the GPU of rank 0", "had failed before"});
+                      {"GPU: wait_packet: a wait on the GPU of rank 0", "failed earlier"});
         CHECK(cudaGetLastError() == cudaSuccess);
         words->close();
       },
@@ -80,7 +80,7 @@ TEST_CASE("the all-reduce of the examples sends nothing more once its memory has
                                 static_cast<float*>(result), kCount);
               stream.wait();
             }
-            check_error([&] { words->flush(); }, Errc::timeout, {"did not come in time"});
+            check_error([&] { words->flush(); }, Errc::timeout, {"did not respond in time"});
             ok(cudaFree(result));
             ok(cudaFree(input));
           }

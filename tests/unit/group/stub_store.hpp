@@ -8,11 +8,11 @@
 
 namespace symmem {
 
-/// A store whose group has `size` members, of which we are one, and whose gathers give what the
-/// test says the others gave. Knows nothing else.
+/// A store that joins at once and whose gathers return a table made by the test. Every other call
+/// fails.
 class StubStore : public Store {
  public:
-  /// Our value -> all ranks' values.
+  /// Makes all ranks' values from this rank's.
   using Answer = std::function<std::vector<std::string>(const std::string& mine)>;
   explicit StubStore(Answer answer) : answer_(std::move(answer)) {}
 
