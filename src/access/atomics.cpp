@@ -20,7 +20,7 @@ constexpr const char* name_of(AtomicOp op) {
 template <typename Word>
 Word apply_at(const SymmetricMemory::Impl& impl, AtomicOp op, int peer, std::size_t offset,
               Word value, Word expected) {
-  std::byte* at = impl.reach(rank, offset, sizeof(Word), name_of(op));
+  std::byte* at = impl.reach(peer, offset, sizeof(Word), name_of(op));
   // The buffer itself begins aligned, so the offset decides.
   require(offset % sizeof(Word) == 0, Errc::invalid_argument,
           "{}: offset {} is not a multiple of the word's {} bytes", name_of(op), offset,
@@ -29,7 +29,7 @@ Word apply_at(const SymmetricMemory::Impl& impl, AtomicOp op, int peer, std::siz
     return impl.gpu
                ? static_cast<Word>(impl.gpu->gpu().atomic(op, sizeof(Word), at, value, expected))
                : apply_atomic(op, at, value, expected);
-  return impl.by_key(rank, name_of(op), {}, [&](BlockKey& key, std::size_t base, Wait& wait) {
+  return impl.by_key(peer, name_of(op), {}, [&](BlockKey& key, std::size_t base, Wait& wait) {
     return static_cast<Word>(key.atomic(op, sizeof(Word), base + offset, value, expected, wait));
   });
 }

@@ -108,6 +108,13 @@ class SymmetricMemory::Impl {
     auto* base = static_cast<std::byte*>(tables.buffers[static_cast<std::size_t>(rank)]);
     return base == nullptr ? nullptr : base + offset;
   }
+  /// The state of GPU memory; Error(unsupported) for host memory.
+  const GpuState& on_gpu(const char* operation) const {
+    check_open(operation);
+    require(gpu != nullptr, Errc::unsupported, "{}: the memory is on {}, not on a GPU", operation,
+            to_string(device));
+    return *gpu;
+  }
   /// Calls `use(key, base, wait)` for a key peer; `base` is the buffer's offset in the key's block.
   template <typename Use>
   auto by_key(int rank, const char* operation, Timeout timeout, Use use) const {

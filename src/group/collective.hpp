@@ -34,7 +34,7 @@ class Collective {
     try {
       return body();
     } catch (Error& e) {
-      e.add(title());
+      e.add_context(title());
       throw;
     } catch (const std::exception& e) {  // From an application's Store.
       fail(Errc::internal, "{}: {}", title(), e.what());

@@ -12,6 +12,7 @@
 #include "base/deadline.hpp"
 #include "base/fork.hpp"
 #include "symmem/context.hpp"
+#include "symmem/extend/store.hpp"
 
 namespace symmem {
 

@@ -41,7 +41,7 @@ auto GpuSignals::with_context(const char* operation, int channel, Call call) con
   try {
     return call();
   } catch (Error& e) {
-    e.add(fmt::format("{} of rank {} on channel {} of group \"{}\"", operation, group_.rank(),
+    e.add_context(fmt::format("{} of rank {} on channel {} of group \"{}\"", operation, group_.rank(),
                       channel, group_.name()));
     throw;
   }

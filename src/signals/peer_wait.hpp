@@ -32,7 +32,7 @@ class PeerWait : public Wait {
     } catch (Error& e) {
       if (named_) throw;
       group_.check_peer(rank_, operation_);  // The store's reason is more precise.
-      e.add(fmt::format("{}: {}", operation_, group_.describe(rank_)));
+      e.add_context(fmt::format("{}: {}", operation_, group_.describe(rank_)));
       throw;
     }
   }

@@ -27,11 +27,11 @@ class SymmetricMemory;
 struct AllocationRequest {
   std::size_t bytes = 0;
   int device_index = 0;
-  std::string group_name;
+  std::string group_name = {};
   std::size_t alignment = 256;  ///< Bytes, a power of two.
   bool populate = false;
-  std::string name;
-  std::optional<std::uint64_t> id;
+  std::string name = {};
+  std::optional<std::uint64_t> id = {};
 };
 
 /// Makes symmetric memory of one device type. Calls may come from any thread. A pointer may point

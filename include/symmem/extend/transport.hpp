@@ -14,6 +14,7 @@
 #include "symmem/extend/block.hpp"
 #include "symmem/device.hpp"
 #include "symmem/extend/store.hpp"
+#include "symmem/symmetric_memory.hpp"
 
 namespace SYMMEM_API symmem {
 
@@ -34,23 +35,6 @@ class Export {
   /// The bytes with which the same transport on another rank attaches. Opaque to all others.
   virtual std::string handle() const = 0;
 };
-
-/// A remote key as bytes, for use with the transport's own library (ucx: ucp_ep_rkey_unpack).
-struct PackedKey {
-  std::string key;            ///< The remote key.
-  std::string worker;         ///< Address of the peer's worker: for an endpoint of one's own.
-  std::uint64_t address = 0;  ///< Of the first byte, in the peer's address space.
-};
-
-/// One piece of a list put or get: `bytes` between `local` and `offset` in the peer's buffer.
-template <typename Byte>
-struct Piece {
-  std::size_t offset = 0;
-  Byte* local = nullptr;
-  std::size_t bytes = 0;
-};
-using PutPiece = Piece<const void>;
-using GetPiece = Piece<void>;
 
 /// Asked by operations that wait, now and then: how long, and for what, is the caller's matter.
 class Wait {
@@ -82,7 +66,7 @@ class BlockKey {
   virtual void get(std::size_t offset, void* target, std::size_t bytes, Wait& wait) = 0;
   /// Returns when the bytes of all pieces are there; their offsets count from the block's start.
   virtual void get_pieces(std::span<const GetPiece> pieces, Wait& wait) {
-    for (const GetPiece& piece : pieces) get(piece.offset, piece.local, piece.bytes, wait);
+    for (const GetPiece& piece : pieces) get(piece.offset, piece.target.data(), piece.target.size(), wait);
   }
   /// The same, complete at the next flush only; until then the local bytes stay untouched.
   virtual void put_nbi(std::size_t offset, const void* source, std::size_t bytes, Wait& wait) = 0;
@@ -105,7 +89,7 @@ class BlockKey {
   /// Who polled goes to sleep instead.
   virtual void stop_polling() {}
   /// What an application needs to use the transport's own library on this block.
-  virtual PackedKey packed() const = 0;
+  virtual RemoteKey packed() const = 0;
 };
 
 /// A peer's block, reached by one transport for as long as this object lives: by pointer or by key.
