@@ -1,38 +1,55 @@
 # SPDX-License-Identifier: Apache-2.0
 find_package(doctest 2.4.9 REQUIRED)
 
-# The transports of this build.
+# Sets <variable> to SYMMEM_TRANSPORT_<fact> of a transport (transports/CMakeLists.txt).
+function(symmem_transport_fact variable transport fact)
+  get_directory_property(value DIRECTORY ${PROJECT_SOURCE_DIR}/transports/${transport}
+    DEFINITION SYMMEM_TRANSPORT_${fact})
+  set(${variable} ${value} PARENT_SCOPE)
+endfunction()
+
+# The transports of this build, and those of them that connect ranks on different hosts.
 get_directory_property(SYMMEM_TESTED_TRANSPORTS
   DIRECTORY ${PROJECT_SOURCE_DIR}/transports DEFINITION SYMMEM_TRANSPORTS)
+set(SYMMEM_TESTED_NETWORKS "")
+foreach(transport IN LISTS SYMMEM_TESTED_TRANSPORTS)
+  symmem_transport_fact(is_network ${transport} IS_NETWORK)
+  if(is_network)
+    list(APPEND SYMMEM_TESTED_NETWORKS ${transport})
+  endif()
+endforeach()
 
 # symmem_add_test_program(<target> SOURCES a_test.cpp ... [LINK target ...])
 #
-# Makes a program of doctest test cases, with the inner parts of the library and the harness.
+# Adds a program of doctest test cases, linked with the library's objects and the harness.
 function(symmem_add_test_program target)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINK")
   add_executable(${target} ${arg_SOURCES})
   target_link_libraries(${target} PRIVATE symmem_harness symmem_objects ${arg_LINK})
-  # doctest's assertions are slow to optimise and to instrument: this takes a fourth of the time.
+  # Optimising and instrumenting doctest's assertions is slow: these flags save 3/4 of the time.
   set_source_files_properties(${arg_SOURCES} PROPERTIES COMPILE_OPTIONS
     "-O0;-fno-sanitize=null,alignment,object-size")
 endfunction()
 
-# symmem_add_tests(<name> SOURCES a_test.cpp ... [USES_UCX b_test.cpp ...] [LABELS label ...]
-#                  [PROCESSES n] [LINK target ...])
+# symmem_add_tests(<name> SOURCES a_test.cpp ... [USES_NETWORK b_test.cpp ...]
+#                  [NEEDS_NETWORK c_test.cpp ...] [LABELS label ...] [PROCESSES n] [LINK target ...])
 #
-# Makes the program <name>_tests and, for each source file, one ctest entry <name>.<file without
-# _test>: a process start costs seconds under sanitizers, so test cases do not get one each.
-# USES_UCX: more sources, in whose tests UCX takes part where there is one. They also have the label
-# ucx, by which they are run with another UCX. LABELS: by default the part of <name> before the
-# first "_". PROCESSES: how many busy processes a test starts; ctest -j then leaves it as many
-# processors. Exit code 77 means skipped.
+# Adds the program <name>_tests and, for each source file, one ctest entry <name>.<file without
+# _test>: starting a process takes seconds under sanitizers, so test cases share an entry.
+# USES_NETWORK: sources whose tests use a network transport where there is one. NEEDS_NETWORK:
+# sources that are built only where there is one. Both get the label network, which selects the
+# tests to repeat with another version of the network's library. LABELS: default is the part of
+# <name> before the first "_". PROCESSES: number of busy processes that a test starts; ctest -j
+# reserves as many processors. Exit code 77 means skipped.
 function(symmem_add_tests name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "PROCESSES" "SOURCES;USES_UCX;LABELS;LINK")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "PROCESSES"
+    "SOURCES;USES_NETWORK;NEEDS_NETWORK;LABELS;LINK")
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "symmem_add_tests(${name}): unknown ${arg_UNPARSED_ARGUMENTS}")
   endif()
-  if(NOT arg_SOURCES AND NOT arg_USES_UCX)
-    return()
+  set(network ${arg_USES_NETWORK})
+  if(SYMMEM_TESTED_NETWORKS)
+    list(APPEND network ${arg_NEEDS_NETWORK})
   endif()
   if(NOT arg_LABELS)
     string(REGEX REPLACE "_.*" "" arg_LABELS ${name})
@@ -40,14 +57,14 @@ function(symmem_add_tests name)
   if(NOT arg_PROCESSES)
     set(arg_PROCESSES 1)
   endif()
-  symmem_add_test_program(${name}_tests SOURCES ${arg_SOURCES} ${arg_USES_UCX} LINK ${arg_LINK})
-  foreach(source IN LISTS arg_SOURCES arg_USES_UCX)
+  symmem_add_test_program(${name}_tests SOURCES ${arg_SOURCES} ${network} LINK ${arg_LINK})
+  foreach(source IN LISTS arg_SOURCES network)
     cmake_path(GET source STEM stem)
     string(REGEX REPLACE "_test$" "" entry ${stem})
     add_test(NAME ${name}.${entry} COMMAND ${name}_tests "--source-file=*/${stem}.cpp")
     set(labels ${arg_LABELS})
-    if(source IN_LIST arg_USES_UCX)
-      list(APPEND labels ucx)
+    if(source IN_LIST network)
+      list(APPEND labels network)
     endif()
     set_tests_properties(${name}.${entry} PROPERTIES
       LABELS "${labels}" PROCESSORS ${arg_PROCESSES} TIMEOUT 300 SKIP_RETURN_CODE 77)

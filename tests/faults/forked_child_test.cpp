@@ -6,7 +6,7 @@
 #include "faults/faults.hpp"
 #include "faults/hooked_transport.hpp"
 #include "harness/progress.hpp"
-#include "harness/ucx.hpp"
+#include "harness/network.hpp"
 
 using namespace symmem;
 using namespace symmem::faults;

@@ -4,7 +4,7 @@
 
 #include "gpu/driver.hpp"
 #include "gpu/test_gpu.hpp"
-#include "harness/ucx.hpp"
+#include "harness/network.hpp"
 
 using namespace symmem;
 using namespace symmem::gpu;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // GPU memory of ranks on simulated hosts: within one by cuda_ipc, across by UCX.
 #include "gpu/test_gpu.hpp"
-#include "harness/ucx.hpp"
+#include "harness/network.hpp"
 
 using namespace symmem;
 using namespace symmem::gpu;

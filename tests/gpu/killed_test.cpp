@@ -6,7 +6,7 @@
 
 #include "gpu/test_gpu.hpp"
 #include "gpu/test_kernels.hpp"
-#include "harness/ucx.hpp"
+#include "harness/network.hpp"
 
 using namespace symmem;
 using namespace symmem::gpu;

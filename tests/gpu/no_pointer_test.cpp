@@ -2,7 +2,7 @@
 // Kernels and captures where no pointer reaches the peer: ranks on simulated hosts.
 #include "gpu/test_gpu.hpp"
 #include "gpu/test_kernels.hpp"
-#include "harness/ucx.hpp"
+#include "harness/network.hpp"
 
 using namespace symmem;
 using namespace symmem::gpu;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which way is taken to GPU memory, and what is said of those that are not.
 #include "gpu/test_gpu.hpp"
-#include "harness/ucx.hpp"
+#include "harness/network.hpp"
 
 using namespace symmem;
 using namespace symmem::gpu;

@@ -8,7 +8,7 @@
 #include "harness/errors.hpp"
 #include "harness/progress.hpp"
 #include "harness/ranks.hpp"
-#include "harness/ucx.hpp"
+#include "harness/network.hpp"
 #ifdef SYMMEM_CUDA
 #include "gpu/driver.hpp"
 #endif

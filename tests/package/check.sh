@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Builds the consumer against symmem and runs it: against what <build> installs, or with symmem as a
-# subdirectory and against what that installs.
+# Builds and runs the consumer. Mode installed: against the installed <build>. Mode subdirectory:
+# with symmem as a subdirectory, then against what that build installs.
 # usage: check.sh installed|subdirectory <source> <build> <cmake> <compiler> <flags> [cmake option ...]
 set -euo pipefail
 mode=$1 source=$2 build=$3 cmake=$4
@@ -9,7 +9,7 @@ export CXX=$5 CXXFLAGS=$6
 shift 6
 consumer="$source/tests/package/consumer"
 work="$build/package_$mode"
-# Beside <build>, not in it: then sources have the same relative path, and ccache has the objects.
+# Beside <build>: sources keep their relative paths, so ccache has the objects.
 sub="$build-$mode"
 rm -rf "$work" "$sub"
 mkdir -p "$work"
@@ -18,18 +18,18 @@ configure() { # configure <source> <build> [option ...]
   "$cmake" -S "$1" -B "$2" "${@:3}" >"$work/log" || { cat "$work/log" && exit 1; }
 }
 
-# Installs a build tree, and moves the result, since a package must not know where it was made.
+# Installs a build tree and moves the result: a package must work at any path.
 install_moved() {
   "$cmake" --install "$1" --prefix "$work/first" >/dev/null
   mv "$work/first" "$work/moved"
 }
 
-# However the library was built: a program's sources come to see no header of CUDA's.
+# Whether or not the library has CUDA, its public headers include no CUDA header.
 check_headers() {
-  local seen
-  seen="$("$CXX" -std=c++20 -M -I "$work/moved/include" "$consumer/main.cpp")"
-  if grep -iE '/(cuda|driver_types|vector_types)[a-z_0-9]*\.h' <<<"$seen"; then
-    echo 'a public header includes one of CUDA' && exit 1
+  local included
+  included="$("$CXX" -std=c++20 -M -I "$work/moved/include" "$consumer/main.cpp")"
+  if grep -iE '/(cuda|driver_types|vector_types)[a-z_0-9]*\.h' <<<"$included"; then
+    echo 'a public header includes a CUDA header' && exit 1
   fi
 }
 
@@ -61,7 +61,7 @@ subdirectory)
   configure "$consumer" "$sub" -DSYMMEM_SOURCE="$source" "$@"
   "$cmake" --build "$sub"
   "$sub/consumer"
-  install_moved "$sub" # A static library: its users must find what it needs.
+  install_moved "$sub" # A static library: its package must name what it needs.
   by_find_package
   by_pkg_config --static
   ;;

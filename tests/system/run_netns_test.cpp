@@ -12,7 +12,7 @@
 #include "harness/errors.hpp"
 #include "harness/progress.hpp"
 #include "harness/ranks.hpp"
-#include "harness/ucx.hpp"
+#include "harness/network.hpp"
 #include "system/run.hpp"
 
 using namespace symmem;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Of builds without the transport ucx.
 #include "harness/progress.hpp"
-#include "harness/ucx.hpp"
+#include "harness/network.hpp"
 
 namespace symmem::harness {
 

@@ -8,7 +8,7 @@
 
 #include "faults/faults.hpp"
 #include "harness/progress.hpp"
-#include "harness/ucx.hpp"
+#include "harness/network.hpp"
 
 using namespace symmem;
 using namespace symmem::faults;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "faults/faults.hpp"
-#include "harness/ucx.hpp"
+#include "harness/network.hpp"
 
 using namespace symmem;
 using namespace symmem::faults;

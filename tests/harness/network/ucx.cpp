@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "harness/ucx.hpp"
+#include "harness/network.hpp"
 
 #include "harness/device.hpp"
 #include "harness/errors.hpp"

@@ -10,7 +10,7 @@
 #include "base/log.hpp"
 #include "harness/errors.hpp"
 #include "harness/resources.hpp"
-#include "harness/ucx.hpp"
+#include "harness/network.hpp"
 #include "blocks/host_block.hpp"
 #include "ucx/endpoint.hpp"
 #include "ucx/engine.hpp"

@@ -3,7 +3,7 @@
 
 #include <fstream>
 
-#include "harness/ucx.hpp"
+#include "harness/network.hpp"
 #include "system/system.hpp"
 
 using namespace symmem;

@@ -5,7 +5,7 @@
 
 #include <vector>
 
-#include "harness/ucx.hpp"
+#include "harness/network.hpp"
 #include "blocks/host_block.hpp"
 #include "ucx/engine.hpp"
 

@@ -8,7 +8,7 @@
 
 #include "base/log.hpp"
 #include "harness/errors.hpp"
-#include "harness/ucx.hpp"
+#include "harness/network.hpp"
 #include "ucx/deadline_wait.hpp"
 
 using namespace symmem;

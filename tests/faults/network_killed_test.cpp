@@ -2,7 +2,7 @@
 #include <thread>
 
 #include "faults/faults.hpp"
-#include "harness/ucx.hpp"
+#include "harness/network.hpp"
 
 using namespace symmem;
 using namespace symmem::faults;

@@ -7,7 +7,7 @@
 #include <mutex>
 #include <string>
 
-#include "harness/ucx.hpp"
+#include "harness/network.hpp"
 #include "blocks/host_block.hpp"
 #include "ucx/engine.hpp"
 #include "ucx/service.hpp"

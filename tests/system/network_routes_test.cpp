@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sstream>
 
-#include "harness/ucx.hpp"
+#include "harness/network.hpp"
 #include "system/system.hpp"
 
 using namespace symmem;

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Checks that a transport is one folder and one word: no CMake file of the tests names one.
+# usage: transports.sh <source tree>
+set -euo pipefail
+export LC_ALL=C
+cd "$1"
+names="$(cd transports && printf '%s\n' */ | tr -d /)"
+
+if find tests cmake/tests.cmake \( -name CMakeLists.txt -o -name '*.cmake' \) -print0 | sort -z |
+  xargs -0 grep -niF "$names" /dev/null; then
+  echo 'CMake files of the tests must not name a transport: see transports/CMakeLists.txt'
+  exit 1
+fi
