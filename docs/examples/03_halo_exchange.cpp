@@ -10,7 +10,10 @@
 namespace {
 
 constexpr int kRows = 16, kColumns = 64, kSteps = 50, kChannel = 0;  // Rows of each rank.
-constexpr int kGrid = (kRows + 2) * kColumns;                        // Cells of a band with halos.
+/// The first cell of a row, counted from the first of two consecutive grids of a band with halos.
+constexpr std::size_t cell(int grid, int row) {
+  return static_cast<std::size_t>(grid * (kRows + 2) + row) * kColumns;
+}
 
 /// Fills `rows` + 2 rows of one grid; `first` is the global number of the first row.
 void fill(double* grid, int rows, int first) {
@@ -26,8 +29,7 @@ void relax(const double* old, double* now, int rows) {
       now[i] = 0.25 * (old[i - kColumns] + old[i + kColumns] + old[i - 1] + old[i + 1]);
 }
 
-/// Runs all steps and returns the final grid. Calls `exchange(step)` before each step; the grid
-/// that the step reads is grids[step % 2].
+/// Runs all steps and returns the final grid. Step s reads grids[s % 2], after `exchange(s)`.
 template <typename Exchange>
 const double* run(double* const grids[2], int rows, int first, Exchange exchange) {
   for (int g = 0; g < 2; ++g) fill(grids[g], rows, first);
@@ -41,26 +43,24 @@ const double* run(double* const grids[2], int rows, int first, Exchange exchange
 bool halo_exchange(symmem::Context& context) {
   const int rank = context.rank(), above = rank - 1, below = rank + 1, size = context.world_size();
   // Two grids: a neighbour is at most one step ahead and then writes into the other grid.
-  const auto band = context.allocate<double>(2 * kGrid);
+  const auto band = context.allocate<double>(cell(2, 0));
   const auto memory = context.rendezvous(band);
-  double* const grids[2] = {band.data(), band.data() + kGrid};
+  double* const grids[2] = {band.data(), band.data() + cell(1, 0)};
   const auto send_row = [&](int to, int grid, int from_row, int to_row) {
-    const std::span row(grids[grid] + from_row * kColumns, kColumns);
-    const auto offset = static_cast<std::size_t>(grid * kGrid + to_row * kColumns) * sizeof(double);
-    memory->put_with_signal(to, offset, row, kChannel);
+    const std::span row(band.data() + cell(grid, from_row), kColumns);
+    memory->put_with_signal(to, cell(grid, to_row) * sizeof(double), row, kChannel);
   };
   const double* mine = run(grids, kRows, rank * kRows, [&](int step) {
-    if (step == 0) memory->barrier();  // All ranks have filled their grids, halos included.
+    if (step == 0) memory->barrier();  // All ranks have filled their grids.
     if (above >= 0) send_row(above, step % 2, 1, kRows + 1);
     if (below < size) send_row(below, step % 2, kRows, 0);
     if (above >= 0) memory->wait_signal(above, kChannel);
     if (below < size) memory->wait_signal(below, kChannel);
   });
 
-  std::vector<double> whole[2];
-  for (auto& grid : whole) grid.resize(static_cast<std::size_t>((size * kRows + 2) * kColumns));
-  double* const wholes[2] = {whole[0].data(), whole[1].data()};
-  const double* all = run(wholes, size * kRows, 0, [](int) {}) + rank * kRows * kColumns;
+  std::vector<double> even(cell(0, size * kRows + 2)), odd(even.size());
+  double* const wholes[2] = {even.data(), odd.data()};
+  const double* all = run(wholes, size * kRows, 0, [](int) {}) + cell(0, rank * kRows);
   int wrong = 0;
   for (int i = kColumns; i < (kRows + 1) * kColumns; ++i)
     wrong += std::abs(mine[i] - all[i]) > 1e-12;

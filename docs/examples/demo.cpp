@@ -124,7 +124,7 @@ bool verify(Context& context, Device device) {
   const int self = context.rank(), size = context.world_size();
   const Table<Cell> cells(context, size, 1, device);
   const Table<int> all_sent(context, size, size), all_received(context, size, size);
-  const auto value = [](int from, int to) { return std::int64_t{1'000'000} + 1000 * from + to; };
+  const auto value = [](int from, int to) { return std::int64_t{1000} * (1000 + from) + to; };
   std::vector<int> sent, received;
   for (int to = 0; to < size; ++to)
     sent.push_back(verify_writes(*cells.memory, to, value(self, to)));
