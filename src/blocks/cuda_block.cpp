@@ -9,9 +9,9 @@
 #include <utility>
 
 #include "base/check.hpp"
-#include "gpu/driver.hpp"
-#include "gpu/deferred_unmaps.hpp"
 #include "base/unique_handle.hpp"
+#include "gpu/driver.hpp"
+#include "gpu/process_state.hpp"
 
 namespace symmem::cuda {
 namespace {
@@ -26,7 +26,8 @@ class CudaBlock : public Block {
         fd_(std::move(fd)) {}
   /// What was enqueued may still use this memory.
   ~CudaBlock() override {
-    unmap_when_idle({device.index}, reinterpret_cast<CUdeviceptr>(base), mapped_);
+    process_state().deferred_unmaps.unmap_when_idle({device.index},
+                                                    reinterpret_cast<CUdeviceptr>(base), mapped_);
   }
 
  private:
@@ -144,12 +145,13 @@ class CudaBlockMaker : public BlockMaker {
       physical = std::make_unique<Physical>(mapped, properties);
     }
     if (physical->result == CUDA_ERROR_OUT_OF_MEMORY) {
-      unmap_idle();  // What others have given up may be enough.
+      process_state().deferred_unmaps.unmap_idle();  // May free enough.
       physical = std::make_unique<Physical>(mapped, properties);
     }
     if (physical->result == CUDA_ERROR_OUT_OF_MEMORY) fail_out_of_memory(bytes, device);
     check(physical->result, "cuMemCreate");
-    Fd owned = share_descriptor(physical->handle);
+    Fd owned;
+    check(share_descriptor(physical->handle, owned), "cuMemExportToShareableHandle");
     Mapped memory(*physical, mapped, granularity, device);
     gpu->zero(memory.pointer(), mapped);
     gpu->copy(static_cast<std::byte*>(memory.pointer()) + mapped - Block::kTokenBytes, &id,

@@ -6,8 +6,8 @@
 
 #include "base/check.hpp"
 #include "gpu/driver.hpp"
-#include "gpu/kernels.hpp"
 #include "gpu/internal_streams.hpp"
+#include "gpu/kernels.hpp"
 #include "gpu/staging_pool.hpp"
 
 namespace symmem::cuda {
