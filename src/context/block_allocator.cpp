@@ -2,6 +2,7 @@
 #include "context/block_allocator.hpp"
 
 #include "base/check.hpp"
+#include "blocks/populate.hpp"
 
 namespace symmem {
 
@@ -22,6 +23,8 @@ void* BlockAllocator::allocate(const AllocationRequest& request) {
   auto pool = record->pools.pool(maker_, ids_, request.device_index, block_size_,
                                  PoolSet::Purpose::allocations);
   Range range = pool->take(request.bytes, request.alignment);
+  if (request.populate && range.block->device.type == DeviceType::host)
+    populate(range.pointer(), range.bytes);
   return table_.add({.pool = std::move(pool),
                      .range = std::move(range),
                      .bytes = request.bytes,

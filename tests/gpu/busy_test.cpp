@@ -51,7 +51,7 @@ TEST_CASE("a host call that finds no room on its GPU ends in time, and its kerne
           while (begun.value() < blocks) REQUIRE_FALSE(deadline.expired());
           for (int i = 0; i < 3; ++i)
             check_error([&] { words->wait_signal(1, 0, milliseconds(1)); }, Errc::timeout,
-                        {"has not come to a kernel", "do others hold all its multiprocessors"});
+                        {"kernel did not start", "all SMs or hardware queues are busy"});
           CHECK(cudaStreamQuery(spinning) == cudaErrorNotReady);
           flag.set(1);
           spinning.wait();

@@ -82,7 +82,7 @@ TEST_CASE("what is no memory of that GPU is refused, on every rank alike") {
         check_error([&] { context.register_buffer(host.data(), kBytes, device); },
                     Errc::invalid_argument, {"is not memory of cuda:"});
         check_error([&] { context.register_buffer(small, std::size_t{1} << 40, device); },
-                    Errc::invalid_argument, {"go past the memory of cuda:"});
+                    Errc::invalid_argument, {"exceed the memory of cuda:"});
         check_error([&] { context.register_buffer(small + 8, 8, device); }, Errc::invalid_argument,
                     {"not a multiple of 16", "packets"});
         check_error([&] { context.register_buffer(nullptr, kBytes, device); },
