@@ -10,7 +10,7 @@ target_compile_features(symmem PUBLIC cxx_std_20)
 target_sources(symmem PUBLIC FILE_SET HEADERS BASE_DIRS include FILES
   include/symmem/extend/allocator.hpp
   include/symmem/api.hpp
-  include/symmem/atomic.hpp
+  include/symmem/element.hpp
   include/symmem/extend/block.hpp
   include/symmem/context.hpp
   include/symmem/device.cuh

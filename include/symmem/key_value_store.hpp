@@ -67,7 +67,8 @@ std::shared_ptr<KeyValueStore> make_hash_store(
     std::chrono::milliseconds timeout = std::chrono::seconds(30));
 
 /// A view of `store` in which every key and group name begins with `prefix` + "/". Nests.
-std::shared_ptr<KeyValueStore> make_prefix_store(std::string prefix, std::shared_ptr<KeyValueStore> store);
+std::shared_ptr<KeyValueStore> make_prefix_store(std::string prefix,
+                                                 std::shared_ptr<KeyValueStore> store);
 
 /// Where a TCP store is, and how to be let in.
 struct TcpStoreOptions {

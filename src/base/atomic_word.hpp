@@ -5,7 +5,7 @@
 #include <cstddef>
 
 #include "base/check.hpp"
-#include "symmem/atomic.hpp"
+#include "symmem/element.hpp"
 
 namespace symmem {
 

@@ -8,7 +8,7 @@
 #include <memory>
 #include <span>
 
-#include "symmem/atomic.hpp"
+#include "symmem/element.hpp"
 #include "symmem/device_view.hpp"
 #include "symmem/stream.hpp"
 

@@ -7,7 +7,7 @@
 #include <optional>
 #include <string_view>
 
-#include "symmem/atomic.hpp"
+#include "symmem/element.hpp"
 
 namespace symmem::ucx {
 

@@ -10,7 +10,7 @@
 #include <string_view>
 
 #include "symmem/api.hpp"
-#include "symmem/atomic.hpp"
+#include "symmem/element.hpp"
 #include "symmem/extend/block.hpp"
 #include "symmem/device.hpp"
 #include "symmem/extend/store.hpp"
