@@ -8,6 +8,7 @@
 
 #include "base/check.hpp"
 #include "gpu/driver.hpp"
+#include "options/options.hpp"
 #include "base/random.hpp"
 #include "cuda_ipc/handle.hpp"
 
@@ -103,9 +104,11 @@ std::uint64_t address_space() {
 }
 
 Offer<Export> export_memory(FdService& fds, const std::shared_ptr<Block>& block,
-                            const std::string& forms) {
+                            symmem::CudaHandle forms) {
   const OnDevice here(block->device.index);
-  const auto wanted = [&](const char* form) { return forms == "auto" || forms == form; };
+  const auto wanted = [&](symmem::CudaHandle form) {
+    return forms == symmem::CudaHandle::automatic || forms == form;
+  };
   const cuda::PointerFacts facts = cuda::facts_of(block->base);
   CudaHandle handle = locate(*block, facts);
   if (block->bytes > handle.whole - handle.offset)
@@ -114,14 +117,14 @@ Offer<Export> export_memory(FdService& fds, const std::shared_ptr<Block>& block,
   Fd own;
   std::unique_ptr<FdService::Ticket> ticket;
   if (const Retained memory(block->base, facts); memory) {
-    if (wanted("fd") && memory.shares_by(CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR)) {
+    if (wanted(symmem::CudaHandle::fd) && memory.shares_by(CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR)) {
       if (block->descriptor == -1) own = memory.descriptor();
       ticket = fds.offer(own ? own.get() : block->descriptor);
       handle.fd_service = fds.address();
       handle.fd_token = ticket->token();
     }
-    if (wanted("fabric")) handle.fabric = memory.fabric();
-  } else if (wanted("legacy") && facts.legacy_ipc != 0) {
+    if (wanted(symmem::CudaHandle::fabric)) handle.fabric = memory.fabric();
+  } else if (wanted(symmem::CudaHandle::legacy) && facts.legacy_ipc != 0) {
     cudaIpcMemHandle_t ipc;
     if (cudaIpcGetMemHandle(&ipc, block->base) == cudaSuccess)
       handle.legacy.assign(reinterpret_cast<const char*>(&ipc), sizeof ipc);
@@ -132,7 +135,7 @@ Offer<Export> export_memory(FdService& fds, const std::shared_ptr<Block>& block,
         "the memory cannot be shared by a handle of the kind SYMMEM_CUDA_HANDLE={} (memory of "
         "cudaMalloc has legacy, that of cuMemCreate those it was made for, that of cudaMallocAsync "
         "none)",
-        forms));
+        to_string(forms)));
   return {std::make_shared<CudaExport>(block, std::move(handle), std::move(own), std::move(ticket)),
           {}};
 }

@@ -6,6 +6,7 @@
 
 #include "fd_service/fd_service.hpp"
 #include "symmem/extend/transport.hpp"
+#include "symmem/options.hpp"
 
 namespace symmem::cuda_ipc {
 
@@ -15,6 +16,6 @@ std::uint64_t address_space();
 /// Exports a block of GPU memory in the forms that it has; `forms` is SYMMEM_CUDA_HANDLE. Refused
 /// with the reason where it has none.
 Offer<Export> export_memory(FdService& fds, const std::shared_ptr<Block>& block,
-                            const std::string& forms);
+                            symmem::CudaHandle forms);
 
 }  // namespace symmem::cuda_ipc
