@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "launch/launch.hpp"
+#include "launch/find_launch.hpp"
 
 #include <fmt/format.h>
 
 #include "base/check.hpp"
-#include "options/options.hpp"
 #include "base/parse.hpp"
 #include "launch/launchers.hpp"
+#include "options/options.hpp"
 
 namespace symmem {
 namespace {
@@ -15,11 +15,11 @@ std::optional<int> read_number(const Environment& environment, const std::string
                                const std::string& launcher) {
   const std::string_view text = value_of(environment, name);
   if (text.empty()) return std::nullopt;
-  const auto value = parse_whole(text, min, kMostRanks);
+  const auto value = parse_whole(text, min, kMaxRanks);
   require(value.has_value(), Errc::invalid_argument,
-          "{}={} ({}) is not a whole number from {} to {}; mend it, or set SYMMEM_RANK and "
-          "SYMMEM_WORLD_SIZE, which win",
-          name, in_quotes(text), launcher, min, kMostRanks);
+          "{}={} ({}) is not a whole number from {} to {}; correct it, or set SYMMEM_RANK "
+          "and SYMMEM_WORLD_SIZE, which take precedence",
+          name, in_quotes(text), launcher, min, kMaxRanks);
   return static_cast<int>(*value);
 }
 
@@ -29,7 +29,7 @@ void require_in_range(const std::string& what, int rank, int world_size) {
           world_size, world_size - 1);
 }
 
-/// What the options say; nothing if they say neither rank nor world size.
+/// Returns the launch that the options define; empty if they set neither rank nor world size.
 std::optional<Launch> read_options_launch(const Options& options) {
   if (!options.rank && !options.world_size) return std::nullopt;
   require(options.rank && options.world_size, Errc::invalid_argument,
@@ -44,7 +44,8 @@ std::optional<Launch> read_options_launch(const Options& options) {
   return launch;
 }
 
-/// What one launcher's variables say; nothing if this process was not started by it.
+/// Returns the launch that one launcher's variables define; empty if the launcher did not start
+/// this process.
 std::optional<Launch> read_launcher(const Launcher& launcher, const Environment& environment) {
   for (const std::string& name : launcher.needs)
     if (value_of(environment, name).empty()) return std::nullopt;
@@ -52,7 +53,7 @@ std::optional<Launch> read_launcher(const Launcher& launcher, const Environment&
   const std::string size_name = first_set(environment, launcher.world_size);
   if (rank_name.empty() && size_name.empty()) return std::nullopt;
   require(!rank_name.empty() && !size_name.empty(), Errc::invalid_argument,
-          "{}{} is set but {} is not, so this process cannot tell its place among the ranks; set "
+          "{}{} is set but {} is not, so the rank of this process is unknown; set "
           "SYMMEM_RANK and SYMMEM_WORLD_SIZE (0 and 1 for one rank alone)",
           rank_name, size_name,
           fmt::join(rank_name.empty() ? launcher.rank : launcher.world_size, " or "));
@@ -65,16 +66,16 @@ std::optional<Launch> read_launcher(const Launcher& launcher, const Environment&
   launch.local_rank =
       read_number(environment, first_set(environment, launcher.local_rank), 0, launcher.name);
   launch.store = launcher.store(environment, launch);
-  if (launcher.doubtful && value_of(environment, "LOCAL_RANK").empty())
+  if (launcher.ambiguous && value_of(environment, "LOCAL_RANK").empty())
     launch.warnings.push_back(fmt::format(
-        "took rank {}/{} from {} and {}; on some platforms these count hosts, not processes: set "
-        "SYMMEM_RANK and SYMMEM_WORLD_SIZE if so",
+        "read rank {}/{} from {} and {}; on some platforms they count hosts, not processes: if so, "
+        "set SYMMEM_RANK and SYMMEM_WORLD_SIZE",
         launch.rank, launch.world_size, rank_name, size_name));
   return launch;
 }
 
-/// Fills gaps of `launch` from a launcher that has the same process in mind. One that is broken was
-/// not asked for and has no say.
+/// Fills in a missing local rank and store from a launcher that reports the same rank and world
+/// size. Ignores a launcher whose variables are invalid: `launch` does not depend on it.
 void fill_gaps(Launch& launch, const Launcher& launcher, const Environment& environment) {
   if (launch.local_rank && launch.store) return;
   try {
@@ -106,25 +107,6 @@ Launch find_launch(const Options& options, const Environment& environment) {
     launch.store = StoreAddress{url->host, url->port, 1, url->job};
   }
   return launch;
-}
-
-const StoreAddress& store_address(const Launch& launch) {
-  require(launch.store.has_value(), Errc::invalid_argument,
-          "rank {} of {} ({}) does not know where the ranks meet: set SYMMEM_STORE=tcp://host:port "
-          "alike on all ranks, the host being rank 0's or that of a `symmem store`",
-          launch.rank, launch.world_size, launch.origin);
-  return *launch.store;
-}
-
-std::string StoreAddress::text() const {
-  return fmt::format("{}:{}{}{}{}", host, first_port,
-                     port_count > 1 ? fmt::format("(+{})", port_count - 1) : "",
-                     job.empty() ? "" : "/", job);
-}
-
-std::string Launch::text() const {
-  return fmt::format("rank {}/{}{} ({})", rank, world_size,
-                     local_rank ? fmt::format(" local {}", *local_rank) : "", origin);
 }
 
 }  // namespace symmem
