@@ -8,15 +8,17 @@
 #include <string>
 #include <vector>
 
-#include "symmem/extend/allocator.hpp"
 #include "symmem/api.hpp"
-#include "symmem/options.hpp"
+#include "symmem/extend/allocator.hpp"
 #include "symmem/extend/store.hpp"
+#include "symmem/extend/transport.hpp"
+#include "symmem/options.hpp"
 #include "symmem/symmetric_memory.hpp"
 #include "symmem/tensor.hpp"
-#include "symmem/extend/transport.hpp"
 
 namespace SYMMEM_API symmem {
+
+class KeyValueStore;  // symmem/key_value_store.hpp
 
 /// The group of all ranks, which every Context has.
 inline constexpr const char* kWorld = "world";
@@ -55,8 +57,9 @@ class Context {
   /// The rank among those on this host, as the launcher says; Error(unsupported) if it does not.
   int local_rank() const;
   const Options& options() const;
-  /// Through which the ranks met. Its calls need the Context's thread: not to be used after it.
-  const std::shared_ptr<Store>& store() const;
+  /// The job's key-value store; not to be used after the Context. Error(unsupported) for a Context
+  /// that joined through a store of the caller's own.
+  const std::shared_ptr<KeyValueStore>& store() const;
 
   /// Replaces or adds the allocator of a device type in this Context's map.
   void register_allocator(DeviceType type, std::shared_ptr<SymmetricMemoryAllocator> allocator);

@@ -76,8 +76,8 @@ std::shared_ptr<BlockMaker> make_builtin_pinned_maker(const std::shared_ptr<Gpus
 #endif
 }
 
-std::shared_ptr<Store> connect_store(const TcpStoreOptions& options, const Process& process,
-                                     std::shared_ptr<EventLoop> loop) {
+std::shared_ptr<KeyValueStore> connect_store(const TcpStoreOptions& options, const Process& process,
+                                             std::shared_ptr<EventLoop> loop) {
   return store::connect_tcp_store(options, process, std::move(loop));
 }
 

@@ -10,7 +10,7 @@
 #include "gpu/gpu.hpp"
 #include "transport_environment.hpp"
 #include "symmem/extend/block.hpp"
-#include "symmem/extend/store.hpp"
+#include "symmem/key_value_store.hpp"
 #include "symmem/extend/transport.hpp"
 
 /// What the core needs of its siblings, which it knows by their interfaces only. builtin.cpp is the
@@ -37,8 +37,8 @@ std::vector<std::shared_ptr<BlockMaker>> make_builtin_block_makers(
 std::shared_ptr<BlockMaker> make_builtin_pinned_maker(const std::shared_ptr<Gpus>& gpus);
 
 /// A TCP store whose client runs on `loop`.
-std::shared_ptr<Store> connect_store(const TcpStoreOptions& options, const Process& process,
-                                     std::shared_ptr<EventLoop> loop);
+std::shared_ptr<KeyValueStore> connect_store(const TcpStoreOptions& options, const Process& process,
+                                             std::shared_ptr<EventLoop> loop);
 
 /// The shared secret that the options give, themselves or by a file; empty if none.
 std::string store_secret(const Options& options);

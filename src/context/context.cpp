@@ -40,8 +40,11 @@ class Context::Impl {
                       store          ? "the program's own"
                       : launch.store ? launch.store->text()
                                      : "within the process");
-    job = store ? JobStore{{}, std::move(store)} : open_store(*runtime, launch);
-    runtime->add_group(kWorld, {launch.rank, launch.world_size, job.store});
+    if (!store) {
+      job = open_store(*runtime, launch);
+      store = job.store;
+    }
+    runtime->add_group(kWorld, {launch.rank, launch.world_size, std::move(store)});
     const auto group = runtime->record(kWorld)->group;
     group->join(group->deadline({}));
     runtime->log.info("joined: {}", launch.text());
@@ -128,7 +131,11 @@ int Context::local_rank() const {
   return *impl_->launch.local_rank;
 }
 const Options& Context::options() const { return impl_->runtime->options; }
-const std::shared_ptr<Store>& Context::store() const { return impl_->job.store; }
+const std::shared_ptr<KeyValueStore>& Context::store() const {
+  require(impl_->job.store != nullptr, Errc::unsupported,
+          "store: the Context joined through a store of the program's own");
+  return impl_->job.store;
+}
 bool Context::is_finalizing() const { return impl_->runtime->finalizing.load(); }
 
 void Context::register_allocator(DeviceType type,

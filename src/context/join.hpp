@@ -6,14 +6,15 @@
 
 #include "launch/launch.hpp"
 #include "context/runtime.hpp"
-#include "symmem/extend/store.hpp"
+#include "symmem/key_value_store.hpp"
 
 namespace symmem {
 
-/// The job's store, and its server where this rank hosts it.
+/// The job's store, and its server if this rank hosts it. Empty if the Context joins through a
+/// store of the program's own.
 struct JobStore {
   std::optional<StoreServer> server;
-  std::shared_ptr<Store> store;
+  std::shared_ptr<KeyValueStore> store;
 };
 
 /// Finds the store that `launch` says: rank 0 serves it unless a standalone one listens there

@@ -15,6 +15,7 @@
 #include "harness/progress.hpp"
 #include "harness/ranks.hpp"
 #include "symmem/context.hpp"
+#include "symmem/key_value_store.hpp"
 
 namespace symmem::harness {
 
@@ -50,13 +51,19 @@ inline std::vector<std::optional<Error>> errors_of_threads(int count,
   return errors;
 }
 
+/// The store through which the ranks of a Context joined: one that keeps values, in every test that
+/// asks for it.
+inline std::shared_ptr<KeyValueStore> store_of(const Context& context) {
+  return std::static_pointer_cast<KeyValueStore>(context.get_group_info(kWorld).store);
+}
+
 /// Ranks as threads of this process, each with a Context of its own, which meet in a store within
 /// the process. `adjust` changes a rank's options. Returns each rank's Error. A rank leaves when
 /// its body ends, well or not: end with something collective where peers still need it.
 inline std::vector<std::optional<Error>> errors_of_ranks(
     int count, const std::function<void(Context&)>& body,
     const std::function<void(Options&)>& adjust = [](Options&) {}) {
-  const std::shared_ptr<Store> store = make_hash_store(std::chrono::seconds(60) * kSlow);
+  const auto store = make_hash_store(std::chrono::seconds(60) * kSlow);
   return errors_of_threads(count, [&](int rank) {
     Options options = options_of(rank, count);
     adjust(options);

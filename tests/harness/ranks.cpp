@@ -30,7 +30,7 @@ int call_of_this_process() {
 }
 
 /// A client of the control store. It is never given up: a stopped rank is to find it again.
-std::shared_ptr<Store> connect(const std::string& url, std::chrono::milliseconds timeout) {
+std::shared_ptr<KeyValueStore> connect(const std::string& url, std::chrono::milliseconds timeout) {
   const StoreUrl place = parse_store_url(url).value();
   TcpStoreOptions options;
   options.host = place.host;

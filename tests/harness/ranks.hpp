@@ -10,10 +10,10 @@
 #include <string>
 #include <vector>
 
-#include "process/child_processes.hpp"
 #include "base/environment.hpp"
+#include "process/child_processes.hpp"
 #include "symmem/context.hpp"
-#include "symmem/extend/store.hpp"
+#include "symmem/key_value_store.hpp"
 
 namespace symmem::harness {
 
@@ -39,7 +39,7 @@ struct RankProcess {
   int rank;
   int world_size;
   /// A store apart from the job's, in which ranks and test meet instead of sleeping.
-  Store& control;
+  KeyValueStore& control;
 };
 
 struct RanksSettings {
@@ -70,7 +70,7 @@ class Ranks {
 
   int count() const { return children_.count(); }
   /// The same store as RankProcess::control.
-  Store& control() { return *control_; }
+  KeyValueStore& control() { return *control_; }
   /// Ends the server of the job's store, as if its process had died.
   void end_store() { store_.server.reset(); }
   /// As SYMMEM_STORE has it.
@@ -99,7 +99,7 @@ class Ranks {
   };
   static Server make_server();
   Server store_, control_server_;
-  std::shared_ptr<Store> control_;
+  std::shared_ptr<KeyValueStore> control_;
   Deadline deadline_;
   std::map<int, std::string> output_;
   ChildProcesses children_;
