@@ -172,7 +172,7 @@ bool RawUcp::knows_cuda(const std::string& path) {
   return (attributes.memory_types & UCS_BIT(UCS_MEMORY_TYPE_CUDA)) != 0;
 }
 
-RawUcp::RawUcp(const std::string& library, Store& store, int rank, const Buffer& buffer)
+RawUcp::RawUcp(const std::string& library, KeyValueStore& store, int rank, const Buffer& buffer)
     : store_(store), first_(rank == 0), ucp_(std::make_unique<Ucp>(library, *this)) {
   const auto tell = [&](const std::string& what, const std::string& value) {
     store.set(fmt::format("raw/{}/{}", what, rank), value);

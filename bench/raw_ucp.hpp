@@ -7,7 +7,7 @@
 #include <memory>
 #include <string>
 
-#include "symmem/extend/store.hpp"
+#include "symmem/key_value_store.hpp"
 
 namespace symmem::bench {
 
@@ -26,7 +26,7 @@ class RawUcp {
   static bool knows_cuda(const std::string& library);
 
   /// Both processes call this, and meet in `store`, which outlives it.
-  RawUcp(const std::string& library, Store& store, int rank, const Buffer& buffer);
+  RawUcp(const std::string& library, KeyValueStore& store, int rank, const Buffer& buffer);
   ~RawUcp();
   RawUcp(const RawUcp&) = delete;
   RawUcp& operator=(const RawUcp&) = delete;
@@ -63,7 +63,7 @@ class RawUcp {
   void trip_of(Send send);
   std::string name_of_round() const;
 
-  Store& store_;
+  KeyValueStore& store_;
   const bool first_;
   int served_ = 0;  ///< Rounds of serve() that have ended.
   /// Where rank 0 writes that it is enough: host memory, whatever the buffer is.

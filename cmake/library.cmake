@@ -20,6 +20,7 @@ target_sources(symmem PUBLIC FILE_SET HEADERS BASE_DIRS include FILES
   include/symmem/device_words.cuh
   include/symmem/dlpack.hpp
   include/symmem/error.hpp
+  include/symmem/key_value_store.hpp
   include/symmem/options.hpp
   include/symmem/extend/store.hpp
   include/symmem/stream.hpp

@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "rendezvous/description.hpp"
+#include "symmem/key_value_store.hpp"
 
 using namespace symmem;
 

@@ -20,7 +20,8 @@ bool name_group(Context& context, const NamedGroup& group) {
   const auto found = std::find(group.members.begin(), group.members.end(), context.rank());
   if (found == group.members.end()) return false;
   context.set_group_info(group.name, static_cast<int>(found - group.members.begin()),
-                         static_cast<int>(group.members.size()), context.store());
+                         static_cast<int>(group.members.size()),
+                         context.get_group_info(kWorld).store);
   return true;
 }
 

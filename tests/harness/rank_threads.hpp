@@ -15,6 +15,7 @@
 #include "harness/progress.hpp"
 #include "harness/ranks.hpp"
 #include "symmem/context.hpp"
+#include "symmem/key_value_store.hpp"
 
 namespace symmem::harness {
 
@@ -50,6 +51,12 @@ inline std::vector<std::optional<Error>> errors_of_threads(int count,
   return errors;
 }
 
+/// The store through which the ranks of a Context joined. Requires a store that keeps values, as
+/// make_hash_store() makes.
+inline std::shared_ptr<KeyValueStore> store_of(const Context& context) {
+  return std::static_pointer_cast<KeyValueStore>(context.get_group_info(kWorld).store);
+}
+
 /// Runs `body` for each rank on a thread of this process, each with its own Context, joined through
 /// an in-process store. `adjust` changes a rank's options. Returns each rank's Error. A rank leaves
 /// when its body returns or throws: end the body with a collective call if peers still access the
@@ -57,7 +64,7 @@ inline std::vector<std::optional<Error>> errors_of_threads(int count,
 inline std::vector<std::optional<Error>> errors_of_ranks(
     int count, const std::function<void(Context&)>& body,
     const std::function<void(Options&)>& adjust = [](Options&) {}) {
-  const std::shared_ptr<Store> store = make_hash_store(std::chrono::seconds(60) * kSlow);
+  const auto store = make_hash_store(std::chrono::seconds(60) * kSlow);
   return errors_of_threads(count, [&](int rank) {
     Options options = options_of(rank, count);
     adjust(options);

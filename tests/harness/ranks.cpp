@@ -31,7 +31,7 @@ int call_of_this_process() {
 
 /// Connects a client to the control store. The server does not drop it: a rank that was stopped
 /// uses it again.
-std::shared_ptr<Store> connect(const std::string& url, std::chrono::milliseconds timeout) {
+std::shared_ptr<KeyValueStore> connect(const std::string& url, std::chrono::milliseconds timeout) {
   const StoreUrl place = parse_store_url(url).value();
   TcpStoreOptions options;
   options.host = place.host;

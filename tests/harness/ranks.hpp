@@ -13,7 +13,7 @@
 #include "base/environment.hpp"
 #include "process/child_processes.hpp"
 #include "symmem/context.hpp"
-#include "symmem/extend/store.hpp"
+#include "symmem/key_value_store.hpp"
 
 namespace symmem::harness {
 
@@ -39,7 +39,7 @@ struct RankProcess {
   int rank;
   int world_size;
   /// A store apart from the job's, through which ranks and test synchronize.
-  Store& control;
+  KeyValueStore& control;
 };
 
 /// Settings of Ranks.
@@ -72,7 +72,7 @@ class Ranks {
 
   int count() const { return children_.count(); }
   /// The same store as RankProcess::control.
-  Store& control() { return *control_; }
+  KeyValueStore& control() { return *control_; }
   /// Stops the server of the job's store, as if its process had died.
   void end_store() { store_.server.reset(); }
   /// Returns the value for SYMMEM_STORE.
@@ -101,7 +101,7 @@ class Ranks {
   };
   static Server make_server();
   Server store_, control_server_;
-  std::shared_ptr<Store> control_;
+  std::shared_ptr<KeyValueStore> control_;
   Deadline deadline_;
   std::map<int, std::string> output_;
   ChildProcesses children_;

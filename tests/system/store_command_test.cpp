@@ -43,7 +43,8 @@ struct Running {
     REQUIRE(lines[0].find(prefix) == 0);
     url = parse_store_url(lines[0].substr(prefix.size())).value();
   }
-  std::shared_ptr<Store> connect(const std::string& job, const std::string& secret = {}) const {
+  std::shared_ptr<KeyValueStore> connect(const std::string& job,
+                                         const std::string& secret = {}) const {
     TcpStoreOptions options;
     options.port = url.port;
     options.job = job;

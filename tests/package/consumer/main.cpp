@@ -4,12 +4,13 @@
 #include <cstdint>
 #include <cstdio>
 #include <exception>
+#include <symmem/key_value_store.hpp>
 #include <symmem/symmem.hpp>
 
 namespace {
 
 bool add_to_a_word_fails() {
-  const std::shared_ptr<symmem::Store> store = symmem::make_hash_store();
+  const std::shared_ptr<symmem::KeyValueStore> store = symmem::make_hash_store();
   store->set("word", "no number");
   try {
     store->add("word", 1);
