@@ -14,7 +14,7 @@
 #include "symmem/error.hpp"
 #include "symmem/options.hpp"
 #include "symmem/extend/store.hpp"
-#include "symmem/stream.hpp"
+#include "symmem/cuda.hpp"
 #include "symmem/symmetric_memory.hpp"
 #include "symmem/tensor.hpp"
 #include "symmem/timeout.hpp"

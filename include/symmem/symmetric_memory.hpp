@@ -12,7 +12,7 @@
 #include "symmem/api.hpp"
 #include "symmem/atomic.hpp"
 #include "symmem/device_view.hpp"
-#include "symmem/stream.hpp"
+#include "symmem/cuda.hpp"
 #include "symmem/tensor.hpp"
 #include "symmem/timeout.hpp"
 #include "symmem/extend/transport.hpp"

@@ -80,10 +80,10 @@ const GpuState& gpu_of(const SymmetricMemory::Impl& impl, const char* operation)
 }  // namespace
 
 void* const* SymmetricMemory::buffer_ptrs_dev() const {
-  return gpu_of(*impl_, "buffer_ptrs_dev").view().buffers;
+  return gpu_of(*impl_, "buffer_ptrs_dev").view().state.buffers;
 }
 void* const* SymmetricMemory::signal_pad_ptrs_dev() const {
-  return reinterpret_cast<void* const*>(gpu_of(*impl_, "signal_pad_ptrs_dev").view().pads);
+  return reinterpret_cast<void* const*>(gpu_of(*impl_, "signal_pad_ptrs_dev").view().state.pads);
 }
 DeviceView SymmetricMemory::device_view() const { return gpu_of(*impl_, "device_view").view(); }
 StreamOperations SymmetricMemory::on(Stream stream) {

@@ -6,8 +6,8 @@
 #include <memory>
 #include <vector>
 
-#include "gpu/gpu.hpp"
 #include "allocation/block_pool.hpp"
+#include "gpu/gpu.hpp"
 #include "group/group.hpp"
 #include "signals/signal_pad.hpp"
 
@@ -42,19 +42,19 @@ class GpuState {
 
   /// Throws what made the memory fail, if a wait on the GPU has.
   void check(const Group& group, const char* operation) const {
-    if (std::atomic_ref(*view_.failure).load(std::memory_order_acquire) != 0) [[unlikely]]
+    if (std::atomic_ref(*view_.state.failure).load(std::memory_order_acquire) != 0) [[unlikely]]
       fail_failed(group, operation);
   }
   /// Where signals by network arrive; the host looks at them itself.
   SignalPad network_pad() const {
-    return {reinterpret_cast<std::byte*>(const_cast<std::uint64_t*>(view_.network_pad)),
+    return {reinterpret_cast<std::byte*>(const_cast<std::uint64_t*>(view_.state.network_pad)),
             view_.world_size};
   }
   /// How many of those of `source` were consumed. Of who claimed the wait, unless a kernel fails.
   std::uint64_t& network_taken(int channel, int source) const {
-    return view_.network_taken[static_cast<std::size_t>(channel) *
-                                   static_cast<std::size_t>(view_.world_size) +
-                               static_cast<std::size_t>(source)];
+    return view_.state.network_taken[static_cast<std::size_t>(channel) *
+                                         static_cast<std::size_t>(view_.world_size) +
+                                     static_cast<std::size_t>(source)];
   }
   /// Waits for `rank` end.
   void mark_gone(int rank);
