@@ -10,7 +10,7 @@
 
 #include "symmem/element.hpp"
 #include "symmem/device_view.hpp"
-#include "symmem/stream.hpp"
+#include "symmem/cuda.hpp"
 
 namespace symmem {
 

@@ -24,7 +24,7 @@ class ProgressDriver {
  public:
   /// `worker` and `service` outlive it. `mode` is SYMMEM_PROGRESS: how long the thread spins before
   /// it sleeps.
-  ProgressDriver(Worker& worker, Service& service, const std::string& mode);
+  ProgressDriver(Worker& worker, Service& service, Progress mode);
   ~ProgressDriver() { stop(); }
   ProgressDriver(const ProgressDriver&) = delete;
   ProgressDriver& operator=(const ProgressDriver&) = delete;

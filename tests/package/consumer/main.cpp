@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <cstdio>
 #include <exception>
+#include <span>
+#include <symmem/cuda.hpp>
 #include <symmem/key_value_store.hpp>
 #include <symmem/symmem.hpp>
 
@@ -48,8 +50,8 @@ bool a_rank_reaches_its_gpu() {
   const auto memory = context.rendezvous(words);
   const std::int64_t sent = 7;
   std::int64_t came = 0;
-  const symmem::Stream stream = nullptr;
-  memory->on(stream).put_with_signal(0, 0, &sent, sizeof sent, 1);
+  const auto stream = symmem::Stream::legacy_default();
+  memory->on(stream).put_with_signal(0, 0, std::span(&sent, 1), 1);
   memory->wait_signal(0, 1);
   memory->get(0, 0, &came, sizeof came);
   const symmem::DeviceView view = memory->device_view();
