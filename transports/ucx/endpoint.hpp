@@ -15,8 +15,9 @@
 
 namespace symmem::ucx {
 
-/// The one connection to a peer Context, for all that this Context requests of it. It breaks once:
-/// operations that were in flight then may or may not have taken effect at the peer.
+/// The one connection to a peer Context, for all requests of this Context to it. A broken
+/// connection stays broken; operations in flight at that time may or may not have taken effect at
+/// the peer.
 class Endpoint {
  public:
   /// `process` is the id of this Context, `number` the endpoint's number in its engine, `address`
@@ -59,7 +60,7 @@ class Endpoint {
   /// Flushes for the last time, every UCX lane included: UCX 1.13 asserts if a connection is closed
   /// while it is being made.
   void drain(Wait& wait);
-  /// Unpacks a remote key into `unpacked`, and returns what UCX says.
+  /// Unpacks a remote key into `unpacked`, and returns the status of UCX.
   ucs_status_t unpack(const std::string& key, ucp_rkey_h& unpacked);
 
   // The caller has locked the worker.
