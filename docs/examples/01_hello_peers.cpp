@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every rank writes a greeting into every rank's memory, with a plain store where a pointer
-// reaches, and reads those it got. Run it: symmem run -n 4 symmem_hello_peers
+// Every rank writes a greeting into the memory of every rank, then prints the greetings it
+// received. Peers on this host are reached by plain stores, all others by put. Run it: symmem run
+// -n 4 symmem_hello_peers
 #include <cstdint>
 #include <cstdio>
+#include <span>
 #include <symmem/symmem.hpp>
 
 namespace {
@@ -13,30 +15,32 @@ bool hello(symmem::Context& context) {
   const int rank = context.rank();
   const int size = context.world_size();
 
-  // Local: one word for each rank that may greet us. No other rank takes part.
-  const symmem::Tensor words = context.empty_strided_p2p({size}, {1}, symmem::kInt64);
+  // Local: one word for each rank. No other rank takes part.
+  const auto words = context.allocate<std::int64_t>(static_cast<std::size_t>(size));
 
-  // Collective: afterwards every rank's tensor is reachable from every rank.
+  // Collective: makes every rank's words reachable from every rank.
   const auto memory = context.rendezvous(words);
 
+  const auto mine = static_cast<std::size_t>(rank);  // This rank's word in each buffer.
   for (int peer = 0; peer < size; ++peer) {
     const std::int64_t word = greeting(rank, peer);
-    if (void* theirs = memory->buffer_ptrs()[static_cast<std::size_t>(peer)])
-      static_cast<std::int64_t*>(theirs)[rank] = word;  // On this host: in our own address space.
+    const std::span theirs = memory->peer(peer).as<std::int64_t>();
+    if (!theirs.empty())
+      theirs[mine] = word;  // The peer's buffer is mapped into this process.
     else
-      memory->put(peer, static_cast<std::size_t>(rank) * sizeof word, &word, sizeof word);
+      memory->put(peer, mine * sizeof word, std::span(&word, 1));
   }
-  memory->barrier();  // What a rank wrote before it, every rank sees after it.
+  memory->barrier();  // All writes before it, by any rank, are visible after it.
 
-  bool all_right = true;
+  bool correct = true;
   for (int peer = 0; peer < size; ++peer) {
-    const std::int64_t got = words.data<std::int64_t>()[peer];
+    const std::int64_t received = words.span()[static_cast<std::size_t>(peer)];
     std::printf("rank %d of %d: rank %d says %lld, by %s\n", rank, size, peer,
-                static_cast<long long>(got), memory->route(peer).transport.c_str());
-    all_right = all_right && got == greeting(peer, rank);
+                static_cast<long long>(received), memory->route(peer).transport.c_str());
+    correct = correct && received == greeting(peer, rank);
   }
-  memory->close();  // Collective: no rank uses the memory any more.
-  return all_right;
+  memory->close();  // Collective: when it returns, no rank accesses the memory.
+  return correct;
 }
 
 }  // namespace

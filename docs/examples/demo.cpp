@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shows that symmem works here: who the ranks are, by which route they reach each other, that every
-// ordered pair of ranks can use every operation, and how fast each route is.
-// Run it: ./dev demo, or start symmem_demo with symmem run, mpirun, srun or torchrun.
+// Shows that symmem works on this machine. Prints the ranks and the load, the route of every
+// ordered pair of ranks, whether every operation works between them, and the speed of each route.
+// Run it: ./dev demo, or start symmem_demo with symmem run, mpirun, srun or torchrun. The argument
+// "cuda" selects GPU memory.
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,11 +11,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <map>
+#include <span>
 #include <string>
 #include <symmem/symmem.hpp>
+#include <thread>
 #include <vector>
+
+#include "demo_table.hpp"
 
 namespace {
 
@@ -22,122 +28,117 @@ using symmem::Context;
 using symmem::Device;
 using symmem::DeviceType;
 using symmem::SymmetricMemory;
-using symmem::Tensor;
 
 constexpr int kVerify = 0, kMeasure = 1;  // Channels.
 
-/// A tensor of `rows` x `columns` T on every rank, and its rendezvous.
-template <typename T>
-struct Table {
-  Table(Context& context, int rows, int columns, Device device = {})
-      : tensor(context.empty_strided_p2p({rows, columns, sizeof(T)}, {columns * kBytes, kBytes, 1},
-                                         symmem::kUint8, device)),
-        memory(context.rendezvous(tensor)),
-        width(columns) {}
-
-  static std::size_t size(int count) { return static_cast<std::size_t>(count) * sizeof(T); }
-  /// Read by a get from oneself: memory of a GPU is not for the CPU to load.
-  T operator()(int row, int column = 0) const {
-    T value;
-    memory->get(memory->rank(), size(row * width + column), &value, sizeof value);
-    return value;
+/// Collective. Rank 0 prints the ranks and the load of its machine. Returns this rank's number
+/// among the ranks of its machine; simulated hosts are one machine.
+int introduce(Context& context) {
+  const int self = context.rank(), size = context.world_size();
+  Text host;
+  static_cast<void>(::gethostname(host.text, sizeof host.text - 1));
+  const Table<Text> hosts(context, size, 1);
+  const Table<int> pids(context, size, 1);
+  hosts.put_to_all(self, {host});
+  pids.put_to_all(self, {::getpid()});
+  int index = 0, ranks = 0;
+  for (int rank = 0; rank < size; ++rank) {
+    const Text other = hosts(rank);
+    if (self == 0)
+      std::printf("rank %d of %d: process %d on %s\n", rank, size, pids(rank), other.text);
+    if (rank == self) index = ranks;
+    ranks += std::strcmp(other.text, host.text) == 0;
   }
-  void put(int rank, int row, const std::vector<T>& values) const {
-    memory->put(rank, size(row * width), values.data(), size(static_cast<int>(values.size())));
-  }
-  void put_to_all(int row, const std::vector<T>& values) const {
-    for (int to = 0; to < memory->world_size(); ++to) put(to, row, values);
-    memory->barrier();
-  }
-
-  static constexpr std::int64_t kBytes = sizeof(T);
-  const Tensor tensor;
-  const std::shared_ptr<SymmetricMemory> memory;
-  const int width;
-};
-
-struct Name {
-  char text[48] = {};
-};
-
-Name name(const std::string& text) {
-  Name result;
-  text.copy(result.text, sizeof result.text - 1);
-  return result;
+  double load = 0;
+  if (self == 0 && ::getloadavg(&load, 1) == 1)
+    std::printf("load of %s: %d ranks on %u cores, load average %.1f\n", host.text, ranks,
+                std::thread::hardware_concurrency(), load);
+  return index;
 }
 
-/// Prints who the ranks are and the route of each ordered pair to memory on `device`. Returns the
-/// routes, on all ranks.
-Table<Name> meet(Context& context, Device device) {
+/// Selects the GPU of rank `index` of a machine. Ranks share GPUs only if there are fewer GPUs than
+/// ranks. An allocation on a GPU that does not exist is Error(invalid_argument).
+Device select_gpu(Context& context, int index) {
+  for (int gpus = index + 1; gpus > 1; --gpus) {
+    try {
+      static_cast<void>(context.allocate(1, Device::cuda(gpus - 1)));
+      return Device::cuda(index % gpus);
+    } catch (const symmem::Error& error) {
+      if (error.code() != symmem::Errc::invalid_argument) throw;
+    }
+  }
+  return Device::cuda(0);
+}
+
+/// Collective. Returns the route of each ordered pair of ranks, which rank 0 prints.
+Table<Text> exchange_routes(Context& context, Device device) {
   const int size = context.world_size();
-  const Table<Name> who(context, size, 1), routes(context, size, size);
-  const Table<int> there(context, 1, 1, device);
-  char host[48] = {};
-  ::gethostname(host, sizeof host - 1);
-  who.put_to_all(context.rank(), {name(std::to_string(::getpid()) + " on " + host)});
-  std::vector<Name> row;
-  for (int to = 0; to < size; ++to) row.push_back(name(there.memory->route(to).transport));
+  const Table<int> target(context, 1, 1, device);
+  Table<Text> routes(context, size, size + 1);  // The last column: the device of the rank's memory.
+  std::vector<Text> row;
+  for (int to = 0; to < size; ++to) row.emplace_back(target.memory->route(to).transport);
+  row.emplace_back(to_string(device));
   routes.put_to_all(context.rank(), row);
   if (context.rank() != 0) return routes;
 
-  for (int rank = 0; rank < size; ++rank)
-    std::printf("rank %d of %d: process %s\n", rank, size, who(rank).text);
-  std::printf("\nmemory on %s\nroutes%6s", to_string(device).c_str(), "to");
+  std::printf("\nroutes    memory  to");
   for (int to = 0; to < size; ++to) std::printf(" %8d", to);
   for (int from = 0; from < size; ++from) {
-    std::printf("\n  from %4d ", from);
+    std::printf("\nfrom %4d %-8s  ", from, routes(from, size).text);
     for (int to = 0; to < size; ++to) std::printf(" %8s", routes(from, to).text);
   }
   return routes;
 }
 
-/// What a rank leaves in a peer's memory, once for each way of getting it there.
+/// The words that a rank writes into a peer's memory, each by another operation.
 struct Cell {
   std::int64_t stored, put, counted;
 };
 
-/// Writes this rank's cell at `to` in every way and reads it back in every way.
-bool reach(SymmetricMemory& cells, int to, std::int64_t value) {
-  const std::size_t offset = static_cast<std::size_t>(cells.rank()) * sizeof(Cell);
-  const std::size_t put = offset + offsetof(Cell, put), counted = offset + offsetof(Cell, counted);
-  bool right = true;
-  void* const theirs = cells.peer(to).pointer;
-  if (theirs != nullptr && cells.device().type == DeviceType::host) {
-    std::int64_t& stored = (static_cast<Cell*>(theirs) + cells.rank())->stored;
-    stored = value;
-    right = stored == value;
+/// Writes this rank's cell at `to` and reads it back. Returns true if all values are correct.
+bool verify_writes(SymmetricMemory& cells, int to, std::int64_t value) {
+  const auto self = static_cast<std::size_t>(cells.rank());
+  const std::size_t stored = self * sizeof(Cell), put = stored + offsetof(Cell, put);
+  const std::size_t counted = stored + offsetof(Cell, counted);
+  const std::span source(&value, 1);
+  bool correct = true;
+  const std::span theirs = cells.peer(to).as<Cell>();
+  if (!theirs.empty() && cells.device().type == DeviceType::host) {
+    theirs[self].stored = value;
+    correct = theirs[self].stored == value;
   } else {
-    cells.put(to, offset + offsetof(Cell, stored), &value, sizeof value);
+    cells.put(to, stored, source);
   }
-  right = cells.fetch_add(to, counted, value) == 0 && right;
-  right = cells.fetch_add(to, counted, std::int64_t{0}) == value && right;
-  std::int64_t got = 0;
-  // From the signal on the target reads its cell: nothing may change it any more.
-  cells.put_with_signal(to, put, &value, sizeof value, kVerify);
+  correct = cells.fetch_add(to, counted, value) == 0 && correct;
+  correct = cells.fetch_add(to, counted, std::int64_t{0}) == value && correct;
+  // The target reads its cell after the signal: nothing may write to the cell after it.
+  cells.put_with_signal(to, put, source, kVerify);
   cells.flush(to);
-  cells.get(to, put, &got, sizeof got);
-  return right && got == value;
+  std::int64_t received = 0;
+  cells.get(to, put, std::span(&received, 1));
+  return correct && received == value;
 }
 
-/// Tries all ordered pairs of ranks. Tells, on all ranks, whether all work.
+/// Collective. Verifies all ordered pairs of ranks; returns true, on all ranks, if all are correct.
 bool verify(Context& context, Device device) {
   const int self = context.rank(), size = context.world_size();
   const Table<Cell> cells(context, size, 1, device);
-  const auto value = [](int from, int to) { return std::int64_t{1'000'000} + 1000 * from + to; };
-  std::vector<int> from_here, to_here;
-  for (int to = 0; to < size; ++to) from_here.push_back(reach(*cells.memory, to, value(self, to)));
+  const Table<int> all_sent(context, size, size), all_received(context, size, size);
+  const auto value = [](int from, int to) { return std::int64_t{1000} * (1000 + from) + to; };
+  std::vector<int> sent, received;
+  for (int to = 0; to < size; ++to)
+    sent.push_back(verify_writes(*cells.memory, to, value(self, to)));
   for (int from = 0; from < size; ++from) {
-    cells.memory->wait_signal(from, kVerify);  // What `from` did to us before it is here now.
+    cells.memory->wait_signal(from, kVerify);  // All earlier writes of `from` are visible now.
     const Cell cell = cells(from);
     const std::int64_t expected = value(from, self);
-    to_here.push_back(cell.stored == expected && cell.put == expected && cell.counted == expected);
+    received.push_back(cell.stored == expected && cell.put == expected && cell.counted == expected);
   }
-  const Table<int> starts(context, size, size), ends(context, size, size);
-  starts.put_to_all(self, from_here);
-  ends.put_to_all(self, to_here);
+  all_sent.put_to_all(self, sent);
+  all_received.put_to_all(self, received);
   int verified = 0;
-  for (int from = 0; from < size; ++from)
-    for (int to = 0; to < size; ++to) verified += starts(from, to) != 0 && ends(to, from) != 0;
+  for (int pair = 0; pair < size * size; ++pair)
+    verified += all_sent(pair / size, pair % size) && all_received(pair % size, pair / size);
   if (self == 0)
     std::printf("\n\n%d/%d pairs verified: load, store, put, get, atomic, signal\n", verified,
                 size * size);
@@ -150,25 +151,32 @@ double nanoseconds_since(Clock::time_point start) {
   return std::chrono::duration<double, std::nano>(Clock::now() - start).count();
 }
 
-/// Nanoseconds that one call takes: the best of five, since others use the machine too.
+/// Nanoseconds of one call, least and median of kRounds rounds; -1 if not measured.
+struct Time {
+  double least = -1, median = -1;
+};
+constexpr int kRounds = 5;
+
+/// Calls `call` `count` times in each round.
 template <typename Call>
-double time_of(int count, Call call) {
-  double best = 1e18;
-  for (int round = 0; round < 5; ++round) {
+Time time_of(int count, Call call) {
+  double rounds[kRounds];
+  for (double& round : rounds) {
     const auto start = Clock::now();
     for (int i = 0; i < count; ++i) call();
-    best = std::min(best, nanoseconds_since(start) / count);
+    round = nanoseconds_since(start) / count;
   }
-  return best;
+  std::sort(std::begin(rounds), std::end(rounds));
+  return {rounds[0], rounds[kRounds / 2]};
 }
 
-/// Times of one route; store is -1 where no pointer reaches.
+/// Times of one route. `store` is not measured if the peer is not mapped.
 struct Speed {
-  double store, put, get, large, trip;
+  Time store, put, get, large, trip;
 };
-constexpr int kLarge = 1 << 20;
+constexpr std::size_t kLarge = 1 << 20;
 
-/// Nanoseconds of a barrier as busy as this machine is; the same on all ranks.
+/// Collective. Returns the mean nanoseconds of a barrier, the same value on all ranks.
 double pace_of(Context& context, SymmetricMemory& memory) {
   constexpr int kBarriers = 5;
   const Table<double> times(context, context.world_size(), 1);
@@ -179,28 +187,29 @@ double pace_of(Context& context, SymmetricMemory& memory) {
   return times(0);
 }
 
-/// How often to do what takes about as long as a barrier, `most` times at most. Where other
-/// programs have the cores, or ranks take turns on one GPU, each takes milliseconds.
+/// Calls for each round of an operation that takes about one barrier: `most` at most. A barrier
+/// takes milliseconds if other programs use the cores, or if ranks take turns on one GPU.
 int count_of(double pace, double most) {
   return static_cast<int>(std::clamp(2e7 / pace, 2.0, most));
 }
 
 Speed measure_to(SymmetricMemory& memory, int to, double pace) {
-  Speed speed{-1, 0, 0, 0, 0};
-  std::vector<std::byte> source(kLarge);
-  void* const pointer = memory.peer(to).pointer;
-  const bool on_host = memory.device().type == DeviceType::host;
-  const int count = pointer != nullptr && on_host ? 10'000 : count_of(pace, 500);
-  if (pointer != nullptr && on_host) {
-    const std::atomic_ref word(*static_cast<std::int64_t*>(pointer));
+  Speed speed;
+  std::vector<std::byte> bytes(kLarge);
+  const std::span large(bytes), small = large.first(8);
+  const std::span words = memory.peer(to).as<std::int64_t>();
+  const bool mapped = !words.empty(), on_host = memory.device().type == DeviceType::host;
+  const int count = mapped && on_host ? 10'000 : count_of(pace, 500);
+  if (mapped && on_host) {
+    const std::atomic_ref word(words[0]);
     speed.store = time_of(1'000'000, [&] { word.store(1, std::memory_order_relaxed); });
   }
   speed.put = time_of(count, [&] {
-    memory.put(to, 0, source.data(), 8);
-    if (pointer == nullptr) memory.flush(to);  // Else it would be the time to hand it over.
+    memory.put(to, 0, small);
+    if (!mapped) memory.flush(to);  // Without it: the time until `small` may be reused.
   });
-  speed.get = time_of(count, [&] { memory.get(to, 0, source.data(), 8); });
-  speed.large = time_of(count_of(pace, 50), [&] { memory.put(to, 0, source.data(), kLarge); });
+  speed.get = time_of(count, [&] { memory.get(to, 0, small); });
+  speed.large = time_of(count_of(pace, 50), [&] { memory.put(to, 0, large); });
   speed.trip = time_of(count_of(pace, 1000), [&] {
     memory.put_signal(to, kMeasure);
     memory.wait_signal(to, kMeasure);
@@ -209,7 +218,8 @@ Speed measure_to(SymmetricMemory& memory, int to, double pace) {
 }
 
 std::string time_text(double nanoseconds) {
-  char text[16];
+  if (nanoseconds < 0) return "-";
+  char text[32];
   if (nanoseconds < 1000)
     std::snprintf(text, sizeof text, "%.1f ns", nanoseconds);
   else
@@ -217,52 +227,60 @@ std::string time_text(double nanoseconds) {
   return text;
 }
 
-void print(const std::string& route, int from, int to, const Speed& speed) {
-  std::printf("%-8s %3d to %-3d %9s %9s %9s %6.1f GB/s %12s\n", route.c_str(), from, to,
-              speed.store < 0 ? "-" : time_text(speed.store).c_str(), time_text(speed.put).c_str(),
-              time_text(speed.get).c_str(), kLarge / speed.large, time_text(speed.trip).c_str());
+void print(const char* route, int from, int to, const Speed& speed) {
+  const auto row = [&](const char* which, double Time::*of) {
+    std::printf("%-10s %3d to %-3d  %-6s %9s %9s %9s %6.1f GB/s %12s\n", route, from, to, which,
+                time_text(speed.store.*of).c_str(), time_text(speed.put.*of).c_str(),
+                time_text(speed.get.*of).c_str(), static_cast<double>(kLarge) / speed.large.*of,
+                time_text(speed.trip.*of).c_str());
+  };
+  row("least", &Time::least);
+  row("median", &Time::median);
 }
 
-/// Measures one pair of ranks for each route; the others wait.
-void measure(Context& context, const Table<Name>& routes, Device device) {
+/// Collective. Measures one pair of ranks for each route while the other ranks wait.
+void measure(Context& context, const Table<Text>& routes, Device device) {
   const int self = context.rank(), size = context.world_size();
   std::map<std::string, std::pair<int, int>> pairs;  // The same on all ranks.
   for (int from = 0; from < size; ++from)
     for (int to = 0; to < size; ++to) pairs.try_emplace(routes(from, to).text, from, to);
-  const Table<std::byte> bulk(context, 1, kLarge, device);
+  const auto buffer = context.allocate(kLarge, device);
+  const auto memory = context.rendezvous(buffer);
   const Table<Speed> speeds(context, 1, 1);
-  const double pace = pace_of(context, *bulk.memory);
+  const double pace = pace_of(context, *memory);
   if (self == 0)
-    std::printf("\n%-8s %-9s %9s %9s %9s %11s %12s\n", "route", "ranks", "store 8 B", "put 8 B",
-                "get 8 B", "put 1 MiB", "signal trip");
+    std::printf("\n%-10s %-9s  %-6s %9s %9s %9s %11s %12s\n", "route", "ranks", "time", "store 8 B",
+                "put 8 B", "get 8 B", "put 1 MiB", "signal trip");
   for (const auto& [route, pair] : pairs) {
     const auto [from, to] = pair;
-    if (self == from) speeds.put(0, 0, {measure_to(*bulk.memory, to, pace)});
+    if (self == from) speeds.put(0, 0, {measure_to(*memory, to, pace)});
     if (self == to && self != from)
       time_of(count_of(pace, 1000), [&, source = from] {
-        bulk.memory->wait_signal(source, kMeasure);
-        bulk.memory->put_signal(source, kMeasure);
+        memory->wait_signal(source, kMeasure);
+        memory->put_signal(source, kMeasure);
       });
     speeds.memory->barrier();
-    if (self == 0) print(route, from, to, speeds(0));
-    speeds.memory->barrier();  // The slot may be written again.
+    if (self == 0) print(route.c_str(), from, to, speeds(0));
+    speeds.memory->barrier();  // Rank 0 has read the slot: the next pair may write it.
   }
-  const double barrier = time_of(count_of(pace, 200), [&] { bulk.memory->barrier(kMeasure); });
-  if (self == 0) std::printf("\nbarrier of %d ranks: %.2f us\n", size, barrier / 1000);
+  const Time barrier = time_of(count_of(pace, 200), [&] { memory->barrier(kMeasure); });
+  if (self == 0)
+    std::printf("\nbarrier of %d ranks: least %s, median %s\n", size,
+                time_text(barrier.least).c_str(), time_text(barrier.median).c_str());
 }
 
 }  // namespace
 
 int main(int count, char** words) try {
   Context context;
-  // "cuda": on GPU memory; the ranks share the first one, or each has its own by the launcher.
+  const int index = introduce(context);  // The ranks of a machine use different GPUs.
   const bool on_gpu = count > 1 && std::strcmp(words[1], "cuda") == 0;
-  const Device device{on_gpu ? DeviceType::cuda : DeviceType::host, 0};
-  const Table<Name> routes = meet(context, device);
-  const bool right = verify(context, device);
+  const Device device = on_gpu ? select_gpu(context, index) : Device{};
+  const Table<Text> routes = exchange_routes(context, device);
+  const bool correct = verify(context, device);
   measure(context, routes, device);
   context.end_group(symmem::kWorld);  // Collective: closes all memory.
-  return right ? 0 : 1;
+  return correct ? 0 : 1;
 } catch (const symmem::Error& e) {
   std::fprintf(stderr, "demo: %s\n", e.what());
   return 1;

@@ -1,25 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
+/// Context: one process's membership in a job. It allocates memory and shares it.
+///
+/// Make one at the start of each rank, after the launcher started all of them:
+///
+///   symmem::Context context;                       // joins the job (collective)
+///   auto buffer = context.allocate<float>(1 << 20);
+///   auto memory = context.rendezvous(buffer);      // collective
+///   memory->close();                               // collective
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <memory>
-#include <optional>
+#include <span>
 #include <string>
-#include <vector>
 
-#include "symmem/extend/allocator.hpp"
 #include "symmem/api.hpp"
+#include "symmem/buffer.hpp"
 #include "symmem/options.hpp"
-#include "symmem/extend/store.hpp"
 #include "symmem/symmetric_memory.hpp"
-#include "symmem/tensor.hpp"
-#include "symmem/extend/transport.hpp"
+#include "symmem/timeout.hpp"
 
 namespace SYMMEM_API symmem {
 
-/// The group of all ranks, which every Context has.
-inline constexpr const char* kWorld = "world";
+class KeyValueStore;             // symmem/key_value_store.hpp
+class Store;                     // symmem/extend/store.hpp
+class SymmetricMemoryAllocator;  // symmem/extend/allocator.hpp
+class Transport;                 // symmem/extend/transport.hpp
 
 /// A named set of ranks, 0 .. world_size-1, and the store through which they meet.
 struct GroupInfo {
@@ -28,121 +34,101 @@ struct GroupInfo {
   std::shared_ptr<Store> store;
 };
 
-/// One rank of a job: its store, groups, allocators, transports and one background thread. Many may
-/// live in one process (libraries side by side, ranks as threads). Calls may come from any thread,
-/// but destruction beside no other call. After fork, in the child, every call is Error(finished).
+/// One rank of a job. A process may have several (libraries side by side, ranks as threads). Calls
+/// may come from any thread, but destruction beside no other call. Has one background thread, and
+/// one more while UCX is in use. In a forked child every call is Error(finished).
 ///
-/// Only joining (the constructor), rendezvous, register_buffer, SymmetricMemory::barrier and close,
-/// and end_group are collective; each ends the same on every rank.
-class Context {
+/// Collective are only the constructor, rendezvous and end_group (and SymmetricMemory::barrier and
+/// close). Each ends the same on every rank: if one fails, all throw one error that names it.
+class SYMMEM_API Context {
  public:
-  /// Joins: finds rank, world size and store (options, else the launcher's variables, else one rank
-  /// alone), connects, and returns when all ranks of the job have. Rank 0 hosts the store unless
-  /// one listens at that address already. Errors name the missing, doubled or differing ranks.
-  /// Closed descriptors 0 to 2 get /dev/null first, for good, lest a socket of ours lies there.
+  /// Joins the job: reads rank, world size and store from the options, else from the launcher's
+  /// variables, else is one rank alone. Returns when all ranks have joined; an Error names those
+  /// that have not. Rank 0 hosts the store unless one listens there already. Opens /dev/null at
+  /// closed descriptors 0 to 2.
   explicit Context(const Options& options = Options::from_env());
-  /// Joins through a store of the caller's own; rank and world size from the options or launcher.
+  /// Joins through a store of the caller's own; rank and world size as above.
   Context(const Options& options, std::shared_ptr<Store> store);
-  /// Leaves every group, tells the peers, and joins its threads. Memory without close stays as it
-  /// is on the peers. The rank that hosts the store serves until all have left or the timeout
-  /// passes.
+  /// Leaves every group and joins the threads. Memory that was not closed stays mapped on the
+  /// peers. The rank that hosts the store serves until all have left, SYMMEM_TIMEOUT at most.
   ~Context();
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
 
   int rank() const;
   int world_size() const;
-  /// The rank among those on this host, as the launcher says; Error(unsupported) if it does not.
+  /// The rank among those on this host, as the launcher says. Error(unsupported) if it does not.
   int local_rank() const;
   const Options& options() const;
-  /// Through which the ranks met. Its calls need the Context's thread: not to be used after it.
-  const std::shared_ptr<Store>& store() const;
+  /// The job's key-value store; not to be used after the Context. Error(unsupported) for a Context
+  /// that joined through a store of the caller's own.
+  const std::shared_ptr<KeyValueStore>& store() const;
 
-  /// Replaces or adds the allocator of a device type in this Context's map.
-  void register_allocator(DeviceType type, std::shared_ptr<SymmetricMemoryAllocator> allocator);
-  /// Error(unsupported) for a type without allocator, naming it and those there are.
-  std::shared_ptr<SymmetricMemoryAllocator> get_allocator(DeviceType type) const;
-  /// Adds a transport for memory of `type`, after those there. On all ranks alike, before the first
-  /// rendezvous that is to use it. Error(invalid_argument) for a name that is there already.
-  void register_transport(DeviceType type, std::shared_ptr<Transport> transport);
+  /// Allocates `count` elements of T (bytes without T). Local: no other rank takes part. Zeroed
+  /// unless the range was used before. Throws Error(unsupported) if no allocator serves the device,
+  /// Error(exhausted).
+  template <typename T = std::byte>
+  Buffer<T> allocate(std::size_t count, const AllocateOptions& options = {}) {
+    const Allocated made = allocate_elements(count, sizeof(T), alignof(T), options);
+    return {made.owner, made.data, count, options.device};
+  }
+  template <typename T = std::byte>
+  Buffer<T> allocate(std::size_t count, Device device) {
+    return allocate<T>(count, AllocateOptions{.device = device});
+  }
+
+  /// Collective over the group (empty: the group of allocate): makes every rank's buffer reachable
+  /// for all. Sizes and device types must be equal. Calls of one group match in call order, made by
+  /// one thread at a time. A later call for the same buffer and group returns the same object,
+  /// locally. If a rank fails, all throw and nothing stays attached.
+  template <typename T>
+  std::shared_ptr<SymmetricMemory> rendezvous(const Buffer<T>& buffer,
+                                              const std::string& group_name = {},
+                                              Timeout timeout = {}) {
+    return rendezvous_at(buffer.data(), buffer.device(), group_name, timeout);
+  }
+  /// The same for memory that symmem did not allocate; it must stay until close(). `memory` begins
+  /// at a multiple of 8 bytes, on a GPU of 16. docs/transports.md says which transports reach it.
+  std::shared_ptr<SymmetricMemory> rendezvous(std::span<std::byte> memory, Device device = {},
+                                              const std::string& group_name = kWorld,
+                                              Timeout timeout = {});
 
   /// Names a group in which this process is `rank`. Local: the members meet at the first
   /// rendezvous. Error(invalid_argument) for a name in use or a rank out of range.
   void set_group_info(const std::string& group_name, int rank, int world_size,
                       std::shared_ptr<Store> store);
-  /// Error(invalid_argument) for an unknown name. Valid until the Context ends.
+  /// Error(invalid_argument) for an unknown name. The reference is valid until the Context ends.
   const GroupInfo& get_group_info(const std::string& group_name) const;
-  /// Collective over the group: closes all memory that is left in it, as SymmetricMemory::close
-  /// does: no other call on that memory may run beside it. The name may then be set again, with any
-  /// ranks, and alloc_ids of the group start afresh.
+  /// Collective over the group: closes its memory as SymmetricMemory::close does and forgets the
+  /// group. The name may then be set again, with any ranks.
   void end_group(const std::string& group_name, Timeout timeout = {});
 
-  /// Allocates a tensor of symmetric memory, locally. Sized by the strides, contents as alloc says.
-  ///
-  /// With `alloc_id` the allocation persists: the first call with an id allocates and remembers;
-  /// while a tensor on it lives another call is Error(invalid_argument); afterwards the same
-  /// memory, rendezvous included, is handed out again if bytes, device and group agree. Ids are
-  /// this Context's.
-  Tensor empty_strided_p2p(const std::vector<std::int64_t>& sizes,
-                           const std::vector<std::int64_t>& strides, DataType dtype,
-                           Device device = {}, const std::string& group_name = kWorld,
-                           std::optional<std::uint64_t> alloc_id = {});
+  /// Sets the allocator of a device type; the last call for a type takes effect.
+  void register_allocator(DeviceType type, std::shared_ptr<SymmetricMemoryAllocator> allocator);
+  /// Error(unsupported) for a type without allocator; the message lists the types that have one.
+  std::shared_ptr<SymmetricMemoryAllocator> get_allocator(DeviceType type) const;
+  /// Adds a transport for memory of `type`, after those registered before. Equal calls on all
+  /// ranks, before the first rendezvous that uses it. Error(invalid_argument) for a name in use.
+  void register_transport(DeviceType type, std::shared_ptr<Transport> transport);
 
-  /// Collective over the group: makes the allocation that `tensor` lies in reachable for all. All
-  /// ranks' allocations must have the same size and device type. Calls of one group match in call
-  /// order, so two threads at once in collective calls of one group are Error(invalid_argument).
-  /// Cached for each (allocation, group): then local. The empty name is the group the tensor
-  /// was allocated for; a tensor that is not symmetric memory is then an error of this rank alone.
-  /// If any rank fails, every rank gets one error that names it, and nothing stays.
-  std::shared_ptr<SymmetricMemory> rendezvous(const Tensor& tensor,
-                                              const std::string& group_name = {},
-                                              Timeout timeout = {});
-  /// The result of an earlier rendezvous, locally; Error(invalid_argument) without one.
-  std::shared_ptr<SymmetricMemory> get_symmetric_memory(const Tensor& tensor,
-                                                        const std::string& group_name = {}) const;
-  /// Collective over the group: rendezvous of memory that symmem did not allocate, [ptr,
-  /// ptr+bytes), at a multiple of 8, on GPUs of 16. It must stay until close. Which transports
-  /// reach it: docs/transports.md.
-  std::shared_ptr<SymmetricMemory> register_buffer(void* ptr, std::size_t bytes, Device device,
-                                                   const std::string& group_name = kWorld,
-                                                   Timeout timeout = {});
-
-  /// True from the moment that destruction begins.
+  /// True once destruction has begun.
   bool is_finalizing() const;
 
-  /// What the destructor does before it frees anything: for the default Context, at exit. Once.
-  void finalize() noexcept;
+  class [[gnu::visibility("hidden")]] Impl;  ///< The library's own.
 
  private:
-  class [[gnu::visibility("hidden")]] Impl;
+  friend class DefaultContext;
+  struct Allocated {
+    std::shared_ptr<void> owner;
+    void* data = nullptr;
+  };
+  explicit Context(std::unique_ptr<Impl> impl);
+  Allocated allocate_elements(std::size_t count, std::size_t size, std::size_t alignment,
+                              const AllocateOptions& options);
+  std::shared_ptr<SymmetricMemory> rendezvous_at(void* pointer, Device device,
+                                                 const std::string& group_name, Timeout timeout);
+
   std::unique_ptr<Impl> impl_;
 };
-
-/// The Context of the process, made (and joined, collectively) at the first use of any function
-/// below, from the environment. Never destroyed: at exit it leaves its groups and joins its
-/// threads.
-Context& default_context();
-
-/// The same as the functions of the default Context.
-void register_allocator(DeviceType type, std::shared_ptr<SymmetricMemoryAllocator> allocator);
-std::shared_ptr<SymmetricMemoryAllocator> get_allocator(DeviceType type);
-void register_transport(DeviceType type, std::shared_ptr<Transport> transport);
-void set_group_info(const std::string& group_name, int rank, int world_size,
-                    std::shared_ptr<Store> store);
-const GroupInfo& get_group_info(const std::string& group_name);
-void end_group(const std::string& group_name, Timeout timeout = {});
-Tensor empty_strided_p2p(const std::vector<std::int64_t>& sizes,
-                         const std::vector<std::int64_t>& strides, DataType dtype,
-                         Device device = {}, const std::string& group_name = kWorld,
-                         std::optional<std::uint64_t> alloc_id = {});
-std::shared_ptr<SymmetricMemory> rendezvous(const Tensor& tensor,
-                                            const std::string& group_name = {},
-                                            Timeout timeout = {});
-std::shared_ptr<SymmetricMemory> get_symmetric_memory(const Tensor& tensor,
-                                                      const std::string& group_name = {});
-std::shared_ptr<SymmetricMemory> register_buffer(void* ptr, std::size_t bytes, Device device,
-                                                 const std::string& group_name = kWorld,
-                                                 Timeout timeout = {});
-bool is_finalizing();
 
 }  // namespace symmem

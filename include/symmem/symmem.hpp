@@ -1,21 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
+/// All that a program on host memory includes. Beyond it: symmem/cuda.hpp (CUDA streams),
+/// symmem/device.cuh (kernels), symmem/key_value_store.hpp, symmem/torch_compat.hpp (the interface
+/// of PyTorch's symmetric memory), symmem/extend/ (allocators, stores and transports of one's own).
 #pragma once
 
 #if __cplusplus < 202002L
-#error "symmem/symmem.hpp needs C++20 (nvcc: -std=c++20); symmem/device.cuh alone does with C++17"
+#error "symmem/symmem.hpp needs C++20 (nvcc: -std=c++20); symmem/device.cuh alone needs C++17"
 #endif
 
-#include "symmem/extend/allocator.hpp"
-#include "symmem/extend/block.hpp"
+#include "symmem/buffer.hpp"
 #include "symmem/context.hpp"
 #include "symmem/device.hpp"
-#include "symmem/device_view.hpp"
-#include "symmem/dlpack.hpp"
 #include "symmem/error.hpp"
 #include "symmem/options.hpp"
-#include "symmem/extend/store.hpp"
-#include "symmem/stream.hpp"
 #include "symmem/symmetric_memory.hpp"
-#include "symmem/tensor.hpp"
 #include "symmem/timeout.hpp"
-#include "symmem/extend/transport.hpp"

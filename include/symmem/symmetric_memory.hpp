@@ -1,4 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+/// Symmetric memory: one buffer on every rank of a group, each reachable from every other rank.
+///
+///   symmem::Context context;                              // joins the job (collective)
+///   auto buffer = context.allocate<double>(1024);         // local
+///   auto memory = context.rendezvous(buffer);             // collective
+///   memory->put_with_signal(peer, /*offset=*/0, std::span(values), /*channel=*/0);
+///   memory->wait_signal(peer, /*channel=*/0);             // the peer's values are in `buffer`
 #pragma once
 
 #include <cstddef>
@@ -10,61 +17,59 @@
 #include <vector>
 
 #include "symmem/api.hpp"
-#include "symmem/atomic.hpp"
-#include "symmem/device_view.hpp"
-#include "symmem/stream.hpp"
-#include "symmem/tensor.hpp"
+#include "symmem/device.hpp"
+#include "symmem/element.hpp"
 #include "symmem/timeout.hpp"
-#include "symmem/extend/transport.hpp"
 
 namespace SYMMEM_API symmem {
 
-/// Why a better transport was not taken for a peer.
+class Stream;            // symmem/cuda.hpp
+class StreamOperations;  // symmem/cuda.hpp
+struct DeviceView;       // symmem/device_view.hpp
+
+/// Why a better transport was not used for a peer.
 struct RefusedTransport {
   std::string transport;
   std::string reason;
 };
 
-/// The transport chosen for (allocation, peer): both ends agree on it.
+/// The transport of a pair of ranks. Both ends use the same one.
 struct Route {
   std::string transport;  ///< "self" for the own rank.
   std::vector<RefusedTransport> refused;
 };
 
-class SymmetricMemory;
-
-/// A peer's buffer where no pointer reaches: put, get and flush of SymmetricMemory on that one
-/// peer. Keeps the memory. From SymmetricMemory::peer.
-class RemoteKey {
- public:
-  int rank() const { return rank_; }
-  void put(std::size_t offset, const void* source, std::size_t bytes) const;
-  void get(std::size_t offset, void* target, std::size_t bytes) const;
-  void put_nbi(std::size_t offset, const void* source, std::size_t bytes) const;
-  void get_nbi(std::size_t offset, void* target, std::size_t bytes) const;
-  void flush(Timeout timeout = {}) const;
-  /// The key as bytes, for an application that uses the transport's library itself; `address` is
-  /// that of the buffer's first byte.
-  PackedKey packed() const;
-
- private:
-  friend class SymmetricMemory;
-  RemoteKey(std::shared_ptr<SymmetricMemory> memory, int rank)
-      : memory_(std::move(memory)), rank_(rank) {}
-
-  std::shared_ptr<SymmetricMemory> memory_;
-  int rank_;
+/// A peer's buffer for an application's own use of the transport's library (ucx:
+/// ucp_ep_rkey_unpack).
+struct RemoteKey {
+  std::string key;            ///< The packed remote key.
+  std::string worker;         ///< The address of the peer's worker, for an endpoint of one's own.
+  std::uint64_t address = 0;  ///< The buffer's first byte in the peer's address space.
 };
 
-/// How a peer's buffer is reached: by pointer or by key, never both.
+/// A peer's buffer: mapped into this process, or reached by a remote key. Never both.
 struct Peer {
-  /// First byte of its buffer, as loads and stores of this process see it; else null.
-  void* pointer = nullptr;
+  std::span<std::byte> mapped;  ///< To load and store; its data() is null if there is a key.
   std::optional<RemoteKey> key;
-  std::string transport;
+
+  /// `mapped` as elements of T.
+  template <typename T>
+  std::span<T> as() const {
+    return {reinterpret_cast<T*>(mapped.data()), mapped.size() / sizeof(T)};
+  }
 };
 
-/// `count` pieces of `bytes` each; their first bytes are a stride apart on either side.
+/// One piece of a list put or get, at `offset` bytes in the peer's buffer.
+struct PutPiece {
+  std::size_t offset = 0;
+  std::span<const std::byte> source;
+};
+struct GetPiece {
+  std::size_t offset = 0;
+  std::span<std::byte> target;
+};
+
+/// `count` pieces of `bytes` bytes; consecutive pieces begin a stride, in bytes, apart.
 struct Strided {
   std::size_t bytes = 0;
   std::size_t count = 0;
@@ -72,30 +77,22 @@ struct Strided {
   std::size_t peer_stride = 0;
 };
 
-/// One allocation on every rank of a group, each reachable from every other rank; what rendezvous
-/// returns. Offsets and sizes are bytes, counted from the allocation's start.
+/// The buffers of a group's ranks, after Context::rendezvous. Offsets and sizes are bytes, counted
+/// from the buffer's start. Calls may come from any thread, but none beside close() or end_group.
 ///
-/// Calls may come from any thread, except that none may run beside close or end_group. Each checks
-/// its arguments first: Error(invalid_argument) for a rank, channel, offset or length out of range.
-/// Calls that reach a peer throw Error(peer_lost) once that peer is known to be gone,
-/// Error(finished) after close, after the end of the group or Context, and in a forked child. Only
-/// barrier and close are collective.
+/// Errors of every call: invalid_argument for a rank, channel, offset or length out of range;
+/// peer_lost once the peer is known to be gone; finished after close and after the end of the group
+/// or Context; timeout, which consumes nothing. Every wait has a deadline (SYMMEM_TIMEOUT, 30 s).
 ///
-/// By pointer put, get and atomics do not wait, but for the GPU where the memory is on one: a
-/// minute at most for copies and half a one for atomics, then Error(timeout). By key they wait for
-/// the peer, SYMMEM_TIMEOUT at most; then Error(timeout), and whatever was lent of the caller's
-/// memory has been taken back. UCX gives that of a put back only by the end of the connection: the
-/// peer is then Error(peer_lost) for as long as this Context lives.
+/// Order: all puts and atomics of this rank on a peer take effect there before a later signal or
+/// barrier of this rank arrives. Nothing else orders two operations; flush() waits for them. For
+/// pointer peers put, get and atomics wait for nobody (GPU memory: for the GPU); for key peers they
+/// may wait for the network.
 ///
-/// Order: what a rank put to a peer before put_signal or barrier is there when the peer's
-/// wait_signal or barrier returns. Nothing else orders puts. Calls on GPU memory are made on
-/// streams of symmem's own, which wait for no other: what a kernel or copy of the caller's writes
-/// for a put is there only after its stream was waited for. on(stream) has calls in a stream's
-/// order.
-class SymmetricMemory : public std::enable_shared_from_this<SymmetricMemory> {
+/// GPU memory: calls run on streams of symmem's own, ordered after nothing of the program's: before
+/// a put, synchronise the stream that wrote the source, or use on(stream).
+class SYMMEM_API SymmetricMemory : public std::enable_shared_from_this<SymmetricMemory> {
  public:
-  class [[gnu::visibility("hidden")]] Impl;
-  explicit SymmetricMemory(std::unique_ptr<Impl> impl);  ///< For rendezvous.
   ~SymmetricMemory();
   SymmetricMemory(const SymmetricMemory&) = delete;
   SymmetricMemory& operator=(const SymmetricMemory&) = delete;
@@ -104,116 +101,109 @@ class SymmetricMemory : public std::enable_shared_from_this<SymmetricMemory> {
   int world_size() const;
   const std::string& group_name() const;
   Device device() const;
-  std::size_t buffer_size() const;  ///< Bytes asked for at allocation, equal on all ranks.
-  std::size_t signal_pad_size() const;
+  std::size_t buffer_size() const;      ///< Bytes as allocated, equal on all ranks.
+  std::size_t signal_pad_size() const;  ///< Bytes; layout: docs/wire.md.
   int channels() const;
 
-  /// Every rank's buffer and signal pad as this process may load and store them, by rank; null
-  /// where no pointer reaches. Valid until close. The pads' layout: docs/wire.md.
-  const std::vector<void*>& buffer_ptrs() const;
-  const std::vector<void*>& signal_pad_ptrs() const;
-  /// The same tables in GPU memory, for kernels. Error(unsupported) for host memory, here and in
-  /// the two below.
-  void* const* buffer_ptrs_dev() const;
-  void* const* signal_pad_ptrs_dev() const;
-  /// What kernels take: symmem/device.cuh. Valid until close.
-  DeviceView device_view() const;
-  /// The operations in the order of a CUDA stream.
-  StreamOperations on(Stream stream);
-  Peer peer(int rank);
-  /// A contiguous tensor on `rank`'s buffer, `storage_offset` in elements from its start. It keeps
-  /// the mapping alive, not the allocation. Error(unsupported) where no pointer reaches.
-  Tensor get_buffer(int rank, const std::vector<std::int64_t>& sizes, DataType dtype,
-                    std::int64_t storage_offset = 0) const;
+  /// How `rank`'s buffer is reached. Local. Pointers are valid until close().
+  Peer peer(int rank) const;
   const Route& route(int rank) const;
-  /// The routes as text: in groups of up to 32 ranks who reaches whom how, then from this rank to
-  /// each other one, with the reason for each transport that was not taken.
+  /// Describes all routes, with the reason for each transport that was not used.
   std::string explain() const;
+  /// GPU memory only: what kernels take (symmem/device.cuh), valid until close(); and the
+  /// operations ordered in a CUDA stream.
+  DeviceView device_view() const;
+  StreamOperations on(Stream stream);
 
-  /// Copies into `dst`'s buffer. Returns when `source` may be reused. Source and target must not
-  /// overlap. Plain put and get do not look at the local pointer; the other forms refuse null.
-  void put(int dst, std::size_t offset, const void* source, std::size_t bytes);
-  /// Copies out of `src`'s buffer. Returns when the bytes are in `target`.
-  void get(int src, std::size_t offset, void* target, std::size_t bytes);
-  void put(int dst, std::span<const PutPiece> pieces);
-  void get(int src, std::span<const GetPiece> pieces);
-  void put_strided(int dst, std::size_t offset, const void* source, const Strided& shape);
-  void get_strided(int src, std::size_t offset, void* target, const Strided& shape);
-  /// Like put and get, but complete at the next flush only: the local bytes stay untouched until it
-  /// returns or throws. By key they wait while much is under way: 4 MiB of gets, 8 MiB of puts.
-  void put_nbi(int dst, std::size_t offset, const void* source, std::size_t bytes);
-  void get_nbi(int src, std::size_t offset, void* target, std::size_t bytes);
-  /// Puts, then signals: whoever waited for the signal sees the bytes.
-  void put_with_signal(int dst, std::size_t offset, const void* source, std::size_t bytes,
-                       int channel, Timeout timeout = {});
+  /// Copies `source` into `peer`'s buffer. Returns when `source` may be reused. They must not
+  /// overlap. Local spans are host memory or memory of the buffer's GPU.
+  void put(int peer, std::size_t offset, std::span<const std::byte> source);
+  /// Copies out of `peer`'s buffer. Returns when the bytes are in `target`.
+  void get(int peer, std::size_t offset, std::span<std::byte> target);
+  /// List forms: all pieces are checked before the first is copied.
+  void put(int peer, std::span<const PutPiece> pieces);
+  void get(int peer, std::span<const GetPiece> pieces);
+  /// Strided forms: the local span begins at the first piece and holds the last.
+  void put_strided(int peer, std::size_t offset, std::span<const std::byte> source,
+                   const Strided& shape);
+  void get_strided(int peer, std::size_t offset, std::span<std::byte> target, const Strided& shape);
+  /// Non-blocking forms. `source` is reusable, and `target` complete, only when the next flush of
+  /// the peer returns or throws: a later signal is ordered after the put but does not release
+  /// `source`. For key peers they wait while 8 MiB of puts or 4 MiB of gets are in flight.
+  void put_nbi(int peer, std::size_t offset, std::span<const std::byte> source);
+  void get_nbi(int peer, std::size_t offset, std::span<std::byte> target);
+  /// put, then put_signal, in one message if a key reaches the peer. Returns when `source` may be
+  /// reused.
+  void put_with_signal(int peer, std::size_t offset, std::span<const std::byte> source, int channel,
+                       Timeout timeout = {});
 
-  /// Atomic operations on a naturally aligned word of `rank`'s buffer; return its value before.
-  /// Atomic with the same operations of every rank and with std::atomic_ref there, of GPU memory
-  /// with atomics of its kernels at system scope. Sequentially consistent.
-  template <AtomicWord T>
-  T fetch_add(int rank, std::size_t offset, T value) {
-    return atomic(AtomicOp::add, rank, offset, value, T{});
+  /// The same for elements of T: `memory->put(peer, 0, std::span(values))`. `offset` in bytes.
+  template <Element T, std::size_t N>
+  void put(int peer, std::size_t offset, std::span<T, N> source) {
+    put(peer, offset, std::span<const std::byte>(std::as_bytes(source)));
   }
-  template <AtomicWord T>
-  T fetch_and(int rank, std::size_t offset, T value) {
-    return atomic(AtomicOp::bit_and, rank, offset, value, T{});
+  template <Element T, std::size_t N>
+  void get(int peer, std::size_t offset, std::span<T, N> target) {
+    get(peer, offset, std::span<std::byte>(std::as_writable_bytes(target)));
   }
-  template <AtomicWord T>
-  T fetch_or(int rank, std::size_t offset, T value) {
-    return atomic(AtomicOp::bit_or, rank, offset, value, T{});
-  }
-  template <AtomicWord T>
-  T fetch_xor(int rank, std::size_t offset, T value) {
-    return atomic(AtomicOp::bit_xor, rank, offset, value, T{});
-  }
-  template <AtomicWord T>
-  T swap(int rank, std::size_t offset, T value) {
-    return atomic(AtomicOp::swap, rank, offset, value, T{});
-  }
-  /// Writes `desired` if the word is `expected`.
-  template <AtomicWord T>
-  T compare_swap(int rank, std::size_t offset, T expected, T desired) {
-    return atomic(AtomicOp::compare_swap, rank, offset, desired, expected);
+  template <Element T, std::size_t N>
+  void put_with_signal(int peer, std::size_t offset, std::span<T, N> source, int channel,
+                       Timeout timeout = {}) {
+    put_with_signal(peer, offset, std::span<const std::byte>(std::as_bytes(source)), channel,
+                    timeout);
   }
 
-  /// Waits until all earlier puts, signals and atomics of this rank to `peer` (to all) have taken
-  /// effect there, and all get_nbi are here. Error(refused) if the memory was closed there.
+  /// Atomic operations on a naturally aligned word of `peer`'s buffer; each returns the value
+  /// before. Sequentially consistent; atomic with each other, with std::atomic_ref at the peer and
+  /// with system-scope atomics of kernels.
+  auto fetch_add(int peer, std::size_t offset, AtomicWord auto value) {
+    return atomic(AtomicOp::add, peer, offset, value);
+  }
+  auto fetch_and(int peer, std::size_t offset, AtomicWord auto value) {
+    return atomic(AtomicOp::bit_and, peer, offset, value);
+  }
+  auto fetch_or(int peer, std::size_t offset, AtomicWord auto value) {
+    return atomic(AtomicOp::bit_or, peer, offset, value);
+  }
+  auto fetch_xor(int peer, std::size_t offset, AtomicWord auto value) {
+    return atomic(AtomicOp::bit_xor, peer, offset, value);
+  }
+  auto swap(int peer, std::size_t offset, AtomicWord auto value) {
+    return atomic(AtomicOp::swap, peer, offset, value);
+  }
+  /// Writes `desired` if the word equals `expected`.
+  template <AtomicWord T>
+  T compare_swap(int peer, std::size_t offset, T expected, T desired) {
+    return atomic(AtomicOp::compare_swap, peer, offset, desired, expected);
+  }
+
+  /// Waits until all earlier operations of this rank on `peer` (on every peer) have taken effect.
+  /// Whether it returns or throws, it has released all spans of put_nbi and get_nbi. Throws
+  /// Error(refused) if the peer closed the memory.
   void flush(int peer, Timeout timeout = {});
   void flush(Timeout timeout = {});
 
-  /// Adds one to the count (channel, this rank) at `dst`. Never waits for the receiver: signals
-  /// count, none is lost.
-  void put_signal(int dst, int channel, Timeout timeout = {});
-  /// Waits for a signal of `src` on `channel` and consumes one. After a timeout nothing is consumed
-  /// and the call may be repeated. Two threads at once on one (channel, src) are an error.
-  void wait_signal(int src, int channel, Timeout timeout = {});
-  /// Collective: returns when all ranks have called it on `channel`. Does not touch the signals of
-  /// that channel. After a timeout or a lost peer the channel's barrier is failed for good.
+  /// Adds one to the counter (channel, this rank) at `peer`. Does not wait for the receiver:
+  /// signals are counted, none is lost.
+  void put_signal(int peer, int channel, Timeout timeout = {});
+  /// Waits for a signal of `peer` on `channel` and consumes one. One thread at a time on a
+  /// (channel, peer), else Error(invalid_argument).
+  void wait_signal(int peer, int channel, Timeout timeout = {});
+  /// Collective: returns when all ranks have called it on `channel`. Leaves the channel's signals
+  /// alone. After a timeout or a lost peer, barriers on that channel are Error(finished).
   void barrier(int channel = 0, Timeout timeout = {});
 
-  /// Collective over the group: when it returns no rank uses this memory any more, and pointers and
-  /// views of peers' buffers are void. If it fails this rank's attachments are released all the
-  /// same, but the memory is not used again until the Context ends. Of GPU memory: a capture of a
-  /// stream of that device is spoiled by it, as it is when the last tensor of a large allocation
-  /// goes; do either before or after.
+  /// Collective: flushes and detaches. Afterwards no rank accesses this memory through symmem, and
+  /// pointers to peers' buffers are invalid. If it throws, this rank has detached all the same and
+  /// its own memory is not reused until the Context ends. Not during a stream capture on its GPU.
   void close(Timeout timeout = {});
 
-  Impl& impl() const { return *impl_; }
+  class [[gnu::visibility("hidden")]] Impl;  ///< The library's own.
 
  private:
-  std::uint32_t atomic32(AtomicOp op, int rank, std::size_t offset, std::uint32_t value,
-                         std::uint32_t expected);
-  std::uint64_t atomic64(AtomicOp op, int rank, std::size_t offset, std::uint64_t value,
-                         std::uint64_t expected);
+  explicit SymmetricMemory(std::unique_ptr<Impl> impl);
   template <AtomicWord T>
-  T atomic(AtomicOp op, int rank, std::size_t offset, T value, T expected) {
-    if constexpr (sizeof(T) == 4)
-      return static_cast<T>(atomic32(op, rank, offset, static_cast<std::uint32_t>(value),
-                                     static_cast<std::uint32_t>(expected)));
-    else
-      return static_cast<T>(atomic64(op, rank, offset, static_cast<std::uint64_t>(value),
-                                     static_cast<std::uint64_t>(expected)));
-  }
+  T atomic(AtomicOp op, int peer, std::size_t offset, T value, T expected = {});
 
   std::unique_ptr<Impl> impl_;
 };

@@ -1,56 +1,56 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "allocation/block_pool.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <bit>
 #include <limits>
 
 #include "base/check.hpp"
 
 namespace symmem {
 
-BlockPool::BlockPool(std::shared_ptr<BlockMaker> maker, std::shared_ptr<BlockIds> ids,
-                     int device_index, std::size_t block_bytes)
-    : maker_(std::move(maker)),
-      ids_(std::move(ids)),
-      device_index_(device_index),
-      block_bytes_(block_bytes) {}
+BlockPool::BlockPool(std::shared_ptr<BlockMaker> maker, BlockIds& ids, int device_index,
+                     std::size_t block_bytes)
+    : maker_(std::move(maker)), ids_(ids), device_index_(device_index), block_bytes_(block_bytes) {}
 
 std::shared_ptr<Block> BlockPool::make(std::size_t bytes) try {
-  return maker_->make(ids_->next(), bytes, device_index_);
+  return maker_->make(ids_.next(), bytes, device_index_);
 } catch (Error& e) {
-  e.add(fmt::format("allocating a block of {} bytes on {}", bytes,
-                    to_string(Device{maker_->device_type(), device_index_})));
+  e.add_context(fmt::format("allocating a block of {} bytes on {}", bytes,
+                            to_string(Device{maker_->device_type(), device_index_})));
   throw;
 }
 
-Range BlockPool::take(std::size_t bytes) {
+Range BlockPool::take(std::size_t bytes, std::size_t alignment) {
+  require(std::has_single_bit(alignment) && alignment <= kMaxAlignment, Errc::invalid_argument,
+          "alignment {} is not allowed: give a power of two up to {}", alignment, kMaxAlignment);
   require(bytes <= std::numeric_limits<std::size_t>::max() - kAlignment, Errc::exhausted,
-          "{} bytes asked for, more than can be addressed", bytes);
+          "{} bytes requested, more than the address space holds", bytes);
   // An empty allocation has an address of its own, too.
   const std::size_t rounded =
       std::max(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
   if (rounded > block_bytes_ / 2) return {make(rounded), false, 0, rounded};
 
   const std::lock_guard lock(mutex_);
+  const auto take_from = [&](Shared& shared) {
+    return shared.free.take(rounded, std::max(alignment, kAlignment));
+  };
   for (Shared& shared : shared_)
-    if (const auto offset = shared.free.take(rounded))
-      return {shared.block, true, *offset, rounded};
-  // With the token it is what the system hands out in one piece.
+    if (const auto offset = take_from(shared)) return {shared.block, true, *offset, rounded};
   std::shared_ptr<Block> block;
   try {
+    // With its token the block has the size that the system allocates in one piece.
     block = make(block_bytes_ - Block::kTokenBytes);
   } catch (Error& e) {
-    e.add(fmt::format("{} bytes from a block for many (SYMMEM_BLOCK_SIZE)", bytes));
+    e.add_context(fmt::format("{} bytes of a shared block (SYMMEM_BLOCK_SIZE)", bytes));
     throw;
   }
   Shared& shared = shared_.emplace_back(Shared{block, FreeRanges(block->bytes)});
-  return {block, true, shared.free.take(rounded).value(), rounded};
+  return {block, true, take_from(shared).value(), rounded};
 }
 
 void BlockPool::give_back(const Range& range) {
-  if (!range.kept) return;  // The block goes with the last Range of it.
+  if (!range.kept) return;  // The block is freed with its last Range.
   const std::lock_guard lock(mutex_);
   const auto shared = std::find_if(shared_.begin(), shared_.end(), [&](const Shared& candidate) {
     return candidate.block == range.block;

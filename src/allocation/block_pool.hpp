@@ -11,7 +11,7 @@
 
 namespace symmem {
 
-/// Gives every block of a Context its number.
+/// Numbers the blocks of one Context.
 class BlockIds {
  public:
   explicit BlockIds(std::uint64_t process) : process_(process) {}
@@ -22,11 +22,11 @@ class BlockIds {
   std::atomic<std::uint64_t> count_{1};
 };
 
-/// A piece of a block. While it is held the block stays mapped.
+/// A range of a block. Keeps the block mapped.
 struct Range {
   std::shared_ptr<Block> block;
-  /// The block is shared and lives as long as its pool, so that what was attached once stays
-  /// useful.
+  /// The block is shared by many ranges and lives as long as its pool, so peers keep their
+  /// attachments to it.
   bool kept = false;
   std::size_t offset = 0;
   std::size_t bytes = 0;
@@ -34,17 +34,23 @@ struct Range {
   std::byte* pointer() const { return block->base + offset; }
 };
 
-/// Cuts ranges from blocks of one maker and device: small ones share a block, so that a thousand
-/// small allocations do not cost a thousand mappings; one of more than half a block gets its own.
+/// Allocates ranges from blocks of one maker and device. Small ranges share blocks, so that many
+/// small allocations need few mappings; a range larger than half a block gets a block of its own.
+/// Calls may come from any thread.
 class BlockPool {
  public:
-  /// Ranges begin at multiples of this.
+  /// Every range begins at a multiple of this many bytes.
   static constexpr std::size_t kAlignment = 256;
+  /// The largest alignment: blocks begin at a page of every process that maps them.
+  static constexpr std::size_t kMaxAlignment = 4096;
 
-  BlockPool(std::shared_ptr<BlockMaker> maker, std::shared_ptr<BlockIds> ids, int device_index,
+  /// `ids` numbers the blocks of the Context and outlives the pool's last take.
+  BlockPool(std::shared_ptr<BlockMaker> maker, BlockIds& ids, int device_index,
             std::size_t block_bytes);
 
-  Range take(std::size_t bytes);
+  /// Throws Error(exhausted); Error(invalid_argument) for an alignment that is no power of two or
+  /// exceeds kMaxAlignment.
+  Range take(std::size_t bytes, std::size_t alignment = kAlignment);
   void give_back(const Range& range);
 
  private:
@@ -56,7 +62,7 @@ class BlockPool {
   std::shared_ptr<Block> make(std::size_t bytes);
 
   const std::shared_ptr<BlockMaker> maker_;
-  const std::shared_ptr<BlockIds> ids_;
+  BlockIds& ids_;
   const int device_index_;
   const std::size_t block_bytes_;
   std::mutex mutex_;  ///< Guards shared_.

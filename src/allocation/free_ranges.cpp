@@ -5,13 +5,16 @@
 
 namespace symmem {
 
-std::optional<std::size_t> FreeRanges::take(std::size_t bytes) {
+std::optional<std::size_t> FreeRanges::take(std::size_t bytes, std::size_t alignment) {
   for (auto range = free_.begin(); range != free_.end(); ++range) {
     const auto [offset, length] = *range;
-    if (length < bytes) continue;
+    const std::size_t start = (offset + alignment - 1) / alignment * alignment;
+    const std::size_t gap = start - offset;
+    if (length < gap || length - gap < bytes) continue;
     free_.erase(range);
-    if (length > bytes) free_[offset + bytes] = length - bytes;
-    return offset;
+    if (gap != 0) free_[offset] = gap;
+    if (length - gap > bytes) free_[start + bytes] = length - gap - bytes;
+    return start;
   }
   return {};
 }

@@ -7,13 +7,14 @@
 
 namespace symmem {
 
-/// The free ranges of one block, first fit, neighbours merged. Not thread-safe.
+/// The free ranges of one block: first fit, adjacent ranges merged. Not thread-safe.
 class FreeRanges {
  public:
   explicit FreeRanges(std::size_t bytes) { free_[0] = bytes; }
 
-  /// The offset of `bytes` that are free no longer; empty if there is no such range.
-  std::optional<std::size_t> take(std::size_t bytes);
+  /// Removes `bytes` bytes at a multiple of `alignment` and returns their offset; empty if no free
+  /// range holds them.
+  std::optional<std::size_t> take(std::size_t bytes, std::size_t alignment = 1);
   void give_back(std::size_t offset, std::size_t bytes);
 
  private:

@@ -5,7 +5,8 @@
 
 namespace symmem {
 
-/// Lets peers use a range, for as long as this object lives. Opened before any peer hears of it.
+/// RAII: peers may access a range by message while this object lives. Construct it before a peer
+/// learns of the range.
 class OpenRange {
  public:
   OpenRange(const Range& range, std::size_t bytes) : range_(range), bytes_(bytes) {

@@ -6,17 +6,17 @@
 #include <memory>
 #include <utility>
 
-#include "gpu/gpu.hpp"
 #include "allocation/block_pool.hpp"
+#include "gpu/gpu.hpp"
 
 namespace symmem {
 
-/// A zeroed range for a signal pad. It goes back to its pool at the end, unless a peer may still
-/// write to it.
+/// Owns a zeroed range for a signal pad. The destructor returns the range to its pool, unless
+/// mark_shared() was called: then only give_back() does, since a peer may still write there.
 class PadLease {
  public:
-  /// Zeroed before any peer hears of it: what an earlier user of the range left must not count. By
-  /// `gpu`, or by the CPU if that is null.
+  /// Zeroes the range, by `gpu` or, if that is null, by the CPU: counters of its last user must not
+  /// count.
   PadLease(std::shared_ptr<BlockPool> pool, std::size_t bytes, Gpu* gpu)
       : pool_(std::move(pool)), range_(pool_->take(bytes)) {
     if (gpu == nullptr)
@@ -25,25 +25,25 @@ class PadLease {
       gpu->zero(range_.pointer(), range_.bytes);
   }
   ~PadLease() {
-    if (!used_) give_back();
+    if (!shared_) give_back();
   }
   PadLease(PadLease&&) = default;
   PadLease& operator=(PadLease&&) = delete;
 
   const Range& range() const { return range_; }
-  /// Lets others have it. Its memory stays here as long as this object.
+  /// Returns the range to the pool. This object keeps the memory mapped.
   void give_back() {
     if (pool_) std::exchange(pool_, nullptr)->give_back(range_);
   }
-  /// Peers write to it from now on: it goes back by give_back alone.
-  void use() { used_ = true; }
-  /// Lets nobody have it.
-  void keep() { pool_.reset(); }
+  /// Peers may write to the range from now on.
+  void mark_shared() { shared_ = true; }
+  /// The range is never reused.
+  void quarantine() { pool_.reset(); }
 
  private:
   std::shared_ptr<BlockPool> pool_;
   const Range range_;
-  bool used_ = false;
+  bool shared_ = false;
 };
 
 }  // namespace symmem

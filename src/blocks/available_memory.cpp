@@ -4,8 +4,11 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <sstream>
 #include <string>
+
+#include "base/check.hpp"
 
 namespace symmem {
 namespace {
@@ -14,17 +17,18 @@ namespace fs = std::filesystem;
 
 std::optional<std::size_t> read_number(const fs::path& file) {
   std::size_t value = 0;
-  // "max" (v2: no limit) is not a number either.
+  // v2 encodes "no limit" as "max", which is not a number.
   if (std::ifstream(file) >> value) return value;
   return {};
 }
 
-/// What is left in the group at `dir`. Page cache counts as usage there but gives way, so it is
-/// given back to what is left.
+/// Returns limit - usage of the cgroup at `dir`; empty if it has no limit. Its usage includes the
+/// page cache, which the kernel reclaims on demand, so the inactive part counts as available.
 std::optional<std::size_t> left_in(const fs::path& dir, const char* limit, const char* usage,
                                    const std::string& cache) {
   const auto most = read_number(dir / limit);
-  // v1 says "no limit" by a number near 2^63. What follows costs the kernel a sum over all CPUs.
+  // v1 encodes "no limit" as a number near 2^63. Return before the reads below, which cost the
+  // kernel a sum over all CPUs.
   if (!most || *most >= std::size_t{1} << 62) return {};
   const auto used = read_number(dir / usage);
   if (!used) return {};
@@ -51,7 +55,7 @@ std::optional<std::size_t> left_in_cgroups() {
     const bool v2 = controllers == ",,";
     if (!v2 && controllers.find(",memory,") == std::string::npos) continue;
     const fs::path root = v2 ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory";
-    // In a container the path may be that of the host; its own root is then the limit that holds.
+    // In a container the path may be the host's. The limit is then at the container's root.
     fs::path dir = root / fs::path(line.substr(second + 1)).relative_path();
     for (;; dir = dir.parent_path()) {
       take_least(least, v2 ? left_in(dir, "memory.max", "memory.current", "inactive_file")
@@ -76,6 +80,21 @@ AvailableMemory available_memory() {
   }
   available.cgroup = left_in_cgroups();
   return available;
+}
+
+std::size_t require_available(std::size_t bytes) {
+  const AvailableMemory available = available_memory();
+  const auto text = [](const std::optional<std::size_t>& value) {
+    return value ? fmt::format("{} bytes", *value) : std::string("unknown");
+  };
+  constexpr auto kUnknown = std::numeric_limits<std::size_t>::max();
+  const std::size_t least =
+      std::min(available.host.value_or(kUnknown), available.cgroup.value_or(kUnknown));
+  require(bytes <= least, Errc::exhausted,
+          "{} bytes of host memory requested; available on the host (MemAvailable): {}, below the "
+          "cgroup's limit: {}",
+          bytes, text(available.host), text(available.cgroup));
+  return least;
 }
 
 }  // namespace symmem

@@ -9,14 +9,14 @@
 #include <utility>
 
 #include "base/check.hpp"
-#include "gpu/driver.hpp"
-#include "gpu/deferred_unmaps.hpp"
 #include "base/unique_handle.hpp"
+#include "gpu/driver.hpp"
+#include "gpu/process_state.hpp"
 
 namespace symmem::cuda {
 namespace {
 
-/// GPU memory mapped for its own device. The bytes behind the usable ones hold the token.
+/// GPU memory mapped for its own device. The token is in the last bytes of the mapping.
 class CudaBlock : public Block {
  public:
   CudaBlock(BlockId block_id, CUdeviceptr at, std::size_t mapped, int index, Fd fd)
@@ -24,9 +24,10 @@ class CudaBlock : public Block {
               Device{DeviceType::cuda, index}, fd.get()),
         mapped_(mapped),
         fd_(std::move(fd)) {}
-  /// What was enqueued may still use this memory.
+  /// Defers the unmap: enqueued work may still use the memory.
   ~CudaBlock() override {
-    unmap_when_idle({device.index}, reinterpret_cast<CUdeviceptr>(base), mapped_);
+    process_state().deferred_unmaps.unmap_when_idle({device.index},
+                                                    reinterpret_cast<CUdeviceptr>(base), mapped_);
   }
 
  private:
@@ -34,7 +35,7 @@ class CudaBlock : public Block {
   Fd fd_;
 };
 
-/// Physical memory of a device, until it is mapped.
+/// RAII: a reference to physical memory of a device, which a mapping outlives.
 class Physical {
  public:
   Physical(std::size_t bytes, const CUmemAllocationProp& properties) {
@@ -50,9 +51,9 @@ class Physical {
   CUresult result = CUDA_SUCCESS;
 };
 
-/// Whether the driver grants fabric handles: the device knows them, and this process may use a
-/// channel of NVIDIA's IMEX service. Asked before, since a cuMemCreate that is not permitted is
-/// two errors to compute-sanitizer.
+/// Returns true if the driver grants fabric handles: the device supports them, and this process may
+/// use a channel of NVIDIA's IMEX service. Checked first, since compute-sanitizer reports two
+/// errors for a cuMemCreate that is not permitted.
 bool grants_fabric(int device) {
   if (attribute(CU_DEVICE_ATTRIBUTE_HANDLE_TYPE_FABRIC_SUPPORTED, device) == 0) return false;
   std::error_code none;
@@ -67,8 +68,7 @@ CUmemAllocationProp properties_of(int device, bool fabric) {
       attribute(CU_DEVICE_ATTRIBUTE_VIRTUAL_MEMORY_MANAGEMENT_SUPPORTED, device) != 0 &&
           attribute(CU_DEVICE_ATTRIBUTE_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR_SUPPORTED, device) != 0,
       Errc::unsupported,
-      "CUDA device {} has no virtual memory management whose memory a descriptor can share",
-      device);
+      "CUDA device {} lacks virtual memory management with shareable descriptors", device);
   CUmemAllocationProp properties{};
   properties.type = CU_MEM_ALLOCATION_TYPE_PINNED;
   properties.location = {CU_MEM_LOCATION_TYPE_DEVICE, {device}};
@@ -82,11 +82,11 @@ CUmemAllocationProp properties_of(int device, bool fabric) {
 [[noreturn]] void fail_out_of_memory(std::size_t bytes, int device) {
   std::size_t left = 0, total = 0;
   static_cast<void>(Driver::get().MemGetInfo(&left, &total));
-  fail(Errc::exhausted, "{} bytes of memory asked for on cuda:{}; {} of its {} bytes are free",
+  fail(Errc::exhausted, "{} bytes of memory requested on cuda:{}; {} of its {} bytes are free",
        bytes, device, left, total);
 }
 
-/// Address space with the memory mapped into it; unmapped unless released.
+/// RAII: addresses with the memory mapped to them, until release().
 class Mapped {
  public:
   Mapped(const Physical& physical, std::size_t bytes, std::size_t granularity, int device)
@@ -131,7 +131,7 @@ class CudaBlockMaker : public BlockMaker {
     const bool fabric = fabric_ && grants_fabric(device);
     CUmemAllocationProp properties = properties_of(device, fabric);
     std::size_t granularity = 0;
-    const CUmemAllocationProp plain = properties_of(device, false);  // Taken by every driver.
+    const CUmemAllocationProp plain = properties_of(device, false);  // Valid for every driver.
     check(driver.MemGetAllocationGranularity(&granularity, &plain,
                                              CU_MEM_ALLOC_GRANULARITY_RECOMMENDED),
           "cuMemGetAllocationGranularity");
@@ -139,17 +139,19 @@ class CudaBlockMaker : public BlockMaker {
     const std::size_t mapped =
         (bytes + Block::kTokenBytes + granularity - 1) / granularity * granularity;
     auto physical = std::make_unique<Physical>(mapped, properties);
-    if (fabric && physical->result != CUDA_SUCCESS) {  // Not granted here: do without.
+    if (fabric &&
+        physical->result != CUDA_SUCCESS) {  // Not granted here: do without fabric handles.
       properties = plain;
       physical = std::make_unique<Physical>(mapped, properties);
     }
     if (physical->result == CUDA_ERROR_OUT_OF_MEMORY) {
-      unmap_idle();  // What others have given up may be enough.
+      process_state().deferred_unmaps.unmap_idle();  // May free enough.
       physical = std::make_unique<Physical>(mapped, properties);
     }
     if (physical->result == CUDA_ERROR_OUT_OF_MEMORY) fail_out_of_memory(bytes, device);
     check(physical->result, "cuMemCreate");
-    Fd owned = share_descriptor(physical->handle);
+    Fd owned;
+    check(share_descriptor(physical->handle, owned), "cuMemExportToShareableHandle");
     Mapped memory(*physical, mapped, granularity, device);
     gpu->zero(memory.pointer(), mapped);
     gpu->copy(static_cast<std::byte*>(memory.pointer()) + mapped - Block::kTokenBytes, &id,
@@ -170,7 +172,7 @@ class PinnedBlock : public Block {
     try {
       const OnDevice here(index_);
       static_cast<void>(cudaFreeHost(base));
-    } catch (...) {  // The driver is going.
+    } catch (...) {  // CUDA is shutting down.
     }
   }
 

@@ -19,7 +19,7 @@
 namespace symmem {
 namespace {
 
-/// A memfd mapped shared. The pages behind the usable bytes end in the token.
+/// A shared mapping of a memfd. The token follows the usable bytes.
 class HostBlock : public Block {
  public:
   HostBlock(BlockId block_id, std::byte* at, std::size_t mapped, Fd fd)
@@ -33,16 +33,15 @@ class HostBlock : public Block {
   Fd fd_;
 };
 
-/// Refuses what the host or the cgroup has not left. Asking the kernel costs more than the rest of
-/// a block, so one look serves for a second, for blocks that are small beside what it found.
-class Available {
+/// Throws Error(exhausted) for blocks beyond the available memory. Reading the figures takes longer
+/// than making a block, so each result serves the blocks of one second, up to a share of it.
+class AvailabilityCheck {
  public:
-  void check(std::size_t bytes) {
+  void operator()(std::size_t bytes) {
     const std::lock_guard lock(mutex_);
     const auto now = std::chrono::steady_clock::now();
     if (bytes > granted_ || now > until_) {
-      const std::size_t left = look(bytes);
-      granted_ = std::max(bytes, left / kShare);
+      granted_ = std::max(bytes, require_available(bytes) / kShare);
       until_ = now + std::chrono::seconds(1);
     }
     granted_ -= bytes;
@@ -51,26 +50,10 @@ class Available {
  private:
   static constexpr std::size_t kShare = 16;
 
-  static std::size_t look(std::size_t bytes);
-
-  std::mutex mutex_;  ///< Guards what follows.
+  std::mutex mutex_;  ///< Guards the members below.
   std::size_t granted_ = 0;
   std::chrono::steady_clock::time_point until_;
 };
-
-std::size_t Available::look(std::size_t bytes) {
-  const AvailableMemory left = available_memory();
-  const auto text = [](const std::optional<std::size_t>& value) {
-    return value ? fmt::format("{} bytes", *value) : std::string("unknown");
-  };
-  const bool fits = (!left.host || bytes <= *left.host) && (!left.cgroup || bytes <= *left.cgroup);
-  require(fits, Errc::exhausted,
-          "{} bytes of host memory asked for; available on the host (MemAvailable): {}, under the "
-          "cgroup's limit: {}",
-          bytes, text(left.host), text(left.cgroup));
-  constexpr auto kUnknown = std::numeric_limits<std::size_t>::max();
-  return std::min(left.host.value_or(kUnknown), left.cgroup.value_or(kUnknown));
-}
 
 class HostBlockMaker : public BlockMaker {
  public:
@@ -78,11 +61,11 @@ class HostBlockMaker : public BlockMaker {
 
   std::shared_ptr<Block> make(BlockId id, std::size_t bytes, int device_index) override {
     require(device_index == 0, Errc::invalid_argument,
-            "host memory asked for on device index {}; the host has index 0 only", device_index);
+            "host memory requested on device index {}; the host has index 0 only", device_index);
     const std::size_t page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
     require(bytes <= std::numeric_limits<off_t>::max() - page - Block::kTokenBytes, Errc::exhausted,
-            "{} bytes of host memory asked for, more than can be addressed", bytes);
-    available_.check(bytes);
+            "{} bytes of host memory requested, more than can be addressed", bytes);
+    require_available_(bytes);
     const std::size_t mapped = (bytes + Block::kTokenBytes + page - 1) / page * page;
     Fd fd(::memfd_create("symmem", MFD_CLOEXEC | MFD_ALLOW_SEALING));
     if (!fd) fail_errno(errno, "memfd_create");
@@ -96,7 +79,7 @@ class HostBlockMaker : public BlockMaker {
   }
 
  private:
-  Available available_;
+  AvailabilityCheck require_available_;
 };
 
 }  // namespace

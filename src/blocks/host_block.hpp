@@ -7,9 +7,10 @@
 
 namespace symmem {
 
-/// Makes blocks of host memory: memfds, which no crash leaves behind, sealed so that no peer can
-/// cut them short under a reader. Pages are committed on first touch; a request beyond what the
-/// host or the cgroup has left is refused up front, since the kernel would kill later.
+/// Makes blocks of host memory: memfds, which a crash does not leak, sealed so that no peer can
+/// shrink them under a reader. The kernel allocates a page at its first access (see populate).
+/// make() throws Error(exhausted) for a block beyond the available memory of host or cgroup:
+/// without the check the kernel would end the process later.
 std::shared_ptr<BlockMaker> make_host_block_maker();
 
 }  // namespace symmem

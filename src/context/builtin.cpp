@@ -8,8 +8,6 @@
 #include "blocks/cuda_block.hpp"
 #include "gpu/cuda_gpus.hpp"
 #endif
-#include "store/secret.hpp"
-#include "store/tcp_store.hpp"
 #include "transport_factories.inc"
 
 namespace symmem {
@@ -59,7 +57,8 @@ std::vector<std::shared_ptr<BlockMaker>> make_builtin_block_makers(
     const std::shared_ptr<Gpus>& gpus, const Options& options) {
   std::vector<std::shared_ptr<BlockMaker>> makers = {make_host_block_maker()};
 #ifdef SYMMEM_CUDA
-  const bool fabric = options.cuda_handle == "auto" || options.cuda_handle == "fabric";
+  const bool fabric = options.cuda_handle == CudaHandle::automatic ||
+                      options.cuda_handle == CudaHandle::fabric;
   makers.push_back(cuda::make_block_maker(gpus, fabric));
 #else
   static_cast<void>(gpus), static_cast<void>(options);
@@ -74,16 +73,6 @@ std::shared_ptr<BlockMaker> make_builtin_pinned_maker(const std::shared_ptr<Gpus
   static_cast<void>(gpus);
   return nullptr;
 #endif
-}
-
-std::shared_ptr<Store> connect_store(const TcpStoreOptions& options, const Process& process,
-                                     std::shared_ptr<EventLoop> loop) {
-  return store::connect_tcp_store(options, process, std::move(loop));
-}
-
-std::string store_secret(const Options& options) {
-  if (options.secret_file.empty()) return options.secret;
-  return store::read_secret_file(options.secret_file);
 }
 
 }  // namespace symmem

@@ -2,13 +2,15 @@
 #include "context/join.hpp"
 
 #include "base/check.hpp"
-#include "context/builtin.hpp"
+#include "store/secret.hpp"
+#include "store/tcp_store.hpp"
 
 namespace symmem {
 namespace {
 
-/// Rank 0's way: listen at the first port that is free, or join the standalone store that is there.
-JobStore serve(const Runtime& runtime, TcpStoreOptions options) {
+/// Listens at the first free port, or joins the standalone store that listens there.
+JobStore host_store(TcpStoreOptions options, const Process& process,
+                    const std::shared_ptr<EventLoop>& loop) {
   JobStore job;
   std::string taken;
   try {
@@ -21,12 +23,13 @@ JobStore serve(const Runtime& runtime, TcpStoreOptions options) {
   }
   options.port_count = 1;
   try {
-    job.store = connect_store(options, runtime.process, runtime.loop);
+    job.store = store::connect_tcp_store(options, process, loop);
   } catch (Error& e) {
     if (!taken.empty())
-      e.add(taken + (e.code() == Errc::timeout
-                         ? ", and who listens there did not answer as a store within SYMMEM_TIMEOUT"
-                         : ", and no standalone store is to be had there"));
+      e.add_context(taken + (e.code() == Errc::timeout
+                                 ? ", and the listener there did not answer as a store within "
+                                   "SYMMEM_TIMEOUT"
+                                 : ", and no standalone store listens there"));
     throw;
   }
   return job;
@@ -34,20 +37,25 @@ JobStore serve(const Runtime& runtime, TcpStoreOptions options) {
 
 }  // namespace
 
-JobStore open_store(const Runtime& runtime, const Launch& launch) {
-  if (launch.world_size == 1 && !launch.store)
-    return {{}, make_hash_store(runtime.options.timeout)};
-  const StoreAddress& place = store_address(launch);
-  const TcpStoreOptions options{.host = place.host,
-                                .port = place.first_port,
-                                .port_count = place.port_count,
-                                .job = place.job,
-                                .secret = store_secret(runtime.options),
-                                .insecure = runtime.options.insecure,
-                                .timeout = runtime.options.timeout,
-                                .liveness = runtime.options.liveness};
-  if (launch.rank == 0) return serve(runtime, options);
-  return {{}, connect_store(options, runtime.process, runtime.loop)};
+std::string store_secret(const Options& options) {
+  return options.secret_file.empty() ? options.secret
+                                     : store::read_secret_file(options.secret_file);
+}
+
+JobStore open_store(const Options& options, const Process& process,
+                    const std::shared_ptr<EventLoop>& loop, const Launch& launch) {
+  if (launch.world_size == 1 && !launch.store) return {{}, make_hash_store(options.timeout)};
+  const StoreAddress& address = store_address(launch);
+  const TcpStoreOptions tcp{.host = address.host,
+                            .port = address.first_port,
+                            .port_count = address.port_count,
+                            .job = address.job,
+                            .secret = store_secret(options),
+                            .insecure = options.insecure,
+                            .timeout = options.timeout,
+                            .liveness = options.liveness};
+  if (launch.rank == 0) return host_store(tcp, process, loop);
+  return {{}, store::connect_tcp_store(tcp, process, loop)};
 }
 
 }  // namespace symmem

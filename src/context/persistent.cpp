@@ -4,69 +4,65 @@
 #include <vector>
 
 #include "base/check.hpp"
-#include "context/block_allocator.hpp"
 
 namespace symmem {
 
 OwnedMemory::OwnedMemory(std::shared_ptr<SymmetricMemoryAllocator> allocator, void* pointer)
-    : allocator_(std::move(allocator)),
-      ours_(dynamic_cast<BlockAllocator*>(allocator_.get())),
-      pointer_(pointer) {
-  if (ours_ != nullptr) ours_->set_owned(pointer_, true);
+    : allocator_(std::move(allocator)), pointer_(pointer) {
+  allocator_->set_owned(pointer_, true);
 }
 
 OwnedMemory::~OwnedMemory() {
-  if (fork_.forked()) return;  // It is the parent's, and so may be the allocator's lock.
+  if (fork_.forked()) return;  // The memory, and maybe the allocator's lock, are the parent's.
   try {
-    if (ours_ != nullptr) ours_->set_owned(pointer_, false);
+    allocator_->set_owned(pointer_, false);
     allocator_->free(pointer_);
-  } catch (...) {  // A destructor: an allocator of the application's own may throw anything.
+  } catch (...) {  // An application's allocator may throw anything.
   }
 }
 
-Persistent::Storage Persistent::take(const Request& request,
+Persistent::Storage Persistent::take(DeviceType type, const AllocationRequest& request,
                                      const std::shared_ptr<SymmetricMemoryAllocator>& allocator) {
+  const Device device{type, request.device_index};
+  const std::uint64_t id = *request.id;
   const std::lock_guard lock(mutex_);
-  auto [found, is_new] = entries_.try_emplace(request.alloc_id);
+  auto [found, is_new] = entries_.try_emplace(id);
   Entry& entry = found->second;
   if (is_new) try {
-      void* pointer = allocator->alloc(request.bytes, request.device.index, request.group);
+      entry.device = device;
       entry.request = request;
+      void* const pointer = allocator->allocate(request);
+      require(pointer != nullptr, Errc::exhausted,
+              "the allocator registered for {} returned null for {} bytes", to_string(type),
+              request.bytes);
       entry.memory = std::make_shared<OwnedMemory>(allocator, pointer);
     } catch (...) {
       entries_.erase(found);
       throw;
     }
   require(entry.active.expired(), Errc::invalid_argument,
-          "empty_strided_p2p: alloc_id {}: a previous allocation with the same alloc_id is still "
-          "active: drop every tensor on it first",
-          request.alloc_id);
+          "alloc_id {}: a previous allocation with the same alloc_id is still active: drop every "
+          "Buffer and Tensor on it first",
+          id);
   const auto same = [&](const char* what, const auto& before, const auto& now) {
     require(before == now, Errc::invalid_argument,
-            "empty_strided_p2p: alloc_id {} was allocated with {} {}, and is now asked for with {}",
-            request.alloc_id, what, before, now);
+            "alloc_id {} was allocated with {} {}, and is now requested with {}", id, what, before,
+            now);
   };
   same("bytes", entry.request.bytes, request.bytes);
-  same("device", to_string(entry.request.device), to_string(request.device));
-  same("group", entry.request.group, request.group);
-  // A share of its own for each hand-out: it tells when the tensors are gone, the memory stays.
-  auto share = std::make_shared<std::shared_ptr<OwnedMemory>>(entry.memory);
-  entry.active = share;
-  return {std::move(share), entry.memory->pointer()};
-}
-
-std::optional<std::uint64_t> Persistent::id_of(const void* pointer) const {
-  const std::lock_guard lock(mutex_);
-  for (const auto& [id, entry] : entries_)
-    if (entry.memory->pointer() == pointer) return id;
-  return {};
+  same("device", to_string(entry.device), to_string(device));
+  same("group", entry.request.group_name, request.group_name);
+  // An owner of its own for each take: it expires with its holders, the memory stays.
+  auto owner = std::make_shared<std::shared_ptr<OwnedMemory>>(entry.memory);
+  entry.active = owner;
+  return {std::move(owner), entry.memory->pointer()};
 }
 
 void Persistent::forget_group(const std::string& group) {
-  std::vector<std::shared_ptr<OwnedMemory>> dropped;  // Freed after the lock is given up.
+  std::vector<std::shared_ptr<OwnedMemory>> dropped;  // Freed after the lock.
   const std::lock_guard lock(mutex_);
   std::erase_if(entries_, [&](const auto& item) {
-    const bool ends = item.second.request.group == group;
+    const bool ends = item.second.request.group_name == group;
     if (ends) dropped.push_back(item.second.memory);
     return ends;
   });

@@ -5,19 +5,16 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 
 #include "base/fork.hpp"
-#include "symmem/extend/allocator.hpp"
 #include "symmem/device.hpp"
+#include "symmem/extend/allocator.hpp"
 
 namespace symmem {
 
-class BlockAllocator;
-
-/// Memory that an allocator gave and takes back at the end of this object; until then an allocator
-/// of ours takes it back from nobody else.
+/// Owns memory that an allocator returned, and frees it. Until then the allocator's free refuses it:
+/// memory freed behind its owner's back would be freed again by then another's.
 class OwnedMemory {
  public:
   OwnedMemory(std::shared_ptr<SymmetricMemoryAllocator> allocator, void* pointer);
@@ -28,38 +25,33 @@ class OwnedMemory {
 
  private:
   const std::shared_ptr<SymmetricMemoryAllocator> allocator_;
-  BlockAllocator* const ours_;  ///< The same, or null for one that the application registered.
   void* const pointer_;
   const ForkGuard fork_;
 };
 
-/// The allocations that have an alloc_id: each is made once and handed out again whenever no tensor
-/// on it lives, until its group ends. Calls may come from any thread.
+/// The allocations that have an id. Each is allocated once and handed out again whenever nobody
+/// holds it, until its group ends. Calls may come from any thread.
 class Persistent {
  public:
-  struct Request {
-    std::uint64_t alloc_id = 0;
-    std::size_t bytes = 0;
-    Device device;
-    std::string group;
-  };
-
-  /// The storage of a tensor and its memory. Allocates at the first use of an id.
+  /// Memory and its shared owner.
   struct Storage {
-    std::shared_ptr<void> share;
+    std::shared_ptr<void> owner;
     void* pointer = nullptr;
   };
-  Storage take(const Request& request, const std::shared_ptr<SymmetricMemoryAllocator>& allocator);
+  /// Allocates `request`, which has an id, at the id's first use. Error(invalid_argument) while the
+  /// owner returned last lives, or if bytes, device or group differ from the first use.
+  Storage take(DeviceType type, const AllocationRequest& request,
+               const std::shared_ptr<SymmetricMemoryAllocator>& allocator);
 
-  std::optional<std::uint64_t> id_of(const void* pointer) const;
-  /// Ids of `group` start afresh. Memory with a living tensor goes with it.
+  /// Forgets the ids of `group`. Memory with a living owner is freed with it.
   void forget_group(const std::string& group);
 
  private:
   struct Entry {
-    Request request;
+    Device device;
+    AllocationRequest request;
     std::shared_ptr<OwnedMemory> memory;
-    std::weak_ptr<void> active;  ///< The storage last handed out.
+    std::weak_ptr<void> active;  ///< The owner returned last.
   };
 
   mutable std::mutex mutex_;  ///< Guards entries_.

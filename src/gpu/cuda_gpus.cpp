@@ -6,8 +6,8 @@
 
 #include "base/check.hpp"
 #include "gpu/driver.hpp"
-#include "gpu/kernels.hpp"
 #include "gpu/internal_streams.hpp"
+#include "gpu/kernels.hpp"
 #include "gpu/staging_pool.hpp"
 
 namespace symmem::cuda {
@@ -26,19 +26,19 @@ Gpu::Outcome outcome_of(const Report& report) {
   }
 }
 
-/// The longest that the GPU may take to come to what waits for nothing.
-constexpr std::chrono::seconds kSoon{30};
+/// Time for the GPU to start and end a kernel that waits for nothing.
+constexpr std::chrono::seconds kKernelTimeout{30};
 
 class PendingAtomic : public Gpu::Pending {
  public:
-  PendingAtomic(int device, Lanes& lanes) : device_(device), lane_(lanes) {}
+  PendingAtomic(int device, InternalStreams& streams) : device_(device), lease_(streams) {}
   ~PendingAtomic() override {
-    if (!done_) lane_.abandon();
+    if (!done_) lease_.abandon();
   }
-  const Lane& lane() const { return *lane_.operator->(); }
+  const InternalStream& stream() const { return *lease_.operator->(); }
   bool done(std::uint64_t& before) override {
     const OnDevice here(device_);
-    const auto report = lane_.look();
+    const auto report = lease_.poll();
     if (!report) return false;
     before = report->value;
     return done_ = true;
@@ -46,7 +46,7 @@ class PendingAtomic : public Gpu::Pending {
 
  private:
   const int device_;
-  Lanes::Use lane_;
+  InternalStreams::Lease lease_;
   bool done_ = false;
 };
 
@@ -55,7 +55,7 @@ struct OnGpu : CaptureGuard {
   const OnDevice here;
 };
 
-/// On whatever device is current.
+/// For calls on whatever device is current.
 class Relaxed : public CaptureGuard {
  public:
   Relaxed() { static_cast<void>(cudaThreadExchangeStreamCaptureMode(&mode_)); }
@@ -67,10 +67,10 @@ class Relaxed : public CaptureGuard {
 
 class CudaGpu : public Gpu {
  public:
-  explicit CudaGpu(int device) : device_(device), stages_(device) {
+  explicit CudaGpu(int device) : device_(device), staging_(device) {
     const OnDevice here(device);
     load_kernels();
-    // The owner's kernels are who waits for what comes by network.
+    // The kernels that wait for network data run on the GPU that owns the memory.
     if (attribute(CU_DEVICE_ATTRIBUTE_GPU_DIRECT_RDMA_SUPPORTED, device) == 0 ||
         attribute(CU_DEVICE_ATTRIBUTE_GPU_DIRECT_RDMA_WRITES_ORDERING, device) >=
             CU_GPU_DIRECT_RDMA_WRITES_ORDERING_OWNER)
@@ -78,19 +78,19 @@ class CudaGpu : public Gpu {
     else if ((attribute(CU_DEVICE_ATTRIBUTE_GPU_DIRECT_RDMA_FLUSH_WRITES_OPTIONS, device) &
               CU_FLUSH_GPU_DIRECT_RDMA_WRITES_OPTION_HOST) != 0)
       remote_writes_ = RemoteWrites::synced;
-    lanes_ = std::make_unique<Lanes>(device);
+    streams_ = std::make_unique<InternalStreams>(device);
   }
   int index() const override { return device_; }
   std::unique_ptr<CaptureGuard> enter() override { return std::make_unique<OnGpu>(device_); }
 
   void copy(std::span<const Copy> copies) override {
     const OnDevice here(device_);
-    Lanes::Use lane(*lanes_);
+    InternalStreams::Lease lease(*streams_);
     try {
-      for (const Copy& copy : copies) enqueue(lane->stream, copy);
-      lane.finish();
+      for (const Copy& copy : copies) enqueue(lease->stream, copy);
+      lease.synchronize();
     } catch (...) {
-      stages_.close();
+      staging_.close();
       throw;
     }
   }
@@ -98,7 +98,7 @@ class CudaGpu : public Gpu {
     const PointerFacts facts = facts_of(at);
     return facts.type != CU_MEMORYTYPE_DEVICE && facts.managed == 0;
   }
-  std::shared_ptr<std::byte[]> stage() override { return stages_.take(); }
+  std::shared_ptr<std::byte[]> stage() override { return staging_.acquire(); }
   RemoteWrites remote_writes() const override { return remote_writes_; }
   void sync_remote_writes() override {
     const OnDevice here(device_);
@@ -108,76 +108,77 @@ class CudaGpu : public Gpu {
   }
   void zero(void* at, std::size_t bytes) override {
     const OnDevice here(device_);
-    Lanes::Use lane(*lanes_);
-    check(cudaMemsetAsync(at, 0, bytes, lane->stream), "cudaMemsetAsync");
-    lane.finish();
+    InternalStreams::Lease lease(*streams_);
+    check(cudaMemsetAsync(at, 0, bytes, lease->stream), "cudaMemsetAsync");
+    lease.synchronize();
   }
   std::uint64_t atomic(AtomicOp op, std::size_t width, void* at, std::uint64_t value,
                        std::uint64_t expected) override {
     const OnDevice here(device_);
-    Lanes::Use lane(*lanes_);
-    launch_atomic(lane->stream, op, width, at, value, expected, lane->report);
-    return lane.wait(kSoon).value;
+    InternalStreams::Lease lease(*streams_);
+    launch_atomic(lease->stream, op, width, at, value, expected, lease->report);
+    return lease.wait(kKernelTimeout).value;
   }
   std::unique_ptr<Pending> start_atomic(AtomicOp op, std::size_t width, void* at,
                                         std::uint64_t value, std::uint64_t expected) override {
     const OnDevice here(device_);
-    auto pending = std::make_unique<PendingAtomic>(device_, *lanes_);
-    launch_atomic(pending->lane().stream, op, width, at, value, expected, pending->lane().report);
+    auto pending = std::make_unique<PendingAtomic>(device_, *streams_);
+    launch_atomic(pending->stream().stream, op, width, at, value, expected,
+                  pending->stream().report);
     return pending;
   }
   void put_signal(const DeviceView& view, int dst, int channel,
                   std::chrono::nanoseconds timeout) override {
     const OnDevice here(device_);
-    Lanes::Use lane(*lanes_);
-    launch_put_signal(lane->stream, view, dst, channel, lane->report);
-    static_cast<void>(lane.wait(timeout));
+    InternalStreams::Lease lease(*streams_);
+    launch_put_signal(lease->stream, view, dst, channel, lease->report);
+    static_cast<void>(lease.wait(timeout));
   }
   Outcome wait_signal(const DeviceView& view, int src, int channel,
                       std::chrono::nanoseconds timeout) override {
     const OnDevice here(device_);
-    Lanes::Use lane(*lanes_);
-    launch_wait_signal(lane->stream, view, src, channel, {count_ns(timeout), lane->report});
-    return outcome_of(lane.wait(timeout));
+    InternalStreams::Lease lease(*streams_);
+    launch_wait_signal(lease->stream, view, src, channel, {count_ns(timeout), lease->report});
+    return outcome_of(lease.wait(timeout));
   }
   Outcome barrier(const DeviceView& view, int channel, std::chrono::nanoseconds timeout,
                   const std::function<void()>& meanwhile) override {
     const OnDevice here(device_);
-    Lanes::Use lane(*lanes_);
-    launch_barrier(lane->stream, view, channel, {count_ns(timeout), lane->report});
-    return outcome_of(lane.wait(timeout, meanwhile));
+    InternalStreams::Lease lease(*streams_);
+    launch_barrier(lease->stream, view, channel, {count_ns(timeout), lease->report});
+    return outcome_of(lease.wait(timeout, meanwhile));
   }
 
   void copy(Stream stream, const Copy& copy) override {
     const OnDevice here(device_);
     check_stream(stream);
-    enqueue(stream, copy);
+    enqueue(stream.get(), copy);
   }
   void put_signal(Stream stream, const DeviceView& view, int dst, int channel) override {
     const OnDevice here(device_);
     check_stream(stream);
-    launch_put_signal(stream, view, dst, channel, nullptr);
+    launch_put_signal(stream.get(), view, dst, channel, nullptr);
   }
   void wait_signal(Stream stream, const DeviceView& view, int src, int channel,
                    std::chrono::nanoseconds timeout) override {
     const OnDevice here(device_);
     check_stream(stream);
-    launch_wait_signal(stream, view, src, channel, {count_ns(timeout), nullptr});
+    launch_wait_signal(stream.get(), view, src, channel, {count_ns(timeout), nullptr});
   }
   void put_with_signal(Stream stream, const DeviceView& view, const Copy& copy, int dst,
                        int channel) override {
     const OnDevice here(device_);
     check_stream(stream);
     if (copy.bytes <= kMaxFused && gpu_loads(copy.from))
-      return launch_put_with_signal(stream, view, copy, dst, channel);
-    enqueue(stream, copy);
-    launch_put_signal(stream, view, dst, channel, nullptr);
+      return launch_put_with_signal(stream.get(), view, copy, dst, channel);
+    enqueue(stream.get(), copy);
+    launch_put_signal(stream.get(), view, dst, channel, nullptr);
   }
   void barrier(Stream stream, const DeviceView& view, int channel,
                std::chrono::nanoseconds timeout) override {
     const OnDevice here(device_);
     check_stream(stream);
-    launch_barrier(stream, view, channel, {count_ns(timeout), nullptr});
+    launch_barrier(stream.get(), view, channel, {count_ns(timeout), nullptr});
   }
 
  private:
@@ -187,15 +188,16 @@ class CudaGpu : public Gpu {
           "cudaMemcpyAsync");
   }
   /// A stream of another device or context would be an error of the driver's, or none.
-  void check_stream(Stream stream) const {
+  void check_stream(Stream checked) const {
+    CUstream stream = checked.get();
     if (stream == nullptr || stream == cudaStreamLegacy || stream == cudaStreamPerThread) return;
     CUcontext context = nullptr;
     check(Driver::get().StreamGetCtx(stream, &context), "cuStreamGetCtx");
     require(context == context_, Errc::invalid_argument,
             "the stream is not one of cuda:{}, on which the memory is", device_);
   }
-  /// Whether kernels here may load from there: not from host memory that CUDA does not know, nor,
-  /// without asking further, from another GPU.
+  /// Returns true if kernels on this GPU can load from `from`: memory of this GPU, or host memory
+  /// that CUDA knows. Conservative for memory of other GPUs.
   bool gpu_loads(const void* from) const {
     const PointerFacts facts = facts_of(from);
     return facts.on_device == reinterpret_cast<CUdeviceptr>(from) &&
@@ -206,14 +208,14 @@ class CudaGpu : public Gpu {
   const int device_;
   const CUcontext context_ = Driver::get().context(device_);
   RemoteWrites remote_writes_ = RemoteWrites::unordered;
-  Stages stages_;
-  std::unique_ptr<Lanes> lanes_;
+  StagingPool staging_;
+  std::unique_ptr<InternalStreams> streams_;
 };
 
 class CudaGpus : public Gpus {
  public:
   std::shared_ptr<Gpu> gpu(int index) override {
-    static_cast<void>(Driver::get().context(index));  // Says what is wrong with the index.
+    static_cast<void>(Driver::get().context(index));  // Throws if there is no such GPU.
     const std::lock_guard lock(mutex_);
     auto& gpu = gpus_[index];
     if (!gpu) gpu = std::make_shared<CudaGpu>(index);
@@ -227,10 +229,10 @@ class CudaGpus : public Gpus {
     const PointerFacts facts = facts_of(at);
     require(facts.type == CU_MEMORYTYPE_DEVICE && facts.managed == 0 && facts.device == index,
             Errc::invalid_argument,
-            "pointer {} is not memory of cuda:{} (managed memory and host memory are not)", at,
+            "pointer {} is not memory of cuda:{} (neither is managed memory or host memory)", at,
             index);
     require(bytes == 0 || facts_of(static_cast<const std::byte*>(at) + bytes - 1).device == index,
-            Errc::invalid_argument, "{} bytes from {} on go past the memory of cuda:{}", bytes, at,
+            Errc::invalid_argument, "{} bytes at {} exceed the memory of cuda:{}", bytes, at,
             index);
   }
 

@@ -7,7 +7,8 @@
 
 namespace symmem::cuda {
 
-/// The GPUs of this process, each made ready at its first use: kernels loaded, streams made.
+/// Returns access to the GPUs of this process. The first use of each loads kernels and creates
+/// streams.
 std::shared_ptr<Gpus> make_gpus();
 
 }  // namespace symmem::cuda

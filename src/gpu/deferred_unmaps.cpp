@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <mutex>
 #include <thread>
 
 #include "gpu/driver.hpp"
@@ -11,23 +10,8 @@
 namespace symmem::cuda {
 namespace {
 
-/// Memory that is unmapped when nothing uses it any more.
-struct Retired {
-  std::vector<int> devices;     ///< Of which no event is recorded yet.
-  std::vector<CUevent> events;  ///< Behind all that may use it, one a device.
-  CUdeviceptr at;
-  std::size_t bytes;
-};
-struct Graveyard {
-  std::mutex mutex;
-  std::vector<Retired> all;
-  static Graveyard& instance() {
-    static auto* const graveyard = new Graveyard;
-    return *graveyard;
-  }
-};
-
-/// Records an event behind all that was enqueued on the device; false while that cannot be said.
+/// Records an event after all work that is enqueued on the device. Returns false if a capture
+/// forbids that for now.
 bool record(int device, std::vector<CUevent>& events) {
   const OnDevice here(device);
   const Driver& driver = Driver::get();
@@ -43,65 +27,59 @@ bool record(int device, std::vector<CUevent>& events) {
     return true;
   }
   static_cast<void>(driver.EventDestroy(event));
-  // Other errors are of a broken context, in which nothing runs any more.
+  // Every other error means a broken context, in which nothing runs any more.
   return result != CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
-}
-
-void record_all(Retired& one) {
-  std::erase_if(one.devices, [&](int device) { return record(device, one.events); });
-}
-
-bool is_idle(const Retired& one) {
-  return one.devices.empty() &&
-         std::all_of(one.events.begin(), one.events.end(), [](CUevent event) {
-           return Driver::get().EventQuery(event) != CUDA_ERROR_NOT_READY;
-         });
-}
-
-/// Of what is in the graveyard, with its mutex held.
-void unmap_idle_of(std::vector<Retired>& all) {
-  std::erase_if(all, [](const Retired& one) {
-    if (!is_idle(one)) return false;
-    const Driver& driver = Driver::get();
-    for (CUevent event : one.events) static_cast<void>(driver.EventDestroy(event));
-    static_cast<void>(driver.MemUnmap(one.at, one.bytes));
-    static_cast<void>(driver.MemAddressFree(one.at, one.bytes));
-    return true;
-  });
-}
-
-/// Records what is not recorded yet, and unmaps what is idle; tells whether `at` is gone.
-bool unmap_idle_and(CUdeviceptr at) {
-  auto& [mutex, all] = Graveyard::instance();
-  const std::lock_guard lock(mutex);
-  for (Retired& one : all) record_all(one);
-  unmap_idle_of(all);
-  return std::none_of(all.begin(), all.end(), [&](const Retired& one) { return one.at == at; });
 }
 
 }  // namespace
 
-void unmap_idle() noexcept {
+bool DeferredUnmaps::is_idle(const Range& range) {
+  return range.devices.empty() &&
+         std::all_of(range.events.begin(), range.events.end(), [](CUevent event) {
+           return Driver::get().EventQuery(event) != CUDA_ERROR_NOT_READY;
+         });
+}
+
+void DeferredUnmaps::unmap_idle_ranges() {
+  std::erase_if(ranges_, [](const Range& range) {
+    if (!is_idle(range)) return false;
+    const Driver& driver = Driver::get();
+    for (CUevent event : range.events) static_cast<void>(driver.EventDestroy(event));
+    static_cast<void>(driver.MemUnmap(range.at, range.bytes));
+    static_cast<void>(driver.MemAddressFree(range.at, range.bytes));
+    return true;
+  });
+}
+
+bool DeferredUnmaps::unmap_idle_and(CUdeviceptr at) {
+  const std::lock_guard lock(mutex_);
+  for (Range& range : ranges_)
+    std::erase_if(range.devices, [&](int device) { return record(device, range.events); });
+  unmap_idle_ranges();
+  return std::none_of(ranges_.begin(), ranges_.end(),
+                      [&](const Range& range) { return range.at == at; });
+}
+
+void DeferredUnmaps::unmap_idle() noexcept {
   try {
-    auto& [mutex, all] = Graveyard::instance();
-    const std::lock_guard lock(mutex);
-    unmap_idle_of(all);
-  } catch (...) {  // The driver is going.
+    const std::lock_guard lock(mutex_);
+    unmap_idle_ranges();
+  } catch (...) {  // CUDA is shutting down.
   }
 }
 
-void unmap_when_idle(const std::vector<int>& devices, CUdeviceptr at, std::size_t bytes) noexcept {
-  constexpr std::chrono::milliseconds kSoon{10};
+void DeferredUnmaps::unmap_when_idle(const std::vector<int>& devices, CUdeviceptr at,
+                                     std::size_t bytes) noexcept {
+  constexpr std::chrono::milliseconds kLongest{10};
   try {
     {
-      auto& [mutex, all] = Graveyard::instance();
-      const std::lock_guard lock(mutex);
-      all.push_back({devices, {}, at, bytes});
+      const std::lock_guard lock(mutex_);
+      ranges_.push_back({devices, {}, at, bytes});
     }
-    const auto end = std::chrono::steady_clock::now() + kSoon;
+    const auto end = std::chrono::steady_clock::now() + kLongest;
     while (!unmap_idle_and(at) && std::chrono::steady_clock::now() < end)
       std::this_thread::sleep_for(std::chrono::microseconds(20));
-  } catch (...) {  // The driver is going: it takes the memory along.
+  } catch (...) {  // CUDA is shutting down and frees the memory itself.
   }
 }
 

@@ -5,15 +5,13 @@
 
 #include <cerrno>
 #include <iterator>
-#include <mutex>
-#include <vector>
 
 #include "base/check.hpp"
 
 namespace symmem::cuda {
 namespace {
 
-/// Functions are asked for as CUDA 12.0 had them.
+/// Version of the functions that are requested: CUDA 12.0.
 constexpr unsigned kVersion = 12000;
 
 template <typename Function>
@@ -22,7 +20,7 @@ void find(const char* name, Function& function) {
   cudaDriverEntryPointQueryResult status = cudaDriverEntryPointSymbolNotFound;
   const cudaError_t result =
       cudaGetDriverEntryPointByVersion(name, &found, kVersion, cudaEnableDefault, &status);
-  static_cast<void>(cudaGetLastError());  // Also where the application's own CUDA code looks.
+  static_cast<void>(cudaGetLastError());  // The application shares the runtime's last error.
   require(result != cudaErrorInsufficientDriver, Errc::unsupported,
           "no CUDA driver is installed (libcuda.so.1), or it is too old for CUDA {}.{}",
           CUDART_VERSION / 1000, CUDART_VERSION % 1000 / 10);
@@ -31,7 +29,7 @@ void find(const char* name, Function& function) {
   require(result == cudaSuccess, Errc::unsupported, "no CUDA driver can be used: {}",
           cudaGetErrorString(result));
   require(status == cudaDriverEntryPointSuccess && found != nullptr, Errc::unsupported,
-          "the CUDA driver has no function {}: a newer driver is needed", name);
+          "the CUDA driver has no function {}: install a newer driver", name);
   function = reinterpret_cast<Function>(found);
 }
 
@@ -59,17 +57,16 @@ Driver::Driver() {
 }
 
 const Driver& Driver::get() {
-  static const Driver* const driver = new Driver;  // Never freed: the driver is never unloaded.
+  static const Driver* const driver = new Driver;  // Never freed, as libcuda is never unloaded.
   return *driver;
 }
 
 CUcontext Driver::context(int device) const {
   require(device >= 0 && device < device_count_, Errc::invalid_argument,
-          "CUDA device {} is not there; this process sees {}", device, device_count_);
-  static std::mutex mutex;
-  static auto* const contexts = new std::vector<CUcontext>(static_cast<std::size_t>(device_count_));
-  const std::lock_guard lock(mutex);
-  CUcontext& context = (*contexts)[static_cast<std::size_t>(device)];
+          "there is no CUDA device {}; this process sees {}", device, device_count_);
+  const std::lock_guard lock(mutex_);
+  contexts_.resize(static_cast<std::size_t>(device_count_));
+  CUcontext& context = contexts_[static_cast<std::size_t>(device)];
   if (context == nullptr) {
     CUdevice handle = 0;
     check(DeviceGet(&handle, device), "cuDeviceGet");
@@ -130,14 +127,14 @@ PointerFacts facts_of(const void* pointer) {
   return facts;
 }
 
-Fd share_descriptor(CUmemGenericAllocationHandle memory) {
+CUresult share_descriptor(CUmemGenericAllocationHandle memory, Fd& descriptor) {
   int raw = -1;
-  check(Driver::get().MemExportToShareableHandle(&raw, memory,
-                                                 CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR, 0),
-        "cuMemExportToShareableHandle");
-  Fd fd(raw);
+  const CUresult result = Driver::get().MemExportToShareableHandle(
+      &raw, memory, CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR, 0);
+  if (result != CUDA_SUCCESS) return result;
+  descriptor = Fd(raw);
   if (::fcntl(raw, F_SETFD, FD_CLOEXEC) != 0) fail_errno(errno, "FD_CLOEXEC of GPU memory");
-  return fd;
+  return result;
 }
 
 int attribute(CUdevice_attribute which, int device) {

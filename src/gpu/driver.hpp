@@ -4,21 +4,24 @@
 #include <cuda.h>
 #include <cuda_runtime_api.h>
 
+#include <mutex>
 #include <string>
+#include <vector>
 
 #include "base/unique_handle.hpp"
 #include "symmem/error.hpp"
 
 namespace symmem::cuda {
 
-/// The driver's functions, found at run time through the statically linked runtime: one binary runs
-/// on hosts with and without a driver.
+/// The functions of the CUDA driver, looked up at run time through the statically linked runtime,
+/// so that one binary runs on hosts with and without a driver.
 class Driver {
  public:
-  /// The one of this process, initialised. Error(unsupported) says why there is none.
+  /// Returns the process-wide table; initialises CUDA at the first call. Throws Error(unsupported)
+  /// with the reason if no CUDA driver or device can be used.
   static const Driver& get();
 
-// The functions of libcuda that are used, under their names without "cu".
+// The functions of libcuda that symmem calls, named without "cu".
 #define SYMMEM_CUDA_FUNCTIONS(X)          \
   X(GetErrorName)                         \
   X(GetErrorString)                       \
@@ -61,24 +64,26 @@ class Driver {
   decltype(&::cuCtxRecordEvent) CtxRecordEvent = nullptr;
 
   int device_count() const { return device_count_; }
-  /// The primary context of a device, which the CUDA runtime uses too; made at first use, never
-  /// given up. Error(invalid_argument) for a device that is not there.
+  /// Returns the primary context of a device, the one that the CUDA runtime uses; retained at first
+  /// use, never released. Throws Error(invalid_argument) if there is no such device.
   CUcontext context(int device) const;
 
  private:
   Driver();
   int device_count_ = 0;
+  mutable std::mutex mutex_;  ///< Guards contexts_.
+  mutable std::vector<CUcontext> contexts_;
 };
 
-/// Throws an Error that begins with `what` unless `result` is success: exhausted for want of
-/// memory, else internal.
+/// Throws an Error that begins with `what` unless `result` is success: Error(exhausted) if memory
+/// is short, else Error(internal).
 void check(CUresult result, const char* what);
 void check(cudaError_t result, const char* what);
-/// "out of memory (CUDA_ERROR_OUT_OF_MEMORY)".
+/// Returns the driver's text: "out of memory (CUDA_ERROR_OUT_OF_MEMORY)".
 std::string text(CUresult result);
 
-/// Uses one device on this thread, as if no capture of a graph were under way; afterwards the
-/// caller's device, context and capture mode are what they were.
+/// RAII: makes a device current on this thread, in relaxed capture mode, so that CUDA calls do not
+/// invalidate a graph capture. Restores the caller's device, context and capture mode.
 class OnDevice {
  public:
   explicit OnDevice(int device);
@@ -90,8 +95,8 @@ class OnDevice {
   cudaStreamCaptureMode mode_ = cudaStreamCaptureModeRelaxed;
 };
 
-/// What CUDA knows of a pointer; of any other, `type` is 0. Unlike the driver's call for one
-/// attribute this does not fail, which compute-sanitizer would report.
+/// What CUDA knows about a pointer; `type` is 0 for memory unknown to CUDA. Such a pointer does not
+/// make facts_of fail, unlike cuPointerGetAttribute, whose failures compute-sanitizer reports.
 struct PointerFacts {
   unsigned type = 0;  ///< CUmemorytype.
   int device = -1;
@@ -102,13 +107,14 @@ struct PointerFacts {
 };
 PointerFacts facts_of(const void* pointer);
 
-/// A descriptor by which other processes share the physical memory.
-Fd share_descriptor(CUmemGenericAllocationHandle memory);
+/// Sets `descriptor` to a new one by which other processes can import the memory, or returns why
+/// the driver does not make one.
+CUresult share_descriptor(CUmemGenericAllocationHandle memory, Fd& descriptor);
 
-/// What a device says of itself; 0 for what its driver does not know.
+/// Returns an attribute of a device; 0 if its driver does not know the attribute.
 int attribute(CUdevice_attribute which, int device);
 
-/// Tells GPUs apart, whatever CUDA_VISIBLE_DEVICES calls them: its 16 bytes.
+/// Returns the 16 bytes of a GPU's UUID, which do not depend on CUDA_VISIBLE_DEVICES.
 std::string uuid(int device);
 
 }  // namespace symmem::cuda

@@ -13,28 +13,28 @@
 namespace symmem::cuda {
 namespace {
 
-/// More calls than these seldom wait at once.
-constexpr int kFirst = 16;
-/// And more than these are refused.
+/// Streams created at construction: more host calls seldom run at once.
+constexpr int kInitial = 16;
+/// Upper limit of streams.
 constexpr int kMost = 256;
-/// For a kernel to get its turn, however short the caller's wait: ranks may share the GPU.
-constexpr std::chrono::seconds kLeast{1};
-/// For one that has begun to report, beside what it waits for itself.
+/// Least time for a kernel to start, however short the caller's timeout: ranks may share the GPU.
+constexpr std::chrono::seconds kLeastToStart{1};
+/// Time for a kernel that has started to report, in addition to the caller's timeout.
 constexpr std::chrono::seconds kGrace{5};
-/// For copies, which other work on the device holds up.
-constexpr std::chrono::seconds kLongestCopy{60};
-/// How often the stream is asked whether it has failed.
-constexpr std::chrono::milliseconds kAsk{10};
+/// Timeout of copies, which other work on the device may delay.
+constexpr std::chrono::seconds kCopyTimeout{60};
+/// Interval of cudaStreamQuery, which detects failed streams.
+constexpr std::chrono::milliseconds kQueryInterval{10};
 
 using Clock = std::chrono::steady_clock;
 
-/// A kernel that has nothing to wait for reports within this; looking costs nothing else.
+/// A kernel that waits for nothing reports within this time, in which polling costs nothing else.
 constexpr std::chrono::microseconds kSpin{50};
-/// The same of what waits for the network.
+/// The same for a kernel that waits for the network.
 constexpr std::chrono::microseconds kSpinForNetwork{200};
-/// The same of copies: a nap would cost large ones a tenth of their speed.
-constexpr std::chrono::milliseconds kSpinOfCopy{2};
-/// Waiting longer the thread sleeps this long between looks.
+/// The same for copies: sleeping would cost large ones a tenth of their speed.
+constexpr std::chrono::milliseconds kSpinForCopy{2};
+/// Sleep between two polls after the spin phase.
 constexpr long kNapNs = 50'000;
 
 void nap() {
@@ -44,107 +44,108 @@ void nap() {
 
 }  // namespace
 
-Lanes::Lanes(int device) : device_(device) {
-  // All of it now: pinning more is no good time when a kernel spins.
+InternalStreams::InternalStreams(int device) : device_(device) {
+  // All reports at once: pinning memory later may block while a kernel spins.
   check(cudaHostAlloc(reinterpret_cast<void**>(&reports_), kMost * sizeof(Report),
                       cudaHostAllocPortable | cudaHostAllocMapped),
         "cudaHostAlloc");
   try {
-    for (int i = 0; i < kFirst; ++i) idle_.push_back(make());
+    for (int i = 0; i < kInitial; ++i) idle_.push_back(create());
   } catch (...) {
     destroy();
     throw;
   }
 }
 
-Lanes::~Lanes() {
+InternalStreams::~InternalStreams() {
   try {
     const OnDevice here(device_);
     destroy();
-  } catch (...) {  // The driver is going: it takes them along.
+  } catch (...) {  // CUDA is shutting down and frees them itself.
   }
 }
 
-void Lanes::destroy() noexcept {
+void InternalStreams::destroy() noexcept {
   reclaim();
-  for (const Lane& lane : idle_) static_cast<void>(cudaStreamDestroy(lane.stream));
-  // A kernel that was given up may still report: then the reports stay.
-  if (static_cast<int>(idle_.size()) == made_) static_cast<void>(cudaFreeHost(reports_));
+  for (const InternalStream& one : idle_) static_cast<void>(cudaStreamDestroy(one.stream));
+  // An abandoned kernel may still write its report: keep the memory then.
+  if (static_cast<int>(idle_.size()) == created_) static_cast<void>(cudaFreeHost(reports_));
   idle_.clear();
 }
 
-Lane Lanes::make() {
-  require(made_ < kMost, Errc::exhausted,
-          "{} calls wait for cuda:{} at once, or were given up; no more can", kMost, device_);
-  Lane lane;
+InternalStream InternalStreams::create() {
+  require(created_ < kMost, Errc::exhausted,
+          "cannot start a host call on cuda:{}: {} earlier calls still occupy a stream each",
+          device_, kMost);
+  InternalStream made;
   int least = 0, greatest = 0;
   check(cudaDeviceGetStreamPriorityRange(&least, &greatest), "cudaDeviceGetStreamPriorityRange");
-  check(cudaStreamCreateWithPriority(&lane.stream, cudaStreamNonBlocking, greatest),
+  check(cudaStreamCreateWithPriority(&made.stream, cudaStreamNonBlocking, greatest),
         "cudaStreamCreateWithPriority");
-  lane.report = new (reports_ + made_++) Report;
-  return lane;
+  made.report = new (reports_ + created_++) Report;
+  return made;
 }
 
-Lane Lanes::take() {
+InternalStream InternalStreams::acquire() {
   const std::lock_guard lock(mutex_);
   if (idle_.empty()) reclaim();
-  if (idle_.empty()) return make();
-  const Lane lane = idle_.back();
+  if (idle_.empty()) return create();
+  const InternalStream one = idle_.back();
   idle_.pop_back();
-  *lane.report = Report{};
-  return lane;
+  *one.report = Report{};
+  return one;
 }
 
-void Lanes::give_back(const Lane& lane, bool lost) {
+void InternalStreams::release(const InternalStream& stream, bool busy) {
   const std::lock_guard lock(mutex_);
-  (lost ? lost_ : idle_).push_back(lane);
+  (busy ? busy_ : idle_).push_back(stream);
 }
 
-/// Lanes that were lost are good again when nothing on them can come any more.
-void Lanes::reclaim() {
-  std::erase_if(lost_, [this](const Lane& lane) {
-    if (cudaStreamQuery(lane.stream) == cudaErrorNotReady) return false;
-    idle_.push_back(lane);
+void InternalStreams::reclaim() {
+  std::erase_if(busy_, [this](const InternalStream& one) {
+    if (cudaStreamQuery(one.stream) == cudaErrorNotReady) return false;
+    idle_.push_back(one);
     return true;
   });
 }
 
-Lanes::Use::~Use() {
-  if (!lost_ && std::uncaught_exceptions() > exceptions_)
-    static_cast<void>(cudaStreamSynchronize(lane_.stream));
-  lanes_.give_back(lane_, lost_);
+InternalStreams::Lease::~Lease() {
+  if (!busy_ && std::uncaught_exceptions() > exceptions_)
+    static_cast<void>(cudaStreamSynchronize(stream_.stream));
+  pool_.release(stream_, busy_);
 }
 
-std::optional<Report> Lanes::Use::look() {
-  const std::atomic_ref state(lane_.report->state);
-  const auto there = [&] { return state.load(std::memory_order_acquire) != Report::pending; };
-  if (there()) return *lane_.report;
-  // A context that an earlier kernel has broken would never report.
-  if (const auto now = Clock::now(); now - asked_ >= kAsk) {
-    asked_ = now;
-    const cudaError_t result = cudaStreamQuery(lane_.stream);
+std::optional<Report> InternalStreams::Lease::poll() {
+  const std::atomic_ref state(stream_.report->state);
+  const auto reported = [&] { return state.load(std::memory_order_acquire) != Report::pending; };
+  if (reported()) return *stream_.report;
+  // In a context that an earlier kernel has broken, no kernel reports.
+  if (const auto now = Clock::now(); now - queried_ >= kQueryInterval) {
+    queried_ = now;
+    const cudaError_t result = cudaStreamQuery(stream_.stream);
     if (result == cudaErrorNotReady) return {};
-    check(result, "a kernel of symmem's");
-    require(there(), Errc::internal, "a kernel of symmem's ended without a report");
-    return *lane_.report;
+    check(result, "symmem kernel");
+    require(reported(), Errc::internal, "a symmem kernel ended without a report");
+    return *stream_.report;
   }
   return {};
 }
 
-void Lanes::Use::abandon() {
-  lost_ = true;
-  std::atomic_ref(lane_.report->abandoned).store(1);
+void InternalStreams::Lease::abandon() {
+  busy_ = true;
+  std::atomic_ref(stream_.report->abandoned).store(1);
 }
 
-Report Lanes::Use::wait(std::chrono::nanoseconds timeout, const std::function<void()>& meanwhile) {
+Report InternalStreams::Lease::wait(std::chrono::nanoseconds timeout,
+                                    const std::function<void()>& meanwhile) {
   auto begin = Clock::now();
   const auto spin_end = begin + (meanwhile ? kSpinForNetwork : kSpin);
-  asked_ = begin;
-  bool begun = false;
+  queried_ = begin;
+  bool started = false;
   while (true) {
-    if (const auto report = look()) {
-      if (report->state != Report::given_up) return *report;
-      lost_ = false;  // Its kernel has ended.
+    if (const auto report = poll()) {
+      if (report->state != Report::skipped) return *report;
+      busy_ = false;  // The kernel has ended.
       break;
     }
     const auto now = Clock::now();
@@ -153,34 +154,36 @@ Report Lanes::Use::wait(std::chrono::nanoseconds timeout, const std::function<vo
       continue;
     }
     nap();
-    const auto longest = std::max<std::chrono::nanoseconds>(timeout, kLeast);
-    if (now - begin < (begun ? timeout + kGrace : longest)) continue;
+    const auto longest = std::max<std::chrono::nanoseconds>(timeout, kLeastToStart);
+    if (now - begin < (started ? timeout + kGrace : longest)) continue;
     abandon();
-    // Either the kernel sees that, or it has begun before and is seen here: then it ends by itself.
-    if (begun || std::atomic_ref(lane_.report->begun).load() == 0) break;
-    begun = true;
-    lost_ = false;
+    // Either the kernel reads `abandoned` and skips, or it started earlier, which is read here:
+    // then it ends by its own timeout.
+    if (started || std::atomic_ref(stream_.report->started).load() == 0) break;
+    started = true;
+    busy_ = false;
     begin = now;
   }
   fail(Errc::timeout,
-       "cuda:{} has not come to a kernel of symmem's within {:.1f} s: do others hold all its "
-       "multiprocessors, or streams that wait all its queues (CUDA_DEVICE_MAX_CONNECTIONS)?",
-       lanes_.device_, std::chrono::duration<double>(Clock::now() - begin).count());
+       "kernel did not start on cuda:{} within {:.1f} s: all SMs or hardware queues are busy (see "
+       "CUDA_DEVICE_MAX_CONNECTIONS)",
+       pool_.device_, std::chrono::duration<double>(Clock::now() - begin).count());
 }
 
-void Lanes::Use::finish() {
+void InternalStreams::Lease::synchronize() {
   const auto begin = Clock::now();
   while (true) {
-    const cudaError_t result = cudaStreamQuery(lane_.stream);
-    if (result != cudaErrorNotReady) return check(result, "a copy on GPU memory");
+    const cudaError_t result = cudaStreamQuery(stream_.stream);
+    if (result != cudaErrorNotReady) return check(result, "copy of GPU memory");
     const auto waited = Clock::now() - begin;
-    if (waited >= kSpinOfCopy) nap();
-    if (waited < kLongestCopy) continue;
-    lost_ = true;
+    if (waited >= kSpinForCopy) nap();
+    if (waited < kCopyTimeout) continue;
+    busy_ = true;
     fail(Errc::timeout,
-         "cuda:{} has not come to a copy of symmem's within {} s, and may still do so: do others "
-         "hold it?",
-         lanes_.device_, kLongestCopy.count());
+         "copy on cuda:{} did not complete within {} s and may still take effect: other work "
+         "occupies "
+         "the GPU",
+         pool_.device_, kCopyTimeout.count());
   }
 }
 

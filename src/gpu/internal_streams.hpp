@@ -15,63 +15,70 @@
 
 namespace symmem::cuda {
 
-/// A stream of symmem's own, and the place where a kernel on it reports. One host call at a time
-/// has it: a call that waits must not hold up another one that it waits for.
-struct Lane {
+/// A stream of symmem and the memory in which a kernel on it reports to the host.
+struct InternalStream {
   cudaStream_t stream = nullptr;
   Report* report = nullptr;
 };
 
-/// The lanes of one device. Some are made with it, since making one is no good time when a kernel
-/// spins; more only where more calls wait at once.
-class Lanes {
+/// The pool of one device's internal streams. Each host call leases a stream of its own, since a
+/// call that waits must not delay the call that it waits for. Creates some streams at construction,
+/// because creating one may block while a kernel spins, and more only if more calls run at once.
+/// Safe from any thread.
+class InternalStreams {
  public:
-  explicit Lanes(int device);
-  ~Lanes();
-  Lanes(const Lanes&) = delete;
-  Lanes& operator=(const Lanes&) = delete;
+  explicit InternalStreams(int device);
+  ~InternalStreams();
+  InternalStreams(const InternalStreams&) = delete;
+  InternalStreams& operator=(const InternalStreams&) = delete;
 
-  /// A lane, until destruction.
-  class Use {
+  /// RAII: exclusive use of one stream by one host thread, whose current device must be the pool's.
+  class Lease {
    public:
-    explicit Use(Lanes& lanes) : lanes_(lanes), lane_(lanes.take()) {}
-    /// If an exception ends it, waits until nothing that is under way uses the caller's memory.
-    ~Use();
-    Use(const Use&) = delete;
-    Use& operator=(const Use&) = delete;
-    const Lane* operator->() const { return &lane_; }
-    /// Returns what the kernel reports, which takes up to `timeout` once it runs. Throws if the
-    /// stream fails instead, or if the kernel has not begun by then: Error(timeout); then it never
-    /// does. Calls `meanwhile`, unless it is empty, while it spins, and then spins longer.
+    /// Throws Error(exhausted) beyond 256 streams.
+    explicit Lease(InternalStreams& pool) : pool_(pool), stream_(pool.acquire()) {}
+    /// While an exception propagates, first waits until no work on the stream uses the caller's
+    /// memory.
+    ~Lease();
+    Lease(const Lease&) = delete;
+    Lease& operator=(const Lease&) = delete;
+    const InternalStream* operator->() const { return &stream_; }
+    /// Waits for the kernel's report. The kernel has `timeout` (1 s at least) to start; if it does
+    /// not, throws Error(timeout), and the kernel does nothing when it starts later. From its start
+    /// it has `timeout` + 5 s to report. Throws Error if the stream fails. Calls `meanwhile`,
+    /// unless it is empty, while this thread spins.
     Report wait(std::chrono::nanoseconds timeout, const std::function<void()>& meanwhile = {});
-    /// What the kernel has reported, if it has. Throws if the stream has failed.
-    std::optional<Report> look();
-    /// Nobody waits any more; the kernel may still run.
+    /// Returns the kernel's report, empty while it has not reported. Throws Error if the stream
+    /// fails.
+    std::optional<Report> poll();
+    /// Stops waiting: the kernel does nothing if it has not started.
     void abandon();
-    /// Returns when all is done on it. Error(timeout) after a minute.
-    void finish();
+    /// Waits until all work on the stream has completed. Throws Error(timeout) after 60 s.
+    void synchronize();
 
    private:
-    Lanes& lanes_;
-    Lane lane_;
-    bool lost_ = false;  ///< Its kernel may still come: nobody else gets it before.
-    std::chrono::steady_clock::time_point asked_{};  ///< When the stream was last asked.
+    InternalStreams& pool_;
+    InternalStream stream_;
+    bool busy_ =
+        false;  ///< Work may still run on it after release; the pool must not reuse it yet.
+    std::chrono::steady_clock::time_point queried_{};  ///< When the stream's status was last read.
     const int exceptions_ = std::uncaught_exceptions();
   };
 
  private:
-  Lane take();
-  void give_back(const Lane& lane, bool lost);
+  InternalStream acquire();
+  void release(const InternalStream& stream, bool busy);
+  /// Moves streams whose work has completed from busy_ to idle_.
   void reclaim();
   void destroy() noexcept;
-  Lane make();
+  InternalStream create();
 
   const int device_;
-  Report* reports_ = nullptr;  ///< Pinned, of all lanes.
-  std::mutex mutex_;           ///< Guards what follows.
-  int made_ = 0;
-  std::vector<Lane> idle_;
-  std::vector<Lane> lost_;  ///< Their kernels or copies may still come.
+  Report* reports_ = nullptr;  ///< Pinned; one for each stream that may be created.
+  std::mutex mutex_;           ///< Guards the members below.
+  int created_ = 0;
+  std::vector<InternalStream> idle_;
+  std::vector<InternalStream> busy_;  ///< Released while their work was still enqueued.
 };
 
 }  // namespace symmem::cuda

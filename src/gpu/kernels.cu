@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The kernels behind operations on streams and behind host calls on GPU memory: one warp each, but
-// for those that copy. All that they do with signals is symmem/device.cuh.
+// The kernels that stream operations and host calls on GPU memory launch: one warp each, more if
+// they copy. Signals follow symmem/device.cuh.
 #include <type_traits>
 
 #include "gpu/driver.hpp"
@@ -10,45 +10,49 @@
 namespace symmem::cuda {
 namespace {
 
+namespace internal = device::internal;
+using device::Failure;
+using internal::WaitResult;
+
 constexpr unsigned kWarp = 32;
 
-__device__ void tell(Report* report, std::uint64_t state, std::uint64_t value = 0) {
+__device__ void report_to(Report* report, std::uint64_t state, std::uint64_t value = 0) {
   report->value = value;
   asm volatile("st.release.sys.u64 [%0], %1;" ::"l"(&report->state), "l"(state) : "memory");
 }
 
-/// Whether the host thread still waits. Each side writes its word, then reads the other's: if the
-/// host has given up, either this sees it or the host sees that the kernel has begun.
+/// Returns true if the host thread still waits. Each side writes its word, then reads the other's:
+/// either this kernel reads `abandoned` or the host reads `started`.
 __device__ bool begins(Report* report) {
-  asm volatile("st.relaxed.sys.u64 [%0], %1;" ::"l"(&report->begun), "l"(std::uint64_t{1})
+  asm volatile("st.relaxed.sys.u64 [%0], %1;" ::"l"(&report->started), "l"(std::uint64_t{1})
                : "memory");
   asm volatile("fence.sc.sys;" ::: "memory");
   std::uint64_t abandoned;
   asm volatile("ld.relaxed.sys.u64 %0, [%1];" : "=l"(abandoned) : "l"(&report->abandoned));
-  if (abandoned != 0) tell(report, Report::given_up);
+  if (abandoned != 0) report_to(report, Report::skipped);
   return abandoned == 0;
 }
 
-__device__ std::uint64_t state_of(device::Waited waited) {
+__device__ std::uint64_t state_of(WaitResult waited) {
   switch (waited) {
-    case device::Waited::arrived: return Report::arrived;
-    case device::Waited::timeout: return Report::timeout;
-    case device::Waited::gone: return Report::gone;
+    case WaitResult::arrived: return Report::arrived;
+    case WaitResult::timeout: return Report::timeout;
+    case WaitResult::gone: return Report::gone;
     default: return Report::failed;
   }
 }
 
-/// A wait that reports marks nothing, unless a peer's memory is of no use any more.
-__device__ void mark_failed_peer(const DeviceView& view, device::Waited waited,
+/// Marks the memory as failed if a peer's has failed. Waits that report mark nothing else.
+__device__ void mark_failed_peer(const DeviceView& view, WaitResult waited,
                                  Failure::Operation operation, int channel, int rank) {
-  if (waited == device::Waited::peer_failed)
-    device::fail(view, operation, Failure::Cause::peer_failed, channel, rank);
+  if (waited == WaitResult::peer_failed)
+    internal::fail(view, operation, Failure::Cause::peer_failed, channel, rank);
 }
 
 __global__ void put_signal_kernel(DeviceView view, int dst, int channel, Report* report) {
   if (threadIdx.x != 0 || (report != nullptr && !begins(report))) return;
   device::put_signal(view, dst, channel);
-  if (report != nullptr) tell(report, Report::arrived);
+  if (report != nullptr) report_to(report, Report::arrived);
 }
 
 __global__ void wait_signal_kernel(DeviceView view, int src, int channel, Ending ending) {
@@ -58,69 +62,69 @@ __global__ void wait_signal_kernel(DeviceView view, int src, int channel, Ending
     return;
   }
   if (!begins(ending.report)) return;
-  const device::Waited waited = device::try_wait_signal(view, src, channel, ending.timeout_ns);
+  const WaitResult waited = internal::try_wait_signal(view, src, channel, ending.timeout_ns);
   mark_failed_peer(view, waited, Failure::Operation::wait_signal, channel, src);
-  tell(ending.report, state_of(waited));
+  report_to(ending.report, state_of(waited));
 }
 
-/// Lane `lane`'s share of a barrier that the host waits for: peers without a pointer, whom the host
-/// has told, are waited for, too. `at` becomes the last one waited for.
-__device__ device::Waited meet(const DeviceView& view, int channel, int lane,
-                               std::uint64_t timeout_ns, int& at) {
-  using device::Count;
-  const std::uint64_t epoch = device::load_local(view.epochs + channel) + 1;
-  if (epoch > device::kPoison) return device::Waited::failed_before;
-  __syncwarp();  // All have loaded it.
+/// Signals and awaits the peers of lane `lane` in a barrier of the host. The host has signalled the
+/// key peers, which are awaited too. `at` becomes the last peer awaited.
+__device__ WaitResult host_barrier(const DeviceView& view, int channel, int lane,
+                                   std::uint64_t timeout_ns, int& at) {
+  using internal::Count;
+  const std::uint64_t epoch = internal::load_local(view.state.epochs + channel) + 1;
+  if (epoch > internal::kPoison) return WaitResult::failed_before;
+  __syncwarp();  // All lanes have loaded it.
   const auto nth = [&](int i) {
     const int peer = view.rank + 1 + i;
     return peer < view.world_size ? peer : peer - view.world_size;
   };
 #pragma unroll 1
   for (int i = lane; i < view.world_size - 1; i += kWarp)
-    if (std::uint64_t* const theirs = device::pad(view, nth(i)))
-      device::max_release(theirs + device::count_at(view, channel, view.rank, Count::arrivals),
-                          epoch);
-  if (lane == 0) device::max_local(view.epochs + channel, epoch);
+    if (std::uint64_t* const remote = internal::pad(view, nth(i)))
+      internal::max_release(
+          remote + internal::count_index(view, channel, view.rank, Count::arrivals), epoch);
+  if (lane == 0) internal::max_local(view.state.epochs + channel, epoch);
   std::uint64_t begin = 0;
-  device::Waited waited = device::Waited::arrived;
+  WaitResult waited = WaitResult::arrived;
 #pragma unroll 1
-  for (int i = lane; waited == device::Waited::arrived && i < view.world_size - 1; i += kWarp) {
+  for (int i = lane; waited == WaitResult::arrived && i < view.world_size - 1; i += kWarp) {
     at = nth(i);
-    waited = device::wait_count(view, device::arriving(view, channel, at, Count::arrivals), epoch,
-                                at, timeout_ns, begin);
+    waited = internal::wait_count(view, internal::incoming(view, channel, at, Count::arrivals),
+                                  epoch, at, timeout_ns, begin);
   }
   return waited;
 }
 
 __global__ void barrier_kernel(DeviceView view, int channel, Ending ending) {
   if (ending.report == nullptr) {
-    device::barrier_warp(view, channel, ending.timeout_ns);
+    device::barrier<device::Scope::warp>(view, channel, ending.timeout_ns);
     return;
   }
   const int lane = static_cast<int>(threadIdx.x);
   if (__shfl_sync(0xFFFFFFFFu, lane == 0 && begins(ending.report), 0) == 0) return;
   int at = view.rank;
-  const device::Waited waited = meet(view, channel, lane, ending.timeout_ns, at);
+  const WaitResult waited = host_barrier(view, channel, lane, ending.timeout_ns, at);
   mark_failed_peer(view, waited, Failure::Operation::barrier, channel, at);
-  // One that did not come is enough; the first of them is told.
-  const unsigned missing = __ballot_sync(0xFFFFFFFFu, waited != device::Waited::arrived);
-  __syncwarp();  // What one lane has marked comes before what another one tells.
+  // Reports the first lane whose peer is missing.
+  const unsigned missing = __ballot_sync(0xFFFFFFFFu, waited != WaitResult::arrived);
+  __syncwarp();  // Orders the marks of all lanes before the report of one.
   const int teller = missing == 0 ? 0 : __ffs(static_cast<int>(missing)) - 1;
-  if (lane == teller) tell(ending.report, state_of(waited), static_cast<std::uint64_t>(at));
+  if (lane == teller) report_to(ending.report, state_of(waited), static_cast<std::uint64_t>(at));
 }
 
-/// Copies by the widest loads that both ends and the length allow.
+/// Copies with loads of `Word`, which both addresses and the length must be a multiple of.
 template <typename Word>
 __device__ void copy_words(void* to, const void* from, std::size_t bytes) {
-  constexpr int kUnder = 4;  // Loads under way at once.
+  constexpr int kUnroll = 4;  // Loads in flight at once.
   auto* const target = static_cast<Word*>(to);
   const auto* const source = static_cast<const Word*>(from);
   const std::size_t count = bytes / sizeof(Word), stride = blockDim.x;
   std::size_t i = threadIdx.x;
-  for (; i + (kUnder - 1) * stride < count; i += kUnder * stride) {
-    Word words[kUnder];
-    for (int k = 0; k < kUnder; ++k) words[k] = source[i + k * stride];
-    for (int k = 0; k < kUnder; ++k) target[i + k * stride] = words[k];
+  for (; i + (kUnroll - 1) * stride < count; i += kUnroll * stride) {
+    Word words[kUnroll];
+    for (int k = 0; k < kUnroll; ++k) words[k] = source[i + k * stride];
+    for (int k = 0; k < kUnroll; ++k) target[i + k * stride] = words[k];
   }
   for (; i < count; i += stride) target[i] = source[i];
 }
@@ -134,7 +138,7 @@ __global__ void put_with_signal_kernel(DeviceView view, Copy copy, int dst, int 
     copy_words<std::uint32_t>(copy.to, copy.from, copy.bytes);
   else
     copy_words<unsigned char>(copy.to, copy.from, copy.bytes);
-  device::put_signal_block(view, dst, channel);
+  device::put_signal<device::Scope::block>(view, dst, channel);
 }
 
 template <typename Word>
@@ -158,11 +162,11 @@ __global__ void atomic_kernel(AtomicOp op, bool wide, void* at, std::uint64_t va
            : apply<unsigned>(op, static_cast<unsigned*>(at), static_cast<unsigned>(value),
                              static_cast<unsigned>(expected));
   __threadfence_system();
-  tell(report, Report::arrived, before);
+  report_to(report, Report::arrived, before);
 }
 
-/// Launches one block. By this call, whose result is its own: cudaGetLastError would tell, and
-/// take away, an error of the application's.
+/// Launches one block. cudaLaunchKernelEx returns this launch's own result, whereas
+/// cudaGetLastError would return and clear an error of the application.
 template <typename... Parameters>
 void launch(void (*kernel)(Parameters...), unsigned threads, cudaStream_t stream,
             const std::type_identity_t<Parameters>&... arguments) {
@@ -170,7 +174,7 @@ void launch(void (*kernel)(Parameters...), unsigned threads, cudaStream_t stream
   config.gridDim = dim3(1);
   config.blockDim = dim3(threads);
   config.stream = stream;
-  check(cudaLaunchKernelEx(&config, kernel, arguments...), "launch of a kernel");
+  check(cudaLaunchKernelEx(&config, kernel, arguments...), "kernel launch");
 }
 
 [[noreturn]] void fail_without_code() {
@@ -178,12 +182,12 @@ void launch(void (*kernel)(Parameters...), unsigned threads, cudaStream_t stream
   cudaDeviceProp properties{};
   check(cudaGetDevice(&device), "cudaGetDevice");
   check(cudaGetDeviceProperties(&properties, device), "cudaGetDeviceProperties");
-  throw Error(Errc::unsupported,
-              "cuda:" + std::to_string(device) + " (" + properties.name +
-                  ") has compute capability " + std::to_string(properties.major) + "." +
-                  std::to_string(properties.minor) +
-                  ", for which this symmem has no code; build it with CMAKE_CUDA_ARCHITECTURES for "
-                  "that one (8.0 and newer are by default)");
+  throw Error(Errc::unsupported, "cuda:" + std::to_string(device) + " (" + properties.name +
+                                     ") has compute capability " +
+                                     std::to_string(properties.major) + "." +
+                                     std::to_string(properties.minor) +
+                                     ", for which this build of symmem has no code: add it to "
+                                     "CMAKE_CUDA_ARCHITECTURES (default: 8.0 and newer)");
 }
 
 }  // namespace
@@ -198,7 +202,7 @@ void load_kernels() {
     cudaFuncAttributes attributes{};
     const cudaError_t result = cudaFuncGetAttributes(&attributes, kernel);
     if (result == cudaErrorNoKernelImageForDevice) fail_without_code();
-    check(result, "loading a kernel");
+    check(result, "cudaFuncGetAttributes");
   }
 }
 
@@ -219,8 +223,8 @@ void launch_barrier(cudaStream_t stream, const DeviceView& view, int channel,
 
 void launch_put_with_signal(cudaStream_t stream, const DeviceView& view, const Copy& copy, int dst,
                             int channel) {
-  constexpr std::size_t kBytesAThread = 16, kMost = 1024;
-  const std::size_t wanted = copy.bytes / kBytesAThread;
+  constexpr std::size_t kBytesPerThread = 16, kMost = 1024;
+  const std::size_t wanted = copy.bytes / kBytesPerThread;
   const unsigned threads = wanted <= kWarp ? kWarp : wanted >= kMost ? kMost : 256;
   launch(put_with_signal_kernel, threads, stream, view, copy, dst, channel);
 }

@@ -7,33 +7,35 @@
 
 namespace symmem::cuda {
 
-/// What a kernel tells the host thread that waits for it; in pinned host memory.
+/// What a kernel reports to the host thread that waits for it; in pinned host memory.
 struct alignas(64) Report {
-  enum State : std::uint64_t { pending, arrived, timeout, gone, failed, given_up };
+  /// `skipped`: the kernel found `abandoned` set and did nothing.
+  enum State : std::uint64_t { pending, arrived, timeout, gone, failed, skipped };
   std::uint64_t state = pending;
   std::uint64_t value = 0;
-  std::uint64_t begun = 0;      ///< By the kernel, before it looks at what follows.
-  std::uint64_t abandoned = 0;  ///< By the host: a kernel that has not begun is not to begin.
+  std::uint64_t started = 0;    ///< The kernel sets it, before it reads `abandoned`.
+  std::uint64_t abandoned = 0;  ///< The host sets it, before it reads `started`.
 };
 
-/// How a wait in a kernel ends: it reports to `report` if there is one, else marks a failure.
+/// How a waiting kernel ends: it reports to `report`, or marks the memory as failed if that is
+/// null.
 struct Ending {
   std::uint64_t timeout_ns = 0;
   Report* report = nullptr;
 };
 
-/// Loads all kernels for the current device: a kernel that is loaded at its first launch waits
-/// until none runs.
+/// Loads all kernels on the current device. Lazy loading at a first launch would wait until no
+/// other kernel runs.
 void load_kernels();
 
-// Each launches one kernel on `stream`.
+// Each of these launches one kernel on `stream` and returns.
 void launch_put_signal(cudaStream_t stream, const DeviceView& view, int dst, int channel,
                        Report* report);
 void launch_wait_signal(cudaStream_t stream, const DeviceView& view, int src, int channel,
                         const Ending& ending);
-/// Tells peers without a pointer nothing; without a report there may be none.
+/// Signals only the peers that a pointer reaches. Without a report it must reach all of them.
 void launch_barrier(cudaStream_t stream, const DeviceView& view, int channel, const Ending& ending);
-/// Copies by loads and stores, then signals; for up to kMaxFused bytes that the GPU can load.
+/// Copies by loads and stores, then signals. At most kMaxFused bytes, which the GPU can load.
 inline constexpr std::size_t kMaxFused = 64 << 10;
 void launch_put_with_signal(cudaStream_t stream, const DeviceView& view, const Copy& copy, int dst,
                             int channel);

@@ -10,41 +10,41 @@
 namespace symmem::cuda {
 namespace {
 
-/// As much as one long get, one long put and some answers to peers have under way at once.
-constexpr std::size_t kPieces = 24;
+/// Enough for one long get, one long put and some replies to peers at the same time.
+constexpr std::size_t kBuffers = 24;
 
 }  // namespace
 
-class Stages::Pool {
+class StagingPool::Buffers {
  public:
-  explicit Pool(int device) : device_(device) {
-    idle_.reserve(kPieces);
+  explicit Buffers(int device) : device_(device) {
+    idle_.reserve(kBuffers);
     const OnDevice here(device);
-    check(cudaHostAlloc(reinterpret_cast<void**>(&all_), kPieces * Gpu::kStageBytes,
+    check(cudaHostAlloc(reinterpret_cast<void**>(&all_), kBuffers * Gpu::kStageBytes,
                         cudaHostAllocPortable),
           "cudaHostAlloc");
-    for (std::size_t i = 0; i < kPieces; ++i) idle_.push_back(all_ + i * Gpu::kStageBytes);
+    for (std::size_t i = 0; i < kBuffers; ++i) idle_.push_back(all_ + i * Gpu::kStageBytes);
   }
-  ~Pool() {
+  ~Buffers() {
     try {
       const OnDevice here(device_);
       static_cast<void>(cudaFreeHost(all_));
-    } catch (...) {  // The driver is going: it takes it along.
+    } catch (...) {  // CUDA is shutting down and frees the memory itself.
     }
   }
-  Pool(const Pool&) = delete;
-  Pool& operator=(const Pool&) = delete;
+  Buffers(const Buffers&) = delete;
+  Buffers& operator=(const Buffers&) = delete;
 
-  std::byte* take() {
+  std::byte* acquire() {
     const std::lock_guard lock(mutex_);
     if (idle_.empty()) return nullptr;
-    std::byte* const piece = idle_.back();
+    std::byte* const buffer = idle_.back();
     idle_.pop_back();
-    return piece;
+    return buffer;
   }
-  void give_back(std::byte* piece) {
+  void release(std::byte* buffer) {
     const std::lock_guard lock(mutex_);
-    if (!closed_) idle_.push_back(piece);
+    if (!closed_) idle_.push_back(buffer);
   }
   void close() {
     const std::lock_guard lock(mutex_);
@@ -55,19 +55,19 @@ class Stages::Pool {
  private:
   const int device_;
   std::byte* all_ = nullptr;
-  std::mutex mutex_;  ///< Guards what follows.
+  std::mutex mutex_;  ///< Guards the members below.
   bool closed_ = false;
   std::vector<std::byte*> idle_;
 };
 
-Stages::Stages(int device) : pool_(std::make_shared<Pool>(device)) {}
+StagingPool::StagingPool(int device) : buffers_(std::make_shared<Buffers>(device)) {}
 
-void Stages::close() { pool_->close(); }
+void StagingPool::close() { buffers_->close(); }
 
-std::shared_ptr<std::byte[]> Stages::take() {
-  std::byte* const piece = pool_->take();
-  if (piece == nullptr) return nullptr;
-  return {piece, [pool = pool_](std::byte* given) { pool->give_back(given); }};
+std::shared_ptr<std::byte[]> StagingPool::acquire() {
+  std::byte* const buffer = buffers_->acquire();
+  if (buffer == nullptr) return nullptr;
+  return {buffer, [buffers = buffers_](std::byte* released) { buffers->release(released); }};
 }
 
 }  // namespace symmem::cuda

@@ -6,19 +6,22 @@
 
 namespace symmem::cuda {
 
-/// Pinned host memory through which what comes and goes by network is copied, in pieces of
-/// Gpu::kStageBytes. All of it is pinned at once: later a kernel may be spinning.
-class Stages {
+/// Pinned host buffers of Gpu::kStageBytes, through which GPU memory is sent and received by
+/// messages. Pins all of them at construction: later a kernel may spin, which would block it. Safe
+/// from any thread.
+class StagingPool {
  public:
-  explicit Stages(int device);
-  /// A piece, until the last reference goes; null if all are in use.
-  std::shared_ptr<std::byte[]> take();
-  /// Gives no more: a copy that was given up may still come to a piece that goes back.
+  explicit StagingPool(int device);
+  /// Returns a buffer that its last reference releases, and which may outlive this object; null if
+  /// all are in use.
+  std::shared_ptr<std::byte[]> acquire();
+  /// Makes acquire() return null from now on: a copy that timed out may still access a buffer that
+  /// its owner has released.
   void close();
 
  private:
-  class Pool;
-  const std::shared_ptr<Pool> pool_;
+  class Buffers;
+  const std::shared_ptr<Buffers> buffers_;  ///< Shared with the buffers in use.
 };
 
 }  // namespace symmem::cuda

@@ -4,17 +4,18 @@
 #include <map>
 
 #include "base/check.hpp"
+#include "base/error_location.hpp"
 #include "base/wire.hpp"
 
 namespace symmem {
 namespace {
 
-/// What one rank says in a gather; docs/wire.md, "Collective".
-struct Part {
+/// One rank's contribution to a gather; docs/wire.md, "Collective parts".
+struct Contribution {
   std::string operation;
   bool failed = false;
   Errc code = Errc::internal;
-  std::string value;  ///< Or the error's message.
+  std::string value;  ///< The error's message if `failed`.
 
   std::string encode() const {
     return Writer()
@@ -23,68 +24,69 @@ struct Part {
         .put(std::string_view(value))
         .bytes();
   }
-  static Part decode(const std::string& bytes) {
-    Reader reader(bytes, "a rank's part in a collective call");
-    Part part;
-    part.operation = reader.string();
+  static Contribution decode(const std::string& bytes) {
+    Reader reader(bytes, "a rank's contribution to a collective call");
+    Contribution result;
+    result.operation = reader.string();
     const auto failure = reader.get<std::uint8_t>();
     require(failure <= static_cast<int>(Errc::internal) + 1, Errc::invalid_argument,
-            "a rank's part in a collective call has unknown error code {}", failure);
-    part.failed = failure != 0;
-    if (part.failed) part.code = static_cast<Errc>(failure - 1);
-    part.value = reader.string();
+            "a rank's contribution to a collective call has unknown error code {}", failure);
+    result.failed = failure != 0;
+    if (result.failed) result.code = static_cast<Errc>(failure - 1);
+    result.value = reader.string();
     reader.finish();
-    return part;
+    return result;
   }
 };
 
-Part make_part(const std::string& operation, const std::function<std::string()>& make) {
+/// Runs `contribute` and encodes its result or its exception.
+Contribution make_contribution(const std::string& operation,
+                               const std::function<std::string()>& contribute) {
   try {
-    return {operation, false, {}, make()};
+    return {operation, false, {}, contribute()};
   } catch (const Error& e) {
-    return {operation, true, e.code(), e.what()};
+    return {operation, true, e.code(), text_without_location(e)};
   } catch (const std::exception& e) {
     return {operation, true, Errc::internal, e.what()};
-  } catch (...) {  // A transport of the application's own may throw anything.
-    return {operation, true, Errc::internal, "something that is no std::exception was thrown"};
+  } catch (...) {  // An application's transport may throw anything.
+    return {operation, true, Errc::internal, "an exception that is no std::exception was thrown"};
   }
 }
 
-/// At most this many ranks' errors are told in full.
-constexpr std::size_t kMaxTold = 4;
+/// How many ranks' errors a message quotes; it counts the others.
+constexpr std::size_t kMaxQuoted = 4;
 
 }  // namespace
 
-Collective::Collective(const std::shared_ptr<Group>& group, std::string operation,
-                       const Deadline& deadline)
+Collective::Collective(Group& group, std::string operation, const Deadline& deadline)
     : group_(group),
       operation_(std::move(operation)),
       deadline_(deadline),
-      lock_(group->collective_mutex(), std::try_to_lock) {
-  group_->fork().check();
+      lock_(group.collective_mutex(), std::try_to_lock) {
+  group_.fork().check();
   require(
       lock_.owns_lock(), Errc::invalid_argument,
-      "{}: another thread is in a collective call of this group; such calls match in call order "
-      "on all ranks, so make one at a time",
+      "{}: another thread is in a collective call of this group; collective calls match in call "
+      "order on all ranks, so make one at a time",
       title());
 }
 
 void Collective::begin() {
-  group_->check_waitable({group_->rank()}, operation_.c_str());
-  group_->join(deadline_);
-  sequence_ = group_->next_sequence();
+  group_.check_waitable({group_.rank()}, operation_.c_str());
+  group_.join(deadline_);
+  sequence_ = group_.next_sequence();
 }
 
 std::string Collective::title() const {
-  return fmt::format("{} of group \"{}\"", operation_, group_->name());
+  return fmt::format("{} of group \"{}\"", operation_, group_.name());
 }
 
-std::vector<std::string> Collective::gather(const std::function<std::string()>& part) {
+std::vector<std::string> Collective::gather(const std::function<std::string()>& contribute) {
   if (step_ == 0) begin();
-  const Part mine = make_part(operation_, part);
+  const Contribution mine = make_contribution(operation_, contribute);
   const std::string key = fmt::format("{}/{}", sequence_, step_++);
   return decode(
-      group_->store()->gather(group_->join(deadline_), key, mine.encode(), deadline_.remaining()));
+      group_.store()->gather(group_.join(deadline_), key, mine.encode(), deadline_.remaining()));
 }
 
 std::vector<std::string> Collective::decode(const std::vector<std::string>& table) const {
@@ -94,31 +96,30 @@ std::vector<std::string> Collective::decode(const std::vector<std::string>& tabl
   Errc code = Errc::internal;
   for (const std::string& bytes : table) {
     const int rank = static_cast<int>(values.size());
-    Part part = Part::decode(bytes);
-    operations[part.operation].push_back(rank);
-    if (part.failed) {
-      if (failures.empty()) code = part.code;
-      failures.push_back(group_->describe(rank) + ": " + part.value);
+    Contribution theirs = Contribution::decode(bytes);
+    operations[theirs.operation].push_back(rank);
+    if (theirs.failed) {
+      if (failures.empty()) code = theirs.code;
+      failures.push_back(group_.describe(rank) + ": " + theirs.value);
     }
-    values.push_back(std::move(part.value));
+    values.push_back(std::move(theirs.value));
   }
   if (operations.size() > 1) {
     std::string text;
     for (const auto& [operation, ranks] : operations)
       text +=
-          fmt::format("{}{} by {}", text.empty() ? "" : "; ", operation, group_->describe(ranks));
-    fail(
-        Errc::invalid_argument,
-        "the ranks made different collective calls: {}; all ranks of a group must make them in the "
-        "same order",
-        text);
+          fmt::format("{}{} by {}", text.empty() ? "" : "; ", operation, group_.describe(ranks));
+    fail(Errc::invalid_argument,
+         "the ranks made different collective calls: {}; all ranks of a group must make the same "
+         "calls in the same order",
+         text);
   }
   if (failures.empty()) return values;
   std::string text = fmt::format("failed on all {} ranks: ", table.size());
-  for (std::size_t i = 0; i < std::min(failures.size(), kMaxTold); ++i)
+  for (std::size_t i = 0; i < std::min(failures.size(), kMaxQuoted); ++i)
     text += (i == 0 ? "" : "; ") + failures[i];
-  if (failures.size() > kMaxTold)
-    text += fmt::format("; and {} more ranks", failures.size() - kMaxTold);
+  if (failures.size() > kMaxQuoted)
+    text += fmt::format("; and {} more ranks", failures.size() - kMaxQuoted);
   throw Error(code, text);
 }
 

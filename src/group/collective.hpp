@@ -12,30 +12,31 @@
 
 namespace symmem {
 
-/// One collective call of a group, which ends the same on every rank: all go through the same
-/// gathers, a rank that fails says so in the next one, and then every rank throws one error that
-/// names it. Calls of one group match in call order; while one runs another is an error.
+/// One collective call of a group, which ends the same on every rank. All ranks make the same
+/// gathers. A rank that fails contributes its error to the next gather, and every rank then throws
+/// one error that names it. The calls of a group match in call order, one at a time.
 class Collective {
  public:
-  /// Error(invalid_argument) if another runs. `operation` must be the same on all ranks.
-  Collective(const std::shared_ptr<Group>& group, std::string operation, const Deadline& deadline);
+  /// Throws Error(invalid_argument) while another call of `group` runs. `operation` must be the
+  /// same on all ranks. `group` must outlive this object.
+  Collective(Group& group, std::string operation, const Deadline& deadline);
 
-  /// Runs `part` and gathers what it returns, or its Error. Returns all ranks' parts, by rank. The
-  /// first one joins the group, if no collective call has.
-  std::vector<std::string> gather(const std::function<std::string()>& part);
+  /// Runs `contribute` and gathers its result, or its exception as an Error. Returns all ranks'
+  /// results by rank. The first gather of a group also joins it.
+  std::vector<std::string> gather(const std::function<std::string()>& contribute);
 
   const Deadline& deadline() const { return deadline_; }
-  /// A name for this call, equal on all ranks and never used again in this group.
+  /// Identifies this call: equal on all ranks and unique in the group. Requires a gather.
   std::string serial() const { return std::to_string(sequence_); }
-  /// Runs `body` and adds the operation and group to the Error that it throws.
+  /// Runs `body` and adds the operation and the group to any Error it throws.
   template <typename Body>
   auto run(Body body) {
     try {
       return body();
     } catch (Error& e) {
-      e.add(title());
+      e.add_context(title());
       throw;
-    } catch (const std::exception& e) {  // Of a Store of the caller's own.
+    } catch (const std::exception& e) {  // From an application's Store.
       fail(Errc::internal, "{}: {}", title(), e.what());
     }
   }
@@ -43,9 +44,10 @@ class Collective {
  private:
   std::string title() const;
   void begin();
+  /// Returns the values of a table of contributions; throws if the operations differ or any failed.
   std::vector<std::string> decode(const std::vector<std::string>& table) const;
 
-  const std::shared_ptr<Group> group_;
+  Group& group_;
   const std::string operation_;
   const Deadline deadline_;
   std::unique_lock<std::mutex> lock_;

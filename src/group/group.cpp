@@ -12,7 +12,7 @@ Group::Group(std::string name, const GroupInfo& info, Process process,
       world_size_(info.world_size),
       process_(std::move(process)),
       timeout_(timeout),
-      gone_(static_cast<std::size_t>(info.world_size)),
+      states_(static_cast<std::size_t>(info.world_size)),
       store_(info.store),
       reasons_(static_cast<std::size_t>(info.world_size)) {}
 
@@ -45,20 +45,20 @@ std::vector<Process> Group::lost() const {
   const std::lock_guard lock(mutex_);
   std::vector<Process> processes;
   for (std::size_t r = 0; r < membership_.members.size(); ++r)
-    if (gone_[r].load() == Gone::lost) processes.push_back(membership_.members[r]);
+    if (states_[r].load() == State::lost) processes.push_back(membership_.members[r]);
   return processes;
 }
 
 void Group::fail_gone(int rank, const char* operation) const {
-  const Gone how = gone_[static_cast<std::size_t>(rank)].load();
+  const State state = states_[static_cast<std::size_t>(rank)].load();
   std::string reason;
   {
     const std::lock_guard lock(mutex_);
     reason = reasons_[static_cast<std::size_t>(rank)];
   }
-  if (how == Gone::finished) fail(Errc::finished, "{}: {}", operation, reason);
+  if (state == State::finished) fail(Errc::finished, "{}: {}", operation, reason);
   fail(Errc::peer_lost, "{}: {} {} group \"{}\" ({})", operation, describe(rank),
-       how == Gone::left ? "left" : "is lost to", name_, reason);
+       state == State::left ? "left" : "is lost to", name_, reason);
 }
 
 void Group::check_waitable(const std::vector<int>& ranks, const char* operation) const {
@@ -69,19 +69,19 @@ void Group::check_waitable(const std::vector<int>& ranks, const char* operation)
        operation, name_, store_reason_);
 }
 
-void Group::add_sleeper(Sleeper* sleeper) {
+void Group::add_observer(GroupObserver* observer) {
   const std::lock_guard lock(mutex_);
-  sleepers_.insert(sleeper);
+  observers_.insert(observer);
 }
 
-void Group::remove_sleeper(Sleeper* sleeper) {
+void Group::remove_observer(GroupObserver* observer) {
   const std::lock_guard lock(mutex_);
-  sleepers_.erase(sleeper);
+  observers_.erase(observer);
 }
 
-void Group::wake_sleepers() {
+void Group::notify_observers() {
   const std::lock_guard lock(mutex_);
-  for (Sleeper* sleeper : sleepers_) sleeper->wake();
+  for (GroupObserver* observer : observers_) observer->group_changed();
 }
 
 const Membership& Group::join(const Deadline& deadline) {
@@ -98,17 +98,17 @@ bool Group::joined() const {
   return !membership_.id.empty();
 }
 
-void Group::finish(const std::string& why) noexcept {
-  if (fork_.forked()) return;  // The membership is the parent's.
+void Group::leave_locally(const std::string& why) noexcept {
+  if (fork_.forked()) return;  // The membership belongs to the parent.
   try {
-    for (std::size_t i = 0; i < gone_.size(); ++i) {
+    for (std::size_t i = 0; i < states_.size(); ++i) {
       {
         const std::lock_guard lock(mutex_);
         reasons_[i] = why;
       }
-      gone_[i].store(Gone::finished);
+      states_[i].store(State::finished);
     }
-    wake_sleepers();
+    notify_observers();
     std::shared_ptr<Store> store;
     Membership membership;
     {
@@ -117,27 +117,27 @@ void Group::finish(const std::string& why) noexcept {
       membership = membership_;
     }
     if (store && !membership.id.empty()) store->leave(membership);
-  } catch (...) {  // What cannot be said to the store now, its liveness check will find.
+  } catch (...) {  // The store's liveness check detects this rank's departure later.
   }
 }
 
-void Group::end(const Deadline& deadline) {
+void Group::end_collectively(const Deadline& deadline) {
   store()->end(membership_, deadline.remaining());
   const std::lock_guard lock(mutex_);
-  membership_.id.clear();  // There is nothing to leave any more.
+  membership_.id.clear();  // leave_locally then does not call the store.
 }
 
 void Group::member_gone(int rank, Departure how, const std::string& reason) {
   const auto index = static_cast<std::size_t>(rank);
-  if (index >= gone_.size()) return;
+  if (index >= states_.size()) return;
   {
     const std::lock_guard lock(mutex_);
-    // "finished" is our own doing and stays.
-    if (gone_[index].load() != Gone::no) return;
+    // The first report stays, and so does `finished`.
+    if (states_[index].load() != State::active) return;
     reasons_[index] = reason;
-    gone_[index].store(how == Departure::left ? Gone::left : Gone::lost);
+    states_[index].store(how == Departure::left ? State::left : State::lost);
   }
-  wake_sleepers();
+  notify_observers();
 }
 
 void Group::store_lost(const std::string& reason) {
@@ -146,7 +146,7 @@ void Group::store_lost(const std::string& reason) {
     store_reason_ = reason;
   }
   store_lost_.store(true);
-  wake_sleepers();
+  notify_observers();
 }
 
 }  // namespace symmem

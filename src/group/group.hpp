@@ -12,18 +12,21 @@
 #include "base/deadline.hpp"
 #include "base/fork.hpp"
 #include "symmem/context.hpp"
+#include "symmem/extend/store.hpp"
 
 namespace symmem {
 
-/// Something that sleeps until its group changes.
-class Sleeper {
+/// Interface for objects whose waiting threads must recheck when their group changes.
+class GroupObserver {
  public:
-  virtual ~Sleeper() = default;
-  virtual void wake() = 0;
+  virtual ~GroupObserver() = default;
+  /// Called when a member or the store is gone. Runs under the group's lock: must not block, and
+  /// may call only is_gone and store_is_lost of the group.
+  virtual void group_changed() = 0;
 };
 
-/// One rank's part in a group: who the members are, which of them are gone, and the order of its
-/// collective calls. Every call may come from any thread.
+/// One rank's membership in a group: the members, which of them are gone (left or lost), and the
+/// order of collective calls. Calls may come from any thread.
 class Group : public GroupListener, public std::enable_shared_from_this<Group> {
  public:
   Group(std::string name, const GroupInfo& info, Process process,
@@ -32,48 +35,52 @@ class Group : public GroupListener, public std::enable_shared_from_this<Group> {
   const std::string& name() const { return name_; }
   int rank() const { return rank_; }
   int world_size() const { return world_size_; }
-  /// Error(finished) after finish.
+  /// Throws Error(finished) after leave_locally.
   std::shared_ptr<Store> store() const;
   Deadline deadline(Timeout timeout) const { return Deadline::in(timeout, timeout_); }
-  /// Error(invalid_argument) if it is negative, without a look at the clock.
+  /// Throws Error(invalid_argument) if `timeout` is negative. Does not read the clock.
   static void check_timeout(Timeout timeout) {
     if (timeout && timeout->count() < 0) static_cast<void>(Deadline::in(timeout, {}));
   }
-  /// Whoever is `rank`. After join.
+  /// Returns the process that is `rank`. Requires join.
   Process member(int rank) const;
-  /// "rank 2 (host a, pid 17)".
+  /// Returns "rank 2 (host a, pid 17)".
   std::string describe(int rank) const;
-  /// "rank 1 (host a, pid 16), rank 2 (host a, pid 17)".
+  /// Returns "rank 1 (host a, pid 16), rank 2 (host a, pid 17)".
   std::string describe(const std::vector<int>& ranks) const;
 
-  /// Throws Error(finished | peer_lost) if `rank` cannot be worked with any more. Cheap.
+  /// Throws Error(peer_lost) if `rank` is gone, Error(finished) after leave_locally and in a
+  /// forked child. Cheap enough for every operation.
   void check_peer(int rank, const char* operation) const {
     fork_.check();
-    if (gone_[static_cast<std::size_t>(rank)].load() != Gone::no) [[unlikely]]
+    if (states_[static_cast<std::size_t>(rank)].load() != State::active) [[unlikely]]
       fail_gone(rank, operation);
   }
-  bool is_gone(int rank) const { return gone_[static_cast<std::size_t>(rank)].load() != Gone::no; }
-  /// Throws as check_peer does, for all of `ranks`, and Error(store_lost): for waits, which a lost
-  /// store would leave without an end.
+  bool is_gone(int rank) const {
+    return states_[static_cast<std::size_t>(rank)].load() != State::active;
+  }
+  /// Checks each of `ranks` like check_peer, and throws Error(store_lost) if the store is lost:
+  /// without a store, a wait would never learn that a peer is lost.
   void check_waitable(const std::vector<int>& ranks, const char* operation) const;
-  /// Who was lost, rather than left.
+  /// Returns the members that are lost, without those that left.
   std::vector<Process> lost() const;
   bool store_is_lost() const { return store_lost_.load(); }
   const ForkGuard& fork() const { return fork_; }
 
-  /// Wakes `sleeper` whenever a member or the store goes, until removed.
-  void add_sleeper(Sleeper* sleeper);
-  void remove_sleeper(Sleeper* sleeper);
+  /// Notifies `observer` of each change until it is removed. Does not own it.
+  void add_observer(GroupObserver* observer);
+  void remove_observer(GroupObserver* observer);
 
-  /// Joins, once; later calls return what the first one got. Collective.
+  /// Joins the group at the store; later calls return the same membership. Collective.
   const Membership& join(const Deadline& deadline);
   bool joined() const;
-  /// The end, alone: tells the store and fails every later call. `why` goes into their errors.
-  void finish(const std::string& why) noexcept;
-  /// The end, together: every rank is here. After join.
-  void end(const Deadline& deadline);
+  /// Leaves the group without the other ranks: notifies the store and makes every later call throw
+  /// Error(finished) with `why`. Does nothing in a forked child.
+  void leave_locally(const std::string& why) noexcept;
+  /// Ends the group at the store once all ranks have called this. Collective; requires join.
+  void end_collectively(const Deadline& deadline);
 
-  /// Serialises collective calls; `try_lock` failing is a caller's error.
+  /// Serialises collective calls. A failed `try_lock` is an error of the caller.
   std::mutex& collective_mutex() { return collective_mutex_; }
   std::uint64_t next_sequence() { return sequence_++; }
 
@@ -81,10 +88,10 @@ class Group : public GroupListener, public std::enable_shared_from_this<Group> {
   void store_lost(const std::string& reason) override;
 
  private:
-  enum class Gone : std::uint8_t { no, left, lost, finished };
+  enum class State : std::uint8_t { active, left, lost, finished };
 
   [[noreturn]] void fail_gone(int rank, const char* operation) const;
-  void wake_sleepers();
+  void notify_observers();
 
   const std::string name_;
   const int rank_;
@@ -96,17 +103,17 @@ class Group : public GroupListener, public std::enable_shared_from_this<Group> {
   std::mutex collective_mutex_;
   std::uint64_t sequence_ = 0;  ///< Guarded by collective_mutex_.
 
-  /// By rank. Written after the reason, by the store's thread; read by every operation.
-  /// Sequentially consistent, as `sleepers` of a pad is: a sleeper sees the change, or the change
-  /// the sleeper.
-  std::vector<std::atomic<Gone>> gone_;
+  /// By rank. The store's thread writes it after the reason; every operation reads it.
+  /// Sequentially consistent, as is a doorbell's count of sleepers: either a thread that is about
+  /// to sleep sees the change, or the thread that rings sees the sleeper.
+  std::vector<std::atomic<State>> states_;
   std::atomic<bool> store_lost_{false};
-  mutable std::mutex mutex_;      ///< Guards what follows.
-  std::shared_ptr<Store> store_;  ///< Null after finish: the connection is not kept for us.
+  mutable std::mutex mutex_;      ///< Guards the members below.
+  std::shared_ptr<Store> store_;  ///< Null after leave_locally, which releases the connection.
   Membership membership_;
   std::vector<std::string> reasons_;
   std::string store_reason_;
-  std::set<Sleeper*> sleepers_;
+  std::set<GroupObserver*> observers_;
 };
 
 }  // namespace symmem

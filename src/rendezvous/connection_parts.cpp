@@ -31,7 +31,7 @@ ExportedHandles ExportedHandles::read(Reader& reader) {
   return handles;
 }
 
-// For each rank 0 (attached) or the number of a reason: the reasons are few where ranks are many.
+// Per rank 0 (attached) or the index of a reason plus one: many ranks share few reasons.
 
 std::string encode_outcome(const std::vector<std::string>& outcome) {
   std::vector<std::string> reasons;

@@ -8,10 +8,10 @@ namespace symmem {
 
 class Reader;
 
-// What ranks tell each other in the rounds of a rendezvous; docs/wire.md, "Collective parts".
-// Decoding throws Error(invalid_argument) for bytes that no rank of ours wrote.
+// The values that ranks gather in the rounds of a rendezvous; docs/wire.md, "Collective parts".
+// Decoding throws Error(invalid_argument) for malformed bytes.
 
-/// A rank's handles in one round, or why it exports nothing.
+/// A rank's handles of one transport, or the reason why it exports nothing.
 struct ExportedHandles {
   std::string refusal, buffer, pad;
 
@@ -20,7 +20,7 @@ struct ExportedHandles {
   static ExportedHandles read(Reader& reader);
 };
 
-/// What a rank says of its attachments: for each rank "" (attached) or why not.
+/// The result of a rank's attachments, by rank: "" (attached) or the reason why not.
 std::string encode_outcome(const std::vector<std::string>& outcome);
 std::vector<std::string> decode_outcome(const std::string& bytes, std::size_t ranks);
 

@@ -26,7 +26,7 @@ BlockRange read_range(Reader& reader) {
   return place;
 }
 
-/// Lists the ranks by value: "1024 on rank 0 (...); 2048 on rank 1 (...)".
+/// Throws unless `value` is equal for all ranks: "1024 on rank 0 (...); 2048 on rank 1 (...)".
 void require_equal(const Group& group, const std::vector<Description>& described, const char* what,
                    const std::function<std::string(const Description&)>& value) {
   std::map<std::string, std::vector<int>> ranks;

@@ -6,21 +6,21 @@
 #include <string>
 #include <vector>
 
-#include "allocation/block_pool.hpp"
 #include "rendezvous/connection_parts.hpp"
 #include "group/group.hpp"
 #include "symmem/device.hpp"
+#include "symmem/extend/block.hpp"
 
 namespace symmem {
 
-/// Where a range lies, as other ranks need to know it.
+/// A range of a block, as sent to other ranks.
 struct BlockRange {
   BlockId block;
-  bool kept = false;
+  bool kept = false;  ///< As Range::kept.
   std::uint64_t offset = 0;
 };
 
-/// What a rank says of itself at the beginning of a rendezvous; docs/wire.md, "Description".
+/// A rank's first contribution to a rendezvous; docs/wire.md, "Description".
 struct Description {
   std::uint64_t bytes = 0;
   DeviceType device = DeviceType::host;
@@ -30,17 +30,18 @@ struct Description {
   std::vector<std::string> require;
   std::string host_id;
   BlockRange buffer;
-  BlockRange pad;          ///< For peers that have a pointer to it.
-  BlockRange network_pad;  ///< For those that have a key; of host memory the same.
-  /// Of the first transport, where the buffer has a block of its own, which no peer knows yet.
+  BlockRange pad;          ///< For peers with a pointer.
+  BlockRange network_pad;  ///< For peers with a key; for host memory equal to `pad`.
+  /// The first transport's handles, if the buffer has a block of its own, which no peer has
+  /// attached yet. Saves a round.
   std::optional<ExportedHandles> handles;
 
   std::string encode() const;
   static Description decode(const std::string& bytes);
 };
 
-/// Throws one Error(invalid_argument), the same on every rank, that lists ranks and values, unless
-/// all agree on what must be equal. `Described` is by rank.
+/// Checks the fields that must be equal on all ranks. Throws Error(invalid_argument) that lists ranks
+/// and values, the same on every rank. `described` is by rank.
 void validate(const Group& group, const std::vector<Description>& described);
 
 }  // namespace symmem

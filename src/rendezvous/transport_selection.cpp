@@ -5,24 +5,23 @@
 #include <tuple>
 
 #include "base/check.hpp"
-#include "group/collective.hpp"
 
 namespace symmem {
 namespace {
 
-/// A pair's unconnected ends are listed up to this many pairs.
-constexpr int kMaxPairsTold = 8;
-/// Groups of up to this many ranks get their routes told as a matrix.
+/// An error lists at most this many unconnected pairs.
+constexpr int kMaxPairsListed = 8;
+/// Groups of up to this many ranks get a matrix of their routes.
 constexpr std::size_t kMaxMatrix = 32;
 
 }  // namespace
 
-TransportSelection::TransportSelection(Connector& connector, Collective& collective,
-                                       const Meeting& meeting)
-    : connector_(connector),
+TransportSelection::TransportSelection(AttachmentCache& cache, Collective& collective,
+                                       const RendezvousInput& input)
+    : cache_(cache),
       collective_(collective),
-      meeting_(meeting),
-      size_(static_cast<std::size_t>(meeting.group.world_size())),
+      input_(input),
+      size_(static_cast<std::size_t>(input.group.world_size())),
       connections_(std::make_shared<Connections>()),
       refused_(size_ * size_),
       transport_(size_ * size_, kNone) {
@@ -32,7 +31,7 @@ TransportSelection::TransportSelection(Connector& connector, Collective& collect
 }
 
 std::shared_ptr<Connections> TransportSelection::run() {
-  for (std::size_t t = 0; t < meeting_.transports.size() && !complete(); ++t) round(t);
+  for (std::size_t t = 0; t < input_.transports.size() && !complete(); ++t) round(t);
   require_complete();
   for (std::size_t r = 0; r < size_; ++r)
     if (r != self()) connections_->peers[r].route = route(self(), r);
@@ -53,8 +52,8 @@ bool TransportSelection::complete() const {
 void TransportSelection::round(std::size_t t) {
   std::vector<ExportedHandles> handles;
   if (t == 0 && all_described_handles()) {
-    export_blocks(t);  // Once more, for `connections_` to hold it.
-    for (const Description& one : meeting_.described) handles.push_back(*one.handles);
+    export_blocks(t);  // The description exported already: now connections_ holds the exports.
+    for (const Description& one : input_.described) handles.push_back(*one.handles);
   } else {
     for (const std::string& bytes : collective_.gather([&] { return export_blocks(t).encode(); }))
       handles.push_back(ExportedHandles::decode(bytes));
@@ -63,13 +62,13 @@ void TransportSelection::round(std::size_t t) {
 }
 
 bool TransportSelection::all_described_handles() const {
-  return std::all_of(meeting_.described.begin(), meeting_.described.end(),
+  return std::all_of(input_.described.begin(), input_.described.end(),
                      [](const Description& one) { return one.handles.has_value(); });
 }
 
 ExportedHandles TransportSelection::export_blocks(std::size_t t) {
-  auto [handles, exports] = connector_.export_blocks(
-      transport(t), meeting_.buffer, transport(t).by_key() ? meeting_.network_pad : meeting_.pad);
+  auto [handles, exports] = cache_.export_blocks(
+      transport(t), input_.buffer, transport(t).by_key() ? input_.network_pad : input_.pad);
   connections_->exports.insert(connections_->exports.end(), exports.begin(), exports.end());
   return handles;
 }
@@ -81,11 +80,11 @@ std::string TransportSelection::attach_peers(std::size_t t,
     if (transport_[self() * size_ + r] != kNone) continue;
     try {
       outcome[r] = handles[r].refusal.empty()
-                       ? connector_.attach_blocks(transport(t), meeting_, r, handles[r],
+                       ? cache_.attach_blocks(transport(t), input_, r, handles[r],
                                                   collective_.deadline(), connections_->peers[r])
                        : "it does not export: " + handles[r].refusal;
     } catch (Error& e) {
-      e.add(fmt::format("attach {} by {}", meeting_.group.describe(static_cast<int>(r)),
+      e.add_context(fmt::format("attach {} by {}", input_.group.describe(static_cast<int>(r)),
                         transport(t).name()));
       throw;
     }
@@ -122,7 +121,7 @@ Route TransportSelection::route(std::size_t from, std::size_t to) const {
 }
 
 bool TransportSelection::acceptable(std::size_t a, std::size_t b) const {
-  const auto& wanted = meeting_.described[self()].require;
+  const auto& wanted = input_.described[self()].require;
   const std::size_t t = transport_[a * size_ + b];
   if (t == kNone) return false;
   return wanted.empty() ||
@@ -134,20 +133,20 @@ void TransportSelection::require_complete() {
   int count = 0;
   for (std::size_t a = 0; a < size_; ++a)
     for (std::size_t b = a + 1; b < size_; ++b)
-      if (!acceptable(a, b) && ++count <= kMaxPairsTold)
-        pairs += fmt::format("\n  {} and {}: {}", meeting_.group.describe(static_cast<int>(a)),
-                             meeting_.group.describe(static_cast<int>(b)), reasons(a, b));
+      if (!acceptable(a, b) && ++count <= kMaxPairsListed)
+        pairs += fmt::format("\n  {} and {}: {}", input_.group.describe(static_cast<int>(a)),
+                             input_.group.describe(static_cast<int>(b)), reasons(a, b));
   if (count == 0) return;
-  // A rank that died after it had told its part cannot be attached either: then this fails, and
-  // says so.
+  // A rank that died after it contributed cannot be attached either: then this gather fails and
+  // names the dead rank.
   static_cast<void>(collective_.gather([] { return std::string(); }));
-  if (count > kMaxPairsTold) pairs += fmt::format("\n  and {} more pairs", count - kMaxPairsTold);
-  const auto& wanted = meeting_.described[self()].require;
-  fail(Errc::unsupported, "{} pairs of ranks are left without {}:{}", count,
+  if (count > kMaxPairsListed) pairs += fmt::format("\n  and {} more pairs", count - kMaxPairsListed);
+  const auto& wanted = input_.described[self()].require;
+  fail(Errc::unsupported, "{} pairs of ranks have no {}:{}", count,
        wanted.empty()
-           ? "a transport"
-           : fmt::format("a transport that SYMMEM_REQUIRE={} allows for memory on {}",
-                         fmt::join(wanted, ","), to_string(meeting_.buffer->device.type)),
+           ? "transport"
+           : fmt::format("transport that SYMMEM_REQUIRE={} allows for memory on {}",
+                         fmt::join(wanted, ","), to_string(input_.buffer->device.type)),
        pairs);
 }
 
@@ -158,7 +157,7 @@ std::string TransportSelection::reasons(std::size_t a, std::size_t b) const {
     text += fmt::format("{}{}: {}", text.empty() ? "" : "; ", refused.transport, refused.reason);
   if (!text.empty()) return text;
   return fmt::format("no transport carries memory on {} (SYMMEM_TRANSPORTS)",
-                     to_string(meeting_.buffer->device.type));
+                     to_string(input_.buffer->device.type));
 }
 
 }  // namespace symmem

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <atomic>
-#include <memory>
 #include <vector>
 
 #include "signals/gpu_state.hpp"
@@ -10,28 +9,29 @@
 
 namespace symmem {
 
-/// Signals of GPU memory, for calls of the host: small kernels on the counts that streams and
-/// kernels use, too. What comes by network comes to host memory, and is waited for there.
+/// Host calls for the signals of GPU memory. Small kernels update and poll the counts in GPU
+/// memory, which streams and kernels use too. Signals by network arrive in a pad in pinned host
+/// memory, which the host polls.
 class GpuSignals : public Signals {
  public:
-  GpuSignals(std::shared_ptr<Group> group, int channels, std::vector<PeerPad> pads,
-             GpuState& state);
+  /// `group` and `state` must outlive this object.
+  GpuSignals(Group& group, int channels, std::vector<PeerPad> pads, GpuState& state);
   ~GpuSignals() override;
 
   void put(int dst, int channel, Timeout timeout) override;
   void wait(int src, int channel, Timeout timeout) override;
   void barrier(int channel, Timeout timeout) override;
 
-  /// From the group: a member or the store went.
-  void wake() override;
+  void group_changed() override;
 
  private:
   void wait_for_network(int src, int channel, const Deadline& deadline);
-  /// Throws for a wait of `operation` that ended without what it waited for.
+  /// Throws the reason why a wait for `ranks` ended, unless `outcome` is `arrived`.
   void check(Gpu::Outcome outcome, const std::vector<int>& ranks, const char* operation) const;
+  /// Runs `call` and adds operation, rank, channel and group to any Error it throws.
   template <typename Call>
-  auto told(const char* operation, int channel, Call call) const;
-  void meet(int channel, const Deadline& deadline);
+  auto with_context(const char* operation, int channel, Call call) const;
+  void barrier_on_gpu(int channel, const Deadline& deadline);
   void signal_key_peers(int channel, const Deadline& deadline);
 
   GpuState& state_;

@@ -7,19 +7,18 @@
 #include <vector>
 
 #include "gpu/gpu.hpp"
-#include "allocation/block_pool.hpp"
 #include "group/group.hpp"
 #include "signals/signal_pad.hpp"
 
 namespace symmem {
 
-/// What one SymmetricMemory on GPU memory has besides its buffer: two ranges, and the DeviceView
-/// that tells kernels of them.
+/// Signal state of one SymmetricMemory on GPU memory: one range of GPU memory, one of pinned host
+/// memory, and the DeviceView through which kernels reach them. Owns neither range.
 ///
 ///   GPU memory    pad | taken, epochs, failed | tables of pointers
 ///   pinned host   network pad | taken by network | failure, gone
 ///
-/// Peers add to the pads and to nothing else; docs/wire.md, "Signal pad".
+/// Peers write to the pads only; docs/wire.md, "Signal pad".
 class GpuState {
  public:
   static std::size_t device_bytes(int channels, int world_size);
@@ -40,28 +39,29 @@ class GpuState {
   Gpu& gpu() const { return *gpu_; }
   const DeviceView& view() const { return view_; }
 
-  /// Throws what made the memory fail, if a wait on the GPU has.
+  /// Throws the cause if a wait on the GPU has failed the memory.
   void check(const Group& group, const char* operation) const {
-    if (std::atomic_ref(*view_.failure).load(std::memory_order_acquire) != 0) [[unlikely]]
+    if (std::atomic_ref(*view_.state.failure).load(std::memory_order_acquire) != 0) [[unlikely]]
       fail_failed(group, operation);
   }
-  /// Where signals by network arrive; the host looks at them itself.
+  /// Returns the pad in host memory in which signals by network arrive.
   SignalPad network_pad() const {
-    return {reinterpret_cast<std::byte*>(const_cast<std::uint64_t*>(view_.network_pad)),
+    return {reinterpret_cast<std::byte*>(const_cast<std::uint64_t*>(view_.state.network_pad)),
             view_.world_size};
   }
-  /// How many of those of `source` were consumed. Of who claimed the wait, unless a kernel fails.
+  /// Returns the count of consumed network signals from `source`. Only the current waiter writes
+  /// it; a failing kernel may poison it at any time.
   std::uint64_t& network_taken(int channel, int source) const {
-    return view_.network_taken[static_cast<std::size_t>(channel) *
-                                   static_cast<std::size_t>(view_.world_size) +
-                               static_cast<std::size_t>(source)];
+    return view_.state.network_taken[static_cast<std::size_t>(channel) *
+                                         static_cast<std::size_t>(view_.world_size) +
+                                     static_cast<std::size_t>(source)];
   }
-  /// Waits for `rank` end.
+  /// Makes all pending waits of kernels on `rank` return.
   void mark_gone(int rank);
-  /// Streams and kernels do not go through a barrier of `channel` any more: one of the host's
-  /// failed.
+  /// Makes all later barriers of streams and kernels on `channel` fail, after a failed host
+  /// barrier.
   void fail_channel(int channel) noexcept;
-  /// The ranks whose arrivals at the current barrier of `channel` this rank has not seen.
+  /// Returns the ranks whose arrival at the current barrier of `channel` is missing.
   std::vector<int> missing(int channel) const;
 
  private:
@@ -69,7 +69,7 @@ class GpuState {
 
   const std::shared_ptr<Gpu> gpu_;
   DeviceView view_;
-  std::uint32_t* gone_ = nullptr;  ///< As in the view, for us to write.
+  std::uint32_t* gone_ = nullptr;  ///< Writable alias of the view's `gone`.
 };
 
 }  // namespace symmem

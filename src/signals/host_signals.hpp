@@ -3,43 +3,41 @@
 
 #include <atomic>
 #include <cstdint>
-#include <memory>
 #include <vector>
 
 #include "signals/signals.hpp"
 
 namespace symmem {
 
-/// Signals of host memory: counts in memory that the CPU loads and stores, and waits that spin,
-/// then sleep on the pad's doorbell.
+/// Signals of host memory. Counts are plain words in shared memory; waits spin, then sleep on the
+/// pad's doorbell.
 class HostSignals : public Signals {
  public:
-  HostSignals(std::shared_ptr<Group> group, int channels, std::vector<PeerPad> pads);
+  HostSignals(Group& group, int channels, std::vector<PeerPad> pads);
   ~HostSignals() override;
 
   void put(int dst, int channel, Timeout timeout) override;
   void wait(int src, int channel, Timeout timeout) override;
   void barrier(int channel, Timeout timeout) override;
 
-  /// From the group: a member went.
-  void wake() override;
+  void group_changed() override;
 
  private:
-  /// What this rank consumed of one (channel, source). One thread at a time, by `busy`.
+  /// Consumed signals of one (channel, source). `busy` admits one waiting thread at a time.
   struct Taken {
     std::atomic<bool> busy{false};
     std::atomic<std::uint64_t> count{0};
   };
 
-  const SignalPad& own() const { return peer(group_->rank()).pad; }
+  const SignalPad& own_pad() const { return peer(group_.rank()).pad; }
   std::vector<int> missing(int channel, std::uint64_t epoch) const;
   bool all_arrived(int channel, std::uint64_t epoch) const;
-  /// Tells all peers that this rank has arrived, and whether they all have.
+  /// Posts this rank's arrival to all peers. Returns whether all of them have arrived already.
   bool arrive(int channel, std::uint64_t epoch, Timeout timeout);
-  void wait_for_all(int channel, std::uint64_t epoch, const Deadline& deadline);
+  void wait_for_arrivals(int channel, std::uint64_t epoch, const Deadline& deadline);
 
   std::vector<Taken> taken_;           ///< By channel, then source.
-  std::vector<std::uint64_t> epochs_;  ///< By channel; used in its turn.
+  std::vector<std::uint64_t> epochs_;  ///< By channel; guarded by run_barrier.
 };
 
 }  // namespace symmem

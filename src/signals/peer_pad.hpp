@@ -6,7 +6,7 @@
 
 namespace symmem {
 
-/// A rank's signal pad as this rank reaches it: by pointer, or by key where there is none.
+/// A rank's signal pad as this rank reaches it: by pointer, or by key where no pointer reaches.
 struct PeerPad {
   PeerPad(const SignalPad& mapped) : pad(mapped) {}
   PeerPad(BlockKey& block, std::size_t at, int world_size)
@@ -19,9 +19,9 @@ struct PeerPad {
     return {offset, offset + SignalPad::arrivals_offset(channel, source, pad.world_size())};
   }
 
-  SignalPad pad;            ///< Its base is null where a key reaches.
-  BlockKey* key = nullptr;  ///< To the pad's block.
-  std::size_t offset = 0;   ///< Of the pad in that block.
+  SignalPad pad;            ///< Its base is null for a key peer.
+  BlockKey* key = nullptr;  ///< Key of the pad's block; null for a pointer peer.
+  std::size_t offset = 0;   ///< The pad's first byte in that block.
 };
 
 }  // namespace symmem

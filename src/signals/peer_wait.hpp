@@ -7,7 +7,8 @@
 
 namespace symmem {
 
-/// An operation on one peer by key: it ends at the deadline, and when the peer is lost.
+/// Deadline and liveness check of one operation on a key peer: the operation's waits throw once the
+/// deadline has passed or the peer is gone.
 class PeerWait : public Wait {
  public:
   PeerWait(const Group& group, int rank, const char* operation, Timeout timeout)
@@ -22,15 +23,16 @@ class PeerWait : public Wait {
     named_ = false;
   }
 
-  /// Runs `use` of a key. The transport does not know names: its errors get them here.
+  /// Runs `use`, a call on the peer's key, and adds operation and peer to the transport's errors,
+  /// which do not name them.
   template <typename Use>
   auto run(Use use) {
     try {
       return use();
     } catch (Error& e) {
       if (named_) throw;
-      group_.check_peer(rank_, operation_);  // What the store says of a lost peer says more.
-      e.add(fmt::format("{}: {}", operation_, group_.describe(rank_)));
+      group_.check_peer(rank_, operation_);  // The store's reason is more precise.
+      e.add_context(fmt::format("{}: {}", operation_, group_.describe(rank_)));
       throw;
     }
   }
@@ -40,7 +42,7 @@ class PeerWait : public Wait {
   const int rank_;
   const char* const operation_;
   const Deadline deadline_;
-  bool named_ = false;  ///< What was thrown is ours: it says operation and peer.
+  bool named_ = false;  ///< The error in flight is from check(), which names operation and peer.
 };
 
 }  // namespace symmem

@@ -8,13 +8,13 @@
 
 namespace symmem {
 
-/// The layout of a signal pad in host memory; docs/wire.md, "Signal pad". A view: it owns nothing.
+/// View of a signal pad in host memory; docs/wire.md, "Signal pad". Owns nothing.
 ///
 ///   byte 0    the doorbell, 8 bytes
 ///   byte 64   channel 0: for each source rank u64 signals, u64 arrivals; then channel 1, ...
 ///
-/// The two counts only grow, and only their source adds to them. All in the machine's byte order:
-/// the memory is shared, not sent.
+/// Both counts only grow, and only their source rank writes them. In the machine's byte order: the
+/// memory is shared, not sent.
 class SignalPad {
  public:
   static constexpr std::size_t kHeaderBytes = 64;
@@ -26,7 +26,7 @@ class SignalPad {
                               static_cast<std::size_t>(world_size) * 2 * sizeof(std::uint64_t);
   }
 
-  /// Where a count lies in the pad.
+  /// Returns the byte offset of a count in the pad.
   static std::size_t signals_offset(int channel, int source, int world_size) {
     const auto slot = static_cast<std::size_t>(channel) * static_cast<std::size_t>(world_size) +
                       static_cast<std::size_t>(source);

@@ -2,107 +2,110 @@
 #pragma once
 
 #include <atomic>
-#include <memory>
 #include <utility>
 #include <vector>
 
 #include "base/check.hpp"
-#include "signals/claim.hpp"
 #include "group/group.hpp"
 #include "signals/peer_pad.hpp"
+#include "signals/try_lock.hpp"
 
 namespace symmem {
 
-/// The counting signals and barriers of one SymmetricMemory: its own pad, the pads of its peers,
-/// and what this rank has consumed, which nobody else knows.
-class Signals : public Sleeper {
+/// Counting signals and barriers of one SymmetricMemory: the pads of all ranks, and the counts that
+/// this rank has consumed, which are private to it. Calls may come from any thread.
+class Signals : public GroupObserver {
  public:
-  /// `pads` by rank, the own one included.
-  Signals(std::shared_ptr<Group> group, int channels, std::vector<PeerPad> pads)
-      : group_(std::move(group)),
+  /// `pads` is indexed by rank and includes this rank's own. `group` must outlive this object.
+  Signals(Group& group, int channels, std::vector<PeerPad> pads)
+      : group_(group),
         channels_(channels),
         pads_(std::move(pads)),
-        turns_(static_cast<std::size_t>(channels)) {
+        barriers_(static_cast<std::size_t>(channels)) {
     for (const PeerPad& pad : pads_)
-      if (pad.key != nullptr) poller_ = pad.key;
+      if (pad.key != nullptr) progress_key_ = pad.key;
   }
 
   int channels() const { return channels_; }
   void check_channel(int channel, const char* operation) const {
     require(channel >= 0 && channel < channels_, Errc::invalid_argument,
-            "{}: channel {} is out of range; 0 to {} exist (SYMMEM_CHANNELS)", operation, channel,
-            channels_ - 1);
+            "{}: channel {} is out of range; channels are 0 to {} (see SYMMEM_CHANNELS)", operation,
+            channel, channels_ - 1);
   }
-  /// Throws once a barrier on `channel` has failed.
-  void check_agreed(int channel) const {
-    require(!turns_[static_cast<std::size_t>(channel)].failed.load(std::memory_order_relaxed),
+  /// Throws Error(finished) if an earlier barrier on `channel` failed.
+  void check_barrier_usable(int channel) const {
+    require(!barriers_[static_cast<std::size_t>(channel)].failed.load(std::memory_order_relaxed),
             Errc::finished,
-            "barrier: an earlier barrier on channel {} of group \"{}\" failed, after which its "
-            "ranks no longer agree; use another channel",
-            channel, group_->name());
+            "barrier: an earlier barrier on channel {} of group \"{}\" failed, so its ranks may "
+            "disagree on the barrier count; use another channel",
+            channel, group_.name());
   }
   const PeerPad& peer(int rank) const { return pads_[static_cast<std::size_t>(rank)]; }
 
+  /// Adds one signal for `dst`, ordered after this rank's earlier puts to it. Does not block on
+  /// host memory that a pointer reaches.
   virtual void put(int dst, int channel, Timeout timeout = {}) = 0;
+  /// Blocks until a signal from `src` arrives and consumes it. Consumes nothing if it throws.
   virtual void wait(int src, int channel, Timeout timeout) = 0;
+  /// Blocks until all ranks have entered the same barrier of `channel`. After a failed barrier all
+  /// later ones of the channel fail.
   virtual void barrier(int channel, Timeout timeout) = 0;
 
  protected:
-  // How wait_signal fails. Messages are made only to be thrown: making one takes longer than a
-  // signal.
-  [[noreturn]] void fail_of_two(int src, int channel) const {
+  // Errors of wait_signal. Formatted only when thrown: formatting takes longer than a signal.
+  [[noreturn]] void fail_concurrent_wait(int src, int channel) const {
     fail(Errc::invalid_argument,
-         "wait_signal: another thread waits for {} on channel {}; one at a time can",
-         group_->describe(src), channel);
+         "wait_signal: another thread waits for {} on channel {}; only one thread at a time may",
+         group_.describe(src), channel);
   }
-  [[noreturn]] void fail_late(int src, int channel, const Deadline& deadline) const {
+  [[noreturn]] void fail_timeout(int src, int channel, const Deadline& deadline) const {
     fail(
         Errc::timeout,
         "wait_signal on channel {} of group \"{}\": no signal from {} within {:.3f} s; nothing was "
         "consumed",
-        channel, group_->name(), group_->describe(src), deadline.elapsed_seconds());
+        channel, group_.name(), group_.describe(src), deadline.elapsed_seconds());
   }
 
-  /// Before a wait sleeps: throws if it would not end. What a rank did before it went still counts,
-  /// so it looks at the counts, by `ready`, after the group.
+  /// Throws if a wait for `ranks` can no longer complete. Called before each sleep. Signals that a
+  /// rank sent before it was gone still count, so this calls `ready` after reading the group.
   template <typename Ready>
   void check_waitable(const std::vector<int>& ranks, const char* operation, Ready ready) const {
     try {
-      group_->check_waitable(ranks, operation);
+      group_.check_waitable(ranks, operation);
     } catch (const Error&) {
       if (!ready()) throw;
     }
   }
 
-  /// Runs `body`, this rank's turn in the barrier of `channel`: one thread at a time, and never
-  /// again after one that failed, since the ranks then no longer agree.
+  /// Runs `body`, a barrier of `channel`, on one thread at a time. If `body` throws, all later
+  /// calls fail: the ranks may then disagree on the count.
   template <typename Body>
-  void take_turn(int channel, Body body) {
-    Turn& turn = turns_[static_cast<std::size_t>(channel)];
-    const Claim claim(turn.busy);
-    require(claim.won(), Errc::invalid_argument,
-            "barrier: another thread is in the barrier of channel {}; use one channel a thread",
+  void run_barrier(int channel, Body body) {
+    Barrier& barrier = barriers_[static_cast<std::size_t>(channel)];
+    const TryLock lock(barrier.busy);
+    require(lock.acquired(), Errc::invalid_argument,
+            "barrier: another thread is in the barrier of channel {}; use one channel per thread",
             channel);
-    check_agreed(channel);
+    check_barrier_usable(channel);
     try {
       body();
     } catch (...) {
-      turn.failed.store(true, std::memory_order_relaxed);
+      barrier.failed.store(true, std::memory_order_relaxed);
       throw;
     }
   }
 
-  const std::shared_ptr<Group> group_;
+  Group& group_;
   const int channels_;
   const std::vector<PeerPad> pads_;
-  BlockKey* poller_ = nullptr;  ///< Any key, if there are peers by key.
+  BlockKey* progress_key_ = nullptr;  ///< Any peer's key; null without key peers.
 
  private:
-  struct Turn {
+  struct Barrier {
     std::atomic<bool> busy{false};
     std::atomic<bool> failed{false};
   };
-  std::vector<Turn> turns_;  ///< By channel.
+  std::vector<Barrier> barriers_;  ///< By channel.
 };
 
 }  // namespace symmem

@@ -12,52 +12,56 @@
 
 namespace symmem {
 
-/// Counts the caller among the sleepers of its own pad.
-class Sleeping {
+/// Counts the calling thread among a doorbell's sleepers for the lifetime of this object.
+class SleeperGuard {
  public:
-  explicit Sleeping(const Doorbell& own) : sleepers_(own.sleepers()) { sleepers_.fetch_add(1); }
-  ~Sleeping() { sleepers_.fetch_sub(1); }
-  Sleeping(const Sleeping&) = delete;
-  Sleeping& operator=(const Sleeping&) = delete;
+  explicit SleeperGuard(const Doorbell& doorbell) : sleepers_(doorbell.sleepers()) {
+    sleepers_.fetch_add(1);
+  }
+  ~SleeperGuard() { sleepers_.fetch_sub(1); }
+  SleeperGuard(const SleeperGuard&) = delete;
+  SleeperGuard& operator=(const SleeperGuard&) = delete;
 
  private:
   const std::atomic_ref<std::uint32_t> sleepers_;
 };
 
-/// Begins a wait: looks for about as long as a word takes from core to core, without a pause and
-/// without the clock, each of which takes as long as dozens of looks.
+/// Polls `ready` for about the time that a word takes from core to core. Returns whether it became
+/// true. Does not pause or read the clock: each takes as long as dozens of polls.
 template <typename Ready>
-bool poll_at_once(Ready ready) {
-  constexpr int kLooks = 96;
-  for (int i = 0; i < kLooks; ++i)
+bool poll_without_clock(Ready ready) {
+  constexpr int kPolls = 96;
+  for (int i = 0; i < kPolls; ++i)
     if (ready()) return true;
   return false;
 }
 
-/// The same, and carries on what comes by network meanwhile, for `longest`: that saves two switches
-/// between threads where the peer answers soon. `poller` is a key by which it comes, or null.
+/// Polls `ready` and progresses the network for up to `longest`. Returns whether it became true.
+/// Saves two thread switches if the peer answers soon. `progress_key` is any key of the network
+/// transport; if it is null, this only does what poll_without_clock does.
 template <typename Ready>
-bool poll_briefly(BlockKey* poller, std::chrono::microseconds longest, Ready ready) {
-  if (poll_at_once(ready)) return true;
-  if (poller == nullptr) return false;
+bool poll_briefly(BlockKey* progress_key, std::chrono::microseconds longest, Ready ready) {
+  if (poll_without_clock(ready)) return true;
+  if (progress_key == nullptr) return false;
   const auto end = Deadline::Clock::now() + longest;
   do {
-    poller->poll();
+    progress_key->poll();
     if (ready()) return true;
     ::sched_yield();  // Several ranks may share this core.
   } while (Deadline::Clock::now() < end);
-  poller->stop_polling();
+  progress_key->stop_polling();
   return ready();
 }
 
-/// Waits on until ready() or the deadline; tells whether it was ready. `look` is called before each
-/// sleep, as a counted sleeper, and may throw: it finds what would make the wait endless.
+/// Blocks until `ready` returns true or the deadline passes. Returns whether it was ready. Before
+/// each sleep, when this thread already counts as a sleeper of `doorbell`, calls `check`, which
+/// throws if the wait could never complete.
 ///
-/// Spins about a microsecond, in which a peer that runs now answers; then yields some twenty times,
-/// which with more ranks than cores lets the peer run; then sleeps (longer spinning takes the
-/// processor from the very rank that is waited for).
-template <typename Ready, typename Look>
-bool wait_until(const Doorbell& own, const Deadline& deadline, Ready ready, Look look) {
+/// Spins for about a microsecond, in which a running peer answers. Then yields twenty times, so
+/// that the peer runs if ranks outnumber cores. Then sleeps: longer spinning would take the
+/// processor from the awaited rank.
+template <typename Ready, typename Check>
+bool wait_until(const Doorbell& doorbell, const Deadline& deadline, Ready ready, Check check) {
   constexpr std::chrono::nanoseconds kSpin{1000};
   constexpr int kYields = 20;
   const auto spin_end = deadline.when() - deadline.timeout() + kSpin;
@@ -73,13 +77,13 @@ bool wait_until(const Doorbell& own, const Deadline& deadline, Ready ready, Look
     if (ready()) return true;
     ::sched_yield();
   }
-  const std::atomic_ref bell(own.bell());
+  const std::atomic_ref bell(doorbell.bell());
   while (!ready()) {
     const std::uint32_t before = bell.load(std::memory_order_seq_cst);
-    const Sleeping sleeping(own);
-    look();
+    const SleeperGuard sleeper(doorbell);
+    check();
     if (deadline.expired()) return ready();
-    if (!ready()) futex_wait(&own.bell(), before, deadline.remaining());
+    if (!ready()) futex_wait(&doorbell.bell(), before, deadline.remaining());
   }
   return true;
 }

@@ -105,7 +105,8 @@ TEST_CASE("signals and barriers on one channel do not consume each other") {
 TEST_CASE("signals of one allocation or group are not those of another") {
   on_ranks([](Context& context) {
     const Shared one = share(context, 64), other = share(context, 64);
-    context.set_group_info("again", context.rank(), context.world_size(), context.store());
+    context.set_group_info("again", context.rank(), context.world_size(),
+                           context.get_group_info(kWorld).store);
     const auto again = context.rendezvous(one.tensor, "again");
     one->put_signal(next_of(context), 0);
     again->put_signal(next_of(context), 1);

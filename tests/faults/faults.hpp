@@ -16,10 +16,10 @@
 
 #include "base/host.hpp"
 #include "base/parse.hpp"
-#include "signals/signal_pad.hpp"
 #include "harness/errors.hpp"
 #include "harness/ranks.hpp"
 #include "harness/resources.hpp"
+#include "signals/signal_pad.hpp"
 #include "symmem/context.hpp"
 
 /// What the tests of faults share. Processes meet at named points in the control store: so a fault
@@ -39,11 +39,12 @@ inline void arrive(RankProcess& self, const std::string& point, const std::strin
 }
 
 /// Waits until process `rank` is at `point`; returns its word.
-inline std::string await(Store& control, const std::string& point, int rank) {
+inline std::string await(KeyValueStore& control, const std::string& point, int rank) {
   return control.get(fmt::format("{}.{}", point, rank));
 }
 
-inline void await_all(Store& control, const std::string& point, const std::vector<int>& ranks) {
+inline void await_all(KeyValueStore& control, const std::string& point,
+                      const std::vector<int>& ranks) {
   for (const int rank : ranks) await(control, point, rank);
 }
 
@@ -114,7 +115,7 @@ inline Options hosted(RankProcess& self) {
 
 /// The store that `options` name. Kept by a rank whose join is to fail: the store forgets a verdict
 /// when all who took part are gone.
-inline std::shared_ptr<Store> connect(const Options& options) {
+inline std::shared_ptr<KeyValueStore> connect(const Options& options) {
   const StoreUrl url = parse_store_url(options.store).value();
   TcpStoreOptions at;
   at.host = url.host;

@@ -37,7 +37,7 @@ struct Had {
   SymmetricMemory& memory;
   std::shared_ptr<SymmetricMemoryAllocator> allocator;
   std::shared_ptr<Transport> transport;  ///< Of the program's own.
-  Store& local;                          ///< Within the process.
+  KeyValueStore& local;                  ///< Within the process.
   std::optional<RemoteKey> key;          ///< Of rank 1, where no pointer reaches it.
 };
 

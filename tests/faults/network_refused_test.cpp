@@ -121,7 +121,7 @@ TEST_CASE("two versions of UCX in one job are refused on all ranks, naming both"
   settings.environment_of[2]["SYMMEM_UCX_LIBRARY"] = "libucp.so.0";
   // At the end of that process GCC 12's LeakSanitizer crashes, inside itself.
   settings.environment_of[2]["ASAN_OPTIONS"] = "detect_leaks=0";
-  fail_alike(settings, {"2 pairs", "ucx: it runs UCX", "this rank UCX", "their keys do not fit"});
+  fail_alike(settings, {"2 pairs", "ucx: the peer runs UCX", "this rank UCX", "their keys do not fit"});
 }
 
 TEST_CASE("ranks of one host share memory and start no UCX, be there one or not") {

@@ -61,7 +61,7 @@ TEST_CASE("a used alloc_id gives the same memory back, with contents and rendezv
 
 TEST_CASE("an alloc_id is bound to its bytes, device and group, and the error has both values") {
   Context context(options_of(0, 1));
-  context.set_group_info("other", 0, 1, context.store());
+  context.set_group_info("other", 0, 1, store_of(context));
   context.register_allocator(DeviceType::cuda, std::make_shared<PlainAllocator>());
   void* const at = bytes_tensor(context, 100, kWorld, 1).data();
   check_error([&] { bytes_tensor(context, 101, kWorld, 1); }, Errc::invalid_argument,
@@ -93,16 +93,16 @@ TEST_CASE("an allocation that failed leaves its alloc_id unused") {
 TEST_CASE("after the end of its group an alloc_id starts afresh") {
   run_threads(2, [](Context& context) {
     for (const std::int64_t bytes : {100, 200, 300}) {
-      context.set_group_info("brief", context.rank(), 2, context.store());
+      context.set_group_info("brief", context.rank(), 2, store_of(context));
       Tensor tensor = bytes_tensor(context, bytes, "brief", 1);
       check_ring(*context.rendezvous(tensor), tensor);
       context.end_group("brief");
     }
     // A tensor may outlive the group; the id is free all the same, and its memory is not shared.
-    context.set_group_info("brief", context.rank(), 2, context.store());
+    context.set_group_info("brief", context.rank(), 2, store_of(context));
     const Tensor old = bytes_tensor(context, 100, "brief", 1);
     context.end_group("brief");
-    context.set_group_info("brief", context.rank(), 2, context.store());
+    context.set_group_info("brief", context.rank(), 2, store_of(context));
     CHECK(bytes_tensor(context, 100, "brief", 1).data() != old.data());
   });
 }

@@ -126,7 +126,7 @@ TEST_CASE("Contexts that come and go leave nothing behind") {
 TEST_CASE("groups that come and go leave nothing behind") {
   run_threads(2, [](Context& context) {
     const auto life = [&] {
-      context.set_group_info("brief", context.rank(), 2, context.store());
+      context.set_group_info("brief", context.rank(), 2, store_of(context));
       const Tensor tensor = bytes_tensor(context, 100, "brief");
       check_ring(*context.rendezvous(tensor), tensor);
       context.end_group("brief");
@@ -134,12 +134,12 @@ TEST_CASE("groups that come and go leave nothing behind") {
     life();
     meet(context, "warm");
     const Resources before = Resources::now();
-    const auto keys = context.store()->num_keys();
+    const auto keys = store_of(context)->num_keys();
     meet(context, "measured");
     for (int i = 0; i < 50; ++i) life();
     meet(context, "done");
     CHECK(before.changes() == "");
-    CHECK(context.store()->num_keys() == keys);
+    CHECK(store_of(context)->num_keys() == keys);
     meet(context, "end");
   });
 }

@@ -55,7 +55,7 @@ TEST_CASE("counts of a closed memory's pad do not show up in the next one") {
 
 TEST_CASE("a range serves again when its tensors are gone and every group closed it") {
   run_threads(2, [](Context& context) {
-    context.set_group_info("other", context.rank(), 2, context.store());
+    context.set_group_info("other", context.rank(), 2, store_of(context));
     std::optional<Tensor> tensor = bytes_tensor(context, kBytes);
     void* const at = tensor->data();
     const auto world = context.rendezvous(*tensor), other = context.rendezvous(*tensor, "other");
@@ -143,7 +143,7 @@ TEST_CASE("no attachment outlives a failed close, a failed end_group or the Cont
         CHECK(attached == 0);
         CHECK(counts[rank]->living_exports == 2);
 
-        context.set_group_info("other", context.rank(), 2, context.store());
+        context.set_group_info("other", context.rank(), 2, store_of(context));
         const Tensor others = bytes_tensor(context, kBytes, "other");
         const auto other = context.rendezvous(others, "other");
         CHECK(attached == 2);
@@ -174,7 +174,7 @@ TEST_CASE("a closed memory that is still held keeps nothing of its group's conne
         const auto mine = std::make_shared<LocalTransport>("mine");
         mine->counts = counts;
         context.register_transport(DeviceType::host, mine);
-        context.set_group_info("other", context.rank(), 2, context.store());
+        context.set_group_info("other", context.rank(), 2, store_of(context));
         // One whose connections the group remembers, and one with blocks of its own.
         std::vector<std::shared_ptr<SymmetricMemory>> kept;
         for (const std::int64_t bytes : {kBytes, std::int64_t{3 << 20}, kBytes})

@@ -15,7 +15,7 @@ bool name_group(Context& context, const std::string& name, const std::vector<int
   const auto found = std::find(members.begin(), members.end(), context.rank());
   if (found == members.end()) return false;
   context.set_group_info(name, static_cast<int>(found - members.begin()),
-                         static_cast<int>(members.size()), context.store());
+                         static_cast<int>(members.size()), store_of(context));
   return true;
 }
 
@@ -47,7 +47,7 @@ TEST_CASE("groups of any ranks in any order work, and the world after them") {
 TEST_CASE("a name longer than a store takes is refused at once, in a short message") {
   Context context(options_of(0, 1));
   const auto set = [&](std::size_t bytes) {
-    context.set_group_info(std::string(bytes, 'n'), 0, 1, context.store());
+    context.set_group_info(std::string(bytes, 'n'), 0, 1, store_of(context));
   };
   const auto error = error_of([&] { set((8 << 10) + 1); });
   check_error(error, Errc::invalid_argument, {"8193 bytes", "up to 8192"});
@@ -172,7 +172,7 @@ TEST_CASE("a group's facts stay valid after its end") {
     name_group(context, "brief", {1, 0});
     const GroupInfo& info = context.get_group_info("brief");
     CHECK(info.rank == 1 - context.rank());
-    CHECK(info.store == context.store());
+    CHECK(info.store == store_of(context));
     context.end_group("brief");
     CHECK(info.world_size == 2);
     check_error([&] { context.get_group_info("brief"); }, Errc::invalid_argument);
@@ -216,7 +216,7 @@ TEST_CASE("ranks that claim one place in a group, or differ in its size, get one
     run_threads(3, [&](Context& context) {
       const bool odd = context.rank() == 2;
       context.set_group_info("claimed", odd ? rank_of_2 : context.rank(), odd ? size_of_2 : 3,
-                             context.store());
+                             store_of(context));
       errors[static_cast<std::size_t>(context.rank())] =
           error_of([&] { context.rendezvous(bytes_tensor(context, 8), "claimed"); });
       meet(context, "end");
@@ -231,8 +231,8 @@ TEST_CASE("ranks that claim one place in a group, or differ in its size, get one
 
 TEST_CASE("two Contexts' groups of one name do not meet where their stores are apart") {
   run_threads(2, [](Context& context) {
-    const auto one = make_prefix_store("one", context.store());
-    const auto two = make_prefix_store("two", context.store());
+    const auto one = make_prefix_store("one", store_of(context));
+    const auto two = make_prefix_store("two", store_of(context));
     context.set_group_info("in one", context.rank(), 2, one);
     context.set_group_info("in two", 0, 1, make_prefix_store(std::to_string(context.rank()), two));
     use(context, "in one");

@@ -148,7 +148,7 @@ TEST_CASE("two threads that wait for one signal are an error, not a lost signal"
     const Tensor tensor = bytes_tensor(context, 64);
     const auto memory = context.rendezvous(tensor);
     if (context.rank() == 1) {
-      context.store()->get("refused");
+      store_of(context)->get("refused");
       memory->put_signal(0, 0);
     } else {
       std::atomic<int> refused{0};
@@ -157,7 +157,7 @@ TEST_CASE("two threads that wait for one signal are an error, not a lost signal"
         if (!error) return;
         check_error(error, Errc::invalid_argument, {"another thread", "rank 1", "channel 0"});
         ++refused;
-        context.store()->set("refused", "");  // Now the other thread's signal may come.
+        store_of(context)->set("refused", "");  // Now the other thread's signal may come.
       });
       CHECK(refused == 1);
     }

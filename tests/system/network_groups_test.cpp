@@ -29,7 +29,7 @@ std::vector<Part> take_part(Context& context, const std::vector<std::vector<int>
     if (found == members.end()) continue;
     const std::string name = "group" + std::to_string(i);
     context.set_group_info(name, static_cast<int>(found - members.begin()),
-                           static_cast<int>(members.size()), context.store());
+                           static_cast<int>(members.size()), store_of(context));
     Part& part = parts.emplace_back(Part{bytes_tensor(context, 64, name), nullptr});
     part.memory = context.rendezvous(part.tensor);
   }
@@ -84,7 +84,7 @@ TEST_CASE("end_group brings to their place the puts and signals that were not fl
       2,
       [](Context& context) {
         constexpr std::size_t kPuts = 2000, kBytes = 4096;
-        context.set_group_info("pair", context.rank(), 2, context.store());
+        context.set_group_info("pair", context.rank(), 2, store_of(context));
         const Tensor tensor = context.empty_strided_p2p({kPuts * kBytes}, {1}, kUint8, {}, "pair");
         const auto memory = context.rendezvous(tensor);
         memory->barrier();

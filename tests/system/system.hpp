@@ -23,7 +23,7 @@ inline Tensor bytes_tensor(Context& context, std::int64_t bytes, const std::stri
 
 /// Waits until every rank of the world came here, whatever became of groups and memory.
 inline void meet(Context& context, const std::string& where) {
-  context.store()->barrier("meet/" + where, context.world_size());
+  store_of(context)->barrier("meet/" + where, context.world_size());
 }
 
 /// Lets the ranks of a memory find each other: each writes its rank to the next one.

@@ -2,20 +2,19 @@
 #include <cuda.h>
 #include <unistd.h>
 
-#include <mutex>
 #include <optional>
-#include <set>
 #include <utility>
 
 #include "base/check.hpp"
-#include "gpu/driver.hpp"
-#include "fd_service/fd_service.hpp"
-#include "gpu/gpu.hpp"
+#include "base/refusal.hpp"
 #include "cuda_ipc/export.hpp"
 #include "cuda_ipc/factory.hpp"
 #include "cuda_ipc/handle.hpp"
-#include "cuda_ipc/imports.hpp"
 #include "cuda_ipc/nvml.hpp"
+#include "gpu/driver.hpp"
+#include "gpu/gpu.hpp"
+#include "gpu/process_state.hpp"
+#include "peer_descriptor.hpp"
 
 namespace symmem::cuda_ipc {
 namespace {
@@ -24,36 +23,36 @@ using cuda::Driver;
 
 class CudaAttachment : public Attachment {
  public:
-  /// `import` is empty for memory of this process, which its owner keeps.
-  CudaAttachment(std::shared_ptr<Import> import, std::byte* at, std::size_t bytes)
+  /// `import` is null for memory of this process, which the exporter keeps alive.
+  CudaAttachment(std::shared_ptr<cuda::Import> import, std::byte* at, std::size_t bytes)
       : import_(std::move(import)), at_(at), bytes_(bytes) {}
   std::byte* pointer() const override { return at_; }
   std::size_t bytes() const override { return bytes_; }
 
  private:
-  const std::shared_ptr<Import> import_;
+  const std::shared_ptr<cuda::Import> import_;
   std::byte* const at_;
   const std::size_t bytes_;
 };
 
-/// What this process calls the GPU of that UUID; empty if it does not see it.
+/// Returns this process's index of the GPU with that UUID; empty if the GPU is hidden from it.
 std::optional<int> ordinal_of(const std::string& uuid) {
   for (int i = 0; i < Driver::get().device_count(); ++i)
     if (cuda::uuid(i) == uuid) return i;
   return {};
 }
 
-/// Error(refused) unless `device` can work on memory of the GPU `owner`. One that this process does
-/// not see cannot be asked: then mapping shows it.
+/// Refuses unless `device` can load, store and do atomics on memory of the GPU `owner`. CUDA
+/// answers for GPUs that this process sees; NVML answers for the others.
 void check_access(int device, const std::string& owner) {
   const std::optional<int> theirs = ordinal_of(owner);
   if (theirs && *theirs == device) return;
   if (!theirs) {
     const auto atomics = native_atomics(cuda::uuid(device), owner);
-    require(atomics.value_or(false), Errc::refused,
-            "its GPU is hidden from this process (CUDA_VISIBLE_DEVICES), and {}",
-            atomics ? "between both there are no native atomics (PCIe?)"
-                    : "NVML cannot tell whether there are native atomics between both");
+    refuse_unless(atomics.value_or(false),
+                  "its GPU is hidden from this process (CUDA_VISIBLE_DEVICES), and {}",
+                  atomics ? "the two GPUs have no native atomics (PCIe?)"
+                          : "NVML does not say whether the two GPUs have native atomics");
     return;
   }
   const Driver& driver = Driver::get();
@@ -62,14 +61,13 @@ void check_access(int device, const std::string& owner) {
   cuda::check(driver.DeviceGet(&there, *theirs), "cuDeviceGet");
   int access = 0, atomics = 0;
   cuda::check(driver.DeviceCanAccessPeer(&access, here, there), "cuDeviceCanAccessPeer");
-  require(access != 0, Errc::refused, "cuda:{} has no peer access to its GPU (here cuda:{})",
-          device, *theirs);
+  refuse_unless(access != 0, "cuda:{} has no peer access to its GPU (here cuda:{})", device,
+                *theirs);
   cuda::check(driver.DeviceGetP2PAttribute(
                   &atomics, CU_DEVICE_P2P_ATTRIBUTE_NATIVE_ATOMIC_SUPPORTED, here, there),
               "cuDeviceGetP2PAttribute");
-  require(atomics != 0, Errc::refused,
-          "between cuda:{} and its GPU (here cuda:{}) there are no native atomics (PCIe?)", device,
-          *theirs);
+  refuse_unless(atomics != 0, "cuda:{} and its GPU (here cuda:{}) have no native atomics (PCIe?)",
+                device, *theirs);
 }
 
 class CudaIpcTransport : public Transport {
@@ -79,98 +77,86 @@ class CudaIpcTransport : public Transport {
   std::string_view name() const override { return "cuda_ipc"; }
 
   Offer<Export> export_block(const std::shared_ptr<Block>& block) override {
-    try {
-      return export_memory(environment_.fds, block, environment_.options.cuda_handle);
-    } catch (const Error& e) {
-      if (!is_of_driver(e)) throw;
-      return Offer<Export>::refuse(e.what());
-    }
+    return offer<Export>(
+        [&] { return export_memory(environment_.fds, block, environment_.options.cuda_handle); });
   }
 
   Offer<Attachment> attach(const PeerInfo& peer, const BlockId& block, std::string_view handle,
                            std::chrono::milliseconds timeout) override {
-    const CudaHandle theirs = CudaHandle::decode(handle);
-    require(block.process == peer.process.id, Errc::invalid_argument,
-            "block {:x}-{} is not of rank {}", block.process, block.number, peer.rank);
-    const int device = peer.used_from.index;
-    try {
-      const bool on_this_host = peer.host_id == environment_.host_id;
-      require(on_this_host || !theirs.fabric.empty(), Errc::refused,
-              "another host (id {}, here {}), and no fabric handle is granted there", peer.host_id,
-              environment_.host_id);
-      // GPUs of other hosts cannot be asked; what joins them is NVLink, which has atomics.
-      if (on_this_host || ordinal_of(theirs.gpu)) check_access(device, theirs.gpu);
-      const bool is_ours =
-          theirs.space == address_space() && peer.process.pid == ::getpid() && on_this_host;
-      if (is_ours && !theirs.legacy.empty()) return own(theirs, device);
-      auto import = this->import(peer, block, theirs, device, timeout);
-      require(theirs.offset + theirs.bytes <= import->bytes(), Errc::refused,
-              "{} bytes at {} go past the allocation's {}", theirs.bytes, theirs.offset,
-              import->bytes());
-      import->grant(device);
-      std::byte* const at = import->base() + theirs.offset;
-      verify(theirs, block, device, at);
-      return {std::make_shared<CudaAttachment>(std::move(import), at, theirs.bytes), {}};
-    } catch (const Error& e) {
-      if (!is_of_driver(e)) throw;
-      return Offer<Attachment>::refuse(e.what());
-    }
+    return offer<Attachment>([&] {
+      const CudaIpcHandle theirs = CudaIpcHandle::decode(handle);
+      require(block.process == peer.process.id, Errc::invalid_argument,
+              "block {:x}-{} does not belong to rank {}", block.process, block.number, peer.rank);
+      return attach_memory(peer, block, theirs, timeout);
+    });
   }
 
  private:
-  /// What the driver does not take, another transport may. A handle that makes no sense stays an
-  /// error, as does a deadline.
-  static bool is_of_driver(const Error& e) {
-    return e.code() == Errc::refused || e.code() == Errc::internal || e.code() == Errc::exhausted ||
-           e.code() == Errc::unsupported;
+  std::shared_ptr<Attachment> attach_memory(const PeerInfo& peer, const BlockId& block,
+                                            const CudaIpcHandle& theirs,
+                                            std::chrono::milliseconds timeout) const {
+    const int device = peer.used_from.index;
+    const bool on_this_host = peer.host_id == environment_.host_id;
+    refuse_unless(on_this_host || !theirs.fabric.empty(),
+                  "another host (id {}, here {}), and no fabric handle is granted there",
+                  peer.host_id, environment_.host_id);
+    // No API answers for GPUs of other hosts. NVLink joins them, which has native atomics.
+    if (on_this_host || ordinal_of(theirs.gpu)) check_access(device, theirs.gpu);
+    const bool is_ours = theirs.space == cuda::process_state().address_space &&
+                         peer.process.pid == ::getpid() && on_this_host;
+    if (is_ours && !theirs.legacy.empty()) return attach_own(theirs, device);
+    auto import = this->import(peer, block, theirs, device, timeout);
+    refuse_unless(theirs.offset + theirs.bytes <= import->bytes(),
+                  "{} bytes at {} exceed the allocation of {}", theirs.bytes, theirs.offset,
+                  import->bytes());
+    import->grant(device);
+    std::byte* const at = import->base() + theirs.offset;
+    verify(theirs, block, device, at);
+    return std::make_shared<CudaAttachment>(std::move(import), at, theirs.bytes);
   }
-  /// Memory of this very process, which an IPC handle does not open: as it is.
-  static Offer<Attachment> own(const CudaHandle& theirs, int device) {
-    const cuda::OnDevice here(device);
+
+  /// Attaches cudaMalloc memory of this process, which cudaIpcOpenMemHandle refuses to open, by its
+  /// own address.
+  static std::shared_ptr<Attachment> attach_own(const CudaIpcHandle& theirs, int device) {
     auto* const at = reinterpret_cast<std::byte*>(theirs.address);
-    const cuda::PointerFacts facts = cuda::facts_of(at);
+    const cuda::PointerFacts facts = [&] {
+      const cuda::OnDevice here(device);
+      return cuda::facts_of(at);
+    }();
     require(
         facts.bytes >= theirs.bytes && theirs.address - facts.begin <= facts.bytes - theirs.bytes,
         Errc::invalid_argument, "{} bytes at {:#x} are not within one allocation", theirs.bytes,
         theirs.address);
-    static std::mutex mutex;
-    static auto* const enabled_pairs = new std::set<std::pair<int, int>>;
-    const std::lock_guard lock(mutex);
-    if (const auto owner = ordinal_of(theirs.gpu);
-        owner && *owner != device && !enabled_pairs->contains({device, *owner})) {
-      const cudaError_t enabled = cudaDeviceEnablePeerAccess(*owner, 0);
-      static_cast<void>(cudaGetLastError());
-      require(enabled == cudaSuccess || enabled == cudaErrorPeerAccessAlreadyEnabled, Errc::refused,
-              "cudaDeviceEnablePeerAccess: {}", cudaGetErrorString(enabled));
-      enabled_pairs->insert({device, *owner});
-    }
-    return {std::make_shared<CudaAttachment>(nullptr, at, theirs.bytes), {}};
+    if (const auto owner = ordinal_of(theirs.gpu); owner && *owner != device)
+      cuda::process_state().enabled_peers.enable(device, *owner);
+    return std::make_shared<CudaAttachment>(nullptr, at, theirs.bytes);
   }
 
-  std::shared_ptr<Import> import(const PeerInfo& peer, const BlockId& block,
-                                 const CudaHandle& theirs, int device,
-                                 std::chrono::milliseconds timeout) const {
-    if (auto there = find_import(block)) return there;
-    const SharedMemory memory{block, theirs.whole, device};
+  std::shared_ptr<cuda::Import> import(const PeerInfo& peer, const BlockId& block,
+                                       const CudaIpcHandle& theirs, int device,
+                                       std::chrono::milliseconds timeout) const {
+    cuda::ImportCache& imports = cuda::process_state().imports;
+    if (auto known = imports.find(block)) return known;
     if (peer.host_id == environment_.host_id) {
-      if (!theirs.fd_token.empty())
-        return import_descriptor(memory, fetch_fd(theirs.fd_service, theirs.fd_token, timeout));
-      if (!theirs.legacy.empty()) return import_legacy(theirs.legacy, device, theirs.whole);
+      if (!theirs.fd_token.empty()) {
+        const Fd fd = fetch_peer_descriptor(theirs.fd_service, theirs.fd_token, timeout);
+        return imports.import_descriptor(block, fd, theirs.whole, device);
+      }
+      if (!theirs.legacy.empty()) return cuda::import_legacy(theirs.legacy, theirs.whole, device);
     }
-    require(!theirs.fabric.empty(), Errc::refused, "it has no handle that this rank can open");
-    return import_fabric(memory, theirs.fabric);
+    refuse_unless(!theirs.fabric.empty(), "it has no handle that this rank can open");
+    return imports.import_fabric(block, theirs.fabric, theirs.whole, device);
   }
 
-  /// Reads the token back through the mapping, by the device that is to use it.
-  void verify(const CudaHandle& theirs, const BlockId& block, int device,
+  /// Reads the token back through the mapping, with the device that will use it.
+  void verify(const CudaIpcHandle& theirs, const BlockId& block, int device,
               const std::byte* at) const {
     if (!environment_.options.verify || !theirs.has_token) return;
     require(theirs.whole - theirs.offset - theirs.bytes >= sizeof block, Errc::invalid_argument,
             "the cuda_ipc handle leaves no room for a token");
     BlockId token;
     environment_.gpus->gpu(device)->copy(&token, at + theirs.bytes, sizeof token);
-    require(token == block, Errc::refused,
-            "the mapped memory is not the block that was asked for (token differs)");
+    refuse_unless(token == block, "the mapped memory is not the requested block (token differs)");
   }
 
   const TransportEnvironment& environment_;

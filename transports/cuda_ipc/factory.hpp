@@ -4,13 +4,13 @@
 #include <memory>
 #include <vector>
 
-#include "transport_environment.hpp"
 #include "symmem/extend/transport.hpp"
+#include "transport_environment.hpp"
 
 namespace symmem::cuda_ipc {
 
-/// GPU memory of one host, and of hosts joined by a fabric: mapped from a descriptor, a fabric
-/// handle or, for memory of cudaMalloc, CUDA's older IPC handle.
+/// GPU memory within one host, or within hosts that share a fabric: maps the peer's memory by a
+/// descriptor, a fabric handle or, for cudaMalloc memory, a CUDA IPC handle.
 inline constexpr Carrier kCarriers[] = {{"cuda_ipc", DeviceType::cuda}};
 std::vector<std::shared_ptr<Transport>> make_transports(const TransportEnvironment& environment);
 

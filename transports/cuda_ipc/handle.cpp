@@ -11,12 +11,12 @@ constexpr std::string_view kMagic = "SYMMGPU1";
 
 void check_length(const std::string& field, std::size_t bytes, const char* name) {
   require(field.empty() || field.size() == bytes, Errc::invalid_argument,
-          "cuda_ipc handle: {} has {} bytes, not {}", name, field.size(), bytes);
+          "cuda_ipc handle: {} has {} bytes instead of {}", name, field.size(), bytes);
 }
 
 }  // namespace
 
-std::string CudaHandle::encode() const {
+std::string CudaIpcHandle::encode() const {
   Writer writer;
   writer.raw(kMagic).put(std::string_view(gpu)).put(space).put(address).put(bytes).put(whole);
   writer.put(offset).put(static_cast<std::uint8_t>(has_token));
@@ -25,12 +25,12 @@ std::string CudaHandle::encode() const {
   return seal(writer.bytes());
 }
 
-CudaHandle CudaHandle::decode(std::string_view encoded) {
+CudaIpcHandle CudaIpcHandle::decode(std::string_view encoded) {
   require(encoded.starts_with(kMagic), Errc::invalid_argument,
           "cuda_ipc handle does not begin with {}", kMagic);
   Reader reader(unseal(encoded, "cuda_ipc handle"), "cuda_ipc handle");
   reader.raw(kMagic.size());
-  CudaHandle handle;
+  CudaIpcHandle handle;
   handle.gpu = reader.string();
   handle.space = reader.get<std::uint64_t>();
   handle.address = reader.get<std::uint64_t>();
@@ -38,8 +38,8 @@ CudaHandle CudaHandle::decode(std::string_view encoded) {
   handle.whole = reader.get<std::uint64_t>();
   handle.offset = reader.get<std::uint64_t>();
   const auto has_token = reader.get<std::uint8_t>();
-  require(has_token <= 1, Errc::invalid_argument, "cuda_ipc handle: {} is no truth value",
-          has_token);
+  require(has_token <= 1, Errc::invalid_argument,
+          "cuda_ipc handle: has_token is {}, neither 0 nor 1", has_token);
   handle.has_token = has_token == 1;
   handle.fd_service = reader.string();
   handle.fd_token = reader.string();
@@ -47,11 +47,12 @@ CudaHandle CudaHandle::decode(std::string_view encoded) {
   handle.legacy = reader.string();
   reader.finish();
   require(handle.gpu.size() == kUuidBytes, Errc::invalid_argument,
-          "cuda_ipc handle: a GPU's UUID has {} bytes, not {}", kUuidBytes, handle.gpu.size());
+          "cuda_ipc handle: a GPU's UUID has {} bytes, the handle has {}", kUuidBytes,
+          handle.gpu.size());
   check_length(handle.fabric, kIpcBytes, "the fabric handle");
   check_length(handle.legacy, kIpcBytes, "the IPC handle");
   require(handle.offset <= handle.whole && handle.bytes <= handle.whole - handle.offset,
-          Errc::invalid_argument, "cuda_ipc handle: {} bytes at {} go past an allocation of {}",
+          Errc::invalid_argument, "cuda_ipc handle: {} bytes at {} exceed an allocation of {}",
           handle.bytes, handle.offset, handle.whole);
   return handle;
 }

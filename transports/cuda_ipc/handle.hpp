@@ -7,26 +7,26 @@
 
 namespace symmem::cuda_ipc {
 
-/// How to map a block of GPU memory: in up to three forms, of which an empty one is not on offer.
-/// docs/wire.md, "cuda_ipc handle".
-struct CudaHandle {
+/// The bytes by which another process maps a block of GPU memory, by up to three kinds of handle
+/// (empty: not offered). docs/wire.md, "cuda_ipc handle".
+struct CudaIpcHandle {
   static constexpr std::size_t kUuidBytes = 16, kIpcBytes = 64;
 
-  std::string gpu;          ///< UUID of the device that has the memory.
-  std::uint64_t space = 0;  ///< Names the owner's process: there the memory has its own address.
+  std::string gpu;          ///< UUID of the memory's device.
+  std::uint64_t space = 0;  ///< Random number of the owner's process, where `address` is valid.
   std::uint64_t address = 0;
   std::uint64_t bytes = 0;   ///< Usable bytes of the block.
-  std::uint64_t whole = 0;   ///< Bytes of the allocation that is mapped.
-  std::uint64_t offset = 0;  ///< Where the block begins in it.
+  std::uint64_t whole = 0;   ///< Bytes of the allocation, which is mapped as a whole.
+  std::uint64_t offset = 0;  ///< Offset of the block in the allocation.
   bool has_token = false;    ///< The block's id follows its usable bytes.
-  std::string fd_service;    ///< Descriptor: where to fetch it,
-  std::string fd_token;      ///< and what names it there.
-  std::string fabric;        ///< Fabric handle.
+  std::string fd_service;    ///< Address of the FdService that has the descriptor.
+  std::string fd_token;      ///< Identifies the descriptor there.
+  std::string fabric;        ///< CUmemFabricHandle.
   std::string legacy;        ///< cudaIpcMemHandle_t.
 
   std::string encode() const;
-  /// Throws Error(invalid_argument) for bytes that encode() did not make.
-  static CudaHandle decode(std::string_view bytes);
+  /// Throws Error(invalid_argument) unless encode() made the bytes.
+  static CudaIpcHandle decode(std::string_view bytes);
 };
 
 }  // namespace symmem::cuda_ipc

@@ -10,7 +10,7 @@ namespace {
 using Device = void*;
 constexpr int kSuccess = 0, kAtomics = 3, kOk = 0;  // NVML_P2P_CAPS_INDEX_ATOMICS, _STATUS_OK
 
-/// NVML, opened at first need and never closed.
+/// The functions of NVML. The library is opened at first use and never closed.
 struct Nvml {
   int (*init)() = nullptr;
   int (*handle)(const char*, Device*) = nullptr;

@@ -4,13 +4,13 @@
 #include <memory>
 #include <vector>
 
-#include "transport_environment.hpp"
 #include "symmem/extend/transport.hpp"
+#include "transport_environment.hpp"
 
 namespace symmem::shm {
 
-/// Shared memory of one host: the peer's memfd, opened by way of /proc or else fetched by
-/// SCM_RIGHTS, and mapped.
+/// Shared memory within one host: maps the peer's memfd, opened through /proc or passed by
+/// SCM_RIGHTS.
 inline constexpr Carrier kCarriers[] = {{"shm", DeviceType::host}};
 std::vector<std::shared_ptr<Transport>> make_transports(const TransportEnvironment& environment);
 

@@ -7,15 +7,15 @@
 
 namespace symmem::shm {
 
-/// Where to find the descriptor of a block. docs/wire.md, "shm handle".
+/// The bytes by which another process finds the descriptor of a block: docs/wire.md, "shm handle".
 struct ShmHandle {
-  std::string address;           ///< Of the owner's fd service.
-  std::string token;             ///< Names the descriptor there.
+  std::string address;           ///< Address of the owner's FdService.
+  std::string token;             ///< Identifies the descriptor there.
   std::uint64_t bytes = 0;       ///< Usable bytes of the block.
-  std::uint32_t descriptor = 0;  ///< Its number in the owner's process, where /proc shows it.
+  std::uint32_t descriptor = 0;  ///< Its number in the owner's process, as in /proc.
 
   std::string encode() const;
-  /// Throws Error(invalid_argument) for bytes that encode() did not make.
+  /// Throws Error(invalid_argument) unless encode() made the bytes.
   static ShmHandle decode(std::string_view bytes);
 };
 

@@ -7,7 +7,8 @@
 #include <cerrno>
 
 #include "base/check.hpp"
-#include "fd_service/fd_service.hpp"
+#include "base/refusal.hpp"
+#include "peer_descriptor.hpp"
 #include "shm/factory.hpp"
 #include "shm/handle.hpp"
 
@@ -24,7 +25,7 @@ class ShmExport : public Export {
   std::string handle() const override { return handle_.encode(); }
 
  private:
-  std::shared_ptr<Block> block_;  ///< Keeps open the descriptor that is on offer.
+  std::shared_ptr<Block> block_;  ///< Keeps the offered descriptor open.
   std::unique_ptr<FdService::Ticket> ticket_;
   ShmHandle handle_;
 };
@@ -41,35 +42,35 @@ class ShmAttachment : public Attachment {
   std::size_t bytes_;
 };
 
-/// Makes sure that `fd` can be mapped and never be cut short under us; a read behind the end of a
-/// file is a SIGBUS, which no one can catch.
+/// Refuses a descriptor that could shrink while it is mapped: a load beyond the end of a file
+/// raises SIGBUS, which this process could not handle.
 void check_descriptor(int fd, std::uint64_t bytes) {
   struct stat info {};
   if (::fstat(fd, &info) != 0) fail_errno(errno, "fstat of a peer's memfd");
   const int seals = ::fcntl(fd, F_GET_SEALS);
-  require(seals != -1 && (seals & F_SEAL_SHRINK) != 0, Errc::refused,
-          "the peer's descriptor is not a memfd sealed against shrinking");
+  refuse_unless(seals != -1 && (seals & F_SEAL_SHRINK) != 0,
+                "the peer's descriptor is not a memfd sealed against shrinking");
   const auto size = static_cast<std::uint64_t>(info.st_size);
-  require(size > Block::kTokenBytes && bytes == size - Block::kTokenBytes, Errc::refused,
-          "the peer's memfd has {} bytes; {} and {} of token were announced", size, bytes,
-          Block::kTokenBytes);
+  refuse_unless(size > Block::kTokenBytes && bytes == size - Block::kTokenBytes,
+                "the peer's memfd has {} bytes; its handle announces {} and {} of token", size,
+                bytes, Block::kTokenBytes);
 }
 
-/// Whether the token behind the block's usable bytes is that of `block`.
+/// Returns true if the token behind the usable bytes is `block`.
 bool has_token(const Fd& fd, const BlockId& block, std::uint64_t bytes) {
   BlockId token;
   return ::pread(fd.get(), &token, sizeof token, static_cast<off_t>(bytes)) == sizeof token &&
          token == block;
 }
 
-/// The peer's memfd by way of /proc: without a word to its process, which costs two switches and
-/// waits while it is busy. The kernel lets processes of the same user do so. Pid and number are
-/// hints, from what may be another pid namespace; what lies there must prove to be the block, else
-/// nothing is returned.
+/// Opens the peer's memfd through /proc, which the kernel permits between processes of one user.
+/// Unlike a request to the peer's FdService this needs no context switch and no idle peer. Pid and
+/// descriptor number are hints and may belong to another pid namespace: returns an empty Fd unless
+/// the file carries the token of `block`.
 Fd open_in_proc(const PeerInfo& peer, const ShmHandle& theirs, const BlockId& block) {
   const std::string path = fmt::format("/proc/{}/fd/{}", peer.process.pid, theirs.descriptor);
   struct stat info {};
-  // Looked at before it is opened, which does things to devices, say.
+  // stat before open: opening a device has side effects.
   if (::stat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode) ||
       static_cast<std::uint64_t>(info.st_size) != theirs.bytes + Block::kTokenBytes ||
       (info.st_uid != ::geteuid() && info.st_uid != 0))
@@ -93,31 +94,27 @@ class ShmTransport : public Transport {
   std::string_view name() const override { return "shm"; }
 
   Offer<Export> export_block(const std::shared_ptr<Block>& block) override {
-    if (block->descriptor == -1)
-      return Offer<Export>::refuse(
-          "the memory has no descriptor to pass: symmem did not allocate it");
-    return {std::make_shared<ShmExport>(fds_, block), {}};
+    return offer<Export>([&] {
+      refuse_unless(block->descriptor != -1,
+                    "the memory has no descriptor to pass: symmem did not allocate it");
+      return std::make_shared<ShmExport>(fds_, block);
+    });
   }
 
   Offer<Attachment> attach(const PeerInfo& peer, const BlockId& block, std::string_view handle,
                            std::chrono::milliseconds timeout) override {
-    if (peer.host_id != host_id_)
-      return Offer<Attachment>::refuse(
-          fmt::format("another host (id {}, here {})", peer.host_id, host_id_));
-    const ShmHandle theirs = ShmHandle::decode(handle);
-    try {
+    return offer<Attachment>([&] {
+      refuse_unless(peer.host_id == host_id_, "another host (id {}, here {})", peer.host_id,
+                    host_id_);
+      const ShmHandle theirs = ShmHandle::decode(handle);
       Fd fd = open_in_proc(peer, theirs, block);
-      const bool proven = bool(fd);
-      if (!proven) fd = fetch_fd(theirs.address, theirs.token, timeout);
+      const bool verified = bool(fd);
+      if (!verified) fd = fetch_peer_descriptor(theirs.address, theirs.token, timeout);
       check_descriptor(fd.get(), theirs.bytes);
-      require(proven || !verify_ || has_token(fd, block, theirs.bytes), Errc::refused,
-              "the peer's memfd is not the block that was asked for (token differs)");
-      return {map(fd, theirs.bytes), {}};
-    } catch (const Error& e) {
-      // "Same host" was a hint that proved wrong; another transport may do.
-      if (e.code() == Errc::refused) return Offer<Attachment>::refuse(e.what());
-      throw;
-    }
+      refuse_unless(verified || !verify_ || has_token(fd, block, theirs.bytes),
+                    "the peer's memfd is not the requested block (token differs)");
+      return map(fd, theirs.bytes);
+    });
   }
 
  private:

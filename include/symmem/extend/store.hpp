@@ -1,4 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+/// Stores: the service through which the ranks of a group join, gather and end.
+///
+/// Derive from Store to let ranks meet through a service of your own (symmem's own stores are in
+/// symmem/key_value_store.hpp). The library calls these four functions and no others:
+///
+///   class MyStore : public symmem::Store { ... };
+///   auto store = std::make_shared<MyStore>();
+///   symmem::Context context(options, store);                  // the world joins through it
+///   context.set_group_info("row", rank, world_size, store);   // or one group does
 #pragma once
 
 #include <cstdint>
@@ -11,30 +20,31 @@
 
 namespace SYMMEM_API symmem {
 
-/// A process as messages name it: "host a, pid 17". `id` is random and tells processes (and
-/// Contexts within one) apart where host names and pids repeat.
+/// A process as messages name it: "(host a, pid 17)". The random `id` distinguishes processes, and
+/// Contexts within one process, whose host names and pids are equal.
 struct Process {
   std::string host;
   std::int64_t pid = 0;
   std::uint64_t id = 0;
 };
 
-/// How a member went: it said so, or it was not heard of any more.
+/// How a member departed: it called leave, or its process or connection failed.
 enum class Departure { left, lost };
 
-/// Hears what becomes of a group's members. Called from a thread of the store, or from one that is
-/// in a call of it: must not block, must not call the store, and must not take a lock that anybody
-/// holds while calling it.
+/// Receives the departures of a group's members. The store calls it from a thread of its own or
+/// within a call by any thread. Must not block, must not call the store, and must not lock a mutex
+/// that another thread may hold while it calls the store.
 class GroupListener {
  public:
   virtual ~GroupListener() = default;
-  /// Member `rank` went; `reason` is a text such as "connection closed". At most once a rank.
+  /// Reports that member `rank` departed. `reason` is a text such as "connection closed". At most
+  /// one call per rank.
   virtual void member_gone(int rank, Departure how, const std::string& reason) = 0;
-  /// The store went. Nothing more will be heard. At most once.
+  /// Reports that the store cannot be reached any more. At most one call, and the last one.
   virtual void store_lost(const std::string& reason) = 0;
 };
 
-/// What a rank says to become a member of a group.
+/// What one rank sends to join a group.
 struct JoinRequest {
   std::string group;
   int rank = 0;
@@ -42,122 +52,41 @@ struct JoinRequest {
   Process process;
 };
 
-/// A rank's membership in one group, from join to end or leave.
+/// One rank's membership in one group, valid from join to end or leave.
 struct Membership {
-  std::string id;  ///< Made by the store, never given twice: a group's name may be used again.
+  std::string id;  ///< Made by the store and never reused; the name of a group may be.
   std::string group;
   int rank = 0;
   std::vector<Process> members;  ///< By rank; its size is the world size.
 };
 
-/// A key-value service that the ranks of a job share, and the place where their groups agree.
+/// The service through which the groups of a job join, gather and end.
 ///
-/// Keys and values are byte strings. All calls may come from any thread and no call makes another
-/// thread's call wait. A call that passes its deadline throws Error(timeout), one that cannot reach
-/// the store Error(store_lost).
+/// Calls may come from any thread; a call that waits must not delay those of other threads. An
+/// empty Timeout is the store's default. Every call throws Error(timeout) after its deadline and
+/// Error(store_lost) if the service cannot be reached.
 class Store {
  public:
   virtual ~Store() = default;
 
-  /// Sets `key`, replacing what was there. Returns when the store has it.
-  virtual void set(const std::string& key, const std::string& value, Timeout = {}) = 0;
-  /// Waits until `key` exists and returns its value.
-  virtual std::string get(const std::string& key, Timeout = {}) = 0;
-  /// Adds to a decimal counter (absent: 0) and returns the sum. A value that is not a 64-bit
-  /// decimal number, or a sum that overflows, is Error(invalid_argument) and changes nothing.
-  virtual std::int64_t add(const std::string& key, std::int64_t amount, Timeout = {}) = 0;
-  /// Sets `key` to `desired` if its value is `expected` (an absent key counts as empty). Returns
-  /// the value that `key` then has; an absent key that stays absent returns "".
-  virtual std::string compare_set(const std::string& key, const std::string& expected,
-                                  const std::string& desired, Timeout = {}) = 0;
-  /// Waits until all of `keys` exist; the timeout's error lists those that do not.
-  virtual void wait(const std::vector<std::string>& keys, Timeout = {}) = 0;
-  /// Tells whether all of `keys` exist now.
-  virtual bool check(const std::vector<std::string>& keys, Timeout = {}) = 0;
-  /// Appends to the value of `key` (absent: empty) in one step.
-  virtual void append(const std::string& key, const std::string& value, Timeout = {}) = 0;
-  /// Removes `key` and tells whether it was there.
-  virtual bool delete_key(const std::string& key, Timeout = {}) = 0;
-  /// Counts the keys that callers set; a PrefixStore counts its own.
-  virtual std::int64_t num_keys(Timeout = {}) = 0;
-  /// Lists the keys that begin with `prefix`, sorted.
-  virtual std::vector<std::string> list(const std::string& prefix = {}, Timeout = {}) = 0;
-  /// Waits until all of `keys` exist and returns their values as of one moment.
-  virtual std::vector<std::string> multi_get(const std::vector<std::string>& keys,
-                                             Timeout = {}) = 0;
-  /// Sets all in one step: nobody sees a part of them.
-  virtual void multi_set(const std::vector<std::string>& keys,
-                         const std::vector<std::string>& values, Timeout = {}) = 0;
-  /// Waits until `count` callers are in the barrier `key`. A caller that times out is no longer
-  /// counted, and the barrier may be used again.
-  virtual void barrier(const std::string& key, int count, Timeout = {}) = 0;
-
-  /// Collective over the group: waits until all ranks have joined. Fails alike on all of them if
-  /// one does not come by the first deadline, if world sizes differ, or if a rank is claimed twice
-  /// (the error names both processes). `listener` is called until end or leave.
+  /// Collective over the group: waits until all ranks have joined. Fails with one error on all
+  /// ranks if a rank is missing at the first deadline that expires, if world sizes differ, or if
+  /// two processes claim one rank (the error names both). Calls `listener`, unless it is null,
+  /// until end or leave.
   virtual Membership join(const JoinRequest& request, std::shared_ptr<GroupListener> listener,
                           Timeout = {}) = 0;
-  /// Collective over the group: each rank gives a value and gets all of them, by rank. The store
-  /// decides once: complete, or failed at the first expired deadline or lost member, with the
-  /// missing ranks named. A late rank gets the same verdict at once. A key is used once in a group.
+  /// Collective over the group: sends this rank's value and returns the values of all ranks, by
+  /// rank. The store decides each gather once: complete, or failed with the missing ranks named, at
+  /// the first deadline that expires or the first member that departs without a value. A rank that
+  /// calls later receives the same verdict at once. A rank uses each key once per group.
   virtual std::vector<std::string> gather(const Membership& group, const std::string& key,
                                           const std::string& value, Timeout = {}) = 0;
-  /// Collective over the group: like a gather, after which the group is over and its name may be
-  /// joined anew by any ranks.
+  /// Collective over the group: ends it after a gather without values. Any ranks may then join a
+  /// group of the same name.
   virtual void end(const Membership& group, Timeout = {}) = 0;
-  /// Leaves the group, alone. The others are told, and gathers that still need this rank fail.
-  /// Never throws on a lost store.
+  /// Leaves the group. Local: notifies the other members and fails the gathers that still need this
+  /// rank. Does not throw if the store is lost.
   virtual void leave(const Membership& group) = 0;
 };
-
-/// A store within one process: for tests, for one rank, for ranks that are threads.
-std::shared_ptr<Store> make_hash_store(
-    std::chrono::milliseconds timeout = std::chrono::seconds(30));
-
-/// A view of `store` in which every key and group name begins with `prefix` + "/". Nests.
-std::shared_ptr<Store> make_prefix_store(std::string prefix, std::shared_ptr<Store> store);
-
-/// Where a TCP store is, and how to be let in.
-struct TcpStoreOptions {
-  std::string host = "127.0.0.1";  ///< Name or address; IPv6 with or without brackets.
-  std::uint16_t port = 0;          ///< A server's 0 picks a free one.
-  /// Ports to try from `port` on: a server takes the first that is free, a client finds the one at
-  /// which its job's store answers.
-  int port_count = 1;
-  std::string job;               ///< Keeps jobs on one server apart.
-  std::string secret;            ///< Shared secret for the mutual authentication; empty: none.
-  bool insecure = false;         ///< A server beyond loopback may do without a secret.
-  bool standalone_only = false;  ///< A client refuses a server that one job's rank hosts.
-  std::chrono::milliseconds timeout = std::chrono::seconds(30);   ///< For connecting and for calls.
-  std::chrono::milliseconds liveness = std::chrono::seconds(10);  ///< Silence that means lost.
-};
-
-/// A TCP store's server: one thread, from construction to destruction. docs/wire.md has its bytes.
-/// Serves one job (`options.job`) or, standalone, any number of jobs.
-class StoreServer {
- public:
-  enum class Serves { one_job, any_job };  ///< Hosted by a rank of the job, or standalone.
-  /// Binds to the one address that `options.host` names. Error(invalid_argument) with the port if
-  /// it is taken or not ours; Error(refused) beyond loopback without secret unless insecure.
-  StoreServer(const TcpStoreOptions& options, Serves serves);
-  ~StoreServer();
-  StoreServer(StoreServer&&) noexcept;
-  StoreServer& operator=(StoreServer&&) noexcept;
-
-  std::uint16_t port() const;
-  /// "tcp://127.0.0.1:4711", as SYMMEM_STORE takes it.
-  std::string url() const;
-  /// Waits until no client is connected, but those of the process with the id `except`; false if
-  /// the timeout passed first.
-  bool wait_until_left(std::chrono::milliseconds timeout, std::uint64_t except = 0);
-
- private:
-  class [[gnu::visibility("hidden")]] Impl;
-  std::unique_ptr<Impl> impl_;
-};
-
-/// Connects to a TCP store, trying every address of the name and trying again while nobody listens,
-/// within options.timeout. A wrong secret or job is Error(refused) at once.
-std::shared_ptr<Store> make_tcp_store(const TcpStoreOptions& options);
 
 }  // namespace symmem

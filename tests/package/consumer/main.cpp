@@ -4,12 +4,15 @@
 #include <cstdint>
 #include <cstdio>
 #include <exception>
+#include <span>
+#include <symmem/cuda.hpp>
+#include <symmem/key_value_store.hpp>
 #include <symmem/symmem.hpp>
 
 namespace {
 
 bool add_to_a_word_fails() {
-  const std::shared_ptr<symmem::Store> store = symmem::make_hash_store();
+  const std::shared_ptr<symmem::KeyValueStore> store = symmem::make_hash_store();
   store->set("word", "no number");
   try {
     store->add("word", 1);
@@ -47,8 +50,8 @@ bool a_rank_reaches_its_gpu() {
   const auto memory = context.rendezvous(words);
   const std::int64_t sent = 7;
   std::int64_t came = 0;
-  const symmem::Stream stream = nullptr;
-  memory->on(stream).put_with_signal(0, 0, &sent, sizeof sent, 1);
+  const auto stream = symmem::Stream::legacy_default();
+  memory->on(stream).put_with_signal(0, 0, std::span(&sent, 1), 1);
   memory->wait_signal(0, 1);
   memory->get(0, 0, &came, sizeof came);
   const symmem::DeviceView view = memory->device_view();

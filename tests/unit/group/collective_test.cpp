@@ -17,30 +17,31 @@ namespace {
 
 Deadline ample() { return Deadline::in(std::chrono::seconds(60) * kSlow, {}); }
 
-/// Group "g" of `size` ranks, on threads.
-std::vector<std::optional<Error>> on_groups(
-    int size, const std::function<void(const std::shared_ptr<Group>&)>& body) {
+/// Runs `body` on each rank of group "g", one thread a rank. Returns each rank's Error.
+std::vector<std::optional<Error>> on_groups(int size, const std::function<void(Group&)>& body) {
   const auto store = make_hash_store(std::chrono::seconds(60) * kSlow);
   return errors_of_threads(size, [&](int rank) {
     const auto group = std::make_shared<Group>("g", GroupInfo{rank, size, store},
                                                Process{"h", 100 + rank, 1}, ample().timeout());
-    // The store and the group keep each other until the group is finished, also after an Error.
-    const std::shared_ptr<void> end(nullptr, [&](void*) { group->finish("the test is over"); });
-    body(group);
+    // Breaks the reference cycle of store and group, also after an Error.
+    const std::shared_ptr<void> end(nullptr,
+                                    [&](void*) { group->leave_locally("the test is over"); });
+    body(*group);
   });
 }
 
-/// One collective in which the other rank said `other`.
-std::optional<Error> with_other(const std::string& other) {
+/// Makes one collective call to which the other rank contributes `other`.
+std::optional<Error> gather_with(const std::string& other) {
   const auto store = std::make_shared<StubStore>([&](const std::string& mine) {
     return std::vector<std::string>{mine, other};
   });
   const auto group =
       std::make_shared<Group>("g", GroupInfo{0, 2, store}, Process{"h", 1, 1}, ample().timeout());
-  return error_of([&] { Collective(group, "call", ample()).gather([] { return "mine"; }); });
+  return error_of([&] { Collective(*group, "call", ample()).gather([] { return "mine"; }); });
 }
 
-std::string part(const std::string& operation, std::uint8_t failure, const std::string& value) {
+std::string contribution(const std::string& operation, std::uint8_t failure,
+                         const std::string& value) {
   return Writer()
       .put(std::string_view(operation))
       .put(failure)
@@ -50,15 +51,15 @@ std::string part(const std::string& operation, std::uint8_t failure, const std::
 
 }  // namespace
 
-TEST_CASE("each gather gives every rank all values, by rank, call after call") {
-  check_none(on_groups(3, [](const std::shared_ptr<Group>& group) {
+TEST_CASE("each gather of each call returns all values by rank, on every rank") {
+  check_none(on_groups(3, [](Group& group) {
     std::set<std::string> serials;
     for (int call = 0; call < 5; ++call) {
       Collective collective(group, "call", ample());
       for (int step = 0; step < 3; ++step) {
         const std::string text = std::to_string(call * 10 + step);
         const auto all =
-            collective.gather([&] { return text + " of " + std::to_string(group->rank()); });
+            collective.gather([&] { return text + " of " + std::to_string(group.rank()); });
         CHECK(all == std::vector<std::string>{text + " of 0", text + " of 1", text + " of 2"});
       }
       CHECK(serials.insert(collective.serial()).second);
@@ -66,15 +67,15 @@ TEST_CASE("each gather gives every rank all values, by rank, call after call") {
   }));
 }
 
-TEST_CASE("a rank's error is every rank's, named, and the group goes on") {
+TEST_CASE("an error on one rank is thrown on all ranks, names it, and the group stays usable") {
   std::vector<std::optional<Error>> errors(3);
-  check_none(on_groups(3, [&](const std::shared_ptr<Group>& group) {
-    errors[static_cast<std::size_t>(group->rank())] = error_of([&] {
+  check_none(on_groups(3, [&](Group& group) {
+    errors[static_cast<std::size_t>(group.rank())] = error_of([&] {
       Collective collective(group, "call", ample());
       collective.run([&] {
         collective.gather([&]() -> std::string {
-          if (group->rank() == 1) throw Error(Errc::exhausted, "no more");
-          if (group->rank() == 2) throw std::runtime_error("other");
+          if (group.rank() == 1) throw Error(Errc::exhausted, "no more");
+          if (group.rank() == 2) throw std::runtime_error("other");
           return "";
         });
       });
@@ -86,8 +87,8 @@ TEST_CASE("a rank's error is every rank's, named, and the group goes on") {
                "rank 2 (host h, pid 102): other"});
 }
 
-TEST_CASE("of many errors the first few are told, and how many more there are") {
-  const auto errors = on_groups(7, [](const std::shared_ptr<Group>& group) {
+TEST_CASE("an error of many ranks quotes the first few and counts the others") {
+  const auto errors = on_groups(7, [](Group& group) {
     Collective(group, "call", ample()).gather([]() -> std::string {
       throw Error(Errc::refused, "no");
     });
@@ -95,42 +96,44 @@ TEST_CASE("of many errors the first few are told, and how many more there are") 
   check_alike(errors, Errc::refused, {"rank 3 (host h, pid 103): no", "and 3 more ranks"});
 }
 
-TEST_CASE("while a call runs, another of the same group is refused, of another group not") {
-  check_none(on_groups(1, [](const std::shared_ptr<Group>& group) {
-    const auto other = std::make_shared<Group>("other", GroupInfo{0, 1, group->store()},
+TEST_CASE("while a call runs, a second call is refused in the same group and allowed in another") {
+  check_none(on_groups(1, [](Group& group) {
+    const auto other = std::make_shared<Group>("other", GroupInfo{0, 1, group.store()},
                                                Process{"h", 1, 1}, ample().timeout());
     const Collective running(group, "first", ample());
     std::optional<Error> second;
     check_none(errors_of_threads(1, [&](int) {
       second = error_of([&] { Collective(group, "second", ample()); });
-      Collective(other, "third", ample()).gather([] { return ""; });
+      Collective(*other, "third", ample()).gather([] { return ""; });
     }));
     check_error(second, Errc::invalid_argument, {"second of group \"g\"", "another thread"});
-    other->finish("the test is over");
+    other->leave_locally("the test is over");
   }));
 }
 
-TEST_CASE("after finish a call says why there is none any more") {
-  check_none(on_groups(1, [](const std::shared_ptr<Group>& group) {
+TEST_CASE("after leave_locally every call throws the reason") {
+  check_none(on_groups(1, [](Group& group) {
     Collective(group, "call", ample()).gather([] { return ""; });
-    group->finish("the test is over");
+    group.leave_locally("the test is over");
     check_error([&] { Collective(group, "late", ample()).gather([] { return ""; }); },
                 Errc::finished, {"the test is over"});
-    check_error([&] { group->check_peer(0, "put"); }, Errc::finished, {"put", "the test is over"});
+    check_error([&] { group.check_peer(0, "put"); }, Errc::finished, {"put", "the test is over"});
   }));
 }
 
-TEST_CASE("parts that no rank of ours wrote are refused, whatever is wrong with them") {
-  CHECK_FALSE(with_other(part("call", 0, "theirs")));
-  const std::string good = part("call", 0, "theirs");
+TEST_CASE("malformed contributions are refused, whatever is wrong with them") {
+  CHECK_FALSE(gather_with(contribution("call", 0, "theirs")));
+  const std::string good = contribution("call", 0, "theirs");
   for (std::size_t length = 0; length < good.size(); ++length)
-    check_error(with_other(good.substr(0, length)), Errc::invalid_argument, {"cut short"});
-  check_error(with_other(good + "x"), Errc::invalid_argument, {"too many"});
-  check_error(with_other(part("call", 200, "")), Errc::invalid_argument, {"error code 200"});
-  check_error(with_other(part("call", static_cast<std::uint8_t>(Errc::internal) + 2, "")),
+    check_error(gather_with(good.substr(0, length)), Errc::invalid_argument, {"cut short"});
+  check_error(gather_with(good + "x"), Errc::invalid_argument, {"too many"});
+  check_error(gather_with(contribution("call", 200, "")), Errc::invalid_argument,
+              {"error code 200"});
+  check_error(gather_with(contribution("call", static_cast<std::uint8_t>(Errc::internal) + 2, "")),
               Errc::invalid_argument, {"error code"});
-  check_error(with_other(part("call", static_cast<std::uint8_t>(Errc::timeout) + 1, "late")),
-              Errc::timeout, {"rank 1", "late"});
-  check_error(with_other(part("other", 0, "")), Errc::invalid_argument,
+  check_error(
+      gather_with(contribution("call", static_cast<std::uint8_t>(Errc::timeout) + 1, "late")),
+      Errc::timeout, {"rank 1", "late"});
+  check_error(gather_with(contribution("other", 0, "")), Errc::invalid_argument,
               {"call by rank 0", "other by rank 1"});
 }

@@ -6,9 +6,9 @@
 #include <cstddef>
 #include <thread>
 
-#include "signals/wait_until.hpp"
 #include "harness/errors.hpp"
 #include "harness/rank_threads.hpp"
+#include "signals/wait_until.hpp"
 
 using namespace symmem;
 using namespace symmem::harness;
@@ -19,7 +19,7 @@ namespace {
 constexpr int kChannels = 4;
 const milliseconds kNow{0}, kAmple = std::chrono::seconds(60) * kSlow;
 
-/// The pads of `size` ranks in plain memory, and each rank's Signals over them.
+/// Pads of `size` ranks in plain memory, and each rank's Signals on them.
 struct Pads {
   explicit Pads(int size) {
     const std::size_t words = SignalPad::bytes(kChannels, size) / sizeof(std::uint64_t);
@@ -31,7 +31,7 @@ struct Pads {
       groups.push_back(std::make_shared<Group>("g", GroupInfo{rank, size, make_hash_store()},
                                                Process{}, kAmple));
       signals.push_back(std::make_unique<HostSignals>(
-          groups.back(), kChannels, std::vector<PeerPad>(views.begin(), views.end())));
+          *groups.back(), kChannels, std::vector<PeerPad>(views.begin(), views.end())));
     }
   }
   Signals& operator[](int rank) { return *signals[static_cast<std::size_t>(rank)]; }
@@ -56,7 +56,7 @@ void await_sleeper(const SignalPad& pad) {
 
 }  // namespace
 
-TEST_CASE("the counts of a pad lie apart, within its bytes") {
+TEST_CASE("the counts of a pad are distinct words within its bytes") {
   const int size = 3;
   std::vector<std::uint64_t> memory(SignalPad::bytes(kChannels, size) / 8);
   const SignalPad pad(reinterpret_cast<std::byte*>(memory.data()), size);
@@ -69,7 +69,7 @@ TEST_CASE("the counts of a pad lie apart, within its bytes") {
     CHECK(memory[i] == (i * 8 < SignalPad::kHeaderBytes ? 0 : 1));
 }
 
-TEST_CASE("signals count: each is taken once, from its source and channel") {
+TEST_CASE("each signal is consumed once, by a wait for its source and channel") {
   Pads pads(3);
   for (int i = 0; i < 5; ++i) pads[1].put(0, 2);
   pads[2].put(0, 2);
@@ -81,7 +81,7 @@ TEST_CASE("signals count: each is taken once, from its source and channel") {
   check_error([&] { pads[1].wait(0, 2, kNow); }, Errc::timeout);
 }
 
-TEST_CASE("no signal is lost between threads that signal and one that sleeps") {
+TEST_CASE("no signal is lost between signaling threads and a sleeping one") {
   constexpr int kSources = 3, kTimes = 2000;
   Pads pads(kSources + 1);
   run(2 * kSources, [&](int i) {
@@ -95,14 +95,14 @@ TEST_CASE("no signal is lost between threads that signal and one that sleeps") {
     check_error([&] { pads[0].wait(source, source, kNow); }, Errc::timeout);
 }
 
-TEST_CASE("a sleeper is woken by each signal of a slow source") {
+TEST_CASE("each signal of a slow source wakes a sleeping wait") {
   Pads pads(2);
   run(2, [&](int rank) {
     for (int i = 0; i < 100; ++i) {
       if (rank == 0) {
         pads[0].wait(1, 0, kAmple);
       } else {
-        // Only when the other sleeps: a signal that does not ring would be waited for in vain.
+        // Signals only a sleeping wait: without a ring, that wait would time out.
         await_sleeper(pads.view(0));
         pads[1].put(0, 0);
       }
@@ -110,7 +110,7 @@ TEST_CASE("a sleeper is woken by each signal of a slow source") {
   });
 }
 
-TEST_CASE("waits that time out consume nothing, wherever the signal comes between") {
+TEST_CASE("a wait that times out consumes nothing, whenever the signal arrives") {
   Pads pads(2);
   int timeouts = 0;
   run(2, [&](int rank) {
@@ -126,7 +126,7 @@ TEST_CASE("waits that time out consume nothing, wherever the signal comes betwee
   check_error([&] { pads[0].wait(1, 0, kNow); }, Errc::timeout);
 }
 
-TEST_CASE("two waits for one signal at once: the second is refused, the first goes on") {
+TEST_CASE("a second concurrent wait for one source is refused, and the first completes") {
   Pads pads(2);
   run(2, [&](int thread) {
     if (thread == 0) return pads[0].wait(1, 0, kAmple);
@@ -137,7 +137,7 @@ TEST_CASE("two waits for one signal at once: the second is refused, the first go
   });
 }
 
-TEST_CASE("barriers keep ranks together, epoch after epoch, and take no signals") {
+TEST_CASE("each barrier completes only after all ranks have entered it, and consumes no signals") {
   constexpr int kRanks = 4, kRounds = 300;
   Pads pads(kRanks);
   std::atomic<int> arrived{0};
@@ -153,19 +153,19 @@ TEST_CASE("barriers keep ranks together, epoch after epoch, and take no signals"
   });
 }
 
-TEST_CASE("a failed barrier fails its channel, not the others and not the signals") {
+TEST_CASE("a failed barrier fails its channel, but neither other channels nor signals") {
   Pads pads(3);
   check_error([&] { pads[0].barrier(1, kNow); }, Errc::timeout,
               {"channel 1", "missing", "rank 1", "rank 2"});
   check_error([&] { pads[0].barrier(1, kAmple); }, Errc::finished, {"channel 1", "failed"});
-  // Rank 0 has arrived, for the others.
+  // Rank 0 did arrive at its failed barrier.
   check_error([&] { pads[1].barrier(1, kNow); }, Errc::timeout, {"missing: rank 2"});
   run(3, [&](int rank) { pads[rank].barrier(0, kAmple); });
   pads[1].put(0, 1);
   CHECK_NOTHROW(pads[0].wait(1, 1, kNow));
 }
 
-TEST_CASE("two threads in one channel's barrier: the second is refused") {
+TEST_CASE("a second thread in one channel's barrier is refused") {
   Pads pads(2);
   run(2, [&](int thread) {
     if (thread == 0) return pads[0].barrier(3, kAmple);
@@ -176,7 +176,7 @@ TEST_CASE("two threads in one channel's barrier: the second is refused") {
   });
 }
 
-TEST_CASE("a member that goes, or a lost store, ends a wait that nobody would end") {
+TEST_CASE("a gone member or a lost store ends a wait that could not complete") {
   const auto ends = [](Errc code, const std::string& why,
                        const std::function<void(Group&)>& event) {
     for (const bool barrier : {false, true}) {
@@ -197,10 +197,10 @@ TEST_CASE("a member that goes, or a lost store, ends a wait that nobody would en
        [](Group& group) { group.member_gone(1, Departure::left, "said so"); });
   ends(Errc::store_lost, "store of group \"g\" is lost",
        [](Group& group) { group.store_lost("connection closed"); });
-  ends(Errc::finished, "the end", [](Group& group) { group.finish("the end"); });
+  ends(Errc::finished, "the end", [](Group& group) { group.leave_locally("the end"); });
 }
 
-TEST_CASE("what came before a member went still counts") {
+TEST_CASE("signals from before a member was lost still count") {
   Pads pads(2);
   pads[1].put(0, 0);
   pads.group(0).member_gone(1, Departure::lost, "killed");
@@ -208,7 +208,7 @@ TEST_CASE("what came before a member went still counts") {
   check_error([&] { pads[0].wait(1, 0, kAmple); }, Errc::peer_lost, {"killed"});
 }
 
-TEST_CASE("the first news of a member stands, and strange ranks are nobody") {
+TEST_CASE("the first report of a gone member stays, and unknown ranks are ignored") {
   Pads pads(2);
   Group& group = pads.group(0);
   group.member_gone(7, Departure::lost, "no such rank");
@@ -219,7 +219,7 @@ TEST_CASE("the first news of a member stands, and strange ranks are nobody") {
   check_error([&] { group.check_peer(1, "put"); }, Errc::peer_lost, {"put", "lost", "first"});
 }
 
-TEST_CASE("channels are checked by name of the operation") {
+TEST_CASE("a channel out of range is an error that names the operation") {
   Pads pads(1);
   CHECK_NOTHROW(pads[0].check_channel(kChannels - 1, "put_signal"));
   for (const int channel : {-1, kChannels})

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include "harness/errors.hpp"
+#include "symmem/key_value_store.hpp"
 
 using namespace symmem;
 using namespace symmem::harness;
@@ -15,13 +16,13 @@ const auto kGroup = std::make_shared<Group>("g", GroupInfo{0, 2, make_hash_store
 
 }  // namespace
 
-TEST_CASE("an error of a transport gets the operation and the peer, also if it has the same word") {
+TEST_CASE("a transport's error gains operation and peer, even if it already names the operation") {
   PeerWait wait(*kGroup, 1, "get", {});
   check_error([&] { wait.run([] { throw Error(Errc::refused, "it refused the get"); }); },
               Errc::refused, {"get: rank 1: it refused the get"});
 }
 
-TEST_CASE("a wait that ends at its deadline names operation and peer once") {
+TEST_CASE("the error of a wait that times out names operation and peer once") {
   PeerWait wait(*kGroup, 1, "flush", std::chrono::milliseconds(0));
   const auto error = error_of([&] { wait.run([&] { wait.check(); }); });
   REQUIRE(error);

@@ -4,5 +4,5 @@
 #include "fuzz/handle.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  return symmem::fuzz_handle<symmem::cuda_ipc::CudaHandle>(data, size);
+  return symmem::fuzz_handle<symmem::cuda_ipc::CudaIpcHandle>(data, size);
 }

@@ -7,12 +7,12 @@
 
 using namespace symmem;
 using namespace symmem::harness;
-using symmem::cuda_ipc::CudaHandle;
+using symmem::cuda_ipc::CudaIpcHandle;
 
 namespace {
 
-CudaHandle sample() {
-  CudaHandle handle;
+CudaIpcHandle sample() {
+  CudaIpcHandle handle;
   handle.gpu = std::string(16, '\x42');
   handle.space = 0x1234;
   handle.address = 0x7f0000000000;
@@ -27,16 +27,16 @@ CudaHandle sample() {
   return handle;
 }
 
-void check_refused(const std::function<void(CudaHandle&)>& change, const std::string& part) {
-  CudaHandle handle = sample();
+void check_refused(const std::function<void(CudaIpcHandle&)>& change, const std::string& part) {
+  CudaIpcHandle handle = sample();
   change(handle);
-  check_error([&] { CudaHandle::decode(handle.encode()); }, Errc::invalid_argument, {part});
+  check_error([&] { CudaIpcHandle::decode(handle.encode()); }, Errc::invalid_argument, {part});
 }
 
 }  // namespace
 
 TEST_CASE("a cuda_ipc handle is read as it was written") {
-  const CudaHandle wrote = sample(), read = CudaHandle::decode(wrote.encode());
+  const CudaIpcHandle wrote = sample(), read = CudaIpcHandle::decode(wrote.encode());
   CHECK(read.gpu == wrote.gpu);
   CHECK(read.space == wrote.space);
   CHECK(read.address == wrote.address);
@@ -55,14 +55,14 @@ TEST_CASE("a cuda_ipc handle with any bit changed is refused") { check_every_bit
 TEST_CASE("a cuda_ipc handle cut anywhere, or with more behind it, is refused") {
   const std::string good = sample().encode();
   for (std::size_t length = 0; length < good.size(); ++length)
-    CHECK(refuses<CudaHandle>(good.substr(0, length)));
-  CHECK(refuses<CudaHandle>(good + "x"));
+    CHECK(refuses<CudaIpcHandle>(good.substr(0, length)));
+  CHECK(refuses<CudaIpcHandle>(good + "x"));
 }
 
 TEST_CASE("a cuda_ipc handle whose parts do not fit is refused") {
-  check_refused([](CudaHandle& h) { h.gpu = "short"; }, "UUID");
-  check_refused([](CudaHandle& h) { h.fabric = "short"; }, "fabric handle");
-  check_refused([](CudaHandle& h) { h.legacy = "short"; }, "IPC handle");
-  check_refused([](CudaHandle& h) { h.offset = h.whole + 1; }, "go past an allocation");
-  check_refused([](CudaHandle& h) { h.bytes = UINT64_MAX; }, "go past an allocation");
+  check_refused([](CudaIpcHandle& h) { h.gpu = "short"; }, "UUID");
+  check_refused([](CudaIpcHandle& h) { h.fabric = "short"; }, "fabric handle");
+  check_refused([](CudaIpcHandle& h) { h.legacy = "short"; }, "IPC handle");
+  check_refused([](CudaIpcHandle& h) { h.offset = h.whole + 1; }, "exceed an allocation");
+  check_refused([](CudaIpcHandle& h) { h.bytes = UINT64_MAX; }, "exceed an allocation");
 }

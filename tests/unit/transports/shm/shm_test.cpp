@@ -6,11 +6,12 @@
 
 #include <cstring>
 
-#include "fd_service/fd_service.hpp"
 #include "base/log.hpp"
+#include "blocks/host_block.hpp"
+#include "fd_service/fd_service.hpp"
+#include "fd_service/unix_socket.hpp"
 #include "harness/errors.hpp"
 #include "harness/resources.hpp"
-#include "blocks/host_block.hpp"
 #include "shm/factory.hpp"
 #include "shm/handle.hpp"
 
@@ -21,7 +22,7 @@ using symmem::shm::ShmHandle;
 namespace {
 
 constexpr std::chrono::seconds kAmple{60};
-/// No process has this pid, so that descriptors have to be asked for.
+/// No process has this pid, so the transport must ask the FdService for descriptors.
 constexpr std::int64_t kNobody = -1;
 
 Options with_verify(bool verify) {
@@ -30,14 +31,15 @@ Options with_verify(bool verify) {
   return options;
 }
 
-/// One process's side.
+/// What one process has: its services and its transport.
 struct Side {
   explicit Side(bool verify = true) : options(with_verify(verify)) {}
   Offer<Attachment> attach(const std::string& handle, BlockId id = {1, 2},
-                           const std::string& host = "host") {
-    return transport->attach({3, {"host", kNobody, 5}, host}, id, handle, kAmple);
+                           const std::string& host = "host",
+                           std::chrono::milliseconds timeout = kAmple) {
+    return transport->attach({3, {"host", kNobody, 5}, host}, id, handle, timeout);
   }
-  /// The same, from a peer whose process /proc shows: this one.
+  /// Attaches memory of this process, whose descriptors /proc shows.
   Offer<Attachment> attach_in_proc(const ShmHandle& handle) {
     return transport->attach({3, {"host", ::getpid(), 5}, "host"}, {1, 2}, handle.encode(), kAmple);
   }
@@ -46,7 +48,7 @@ struct Side {
   Process process;
   EventLoop loop;
   FdService fds{loop, ""};
-  Log log{"off"};
+  Log log{LogLevel::off};
   TransportEnvironment environment{options, host_id, process, fds, log};
   std::shared_ptr<Transport> transport = shm::make_transports(environment).front();
 };
@@ -62,7 +64,8 @@ void check_refusal(const Offer<Attachment>& offer, const std::string& why) {
 
 }  // namespace
 
-TEST_CASE("an attachment shows the block's bytes, all of them, both ways") {
+TEST_CASE(
+    "writes through an attachment and through the block are seen in both, up to the last byte") {
   Side owner, peer;
   const auto block = make_block();
   const auto exported = owner.transport->export_block(block);
@@ -77,7 +80,7 @@ TEST_CASE("an attachment shows the block's bytes, all of them, both ways") {
   CHECK(block->base[block->bytes - 1] == std::byte{2});
 }
 
-TEST_CASE("an attachment outlives export, block and owner, and then leaves nothing") {
+TEST_CASE("an attachment outlives export, block and owner, and leaks nothing") {
   Side peer;
   const Resources before = Resources::now();
   {
@@ -93,7 +96,7 @@ TEST_CASE("an attachment outlives export, block and owner, and then leaves nothi
   CHECK(before.changes() == "");
 }
 
-TEST_CASE("what cannot be reached is refused with the reason") {
+TEST_CASE("a block that cannot be reached is refused with the reason") {
   Side owner, peer;
   const auto block = make_block();
   auto exported = owner.transport->export_block(block);
@@ -104,10 +107,10 @@ TEST_CASE("what cannot be reached is refused with the reason") {
   check_refusal(peer.attach(handle), "no such memory (any more)");
   ShmHandle nobody = ShmHandle::decode(handle);
   nobody.address = "@symmem-nobody";
-  check_refusal(peer.attach(nobody.encode()), "nobody serves");
+  check_refusal(peer.attach(nobody.encode()), "no process serves");
 }
 
-TEST_CASE("a block that /proc shows is attached without a word to its owner") {
+TEST_CASE("a block that /proc shows is attached without asking its owner") {
   Side owner, peer;
   const auto block = make_block();
   const auto exported = owner.transport->export_block(block);
@@ -120,7 +123,7 @@ TEST_CASE("a block that /proc shows is attached without a word to its owner") {
   CHECK(attached.value->pointer()[0] == std::byte{1});
 }
 
-TEST_CASE("what /proc shows but is not the block is let lie, and the block asked for") {
+TEST_CASE("a descriptor in /proc that is not the block is ignored, and the owner is asked") {
   Side owner, peer(false);
   const auto block = make_block(), other = make_host_block_maker()->make({1, 3}, 5000, 0);
   block->base[0] = std::byte{1};
@@ -131,16 +134,16 @@ TEST_CASE("what /proc shows but is not the block is let lie, and the block asked
   const Fd file(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
   const int closed = ::dup(file.get());
   ::close(closed);
-  for (const int lies : {other->descriptor, read.get(), file.get(), closed, -1}) {
+  for (const int wrong : {other->descriptor, read.get(), file.get(), closed, -1}) {
     ShmHandle handle = ShmHandle::decode(exported.value->handle());
-    handle.descriptor = static_cast<std::uint32_t>(lies);
+    handle.descriptor = static_cast<std::uint32_t>(wrong);
     const auto attached = peer.attach_in_proc(handle);
     REQUIRE_MESSAGE(attached.value, attached.refusal);
     CHECK(attached.value->pointer()[0] == std::byte{1});
   }
 }
 
-TEST_CASE("without SYMMEM_VERIFY the token is not looked at") {
+TEST_CASE("without SYMMEM_VERIFY the token is not checked") {
   Side owner, peer(false);
   const auto block = make_block();
   const auto exported = owner.transport->export_block(block);
@@ -157,7 +160,7 @@ TEST_CASE("memory without a descriptor is not exported") {
   CHECK(offer.refusal.find("symmem did not allocate it") != std::string::npos);
 }
 
-TEST_CASE("a descriptor that could be cut short, or is not as long as announced, is refused") {
+TEST_CASE("a descriptor that can shrink, or has another size than announced, is refused") {
   Side owner, peer;
   const Fd open(::memfd_create("open", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   REQUIRE(::ftruncate(open.get(), 4096) == 0);
@@ -178,8 +181,24 @@ TEST_CASE("a descriptor that could be cut short, or is not as long as announced,
                 "not a memfd sealed");
 }
 
-TEST_CASE("junk instead of a handle is an error, not a refusal: the peer is broken") {
-  Side peer;
-  check_error([&] { peer.attach(""); }, Errc::invalid_argument, {"shm handle"});
-  check_error([&] { peer.attach(std::string(100, 'x')); }, Errc::invalid_argument, {"shm handle"});
+TEST_CASE("a wrong token is a refusal; a malformed handle and a silent service are errors") {
+  Side owner, peer;
+  const auto exported = owner.transport->export_block(make_block());
+  const std::string good = exported.value->handle();
+  check_refusal(peer.attach(good, {1, 3}), "token differs");
+  for (const std::string& bad :
+       {std::string(), std::string(100, 'x'), good + "x", good.substr(0, good.size() - 1)})
+    check_error([&] { peer.attach(bad); }, Errc::invalid_argument, {"shm handle"});
+  ShmHandle silent = ShmHandle::decode(good);
+  silent.address = "@symmem-silent-" + std::to_string(::getpid());
+  const Fd listener = make_unix_socket();
+  const UnixAddress at(silent.address);
+  REQUIRE(::bind(listener.get(), at.get(), at.length) == 0);
+  REQUIRE(::listen(listener.get(), 1) == 0);
+  const std::chrono::milliseconds soon{10};
+  check_error(
+      [&] {
+        peer.attach(silent.encode(), {1, 2}, "host", soon);
+      },
+      Errc::timeout, {silent.address, "did not answer within 10 ms"});
 }

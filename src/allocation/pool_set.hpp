@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <tuple>
+
+#include "allocation/block_pool.hpp"
+
+namespace symmem {
+
+/// The pools of one group: blocks serve one group, so that its ranks attach them alike. Calls may
+/// come from any thread.
+class PoolSet {
+ public:
+  enum class Purpose { allocations, signal_pads };
+
+  /// Returns the pool of `maker` on a device, created at first use with blocks of `block_bytes`.
+  std::shared_ptr<BlockPool> pool(const std::shared_ptr<BlockMaker>& maker, BlockIds& ids,
+                                  int device_index, std::size_t block_bytes, Purpose purpose) {
+    const std::lock_guard lock(mutex_);
+    auto& pool = pools_[{maker.get(), device_index, purpose}];
+    if (!pool) pool = std::make_shared<BlockPool>(maker, ids, device_index, block_bytes);
+    return pool;
+  }
+
+ private:
+  std::mutex mutex_;  ///< Guards pools_.
+  std::map<std::tuple<const BlockMaker*, int, Purpose>, std::shared_ptr<BlockPool>> pools_;
+};
+
+}  // namespace symmem

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "context/context_impl.hpp"
+
+#include <unistd.h>
+
+#include "base/check.hpp"
+#include "base/environment.hpp"
+#include "base/host.hpp"
+#include "base/random.hpp"
+#include "launch/find_launch.hpp"
+#include "options/options.hpp"
+
+namespace symmem {
+
+Context::Impl::Impl(const Options& the_options)
+    : options(the_options),
+      process{host_name(), ::getpid(), random_u64()},
+      host_id(options.host_id.empty() ? measure_host_id(options.socket_dir.empty())
+                                      : options.host_id),
+      log(options.log),
+      fds(std::make_unique<FdService>(*loop, options.socket_dir)),
+      gpus(make_builtin_gpus()),
+      makers(make_builtin_block_makers(gpus, options)),
+      environment{options, host_id, process, *fds, log, gpus},
+      block_ids(process.id),
+      groups(*lifetime, process, options.timeout),
+      transports(options, log),
+      pads(options, block_ids, gpus, make_builtin_pinned_maker(gpus)),
+      rendezvous(options, host_id, pads, transports, log),
+      foreign(rendezvous, block_ids, makers, gpus.get()) {
+  for (const auto& maker : makers) {
+    built_in_.push_back(std::make_shared<BlockAllocator>(lifetime, groups, rendezvous, block_ids,
+                                                         options.block_size, maker));
+    register_allocator(maker->device_type(), built_in_.back());
+  }
+  for (auto& builtin : make_builtin_transports(environment))
+    transports.add(builtin.device, std::move(builtin.transport));
+}
+
+Context::Impl::~Impl() {
+  end();
+  release();
+}
+
+void Context::Impl::join(std::shared_ptr<Store> store) try {
+  const Environment variables = process_environment();
+  launch = find_launch(options, variables);
+  log.name_rank(launch.rank);
+  for (const std::string& warning : launch.warnings) log.warn("{}", warning);
+  for (const ShownOption& option : show_options(options, variables))
+    log.info("{}={} ({})", option.name, option.value, option.origin);
+  log.info("joining: {}, store: {}", launch.text(),
+           store          ? "the program's own"
+           : launch.store ? launch.store->text()
+                          : "within the process");
+  if (!store) {
+    job = open_store(options, process, loop, launch);
+    store = job.store;
+  }
+  groups.add(kWorld, {launch.rank, launch.world_size, std::move(store)});
+  const auto group = groups.record(kWorld)->group;
+  group->join(group->deadline({}));
+  joined_ = true;
+  log.info("joined: {}", launch.text());
+} catch (Error& e) {
+  e.add_context("join");
+  throw;
+} catch (const std::exception& e) {  // A caller's Store, or out of memory.
+  fail(Errc::internal, "join: {}", e.what());
+}
+
+void Context::Impl::require_joined(const char* what) const {
+  require(joined_, Errc::invalid_argument,
+          "{}: this process has not joined its job; call symmem::init() first", what);
+}
+
+void Context::Impl::end() noexcept {
+  if (lifetime->forked() || !lifetime->begin_end()) return;
+  for (const Process& peer : groups.lost()) transports.on_peer_lost(peer);
+  transports.drain(options.timeout);
+  groups.leave();
+  fds->remove_path();
+  try {
+    if (job.server) job.server->wait_until_left(options.timeout, process.id);
+  } catch (...) {  // The server ends now.
+  }
+  job.server.reset();
+  transports.shutdown();
+  loop->stop();
+}
+
+void Context::Impl::release() noexcept {
+  groups.release();
+  transports.release();
+  for (const auto& allocator : built_in_) allocator->on_context_ended();
+  fds.reset();
+}
+
+void Context::Impl::register_allocator(DeviceType type,
+                                       std::shared_ptr<SymmetricMemoryAllocator> allocator) {
+  require(allocator != nullptr, Errc::invalid_argument, "register_allocator: no allocator given");
+  const std::lock_guard lock(mutex_);
+  allocators_[type] = std::move(allocator);
+}
+
+std::shared_ptr<SymmetricMemoryAllocator> Context::Impl::allocator(DeviceType type) const {
+  lifetime->check();
+  const std::lock_guard lock(mutex_);
+  const auto found = allocators_.find(type);
+  if (found != allocators_.end()) return found->second;
+  std::string known;
+  for (const auto& [other, unused] : allocators_)
+    known += (known.empty() ? "" : ", ") + to_string(other);
+  fail(Errc::unsupported, "no allocator is registered for memory of type {}; there are: {}{}",
+       to_string(type), known,
+       type == DeviceType::cuda ? " (symmem info says whether CUDA is built in)" : "");
+}
+
+}  // namespace symmem

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "base/event_loop.hpp"
+#include "base/lifetime.hpp"
+#include "base/log.hpp"
+#include "context/block_allocator.hpp"
+#include "context/builtin.hpp"
+#include "context/foreign_memory.hpp"
+#include "context/join.hpp"
+#include "context/persistent.hpp"
+#include "fd_service/fd_service.hpp"
+#include "launch/launch.hpp"
+#include "rendezvous/group_registry.hpp"
+#include "rendezvous/pad_lender.hpp"
+#include "rendezvous/rendezvous.hpp"
+#include "rendezvous/transport_registry.hpp"
+#include "symmem/context.hpp"
+
+namespace symmem {
+
+/// The parts of a Context and the order of their end.
+class Context::Impl {
+ public:
+  explicit Impl(const Options& the_options);
+  ~Impl();
+
+  /// Collective over all ranks, through `store` or, if it is null, the one that the launcher names.
+  /// If it throws, the job's store still serves the error to the other ranks.
+  void join(std::shared_ptr<Store> store);
+  bool joined() const { return joined_; }
+  /// Error(invalid_argument) unless joined: `what` needs the world.
+  void require_joined(const char* what) const;
+
+  /// Leaves all groups and stops the threads; a store hosted here serves until all ranks have left.
+  /// Unmaps and frees nothing: at process exit other threads may still be in a put. Once.
+  void end() noexcept;
+
+  void register_allocator(DeviceType type, std::shared_ptr<SymmetricMemoryAllocator> allocator);
+  std::shared_ptr<SymmetricMemoryAllocator> allocator(DeviceType type) const;
+
+  const Options options;
+  const Process process;
+  const std::string host_id;
+  const std::shared_ptr<Lifetime> lifetime = std::make_shared<Lifetime>();
+  Log log;
+  const std::shared_ptr<EventLoop> loop = std::make_shared<EventLoop>();
+  std::unique_ptr<FdService> fds;
+  const std::shared_ptr<Gpus> gpus;  ///< Null in a build without CUDA.
+  const std::vector<std::shared_ptr<BlockMaker>> makers;
+  const TransportEnvironment environment;
+  BlockIds block_ids;
+  GroupRegistry groups;
+  TransportRegistry transports;
+  const PadLender pads;
+  const Rendezvous rendezvous;
+  ForeignMemory foreign;
+  Persistent persistent;
+  Launch launch;
+  JobStore job;
+
+ private:
+  void release() noexcept;
+
+  bool joined_ = false;
+  mutable std::mutex mutex_;  ///< Guards allocators_.
+  std::map<DeviceType, std::shared_ptr<SymmetricMemoryAllocator>> allocators_;
+  /// Kept until the end even if an application's allocator replaced them: memories use them.
+  std::vector<std::shared_ptr<BlockAllocator>> built_in_;
+};
+
+}  // namespace symmem

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <vector>
+
+#include "access/memory_impl.hpp"
+#include "rendezvous/description.hpp"
+
+namespace symmem {
+
+/// Computes where every rank's buffer and pad are for this process. `own_buffer` and `own_pad` are
+/// this rank's.
+PeerTables make_peer_tables(const Group& group, const Connections& connections,
+                            const std::vector<Description>& described, std::byte* own_buffer,
+                            std::byte* own_pad);
+
+}  // namespace symmem
