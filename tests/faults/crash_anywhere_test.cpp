@@ -37,7 +37,7 @@ void work(Context& context, const std::function<void()>& point) {
     point();
     const auto memory = context.rendezvous(tensor);
     point();
-    memory->put_with_signal(next, 0, &i, sizeof i, 0);
+    memory->put_with_signal(next, 0, std::span(&i, 1), 0);
     point();
     memory->wait_signal(previous, 0);
     CHECK(*tensor.data<std::int64_t>() == i);

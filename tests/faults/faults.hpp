@@ -127,7 +127,7 @@ inline std::shared_ptr<Store> connect(const Options& options) {
 
 inline Tensor allocate(Context& context, const std::string& group = kWorld,
                        std::int64_t bytes = 4096) {
-  return context.empty_strided_p2p({bytes}, {1}, kUint8, {}, group);
+  return empty_strided_p2p(context, {bytes}, {1}, kUint8, {}, group);
 }
 
 /// Memory that all ranks of `group` have met on.
@@ -142,7 +142,7 @@ struct Shared {
 /// next must wake them.
 inline void await_sleepers(const SymmetricMemory& memory, int rank, std::uint32_t count = 1) {
   const SignalPad pad(
-      static_cast<std::byte*>(memory.signal_pad_ptrs().at(static_cast<std::size_t>(rank))),
+      static_cast<std::byte*>(get_signal_pad_ptrs(memory).at(static_cast<std::size_t>(rank))),
       memory.world_size());
   while (std::atomic_ref(pad.doorbell().sleepers()).load() < count) ::sched_yield();
 }

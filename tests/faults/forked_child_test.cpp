@@ -58,8 +58,8 @@ Calls calls_on_context(const Had& had) {
       {"end_group", [&] { context.end_group(kWorld); }},
       {"empty_strided_p2p", [&] { allocate(context); }},
       {"rendezvous", [&] { context.rendezvous(tensor, kWorld); }},
-      {"get_symmetric_memory", [&] { context.get_symmetric_memory(tensor); }},
-      {"register_buffer", [&] { context.register_buffer(&word, sizeof word, {}); }},
+      {"get_symmetric_memory", [&] { get_symmetric_memory(context, tensor); }},
+      {"register_buffer", [&] { context.register_buffer(std::span(&word, 1), {}); }},
       {"store.set", [=] { store->set("child", "was here"); }},
       {"store.get", [=] { store->get("key"); }},
       {"local.set", [&] { had.local.set("child", "was here"); }},
@@ -74,19 +74,19 @@ Calls calls_on_context(const Had& had) {
 }
 
 Calls calls_on_memory(SymmetricMemory& memory) {
-  static const std::vector<PutPiece> puts{{0, &word, sizeof word}};
-  static const std::vector<GetPiece> gets{{0, &word, sizeof word}};
+  static const std::vector<PutPiece> puts{{0, std::span(&word, 1)}};
+  static const std::vector<GetPiece> gets{{0, std::span(&word, 1)}};
   static const Strided shape{.bytes = 4, .count = 2, .local_stride = 4, .peer_stride = 8};
   return {
-      {"put", [&] { memory.put(1, 0, &word, sizeof word); }},
-      {"get", [&] { memory.get(1, 0, &word, sizeof word); }},
+      {"put", [&] { memory.put(1, 0, std::span(&word, 1)); }},
+      {"get", [&] { memory.get(1, 0, std::span(&word, 1)); }},
       {"put of a list", [&] { memory.put(1, puts); }},
       {"get of a list", [&] { memory.get(1, gets); }},
       {"put_strided", [&] { memory.put_strided(1, 0, &word, shape); }},
       {"get_strided", [&] { memory.get_strided(1, 0, &word, shape); }},
-      {"put_nbi", [&] { memory.put_nbi(1, 0, &word, sizeof word); }},
-      {"get_nbi", [&] { memory.get_nbi(1, 0, &word, sizeof word); }},
-      {"put_with_signal", [&] { memory.put_with_signal(1, 0, &word, sizeof word, 0); }},
+      {"put_nbi", [&] { memory.put_nbi(1, 0, std::span(&word, 1)); }},
+      {"get_nbi", [&] { memory.get_nbi(1, 0, std::span(&word, 1)); }},
+      {"put_with_signal", [&] { memory.put_with_signal(1, 0, std::span(&word, 1), 0); }},
       {"fetch_add", [&] { memory.fetch_add<std::int64_t>(1, 0, 1); }},
       {"fetch_and", [&] { memory.fetch_and<std::int64_t>(1, 0, 1); }},
       {"fetch_or", [&] { memory.fetch_or<std::int64_t>(1, 0, 1); }},
@@ -100,17 +100,17 @@ Calls calls_on_memory(SymmetricMemory& memory) {
       {"barrier", [&] { memory.barrier(); }},
       {"close", [&] { memory.close(); }},
       {"peer", [&] { memory.peer(1); }},
-      {"get_buffer", [&] { memory.get_buffer(1, {1}, kInt64); }},
+      {"get_buffer", [&] { get_buffer(memory, 1, {1}, kInt64); }},
       {"explain", [&] { memory.explain(); }},
   };
 }
 
 Calls calls_on_key(const RemoteKey& key) {
   return {
-      {"key.put", [&] { key.put(0, &word, sizeof word); }},
-      {"key.get", [&] { key.get(0, &word, sizeof word); }},
-      {"key.put_nbi", [&] { key.put_nbi(0, &word, sizeof word); }},
-      {"key.get_nbi", [&] { key.get_nbi(0, &word, sizeof word); }},
+      {"key.put", [&] { key.put(0, std::span(&word, 1)); }},
+      {"key.get", [&] { key.get(0, std::span(&word, 1)); }},
+      {"key.put_nbi", [&] { key.put_nbi(0, std::span(&word, 1)); }},
+      {"key.get_nbi", [&] { key.get_nbi(0, std::span(&word, 1)); }},
       {"key.flush", [&] { key.flush(); }},
       {"key.packed", [&] { key.packed(); }},
   };
@@ -172,7 +172,7 @@ void fork_amid(RankProcess& self) {
   CHECK(*shared->tensor.data<std::int64_t>() == 0);
   Shared after(*context);
   const std::int64_t sent = 7;
-  after.memory->put(1 - self.rank, 0, &sent, sizeof sent);
+  after.memory->put(1 - self.rank, 0, std::span(&sent, 1));
   after.memory->barrier();
   CHECK(*after.tensor.data<std::int64_t>() == sent);
   after.memory->close();

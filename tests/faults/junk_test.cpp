@@ -31,11 +31,11 @@ void work_under_attack(RankProcess& self) {
       shared.memory->barrier();
       if (self.rank == 0)
         for (int peer = 1; peer < self.world_size; ++peer)
-          shared.memory->put_with_signal(peer, 0, &over, sizeof over, 2);
+          shared.memory->put_with_signal(peer, 0, std::span(&over, 1), 2);
       if (self.rank != 0) {
         shared.memory->wait_signal(0, 2);
         over = *static_cast<std::int64_t*>(
-            shared.memory->buffer_ptrs()[static_cast<std::size_t>(self.rank)]);
+            shared.get_buffer_ptrs(*memory)[static_cast<std::size_t>(self.rank)]);
       }
       again.memory->close();
     }

@@ -40,7 +40,7 @@ void survive_rendezvous(RankProcess& self, int round) {
   arrive(self, round_name(round, "error"), text);
   CHECK(await(self.control, round_name(round, "error"), 1 - self.rank) == text);
   check_error(Errc::invalid_argument, {"no rendezvous"},
-              [&] { context->get_symmetric_memory(tensor); });
+              [&] { get_symmetric_memory(*context, tensor); });
 }
 
 /// A wait that needs rank 2. All of it happens in group "team", or in "own" of the store.
@@ -152,13 +152,13 @@ TEST_CASE("after a rank was killed its signals count, and the others work with o
           check_error(Errc::peer_lost, {victim}, [&] { memory.wait_signal(2, 5); });
 
           const int value = 40 + self.rank;
-          memory.put_with_signal(other, 0, &value, sizeof value, 1);
+          memory.put_with_signal(other, 0, std::span(&value, 1), 1);
           memory.wait_signal(other, 1);
-          CHECK(*static_cast<int*>(memory.buffer_ptrs()[static_cast<std::size_t>(self.rank)]) ==
+          CHECK(*static_cast<int*>(get_buffer_ptrs(memory)[static_cast<std::size_t>(self.rank)]) ==
                 40 + other);
           int copy = 0;
-          check_error(Errc::peer_lost, {"put: ", victim}, [&] { memory.put(2, 0, &copy, 4); });
-          check_error(Errc::peer_lost, {"get: ", victim}, [&] { memory.get(2, 0, &copy, 4); });
+          check_error(Errc::peer_lost, {"put: ", victim}, [&] { memory.put(2, 0, std::span(&copy, 1)); });
+          check_error(Errc::peer_lost, {"get: ", victim}, [&] { memory.get(2, 0, std::span(&copy, 1)); });
           check_error(Errc::peer_lost, {"flush: ", victim}, [&] { memory.flush(); });
           check_error(Errc::peer_lost, {"put_signal: ", victim}, [&] { memory.put_signal(2, 0); });
           check_error(Errc::peer_lost, {"close", victim}, [&] { memory.close(); });

@@ -32,12 +32,12 @@ void outlive_store(RankProcess& self, const Options& options) {
 
   check_error(Errc::store_lost, {"close of group \"world\""}, [&] { closing.memory->close(); });
   const int value = 70 + *options.rank;
-  memory.put(other, 64, &value, sizeof value);
+  memory.put(other, 64, std::span(&value, 1));
   memory.fetch_add<std::int64_t>(other, 0, 5);
   memory.flush();
   meet(self, "put", {0, 1});
   int got = 0;
-  memory.get(*options.rank, 64, &got, sizeof got);
+  memory.get(*options.rank, 64, std::span(&got, 1));
   CHECK(got == 70 + other);
   CHECK(memory.fetch_add<std::int64_t>(*options.rank, 0, 0) == 5);
   meet(self, "read", {0, 1});
