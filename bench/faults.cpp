@@ -14,6 +14,7 @@
 #include "process/child_process.hpp"
 #include "context/builtin.hpp"
 #include "program.hpp"
+#include "symmem/key_value_store.hpp"
 #include "symmem/symmem.hpp"
 #include "wire.hpp"
 

@@ -13,6 +13,7 @@
 #include "program.hpp"
 #include "ranks.hpp"
 #include "raw_ucp.hpp"
+#include "symmem/key_value_store.hpp"
 #include "symmem/symmem.hpp"
 #include "wire.hpp"
 

@@ -4,9 +4,9 @@
 #include <cstdio>
 
 #include "base/check.hpp"
-#include "process/child_processes.hpp"
 #include "base/environment.hpp"
-#include "symmem/extend/store.hpp"
+#include "process/child_processes.hpp"
+#include "symmem/key_value_store.hpp"
 
 namespace symmem::bench {
 namespace {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/check.hpp"
+#include "base/refusal.hpp"
 #include "ucx/library.hpp"
 
 namespace symmem::bench {
@@ -15,6 +16,14 @@ namespace symmem::bench {
 using ucx::Library;
 
 namespace {
+
+const Library& open(const std::string& path) {
+  try {
+    return Library::open(path);
+  } catch (const Refusal& refusal) {
+    fail(Errc::unsupported, "{}", refusal.reason);
+  }
+}
 
 void set(const Library& library, ucp_config_t* config, const char* name, const char* value) {
   if (std::getenv((std::string("UCX_") + name).c_str()) == nullptr)
@@ -43,14 +52,14 @@ ucp_context_h make_context(const Library& library) {
 
 class RawUcp::Ucp {
  public:
-  /// Memory of the other process.
+  /// Memory of the other process, reached by a remote key.
   struct Remote {
     std::uint64_t address = 0;
     ucp_rkey_h key = nullptr;
   };
 
   Ucp(const std::string& path, RawUcp& owner)
-      : library(Library::open(path)), context(make_context(library)) {
+      : library(open(path)), context(make_context(library)) {
     ucp_worker_params_t worker_params{};
     worker_params.field_mask = UCP_WORKER_PARAM_FIELD_THREAD_MODE;
     worker_params.thread_mode = UCS_THREAD_MODE_SINGLE;
@@ -76,14 +85,14 @@ class RawUcp::Ucp {
       ucp_request_param_t force{};
       force.op_attr_mask = UCP_OP_ATTR_FIELD_FLAGS;
       force.flags = UCP_EP_CLOSE_FLAG_FORCE;
-      finish(library.ep_close_nbx(endpoint, &force), nullptr);
+      complete(library.ep_close_nbx(endpoint, &force), nullptr);
     }
     for (const ucp_mem_h memory : mapped) library.mem_unmap(context, memory);
     library.worker_destroy(worker);
     library.cleanup(context);
   }
   void check(ucs_status_t status) const { bench::check(library, status); }
-  /// Maps, and returns the key for the other process.
+  /// Maps `local` and returns the packed key for the other process.
   std::string map(const Buffer& local) {
     ucp_mem_map_params_t params{};
     params.field_mask = UCP_MEM_MAP_PARAM_FIELD_ADDRESS | UCP_MEM_MAP_PARAM_FIELD_LENGTH |
@@ -98,7 +107,7 @@ class RawUcp::Ucp {
     found.field_mask = UCP_MEM_ATTR_FIELD_MEM_TYPE;
     check(library.mem_query(memory, &found));
     require(found.mem_type == params.memory_type, Errc::internal,
-            "raw UCP registered memory as something else than it is");
+            "raw UCP registered memory as another type");
     void* packed = nullptr;
     std::size_t bytes = 0;
     check(library.rkey_pack(context, memory, &packed, &bytes));
@@ -106,8 +115,8 @@ class RawUcp::Ucp {
     library.rkey_buffer_release(packed);
     return key;
   }
-  /// `done` is what the callback sets.
-  void finish(void* request, const bool* done) {
+  /// Progresses until the callback has set `done`.
+  void complete(void* request, const bool* done) {
     if (UCS_PTR_IS_ERR(request)) check(UCS_PTR_STATUS(request));
     if (request == nullptr) return;
     if (done == nullptr) {
@@ -127,7 +136,7 @@ class RawUcp::Ucp {
     parameters.op_attr_mask = UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA;
     parameters.user_data = &done;
     parameters.cb.send = [](void*, ucs_status_t, void* flag) { *static_cast<bool*>(flag) = true; };
-    finish(call(&parameters), &done);
+    complete(call(&parameters), &done);
   }
   std::string address() const {
     ucp_worker_attr_t attributes{};
@@ -162,7 +171,7 @@ class RawUcp::Ucp {
 };
 
 bool RawUcp::knows_cuda(const std::string& path) {
-  const Library& library = Library::open(path);
+  const Library& library = open(path);
   const ucp_context_h context = make_context(library);
   ucp_context_attr_t attributes{};
   attributes.field_mask = UCP_ATTR_FIELD_MEMORY_TYPES;
@@ -172,24 +181,24 @@ bool RawUcp::knows_cuda(const std::string& path) {
   return (attributes.memory_types & UCS_BIT(UCS_MEMORY_TYPE_CUDA)) != 0;
 }
 
-RawUcp::RawUcp(const std::string& library, Store& store, int rank, const Buffer& buffer)
+RawUcp::RawUcp(const std::string& library, KeyValueStore& store, int rank, const Buffer& buffer)
     : store_(store), first_(rank == 0), ucp_(std::make_unique<Ucp>(library, *this)) {
-  const auto tell = [&](const std::string& what, const std::string& value) {
+  const auto publish = [&](const std::string& what, const std::string& value) {
     store.set(fmt::format("raw/{}/{}", what, rank), value);
   };
-  const auto ask = [&](const std::string& what) {
+  const auto read = [&](const std::string& what) {
     return store.get(fmt::format("raw/{}/{}", what, 1 - rank));
   };
-  const auto tell_of = [&](const std::string& what, const Buffer& local) {
-    tell(what, std::to_string(reinterpret_cast<std::uintptr_t>(local.address)));
-    tell(what + "_key", ucp_->map(local));
+  const auto publish_buffer = [&](const std::string& what, const Buffer& local) {
+    publish(what, std::to_string(reinterpret_cast<std::uintptr_t>(local.address)));
+    publish(what + "_key", ucp_->map(local));
   };
-  tell_of("buffer", buffer);
-  tell_of("stop", {&stop_, sizeof stop_, false});
-  tell("worker", ucp_->address());
-  ucp_->connect(ask("worker"));
-  ucp_->buffer = ucp_->unpack(ask("buffer"), ask("buffer_key"));
-  ucp_->stop = ucp_->unpack(ask("stop"), ask("stop_key"));
+  publish_buffer("buffer", buffer);
+  publish_buffer("stop", {&stop_, sizeof stop_, false});
+  publish("worker", ucp_->address());
+  ucp_->connect(read("worker"));
+  ucp_->buffer = ucp_->unpack(read("buffer"), read("buffer_key"));
+  ucp_->stop = ucp_->unpack(read("stop"), read("stop_key"));
   first_ ? stop_serving() : serve();
 }
 RawUcp::~RawUcp() = default;
@@ -224,7 +233,7 @@ void RawUcp::flush() {
   });
 }
 
-std::string RawUcp::name_of_round() const { return fmt::format("raw/served/{}", served_); }
+std::string RawUcp::round_key() const { return fmt::format("raw/served/{}", served_); }
 
 void RawUcp::stop_serving() {
   const std::uint64_t stop = 1;
@@ -233,7 +242,7 @@ void RawUcp::stop_serving() {
                                  ucp_->stop.key, parameters);
   });
   flush();
-  store_.set(name_of_round(), "");
+  store_.set(round_key(), "");
   ++served_;
 }
 
@@ -241,9 +250,9 @@ void RawUcp::serve() {
   const std::atomic_ref stop(stop_);
   while (stop.load() == 0) ucp_->library.worker_progress(ucp_->worker);
   stop.store(0);
-  // The flush behind the flag wants an answer.
-  const std::string name = name_of_round();
-  while (!store_.check({name})) ucp_->progress_some();
+  // Keep progressing: rank 0 flushes after it has set the flag.
+  const std::string key = round_key();
+  while (!store_.check({key})) ucp_->progress_some();
   ++served_;
 }
 

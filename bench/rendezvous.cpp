@@ -5,6 +5,7 @@
 #include "base/check.hpp"
 #include "program.hpp"
 #include "ranks.hpp"
+#include "symmem/key_value_store.hpp"
 #include "symmem/symmem.hpp"
 
 namespace symmem::bench {
@@ -28,7 +29,7 @@ class Gatherer {
   void end() { store_->end(membership_); }
 
  private:
-  const std::shared_ptr<Store> store_;
+  const std::shared_ptr<KeyValueStore> store_;
   const Membership membership_;
   int count_ = 0;
 };

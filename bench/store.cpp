@@ -16,7 +16,7 @@
 #include "store/message.hpp"
 #include "store/tcp_store.hpp"
 #include "store_servers.hpp"
-#include "symmem/extend/store.hpp"
+#include "symmem/key_value_store.hpp"
 #include "wire.hpp"
 
 namespace symmem::bench {
@@ -48,25 +48,27 @@ std::string resp(const std::vector<std::string>& words) {
 
 struct Operation {
   std::string name;
-  std::function<void(Store&)> call;  // Checks what comes back.
-  store::Request request;            // The same, to know its bytes.
-  std::string redis, redis_reply;    // An empty reply: any line.
+  std::function<void(KeyValueStore&)> call;  // Checks what comes back.
+  store::Request request;                    // The same, to know its bytes.
+  std::string redis, redis_reply;            // An empty reply: any line.
 };
 
 std::vector<Operation> operations() {
   return {
       {"set",
-       [](Store& store) { store.set(kKey, kValue); },
+       [](KeyValueStore& store) { store.set(kKey, kValue); },
        {.kind = Kind::set, .keys = {kKey}, .values = {kValue}},
        resp({"SET", kKey, kValue}),
        "+OK\r\n"},
       {"get",
-       [](Store& store) { require(store.get(kKey) == kValue, Errc::internal, "another value"); },
+       [](KeyValueStore& store) {
+         require(store.get(kKey) == kValue, Errc::internal, "another value");
+       },
        {.kind = Kind::get, .keys = {kKey}},
        resp({"GET", kKey}),
        "$8\r\n12345678\r\n"},
       {"add 0",
-       [](Store& store) { require(store.add(kKey, 0) == 12345678, Errc::internal, "sum"); },
+       [](KeyValueStore& store) { require(store.add(kKey, 0) == 12345678, Errc::internal, "sum"); },
        {.kind = Kind::add, .keys = {kKey}, .numbers = {0}},
        resp({"INCRBY", kKey, "0"}),
        ":12345678\r\n"},
@@ -162,7 +164,7 @@ double join_all(int clients) {
   const OurServer server("0.0.0.0");
   const auto poller =
       std::make_shared<store::Poller>(std::make_shared<EventLoop>(), std::chrono::seconds(1));
-  std::vector<std::shared_ptr<Store>> stores(static_cast<std::size_t>(clients));
+  std::vector<std::shared_ptr<KeyValueStore>> stores(static_cast<std::size_t>(clients));
   std::atomic<int> next{0};
   const double seconds = seconds_each(1, [&] {
     std::vector<std::jthread> threads;

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "process/child_process.hpp"
-#include "symmem/extend/store.hpp"
+#include "symmem/key_value_store.hpp"
 
 /// The servers that bench_store measures, each a process of its own for as long as its object
 /// lives.

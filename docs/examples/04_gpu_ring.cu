@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A token goes round the ranks' GPUs, all in one kernel a rank: it is stored in the next rank's
-// memory by plain stores, and signalled. Every rank adds its number.
+// Passes a token around the ranks' GPUs in one kernel a rank: a plain store to the next rank's
+// memory, then a signal. Each rank adds its number.
 // Run it: symmem run -n 2 symmem_gpu_ring
 #include <cuda_runtime.h>
 
@@ -15,16 +15,16 @@ constexpr int kLaps = 100, kChannel = 0;
 __global__ void ring(symmem::DeviceView view, long long* token) {
   const int next = (view.rank + 1) % view.world_size;
   const int previous = (view.rank + view.world_size - 1) % view.world_size;
-  auto* theirs = symmem::device::buffer<long long>(view, next);
-  auto* ours = symmem::device::buffer<volatile long long>(view, view.rank);
+  auto* remote = view.buffer<long long>(next);
+  auto* local = view.buffer<volatile long long>(view.rank);
   long long value = 0;
-  // A slot a hop: it is written again one lap later, when its reader has long passed it on.
+  // One slot for each hop of a lap: it is overwritten one lap later, after its reader has read it.
   for (int hop = 0; hop < kLaps * view.world_size; ++hop) {
     const int slot = hop % view.world_size;
-    theirs[slot] = value + view.rank;
-    symmem::device::put_signal(view, next, kChannel);  // Seen after the store.
+    remote[slot] = value + view.rank;
+    symmem::device::put_signal(view, next, kChannel);  // Ordered after the store.
     if (!symmem::device::wait_signal(view, previous, kChannel)) return;
-    value = ours[slot];
+    value = local[slot];
   }
   *token = value;
 }
@@ -38,12 +38,12 @@ bool run(symmem::Context& context, int gpu) {
   *token = -1;
   ring<<<1, 1>>>(memory->device_view(), token);
   const bool ran = cudaDeviceSynchronize() == cudaSuccess;
-  memory->flush();  // Throws if a wait in the kernel has failed.
-  // After each lap it is home again, with the sum of all ranks added.
+  memory->flush();  // Throws if a wait in the kernel failed.
+  // Each lap adds the sum of all ranks.
   const long long size = context.world_size();
   const bool right = ran && *token == kLaps * (size * (size - 1) / 2);
   std::printf("rank %d of %d on GPU %d: %d laps %s\n", context.rank(), context.world_size(), gpu,
-              kLaps, right ? "came home right" : "CAME HOME WRONG");
+              kLaps, right ? "correct" : "WRONG");
   cudaFree(token);
   memory->close();
   return right;

@@ -52,13 +52,11 @@ class Buffer {
     return *this;
   }
 
-  /// The first element; on a GPU, an address for kernels and CUDA calls.
-  T* data() const { return data_; }
+  T* data() const { return data_; }  ///< On a GPU, an address for kernels and CUDA calls.
   std::size_t size() const { return size_; }
   std::size_t size_bytes() const { return size_ * sizeof(T); }
-  Device device() const { return device_; }
-  /// The elements. For host memory only.
   std::span<T> span() const { return {data_, size_}; }
+  Device device() const { return device_; }
 
  private:
   friend class Context;

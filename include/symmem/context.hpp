@@ -34,25 +34,23 @@ struct GroupInfo {
   std::shared_ptr<Store> store;
 };
 
-/// One rank of a job. A process may have several (libraries side by side, ranks as threads).
+/// One rank of a job. A process may have several (libraries side by side, ranks as threads). Calls
+/// may come from any thread, but destruction beside no other call. Has one background thread, and
+/// one more while UCX is in use. In a forked child every call is Error(finished).
 ///
-/// Threads: calls may come from any thread, but destruction beside no other call. A Context has one
-/// background thread, and one more while UCX is in use.
-/// Collective: only the constructor, rendezvous and end_group (and SymmetricMemory::barrier and
+/// Collective are only the constructor, rendezvous and end_group (and SymmetricMemory::barrier and
 /// close). Each ends the same on every rank: if one fails, all throw one error that names it.
-/// After fork() every call in the child is Error(finished).
-class Context {
+class SYMMEM_API Context {
  public:
-  /// Joins the job: reads rank, world size and store (options, else the launcher's variables, else
-  /// one rank alone) and returns when all ranks have joined. Rank 0 hosts the store unless one
-  /// listens there already. Opens /dev/null at closed descriptors 0 to 2. Throws Error that names
-  /// the missing, duplicate or differing ranks.
+  /// Joins the job: reads rank, world size and store from the options, else from the launcher's
+  /// variables, else is one rank alone. Returns when all ranks have joined; an Error names those
+  /// that have not. Rank 0 hosts the store unless one listens there already. Opens /dev/null at
+  /// closed descriptors 0 to 2.
   explicit Context(const Options& options = Options::from_env());
   /// Joins through a store of the caller's own; rank and world size as above.
   Context(const Options& options, std::shared_ptr<Store> store);
-  /// Leaves every group, tells the peers, and joins the threads. Memory that was not closed stays as
-  /// it is on the peers. The rank that hosts the store serves until all have left, SYMMEM_TIMEOUT at
-  /// most.
+  /// Leaves every group and joins the threads. Memory that was not closed stays mapped on the
+  /// peers. The rank that hosts the store serves until all have left, SYMMEM_TIMEOUT at most.
   ~Context();
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
@@ -79,11 +77,10 @@ class Context {
     return allocate<T>(count, AllocateOptions{.device = device});
   }
 
-  /// Collective over the group: makes every rank's buffer reachable for all. Size and device type
-  /// must be equal on all ranks. Calls of one group match in call order; a second thread in a
-  /// collective call of the group is Error(invalid_argument). Later calls for the same buffer and
-  /// group return the same object, locally. An empty name is the group of allocate. If a rank fails,
-  /// all ranks throw and nothing stays attached.
+  /// Collective over the group (empty: the group of allocate): makes every rank's buffer reachable
+  /// for all. Sizes and device types must be equal. Calls of one group match in call order, made by
+  /// one thread at a time. A later call for the same buffer and group returns the same object,
+  /// locally. If a rank fails, all throw and nothing stays attached.
   template <typename T>
   std::shared_ptr<SymmetricMemory> rendezvous(const Buffer<T>& buffer,
                                               const std::string& group_name = {},
@@ -96,8 +93,8 @@ class Context {
                                               const std::string& group_name = kWorld,
                                               Timeout timeout = {});
 
-  /// Names a group in which this process is `rank`. Local: the members meet at the first rendezvous.
-  /// Error(invalid_argument) for a name in use or a rank out of range.
+  /// Names a group in which this process is `rank`. Local: the members meet at the first
+  /// rendezvous. Error(invalid_argument) for a name in use or a rank out of range.
   void set_group_info(const std::string& group_name, int rank, int world_size,
                       std::shared_ptr<Store> store);
   /// Error(invalid_argument) for an unknown name. The reference is valid until the Context ends.
@@ -110,8 +107,8 @@ class Context {
   void register_allocator(DeviceType type, std::shared_ptr<SymmetricMemoryAllocator> allocator);
   /// Error(unsupported) for a type without allocator; the message lists the types that have one.
   std::shared_ptr<SymmetricMemoryAllocator> get_allocator(DeviceType type) const;
-  /// Adds a transport for memory of `type`, after those registered before. Equal calls on all ranks,
-  /// before the first rendezvous that uses it. Error(invalid_argument) for a name in use.
+  /// Adds a transport for memory of `type`, after those registered before. Equal calls on all
+  /// ranks, before the first rendezvous that uses it. Error(invalid_argument) for a name in use.
   void register_transport(DeviceType type, std::shared_ptr<Transport> transport);
 
   /// True once destruction has begun.

@@ -1,104 +1,116 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Packets: small data that need no signal. What makes a short message slow is to order its data
-/// before its signal; a packet has both in one access of 16 bytes, and takes twice the room and the
-/// bandwidth of its data. So it pays up to some hundred KiB. The layout is that of the LL protocols
-/// of NCCL and MSCCL++; that such an access is one is the PTX memory model's word for `.b128`.
+/// Packets: small data that need no signal. A packet is 8 bytes of data and an epoch, written in
+/// one 16-byte access, so nothing must be ordered before a signal.
 ///
-/// Packet `at` of a rank's buffer is its bytes 16 `at` to 16 `at` + 15. Epochs are the program's,
-/// but for 0, which zeroed memory carries. The packet is there once it carries the epoch that is
-/// waited for, so no epoch comes twice at one place: whenever epochs begin anew, as in memory that
-/// others had before, it is zeroed first, on all ranks, with a barrier behind. A place is written
-/// again only when its owner has read it: with two sets of places, used in turn, it has when its
-/// packet of the other set has come, if the thread that sends that has read first.
-/// docs/examples/one_shot_all_reduce.cuh shows it.
+/// Use them for messages of up to some hundred KiB: they take twice the memory and bandwidth of the
+/// data, but save one latency. docs/examples/one_shot_all_reduce.cuh is a complete use.
 ///
-/// Packets order nothing but themselves, nor are ordered: other data, before or after, need signals
-/// or barriers. Nor does a failure hold them up, as it does signals: a packet that has come is
-/// found, and one is put. So a kernel that puts first asks has_failed(view), lest it write at
-/// places that others still read.
+///   const symmem::device::Packets packets(view, peer);
+///   packets.put(index, data, epoch);                   // writes packet `index` at the peer
+///   std::uint64_t received = 0;
+///   if (!packets.wait(index, epoch, received)) return; // the packet that the peer wrote here
+///
+/// Packet `index` is bytes 16 `index` to 16 `index` + 15 of a buffer. Epochs are the program's; 0
+/// is invalid, since zeroed memory holds it. An epoch must not be used twice for the same packet.
+/// So zero the buffers on all ranks, then call a barrier, before the first epoch and whenever
+/// epochs restart.
+///
+/// Double-buffer: use two sets of packets alternately. Receiving a peer's packet in set B proves
+/// that the peer has consumed set A, if the thread that sends it has read its packets of A before.
+///
+/// Packets are not ordered with other accesses: other data need a signal or a barrier. A failed
+/// memory (symmem/device.cuh) does not stop packets: put() still writes, and wait() returns a
+/// packet that has arrived. So a kernel that begins with put() first returns if has_failed(view):
+/// peers may still read the set that it would overwrite.
 #pragma once
 
-#include "symmem/device_words.cuh"
+#include "symmem/device_waits.cuh"
 
 #ifdef __CUDACC__
 
 namespace symmem::device {
 
+/// The layout is that of the LL protocols of NCCL and MSCCL++.
 struct alignas(16) Packet {
   std::uint64_t data;
   std::uint64_t epoch;
 };
 
-// Without a clobber of memory: the compiler may move what it likes across them but the like.
-__device__ inline void store_packet(Packet* at, Packet packet) {
+namespace internal {
+
+// The PTX memory model guarantees that a `.b128` access is a single access. No "memory" clobber:
+// the compiler may move all but volatile accesses across these.
+__device__ inline void store_packet(Packet* to, Packet packet) {
   asm volatile(
       "{\n\t.reg .b128 both;\n\tmov.b128 both, {%1, %2};\n\t"
-      "st.relaxed.sys.global.b128 [%0], both;\n\t}" ::"l"(at),
+      "st.relaxed.sys.global.b128 [%0], both;\n\t}" ::"l"(to),
       "l"(packet.data), "l"(packet.epoch));
 }
-__device__ inline Packet load_packet(const Packet* at) {
+__device__ inline Packet load_packet(const Packet* from) {
   Packet packet;
   asm volatile(
       "{\n\t.reg .b128 both;\n\tld.relaxed.sys.global.b128 both, [%2];\n\t"
       "mov.b128 {%0, %1}, both;\n\t}"
       : "=l"(packet.data), "=l"(packet.epoch)
-      : "l"(at));
+      : "l"(from));
   return packet;
 }
 
-/// Packets to and from one peer, or oneself. Calls are of one thread; those of a warp go well
-/// together, side by side.
+}  // namespace internal
+
+/// Packets to and from one peer, or this rank itself. Each call is of one thread; consecutive
+/// threads should use consecutive packets. Refers to the view, which must outlive it.
 class Packets {
  public:
-  /// All ranks' buffers begin at multiples of 16, as all on GPUs do.
-  Packets(const DeviceView&& view, int peer) = delete;  // It refers to the view.
+  Packets(const DeviceView&& view, int peer) = delete;
   __device__ Packets(const DeviceView& view, int peer)
       : view_(view),
         peer_(peer),
-        theirs_(buffer<Packet>(view, peer)),
-        ours_(buffer<const Packet>(view, view.rank)) {}
+        remote_(view.buffer<Packet>(peer)),
+        local_(view.buffer<const Packet>(view.rank)) {}
 
-  /// Writes packet `at` of the peer's buffer. Never waits. A peer without a pointer gets nothing,
-  /// and its wait fails at once, for the same reason.
-  __device__ void put(std::uint64_t at, std::uint64_t data, std::uint64_t epoch) const {
-    if (theirs_ != nullptr) store_packet(theirs_ + at, {data, epoch});
+  /// Writes packet `index` of the peer's buffer. Does not block. Does nothing for a peer without a
+  /// pointer, whose wait() fails at once.
+  __device__ void put(std::uint64_t index, std::uint64_t data, std::uint64_t epoch) const {
+    if (remote_ != nullptr) internal::store_packet(remote_ + index, {data, epoch});
   }
 
-  /// Waits until packet `at` of this rank's buffer, which the peer writes, carries `epoch`; then
-  /// `data` is what it brought. Ends and fails as waits for signals do (symmem/device.cuh), but
-  /// finds what is there even if the memory has failed.
-  __device__ bool wait(std::uint64_t at, std::uint64_t epoch, std::uint64_t& data,
+  /// Waits until packet `index` of this rank's buffer, which the peer writes, has `epoch`; then
+  /// sets `data`. Fails as a wait for a signal does (symmem/device.cuh), but returns a packet that
+  /// has arrived even if the memory has failed.
+  __device__ bool wait(std::uint64_t index, std::uint64_t epoch, std::uint64_t& data,
                        std::uint64_t timeout_ns) const {
-    const Packet* const place = ours_ + at;
-    const auto looks = [&, place, epoch] {
-      return poll_briefly([&, place, epoch] {
-        const Packet packet = load_packet(place);
+    const Packet* const from = local_ + index;
+    const auto poll = [&, from, epoch] {
+      return internal::poll_briefly([&, from, epoch] {
+        const Packet packet = internal::load_packet(from);
         if (packet.epoch != epoch) return false;
         data = packet.data;
         return true;
       });
     };
-    return looks() || wait_slowly(looks, timeout_ns);
+    return poll() || wait_slowly(poll, timeout_ns);
   }
-  __device__ bool wait(std::uint64_t at, std::uint64_t epoch, std::uint64_t& data) const {
-    return wait(at, epoch, data, view_.timeout_ns);
+  __device__ bool wait(std::uint64_t index, std::uint64_t epoch, std::uint64_t& data) const {
+    return wait(index, epoch, data, view_.timeout_ns);
   }
 
  private:
-  template <typename Looks>
-  __device__ bool wait_slowly(Looks looks, std::uint64_t timeout_ns) const {
-    Waited waited = Waited::no_pointer;
-    std::uint64_t begin = 0;
-    if (pad(view_, peer_) != nullptr)
-      waited = wait_for(view_, looks, arriving(view_, 0, peer_, Count::signals), false, peer_,
-                        timeout_ns, begin);
-    return settle(view_, waited, Failure::Operation::wait_packet, 0, peer_);
+  template <typename Poll>
+  __device__ bool wait_slowly(Poll poll, std::uint64_t timeout_ns) const {
+    internal::WaitResult result = internal::WaitResult::no_pointer;
+    std::uint64_t start_ns = 0;
+    if (internal::pad(view_, peer_) != nullptr)
+      result = internal::wait_for(view_, poll,
+                                  internal::incoming(view_, 0, peer_, internal::Count::signals),
+                                  false, peer_, timeout_ns, start_ns);
+    return internal::end_wait(view_, result, Failure::Operation::wait_packet, 0, peer_);
   }
 
   const DeviceView& view_;
   const int peer_;
-  Packet* const theirs_;
-  const Packet* const ours_;
+  Packet* const remote_;
+  const Packet* const local_;
 };
 
 }  // namespace symmem::device

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The key-value store: what the ranks of a job share besides memory, and the stores and the server
-/// that symmem brings. A Context makes its own (Context::store()); use this to share small facts,
-/// to host a store, or to let ranks that are threads meet:
+/// Key-value stores: small values that the ranks of a job share, and the stores symmem brings.
+///
+/// Use a Context's own store to share values, a hash store for ranks that are threads of one
+/// process, and StoreServer with make_tcp_store to host a store yourself:
 ///
 ///   context.store()->set("model", "v2");
 ///   auto store = symmem::make_hash_store();
@@ -21,86 +22,88 @@
 
 namespace SYMMEM_API symmem {
 
-/// A Store with a key-value service that the ranks of a job share.
-///
-/// Keys and values are byte strings. All calls may come from any thread and no call makes another
-/// thread's call wait. A call that passes its deadline throws Error(timeout), one that cannot reach
-/// the store Error(store_lost).
+/// A Store that also keeps values by key. Keys and values are byte strings; docs/wire.md lists the
+/// limits. Threads, deadlines and errors are those of Store.
 class KeyValueStore : public Store {
  public:
-  /// Sets `key`, replacing what was there. Returns when the store has it.
+  /// Sets `key` to `value`. Returns when the store has applied it.
   virtual void set(const std::string& key, const std::string& value, Timeout = {}) = 0;
   /// Waits until `key` exists and returns its value.
   virtual std::string get(const std::string& key, Timeout = {}) = 0;
-  /// Adds to a decimal counter (absent: 0) and returns the sum. A value that is not a 64-bit
-  /// decimal number, or a sum that overflows, is Error(invalid_argument) and changes nothing.
+  /// Adds `amount` to a decimal counter (0 if `key` does not exist) and returns the sum. Throws
+  /// Error(invalid_argument) and changes nothing if the value is not a 64-bit decimal number or the
+  /// sum overflows.
   virtual std::int64_t add(const std::string& key, std::int64_t amount, Timeout = {}) = 0;
-  /// Sets `key` to `desired` if its value is `expected` (an absent key counts as empty). Returns
-  /// the value that `key` then has; an absent key that stays absent returns "".
+  /// Sets `key` to `desired` if its value is `expected`; the value of a missing key is "". Returns
+  /// the value of `key` after the call.
   virtual std::string compare_set(const std::string& key, const std::string& expected,
                                   const std::string& desired, Timeout = {}) = 0;
-  /// Waits until all of `keys` exist; the timeout's error lists those that do not.
+  /// Waits until all `keys` exist. The error of a timeout lists the missing ones.
   virtual void wait(const std::vector<std::string>& keys, Timeout = {}) = 0;
-  /// Tells whether all of `keys` exist now.
+  /// Returns whether all `keys` exist now.
   virtual bool check(const std::vector<std::string>& keys, Timeout = {}) = 0;
-  /// Appends to the value of `key` (absent: empty) in one step.
+  /// Appends to the value of `key` ("" if it does not exist), atomically.
   virtual void append(const std::string& key, const std::string& value, Timeout = {}) = 0;
-  /// Removes `key` and tells whether it was there.
+  /// Deletes `key` and returns whether it existed.
   virtual bool delete_key(const std::string& key, Timeout = {}) = 0;
-  /// Counts the keys that callers set; a PrefixStore counts its own.
+  /// Counts the keys. A prefix store counts those under its prefix.
   virtual std::int64_t num_keys(Timeout = {}) = 0;
   /// Lists the keys that begin with `prefix`, sorted.
   virtual std::vector<std::string> list(const std::string& prefix = {}, Timeout = {}) = 0;
-  /// Waits until all of `keys` exist and returns their values as of one moment.
+  /// Waits until all `keys` exist and returns their values, read atomically.
   virtual std::vector<std::string> multi_get(const std::vector<std::string>& keys,
                                              Timeout = {}) = 0;
-  /// Sets all in one step: nobody sees a part of them.
+  /// Sets each of `keys` to the value at the same index, atomically.
   virtual void multi_set(const std::vector<std::string>& keys,
                          const std::vector<std::string>& values, Timeout = {}) = 0;
-  /// Waits until `count` callers are in the barrier `key`. A caller that times out is no longer
-  /// counted, and the barrier may be used again.
+  /// Waits until `count` callers have entered the barrier `key`. A caller that times out is not
+  /// counted any more. The key may be used again.
   virtual void barrier(const std::string& key, int count, Timeout = {}) = 0;
 };
 
-/// A store within one process: for tests, for one rank, for ranks that are threads.
+/// Makes a store within this process, for one rank, for ranks that are threads, and for tests.
+/// `timeout` is the default of its calls.
 std::shared_ptr<KeyValueStore> make_hash_store(
     std::chrono::milliseconds timeout = std::chrono::seconds(30));
 
-/// A view of `store` in which every key and group name begins with `prefix` + "/". Nests.
-std::shared_ptr<KeyValueStore> make_prefix_store(std::string prefix, std::shared_ptr<KeyValueStore> store);
+/// Makes a view of `store` that puts `prefix` and "/" before every key and group name. A view of a
+/// view has both prefixes.
+std::shared_ptr<KeyValueStore> make_prefix_store(std::string prefix,
+                                                 std::shared_ptr<KeyValueStore> store);
 
-/// Where a TCP store is, and how to be let in.
+/// Address, credentials and timeouts of a TCP store, for its server and its clients.
 struct TcpStoreOptions {
   std::string host = "127.0.0.1";  ///< Name or address; IPv6 with or without brackets.
-  std::uint16_t port = 0;          ///< A server's 0 picks a free one.
-  /// Ports to try from `port` on: a server takes the first that is free, a client finds the one at
-  /// which its job's store answers.
+  std::uint16_t port = 0;          ///< Server: 0 picks a free one.
+  /// How many ports to try, from `port` on. A server binds the first free one; a client connects to
+  /// the one at which its job's store answers.
   int port_count = 1;
-  std::string job;               ///< Keeps jobs on one server apart.
-  std::string secret;            ///< Shared secret for the mutual authentication; empty: none.
-  bool insecure = false;         ///< A server beyond loopback may do without a secret.
-  bool standalone_only = false;  ///< A client refuses a server that one job's rank hosts.
-  std::chrono::milliseconds timeout = std::chrono::seconds(30);   ///< For connecting and for calls.
-  std::chrono::milliseconds liveness = std::chrono::seconds(10);  ///< Silence that means lost.
+  std::string job;               ///< Separates the jobs of one standalone server.
+  std::string secret;            ///< Shared secret of the mutual authentication; empty: none.
+  bool insecure = false;         ///< Server: allow an address beyond loopback without a secret.
+  bool standalone_only = false;  ///< Client: refuse a server that a rank of one job hosts.
+  std::chrono::milliseconds timeout = std::chrono::seconds(30);   ///< Of connecting and of calls.
+  std::chrono::milliseconds liveness = std::chrono::seconds(10);  ///< Silence after which: lost.
 };
 
-/// A TCP store's server: one thread, from construction to destruction. docs/wire.md has its bytes.
-/// Serves one job (`options.job`) or, standalone, any number of jobs.
+/// The server of a TCP store, with one thread from construction to destruction. Serves one job
+/// (`options.job`) or, standalone, any number of jobs. docs/wire.md describes its protocol.
 class StoreServer {
  public:
   enum class Serves { one_job, any_job };  ///< Hosted by a rank of the job, or standalone.
-  /// Binds to the one address that `options.host` names. Error(invalid_argument) with the port if
-  /// it is taken or not ours; Error(refused) beyond loopback without secret unless insecure.
+  /// Binds the first address of `options.host`, never all. Throws Error(invalid_argument) that
+  /// names the port if it is in use or the address is not of this host, Error(refused) for an
+  /// address beyond loopback without a secret, unless `options.insecure`.
   StoreServer(const TcpStoreOptions& options, Serves serves);
   ~StoreServer();
   StoreServer(StoreServer&&) noexcept;
   StoreServer& operator=(StoreServer&&) noexcept;
 
   std::uint16_t port() const;
-  /// "tcp://127.0.0.1:4711", as SYMMEM_STORE takes it.
+  /// Returns its address as SYMMEM_STORE takes it: "tcp://127.0.0.1:4711".
   std::string url() const;
-  /// Waits until no client is connected, but those of the process with the id `except`; false if
-  /// the timeout passed first.
+  /// Waits until no client is connected, except those of the process with id `except`. Returns
+  /// false after `timeout`.
   bool wait_until_left(std::chrono::milliseconds timeout, std::uint64_t except = 0);
 
  private:
@@ -108,8 +111,8 @@ class StoreServer {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Connects to a TCP store, trying every address of the name and trying again while nobody listens,
-/// within options.timeout. A wrong secret or job is Error(refused) at once.
+/// Connects to a TCP store. Tries every address of the name, and again while no server listens,
+/// until options.timeout. A wrong secret or job is Error(refused) at once.
 std::shared_ptr<KeyValueStore> make_tcp_store(const TcpStoreOptions& options);
 
 }  // namespace symmem

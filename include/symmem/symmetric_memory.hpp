@@ -14,12 +14,11 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <type_traits>
 #include <vector>
 
 #include "symmem/api.hpp"
-#include "symmem/atomic.hpp"
 #include "symmem/device.hpp"
+#include "symmem/element.hpp"
 #include "symmem/timeout.hpp"
 
 namespace SYMMEM_API symmem {
@@ -50,7 +49,7 @@ struct RemoteKey {
 
 /// A peer's buffer: mapped into this process, or reached by a remote key. Never both.
 struct Peer {
-  std::span<std::byte> mapped;   ///< To load and store; its data() is null if there is a key.
+  std::span<std::byte> mapped;  ///< To load and store; its data() is null if there is a key.
   std::optional<RemoteKey> key;
 
   /// `mapped` as elements of T.
@@ -78,27 +77,21 @@ struct Strided {
   std::size_t peer_stride = 0;
 };
 
-/// Element types of the typed puts and gets.
-template <typename T>
-concept Element = std::is_trivially_copyable_v<T> && !std::is_same_v<std::remove_cv_t<T>, std::byte>;
-
-/// The buffers of a group's ranks after Context::rendezvous. Offsets and sizes are bytes, counted
-/// from the buffer's start.
+/// The buffers of a group's ranks, after Context::rendezvous. Offsets and sizes are bytes, counted
+/// from the buffer's start. Calls may come from any thread, but none beside close() or end_group.
 ///
-/// Threads: calls may come from any thread, but none beside close() or Context::end_group.
-/// Collective: only barrier() and close(). Every wait has a deadline (SYMMEM_TIMEOUT, 30 s).
 /// Errors of every call: invalid_argument for a rank, channel, offset or length out of range;
-/// peer_lost once the peer is known to be gone; finished after close, after the end of the group or
-/// Context, and in a forked child; timeout. A wait that timed out consumed nothing.
+/// peer_lost once the peer is known to be gone; finished after close and after the end of the group
+/// or Context; timeout, which consumes nothing. Every wait has a deadline (SYMMEM_TIMEOUT, 30 s).
 ///
-/// Order: this rank's puts, strided, list and nbi puts, and atomics on a peer take effect before a
-/// later signal or barrier of this rank arrives there. Nothing else orders two operations; flush()
-/// waits for them. For pointer peers put, get and atomics do not wait for anybody (GPU memory: for
-/// the GPU). For key peers they wait for the peer to take part of the data.
+/// Order: all puts and atomics of this rank on a peer take effect there before a later signal or
+/// barrier of this rank arrives. Nothing else orders two operations; flush() waits for them. For
+/// pointer peers put, get and atomics wait for nobody (GPU memory: for the GPU); for key peers they
+/// may wait for the network.
 ///
 /// GPU memory: calls run on streams of symmem's own, ordered after nothing of the program's: before
-/// a put, synchronise the stream that wrote the source. on(stream) orders operations in a stream.
-class SymmetricMemory : public std::enable_shared_from_this<SymmetricMemory> {
+/// a put, synchronise the stream that wrote the source, or use on(stream).
+class SYMMEM_API SymmetricMemory : public std::enable_shared_from_this<SymmetricMemory> {
  public:
   ~SymmetricMemory();
   SymmetricMemory(const SymmetricMemory&) = delete;
@@ -117,28 +110,26 @@ class SymmetricMemory : public std::enable_shared_from_this<SymmetricMemory> {
   const Route& route(int rank) const;
   /// Describes all routes, with the reason for each transport that was not used.
   std::string explain() const;
-  /// What kernels take: symmem/device.cuh. Valid until close(). GPU memory only.
+  /// GPU memory only: what kernels take (symmem/device.cuh), valid until close(); and the
+  /// operations ordered in a CUDA stream.
   DeviceView device_view() const;
-  /// The operations, ordered in a CUDA stream. GPU memory only.
   StreamOperations on(Stream stream);
 
-  /// Copies `source` into `peer`'s buffer. Returns when `source` may be reused. Source and target
-  /// must not overlap. `source` is host memory, or memory of the GPU that the buffer is on.
+  /// Copies `source` into `peer`'s buffer. Returns when `source` may be reused. They must not
+  /// overlap. Local spans are host memory or memory of the buffer's GPU.
   void put(int peer, std::size_t offset, std::span<const std::byte> source);
   /// Copies out of `peer`'s buffer. Returns when the bytes are in `target`.
   void get(int peer, std::size_t offset, std::span<std::byte> target);
-  /// List forms. All pieces are checked before the first is copied.
+  /// List forms: all pieces are checked before the first is copied.
   void put(int peer, std::span<const PutPiece> pieces);
   void get(int peer, std::span<const GetPiece> pieces);
-  /// Strided forms. `source` and `target` begin at the first piece and hold the last.
+  /// Strided forms: the local span begins at the first piece and holds the last.
   void put_strided(int peer, std::size_t offset, std::span<const std::byte> source,
                    const Strided& shape);
-  void get_strided(int peer, std::size_t offset, std::span<std::byte> target,
-                   const Strided& shape);
-  /// Non-blocking forms: return at once. `source` may be reused, and `target` holds the bytes, when
-  /// the next flush of that peer returns or throws; a later signal to the peer is ordered after the
-  /// put but does not make `source` reusable. For key peers they wait while more than 8 MiB of puts
-  /// or 4 MiB of gets are in flight.
+  void get_strided(int peer, std::size_t offset, std::span<std::byte> target, const Strided& shape);
+  /// Non-blocking forms. `source` is reusable, and `target` complete, only when the next flush of
+  /// the peer returns or throws: a later signal is ordered after the put but does not release
+  /// `source`. For key peers they wait while 8 MiB of puts or 4 MiB of gets are in flight.
   void put_nbi(int peer, std::size_t offset, std::span<const std::byte> source);
   void get_nbi(int peer, std::size_t offset, std::span<std::byte> target);
   /// put, then put_signal, in one message if a key reaches the peer. Returns when `source` may be
@@ -162,28 +153,23 @@ class SymmetricMemory : public std::enable_shared_from_this<SymmetricMemory> {
                     timeout);
   }
 
-  /// Atomic operations on a naturally aligned word of `peer`'s buffer. Each waits for and returns
-  /// the value before. Atomic with each other on all ranks, with std::atomic_ref at the peer and
-  /// with atomics of kernels at system scope. Sequentially consistent.
-  template <AtomicWord T>
-  T fetch_add(int peer, std::size_t offset, T value) {
-    return atomic(AtomicOp::add, peer, offset, value, T{});
+  /// Atomic operations on a naturally aligned word of `peer`'s buffer; each returns the value
+  /// before. Sequentially consistent; atomic with each other, with std::atomic_ref at the peer and
+  /// with system-scope atomics of kernels.
+  auto fetch_add(int peer, std::size_t offset, AtomicWord auto value) {
+    return atomic(AtomicOp::add, peer, offset, value);
   }
-  template <AtomicWord T>
-  T fetch_and(int peer, std::size_t offset, T value) {
-    return atomic(AtomicOp::bit_and, peer, offset, value, T{});
+  auto fetch_and(int peer, std::size_t offset, AtomicWord auto value) {
+    return atomic(AtomicOp::bit_and, peer, offset, value);
   }
-  template <AtomicWord T>
-  T fetch_or(int peer, std::size_t offset, T value) {
-    return atomic(AtomicOp::bit_or, peer, offset, value, T{});
+  auto fetch_or(int peer, std::size_t offset, AtomicWord auto value) {
+    return atomic(AtomicOp::bit_or, peer, offset, value);
   }
-  template <AtomicWord T>
-  T fetch_xor(int peer, std::size_t offset, T value) {
-    return atomic(AtomicOp::bit_xor, peer, offset, value, T{});
+  auto fetch_xor(int peer, std::size_t offset, AtomicWord auto value) {
+    return atomic(AtomicOp::bit_xor, peer, offset, value);
   }
-  template <AtomicWord T>
-  T swap(int peer, std::size_t offset, T value) {
-    return atomic(AtomicOp::swap, peer, offset, value, T{});
+  auto swap(int peer, std::size_t offset, AtomicWord auto value) {
+    return atomic(AtomicOp::swap, peer, offset, value);
   }
   /// Writes `desired` if the word equals `expected`.
   template <AtomicWord T>
@@ -191,45 +177,33 @@ class SymmetricMemory : public std::enable_shared_from_this<SymmetricMemory> {
     return atomic(AtomicOp::compare_swap, peer, offset, desired, expected);
   }
 
-  /// Waits until all earlier puts, signals and atomics of this rank to `peer` (to every peer) have
-  /// taken effect there and all its get_nbi are complete. Returning or throwing, it has released
-  /// every buffer of put_nbi and get_nbi. Throws Error(refused) if the peer closed the memory.
+  /// Waits until all earlier operations of this rank on `peer` (on every peer) have taken effect.
+  /// Whether it returns or throws, it has released all spans of put_nbi and get_nbi. Throws
+  /// Error(refused) if the peer closed the memory.
   void flush(int peer, Timeout timeout = {});
   void flush(Timeout timeout = {});
 
-  /// Adds one to the counter (channel, this rank) at `peer`. Does not wait for the receiver: signals
-  /// are counted, none is lost.
+  /// Adds one to the counter (channel, this rank) at `peer`. Does not wait for the receiver:
+  /// signals are counted, none is lost.
   void put_signal(int peer, int channel, Timeout timeout = {});
-  /// Waits for a signal of `peer` on `channel` and consumes one. Two threads at once on one
-  /// (channel, peer) are Error(invalid_argument).
+  /// Waits for a signal of `peer` on `channel` and consumes one. One thread at a time on a
+  /// (channel, peer), else Error(invalid_argument).
   void wait_signal(int peer, int channel, Timeout timeout = {});
   /// Collective: returns when all ranks have called it on `channel`. Leaves the channel's signals
   /// alone. After a timeout or a lost peer, barriers on that channel are Error(finished).
   void barrier(int channel = 0, Timeout timeout = {});
 
-  /// Collective: flushes and detaches. When it returns, no rank accesses this memory through symmem,
-  /// and pointers to peers' buffers are invalid. If it throws, this rank has detached all the same
-  /// and its own memory is not reused until the Context ends. On a GPU it invalidates a running
-  /// capture of that device's streams.
+  /// Collective: flushes and detaches. Afterwards no rank accesses this memory through symmem, and
+  /// pointers to peers' buffers are invalid. If it throws, this rank has detached all the same and
+  /// its own memory is not reused until the Context ends. Not during a stream capture on its GPU.
   void close(Timeout timeout = {});
 
   class [[gnu::visibility("hidden")]] Impl;  ///< The library's own.
 
  private:
   explicit SymmetricMemory(std::unique_ptr<Impl> impl);
-  std::uint32_t atomic32(AtomicOp op, int peer, std::size_t offset, std::uint32_t value,
-                         std::uint32_t expected);
-  std::uint64_t atomic64(AtomicOp op, int peer, std::size_t offset, std::uint64_t value,
-                         std::uint64_t expected);
   template <AtomicWord T>
-  T atomic(AtomicOp op, int peer, std::size_t offset, T value, T expected) {
-    if constexpr (sizeof(T) == 4)
-      return static_cast<T>(atomic32(op, peer, offset, static_cast<std::uint32_t>(value),
-                                     static_cast<std::uint32_t>(expected)));
-    else
-      return static_cast<T>(atomic64(op, peer, offset, static_cast<std::uint64_t>(value),
-                                     static_cast<std::uint64_t>(expected)));
-  }
+  T atomic(AtomicOp op, int peer, std::size_t offset, T value, T expected = {});
 
   std::unique_ptr<Impl> impl_;
 };

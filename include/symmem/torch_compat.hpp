@@ -73,8 +73,8 @@ std::shared_ptr<SymmetricMemory> get_symmetric_memory(const Tensor& tensor,
 /// mapping alive, not the allocation. Error(unsupported) where no pointer reaches.
 Tensor get_buffer(const SymmetricMemory& memory, int rank, const std::vector<std::int64_t>& sizes,
                   DataType dtype, std::int64_t storage_offset = 0);
-/// Every rank's buffer and signal pad in this process, by rank; null where no pointer reaches. Valid
-/// until close(). The pads' layout: docs/wire.md.
+/// Every rank's buffer and signal pad in this process, by rank; null where no pointer reaches.
+/// Valid until close(). The pads' layout: docs/wire.md.
 std::vector<void*> get_buffer_ptrs(const SymmetricMemory& memory);
 std::vector<void*> get_signal_pad_ptrs(const SymmetricMemory& memory);
 /// The same tables in GPU memory, for kernels. Error(unsupported) for host memory.

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <type_traits>
 #include "base/atomic_word.hpp"
+
 #include "access/memory_impl.hpp"
 
 namespace symmem {
@@ -17,33 +19,34 @@ constexpr const char* name_of(AtomicOp op) {
   return "atomic operation";
 }
 
-template <typename Word>
-Word apply_at(const SymmetricMemory::Impl& impl, AtomicOp op, int peer, std::size_t offset,
-              Word value, Word expected) {
-  std::byte* at = impl.reach(peer, offset, sizeof(Word), name_of(op));
-  // The buffer itself begins aligned, so the offset decides.
+}  // namespace
+
+template <AtomicWord T>
+T SymmetricMemory::atomic(AtomicOp op, int peer, std::size_t offset, T value, T expected) {
+  // The memory works on unsigned words; two's complement makes them equal to signed ones.
+  using Word = std::make_unsigned_t<T>;
+  const auto operand = static_cast<Word>(value), compared = static_cast<Word>(expected);
+  std::byte* const at = impl_->reach(peer, offset, sizeof(Word), name_of(op));
+  // Every buffer begins aligned, so the offset decides.
   require(offset % sizeof(Word) == 0, Errc::invalid_argument,
           "{}: offset {} is not a multiple of the word's {} bytes", name_of(op), offset,
           sizeof(Word));
   if (at != nullptr) [[likely]]
-    return impl.gpu
-               ? static_cast<Word>(impl.gpu->gpu().atomic(op, sizeof(Word), at, value, expected))
-               : apply_atomic(op, at, value, expected);
-  return impl.by_key(peer, name_of(op), {}, [&](BlockKey& key, std::size_t base, Wait& wait) {
-    return static_cast<Word>(key.atomic(op, sizeof(Word), base + offset, value, expected, wait));
+    return static_cast<T>(impl_->gpu ? static_cast<Word>(impl_->gpu->gpu().atomic(
+                                           op, sizeof(Word), at, operand, compared))
+                                     : apply_atomic(op, at, operand, compared));
+  return impl_->by_key(peer, name_of(op), {}, [&](BlockKey& key, std::size_t base, Wait& wait) {
+    return static_cast<T>(key.atomic(op, sizeof(Word), base + offset, operand, compared, wait));
   });
 }
 
-}  // namespace
-
-std::uint32_t SymmetricMemory::atomic32(AtomicOp op, int peer, std::size_t offset,
-                                        std::uint32_t value, std::uint32_t expected) {
-  return apply_at(*impl_, op, peer, offset, value, expected);
-}
-
-std::uint64_t SymmetricMemory::atomic64(AtomicOp op, int peer, std::size_t offset,
-                                        std::uint64_t value, std::uint64_t expected) {
-  return apply_at(*impl_, op, peer, offset, value, expected);
-}
+template std::int32_t SymmetricMemory::atomic(AtomicOp, int, std::size_t, std::int32_t,
+                                              std::int32_t);
+template std::uint32_t SymmetricMemory::atomic(AtomicOp, int, std::size_t, std::uint32_t,
+                                               std::uint32_t);
+template std::int64_t SymmetricMemory::atomic(AtomicOp, int, std::size_t, std::int64_t,
+                                              std::int64_t);
+template std::uint64_t SymmetricMemory::atomic(AtomicOp, int, std::size_t, std::uint64_t,
+                                               std::uint64_t);
 
 }  // namespace symmem

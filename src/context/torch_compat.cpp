@@ -101,11 +101,11 @@ std::vector<void*> get_signal_pad_ptrs(const SymmetricMemory& memory) {
   return SymmetricMemory::Impl::of(memory).tables.pads;
 }
 void* const* get_buffer_ptrs_dev(const SymmetricMemory& memory) {
-  return SymmetricMemory::Impl::of(memory).on_gpu("get_buffer_ptrs_dev").view().buffers;
+  return SymmetricMemory::Impl::of(memory).on_gpu("get_buffer_ptrs_dev").view().state.buffers;
 }
 void* const* get_signal_pad_ptrs_dev(const SymmetricMemory& memory) {
   return reinterpret_cast<void* const*>(
-      SymmetricMemory::Impl::of(memory).on_gpu("get_signal_pad_ptrs_dev").view().pads);
+      SymmetricMemory::Impl::of(memory).on_gpu("get_signal_pad_ptrs_dev").view().state.pads);
 }
 
 }  // namespace symmem

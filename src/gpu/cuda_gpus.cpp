@@ -152,33 +152,33 @@ class CudaGpu : public Gpu {
   void copy(Stream stream, const Copy& copy) override {
     const OnDevice here(device_);
     check_stream(stream);
-    enqueue(stream, copy);
+    enqueue(stream.get(), copy);
   }
   void put_signal(Stream stream, const DeviceView& view, int dst, int channel) override {
     const OnDevice here(device_);
     check_stream(stream);
-    launch_put_signal(stream, view, dst, channel, nullptr);
+    launch_put_signal(stream.get(), view, dst, channel, nullptr);
   }
   void wait_signal(Stream stream, const DeviceView& view, int src, int channel,
                    std::chrono::nanoseconds timeout) override {
     const OnDevice here(device_);
     check_stream(stream);
-    launch_wait_signal(stream, view, src, channel, {count_ns(timeout), nullptr});
+    launch_wait_signal(stream.get(), view, src, channel, {count_ns(timeout), nullptr});
   }
   void put_with_signal(Stream stream, const DeviceView& view, const Copy& copy, int dst,
                        int channel) override {
     const OnDevice here(device_);
     check_stream(stream);
     if (copy.bytes <= kMaxFused && gpu_loads(copy.from))
-      return launch_put_with_signal(stream, view, copy, dst, channel);
-    enqueue(stream, copy);
-    launch_put_signal(stream, view, dst, channel, nullptr);
+      return launch_put_with_signal(stream.get(), view, copy, dst, channel);
+    enqueue(stream.get(), copy);
+    launch_put_signal(stream.get(), view, dst, channel, nullptr);
   }
   void barrier(Stream stream, const DeviceView& view, int channel,
                std::chrono::nanoseconds timeout) override {
     const OnDevice here(device_);
     check_stream(stream);
-    launch_barrier(stream, view, channel, {count_ns(timeout), nullptr});
+    launch_barrier(stream.get(), view, channel, {count_ns(timeout), nullptr});
   }
 
  private:
@@ -188,7 +188,8 @@ class CudaGpu : public Gpu {
           "cudaMemcpyAsync");
   }
   /// A stream of another device or context would be an error of the driver's, or none.
-  void check_stream(Stream stream) const {
+  void check_stream(Stream checked) const {
+    CUstream stream = checked.get();
     if (stream == nullptr || stream == cudaStreamLegacy || stream == cudaStreamPerThread) return;
     CUcontext context = nullptr;
     check(Driver::get().StreamGetCtx(stream, &context), "cuStreamGetCtx");

@@ -8,9 +8,9 @@
 #include <memory>
 #include <span>
 
-#include "symmem/atomic.hpp"
+#include "symmem/element.hpp"
 #include "symmem/device_view.hpp"
-#include "symmem/stream.hpp"
+#include "symmem/cuda.hpp"
 
 namespace symmem {
 

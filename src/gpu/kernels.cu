@@ -10,6 +10,10 @@
 namespace symmem::cuda {
 namespace {
 
+namespace internal = device::internal;
+using device::Failure;
+using internal::WaitResult;
+
 constexpr unsigned kWarp = 32;
 
 __device__ void report_to(Report* report, std::uint64_t state, std::uint64_t value = 0) {
@@ -29,20 +33,20 @@ __device__ bool begins(Report* report) {
   return abandoned == 0;
 }
 
-__device__ std::uint64_t state_of(device::Waited waited) {
+__device__ std::uint64_t state_of(WaitResult waited) {
   switch (waited) {
-    case device::Waited::arrived: return Report::arrived;
-    case device::Waited::timeout: return Report::timeout;
-    case device::Waited::gone: return Report::gone;
+    case WaitResult::arrived: return Report::arrived;
+    case WaitResult::timeout: return Report::timeout;
+    case WaitResult::gone: return Report::gone;
     default: return Report::failed;
   }
 }
 
-/// A wait that reports marks nothing, unless a peer's memory is of no use any more.
-__device__ void mark_failed_peer(const DeviceView& view, device::Waited waited,
+/// Marks the memory as failed if a peer's has failed. Waits that report mark nothing else.
+__device__ void mark_failed_peer(const DeviceView& view, WaitResult waited,
                                  Failure::Operation operation, int channel, int rank) {
-  if (waited == device::Waited::peer_failed)
-    device::fail(view, operation, Failure::Cause::peer_failed, channel, rank);
+  if (waited == WaitResult::peer_failed)
+    internal::fail(view, operation, Failure::Cause::peer_failed, channel, rank);
 }
 
 __global__ void put_signal_kernel(DeviceView view, int dst, int channel, Report* report) {
@@ -58,53 +62,53 @@ __global__ void wait_signal_kernel(DeviceView view, int src, int channel, Ending
     return;
   }
   if (!begins(ending.report)) return;
-  const device::Waited waited = device::try_wait_signal(view, src, channel, ending.timeout_ns);
+  const WaitResult waited = internal::try_wait_signal(view, src, channel, ending.timeout_ns);
   mark_failed_peer(view, waited, Failure::Operation::wait_signal, channel, src);
   report_to(ending.report, state_of(waited));
 }
 
-/// Lane `lane`'s share of a barrier that the host waits for: peers without a pointer, whom the host
-/// has told, are waited for, too. `at` becomes the last one waited for.
-__device__ device::Waited meet(const DeviceView& view, int channel, int lane,
-                               std::uint64_t timeout_ns, int& at) {
-  using device::Count;
-  const std::uint64_t epoch = device::load_local(view.epochs + channel) + 1;
-  if (epoch > device::kPoison) return device::Waited::failed_before;
-  __syncwarp();  // All have loaded it.
+/// Signals and awaits the peers of lane `lane` in a barrier of the host. The host has signalled the
+/// key peers, which are awaited too. `at` becomes the last peer awaited.
+__device__ WaitResult host_barrier(const DeviceView& view, int channel, int lane,
+                                   std::uint64_t timeout_ns, int& at) {
+  using internal::Count;
+  const std::uint64_t epoch = internal::load_local(view.state.epochs + channel) + 1;
+  if (epoch > internal::kPoison) return WaitResult::failed_before;
+  __syncwarp();  // All lanes have loaded it.
   const auto nth = [&](int i) {
     const int peer = view.rank + 1 + i;
     return peer < view.world_size ? peer : peer - view.world_size;
   };
 #pragma unroll 1
   for (int i = lane; i < view.world_size - 1; i += kWarp)
-    if (std::uint64_t* const theirs = device::pad(view, nth(i)))
-      device::max_release(theirs + device::count_at(view, channel, view.rank, Count::arrivals),
-                          epoch);
-  if (lane == 0) device::max_local(view.epochs + channel, epoch);
+    if (std::uint64_t* const remote = internal::pad(view, nth(i)))
+      internal::max_release(
+          remote + internal::count_index(view, channel, view.rank, Count::arrivals), epoch);
+  if (lane == 0) internal::max_local(view.state.epochs + channel, epoch);
   std::uint64_t begin = 0;
-  device::Waited waited = device::Waited::arrived;
+  WaitResult waited = WaitResult::arrived;
 #pragma unroll 1
-  for (int i = lane; waited == device::Waited::arrived && i < view.world_size - 1; i += kWarp) {
+  for (int i = lane; waited == WaitResult::arrived && i < view.world_size - 1; i += kWarp) {
     at = nth(i);
-    waited = device::wait_count(view, device::arriving(view, channel, at, Count::arrivals), epoch,
-                                at, timeout_ns, begin);
+    waited = internal::wait_count(view, internal::incoming(view, channel, at, Count::arrivals),
+                                  epoch, at, timeout_ns, begin);
   }
   return waited;
 }
 
 __global__ void barrier_kernel(DeviceView view, int channel, Ending ending) {
   if (ending.report == nullptr) {
-    device::barrier_warp(view, channel, ending.timeout_ns);
+    device::barrier<device::Scope::warp>(view, channel, ending.timeout_ns);
     return;
   }
   const int lane = static_cast<int>(threadIdx.x);
   if (__shfl_sync(0xFFFFFFFFu, lane == 0 && begins(ending.report), 0) == 0) return;
   int at = view.rank;
-  const device::Waited waited = meet(view, channel, lane, ending.timeout_ns, at);
+  const WaitResult waited = host_barrier(view, channel, lane, ending.timeout_ns, at);
   mark_failed_peer(view, waited, Failure::Operation::barrier, channel, at);
-  // One that did not come is enough; the first of them is told.
-  const unsigned missing = __ballot_sync(0xFFFFFFFFu, waited != device::Waited::arrived);
-  __syncwarp();  // What one lane has marked comes before what another one tells.
+  // Reports the first lane whose peer is missing.
+  const unsigned missing = __ballot_sync(0xFFFFFFFFu, waited != WaitResult::arrived);
+  __syncwarp();  // Orders the marks of all lanes before the report of one.
   const int teller = missing == 0 ? 0 : __ffs(static_cast<int>(missing)) - 1;
   if (lane == teller) report_to(ending.report, state_of(waited), static_cast<std::uint64_t>(at));
 }
@@ -134,7 +138,7 @@ __global__ void put_with_signal_kernel(DeviceView view, Copy copy, int dst, int 
     copy_words<std::uint32_t>(copy.to, copy.from, copy.bytes);
   else
     copy_words<unsigned char>(copy.to, copy.from, copy.bytes);
-  device::put_signal_block(view, dst, channel);
+  device::put_signal<device::Scope::block>(view, dst, channel);
 }
 
 template <typename Word>

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/check.hpp"
+#include "base/error_location.hpp"
 #include "base/wire.hpp"
 
 namespace symmem {
@@ -44,7 +45,7 @@ Contribution make_contribution(const std::string& operation,
   try {
     return {operation, false, {}, contribute()};
   } catch (const Error& e) {
-    return {operation, true, e.code(), e.what()};
+    return {operation, true, e.code(), text_without_location(e)};
   } catch (const std::exception& e) {
     return {operation, true, Errc::internal, e.what()};
   } catch (...) {  // An application's transport may throw anything.

@@ -14,26 +14,26 @@ std::size_t count(int channels, int world_size) {
   return static_cast<std::size_t>(channels) * static_cast<std::size_t>(world_size);
 }
 
-Failure decode(std::uint64_t word) {
-  return {static_cast<Failure::Operation>(word >> 56),
-          static_cast<Failure::Cause>(word >> 48 & 0xFF), static_cast<int>(word >> 32 & 0xFFFF),
-          static_cast<int>(word & 0xFFFFFFFF)};
+device::Failure decode(std::uint64_t word) {
+  return {static_cast<device::Failure::Operation>(word >> 56),
+          static_cast<device::Failure::Cause>(word >> 48 & 0xFF),
+          static_cast<int>(word >> 32 & 0xFFFF), static_cast<int>(word & 0xFFFFFFFF)};
 }
 
-const char* name(Failure::Operation operation) {
+const char* name(device::Failure::Operation operation) {
   switch (operation) {
-    case Failure::Operation::put_signal: return "put_signal";
-    case Failure::Operation::wait_signal: return "wait_signal";
-    case Failure::Operation::barrier: return "barrier";
-    case Failure::Operation::wait_packet: return "wait_packet";
-    case Failure::Operation::none: break;
+    case device::Failure::Operation::put_signal: return "put_signal";
+    case device::Failure::Operation::wait_signal: return "wait_signal";
+    case device::Failure::Operation::barrier: return "barrier";
+    case device::Failure::Operation::wait_packet: return "wait_packet";
+    case device::Failure::Operation::none: break;
   }
   return "an operation";
 }
 
-std::string text(const Failure& failure) {
+std::string text(const device::Failure& failure) {
   const char* const what = name(failure.operation);
-  if (failure.operation == Failure::Operation::wait_packet) return what;
+  if (failure.operation == device::Failure::Operation::wait_packet) return what;
   return fmt::format("{} on channel {}", what, failure.channel);
 }
 
@@ -60,24 +60,25 @@ GpuState::GpuState(const Group& group, const Parts& parts) : gpu_(parts.gpu) {
   view_.channels = parts.channels;
   view_.buffer_bytes = parts.buffer_bytes;
   view_.timeout_ns = static_cast<std::uint64_t>(parts.timeout.count());
-  view_.own_pad = reinterpret_cast<const std::uint64_t*>(parts.device);
-  view_.network_pad = reinterpret_cast<const std::uint64_t*>(parts.pinned);
-  view_.taken = words;
-  view_.epochs = words += count(parts.channels, size);
-  view_.failed = words += parts.channels;
+  view_.state.own_pad = reinterpret_cast<const std::uint64_t*>(parts.device);
+  view_.state.network_pad = reinterpret_cast<const std::uint64_t*>(parts.pinned);
+  view_.state.taken = words;
+  view_.state.epochs = words += count(parts.channels, size);
+  view_.state.failed = words += parts.channels;
   void* const tables = ++words;
-  view_.network_taken = reinterpret_cast<std::uint64_t*>(parts.pinned + pad);
-  view_.failure = view_.network_taken + count(parts.channels, size);
-  view_.gone = gone_ = reinterpret_cast<std::uint32_t*>(view_.failure + 1);
+  view_.state.network_taken = reinterpret_cast<std::uint64_t*>(parts.pinned + pad);
+  view_.state.failure = view_.state.network_taken + count(parts.channels, size);
+  view_.state.gone = gone_ = reinterpret_cast<std::uint32_t*>(view_.state.failure + 1);
 
   std::vector<void*> pointers = parts.buffers;
   pointers.insert(pointers.end(), parts.pads.begin(), parts.pads.end());
   gpu_->copy(tables, pointers.data(), pointers.size() * sizeof(void*));
-  view_.buffers = static_cast<void* const*>(tables);
-  view_.pads = reinterpret_cast<std::uint64_t* const*>(view_.buffers + size);
-  for (int r = 0; r < std::min(size, DeviceView::kInlinePeers); ++r) {
-    view_.inline_buffers[r] = parts.buffers[static_cast<std::size_t>(r)];
-    view_.inline_pads[r] = static_cast<std::uint64_t*>(parts.pads[static_cast<std::size_t>(r)]);
+  view_.state.buffers = static_cast<void* const*>(tables);
+  view_.state.pads = reinterpret_cast<std::uint64_t* const*>(view_.state.buffers + size);
+  for (int r = 0; r < std::min(size, device::PadState::kInlinePeers); ++r) {
+    view_.state.inline_buffers[r] = parts.buffers[static_cast<std::size_t>(r)];
+    view_.state.inline_pads[r] =
+        static_cast<std::uint64_t*>(parts.pads[static_cast<std::size_t>(r)]);
   }
 }
 
@@ -85,7 +86,8 @@ void GpuState::mark_gone(int rank) { std::atomic_ref(gone_[rank]).store(1); }
 
 void GpuState::fail_channel(int channel) noexcept {
   try {
-    gpu_->copy(view_.epochs + channel, &DeviceView::kPoison, sizeof DeviceView::kPoison);
+    gpu_->copy(view_.state.epochs + channel, &device::PadState::kPoison,
+               sizeof device::PadState::kPoison);
   } catch (const Error&) {  // The GPU has failed: no barrier completes on it anyway.
   }
 }
@@ -95,14 +97,14 @@ std::vector<int> GpuState::missing(int channel) const {
   const auto size = static_cast<std::size_t>(view_.world_size);
   std::vector<std::uint64_t> counts(2 * size);
   const std::size_t at = SignalPad::signals_offset(channel, 0, view_.world_size) / kWord;
-  const Copy copies[] = {{&epoch, view_.epochs + channel, sizeof epoch},
-                         {counts.data(), view_.own_pad + at, counts.size() * kWord}};
+  const Copy copies[] = {{&epoch, view_.state.epochs + channel, sizeof epoch},
+                         {counts.data(), view_.state.own_pad + at, counts.size() * kWord}};
   gpu_->copy(copies);
   std::vector<int> ranks;
   for (int r = 0; r < view_.world_size; ++r) {
     const auto arrivals = 2 * static_cast<std::size_t>(r) + 1;
     const std::uint64_t by_network =
-        std::atomic_ref(const_cast<std::uint64_t&>(view_.network_pad[at + arrivals])).load();
+        std::atomic_ref(const_cast<std::uint64_t&>(view_.state.network_pad[at + arrivals])).load();
     if (r == view_.rank) continue;
     if (std::max(counts[arrivals], by_network) < epoch) ranks.push_back(r);
   }
@@ -110,21 +112,21 @@ std::vector<int> GpuState::missing(int channel) const {
 }
 
 void GpuState::fail_failed(const Group& group, const char* operation) const {
-  const Failure failure = decode(std::atomic_ref(*view_.failure).load());
+  const device::Failure failure = decode(std::atomic_ref(*view_.state.failure).load());
   const std::string rank = group.describe(failure.rank);
   const std::string what =
       fmt::format("{}: the memory has failed on the GPU: {}", operation, text(failure));
   constexpr const char* kCure = "close the memory and rendezvous again";
   switch (failure.cause) {
-    case Failure::Cause::gone:
+    case device::Failure::Cause::gone:
       group.check_waitable({failure.rank}, operation);  // Throws a more precise error if it can.
       fail(Errc::peer_lost, "{}: {} left or is lost; {}", what, rank, kCure);
-    case Failure::Cause::no_pointer:
+    case device::Failure::Cause::no_pointer:
       fail(Errc::unsupported, "{}: no pointer reaches {}; use host operations for this rank; {}",
            what, rank, kCure);
-    case Failure::Cause::peer_failed:
+    case device::Failure::Cause::peer_failed:
       fail(Errc::peer_lost, "{}: a wait on the GPU of {} failed earlier; {}", what, rank, kCure);
-    case Failure::Cause::channel_failed:
+    case device::Failure::Cause::channel_failed:
       fail(Errc::finished,
            "{}: an earlier host barrier on this channel failed, so its ranks may disagree on the "
            "barrier count; {}",

@@ -41,20 +41,20 @@ class GpuState {
 
   /// Throws the cause if a wait on the GPU has failed the memory.
   void check(const Group& group, const char* operation) const {
-    if (std::atomic_ref(*view_.failure).load(std::memory_order_acquire) != 0) [[unlikely]]
+    if (std::atomic_ref(*view_.state.failure).load(std::memory_order_acquire) != 0) [[unlikely]]
       fail_failed(group, operation);
   }
   /// Returns the pad in host memory in which signals by network arrive.
   SignalPad network_pad() const {
-    return {reinterpret_cast<std::byte*>(const_cast<std::uint64_t*>(view_.network_pad)),
+    return {reinterpret_cast<std::byte*>(const_cast<std::uint64_t*>(view_.state.network_pad)),
             view_.world_size};
   }
   /// Returns the count of consumed network signals from `source`. Only the current waiter writes
   /// it; a failing kernel may poison it at any time.
   std::uint64_t& network_taken(int channel, int source) const {
-    return view_.network_taken[static_cast<std::size_t>(channel) *
-                                   static_cast<std::size_t>(view_.world_size) +
-                               static_cast<std::size_t>(source)];
+    return view_.state.network_taken[static_cast<std::size_t>(channel) *
+                                         static_cast<std::size_t>(view_.world_size) +
+                                     static_cast<std::size_t>(source)];
   }
   /// Makes all pending waits of kernels on `rank` return.
   void mark_gone(int rank);

@@ -13,8 +13,8 @@
 #include <thread>
 
 #include "base/check.hpp"
-#include "base/unique_handle.hpp"
 #include "base/signal_mask.hpp"
+#include "base/unique_handle.hpp"
 
 namespace symmem::store {
 namespace {

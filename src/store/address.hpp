@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/deadline.hpp"
-#include "symmem/extend/store.hpp"
+#include "symmem/key_value_store.hpp"
 
 namespace symmem::store {
 

@@ -5,7 +5,7 @@
 #include "base/unique_handle.hpp"
 #include "store/frame.hpp"
 #include "store/handshake.hpp"
-#include "symmem/extend/store.hpp"
+#include "symmem/key_value_store.hpp"
 
 namespace symmem::store {
 

@@ -95,7 +95,7 @@ class LocalLink final : public Link, private Outbox {
 
 namespace symmem {
 
-std::shared_ptr<Store> make_hash_store(std::chrono::milliseconds timeout) {
+std::shared_ptr<KeyValueStore> make_hash_store(std::chrono::milliseconds timeout) {
   return store::make_request_store(std::make_unique<store::LocalLink>(), timeout);
 }
 

@@ -11,7 +11,7 @@
 
 #include "base/deadline.hpp"
 #include "store/message.hpp"
-#include "symmem/extend/store.hpp"
+#include "symmem/key_value_store.hpp"
 
 namespace symmem::store {
 
@@ -42,7 +42,7 @@ class Link {
 };
 
 /// The Store of which every call is one request over `link`.
-std::shared_ptr<Store> make_request_store(std::unique_ptr<Link> link,
-                                          std::chrono::milliseconds timeout);
+std::shared_ptr<KeyValueStore> make_request_store(std::unique_ptr<Link> link,
+                                                  std::chrono::milliseconds timeout);
 
 }  // namespace symmem::store

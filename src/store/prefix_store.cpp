@@ -2,14 +2,14 @@
 #include <utility>
 
 #include "base/check.hpp"
-#include "symmem/extend/store.hpp"
+#include "symmem/key_value_store.hpp"
 
 namespace symmem {
 namespace {
 
-class PrefixStore final : public Store {
+class PrefixStore final : public KeyValueStore {
  public:
-  PrefixStore(std::string prefix, std::shared_ptr<Store> base)
+  PrefixStore(std::string prefix, std::shared_ptr<KeyValueStore> base)
       : prefix_(std::move(prefix) + "/"), base_(std::move(base)) {}
 
   void set(const std::string& key, const std::string& value, Timeout timeout) override {
@@ -80,12 +80,13 @@ class PrefixStore final : public Store {
   }
 
   const std::string prefix_;
-  const std::shared_ptr<Store> base_;
+  const std::shared_ptr<KeyValueStore> base_;
 };
 
 }  // namespace
 
-std::shared_ptr<Store> make_prefix_store(std::string prefix, std::shared_ptr<Store> store) {
+std::shared_ptr<KeyValueStore> make_prefix_store(std::string prefix,
+                                                 std::shared_ptr<KeyValueStore> store) {
   require(store != nullptr, Errc::invalid_argument, "prefix store \"{}\" over no store", prefix);
   return std::make_shared<PrefixStore>(std::move(prefix), std::move(store));
 }

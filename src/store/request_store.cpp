@@ -62,7 +62,7 @@ Membership to_membership(const JoinRequest& request, Reply reply) {
   return membership;
 }
 
-class RequestStore final : public Store {
+class RequestStore final : public KeyValueStore {
  public:
   RequestStore(std::unique_ptr<Link> link, std::chrono::milliseconds timeout)
       : link_(std::move(link)), timeout_(timeout) {}
@@ -184,8 +184,8 @@ class RequestStore final : public Store {
 
 }  // namespace
 
-std::shared_ptr<Store> make_request_store(std::unique_ptr<Link> link,
-                                          std::chrono::milliseconds timeout) {
+std::shared_ptr<KeyValueStore> make_request_store(std::unique_ptr<Link> link,
+                                                  std::chrono::milliseconds timeout) {
   return std::make_shared<RequestStore>(std::move(link), timeout);
 }
 

@@ -14,7 +14,7 @@
 #include "base/unique_handle.hpp"
 #include "store/session.hpp"
 #include "store/state.hpp"
-#include "symmem/extend/store.hpp"
+#include "symmem/key_value_store.hpp"
 
 namespace boost::asio {
 class io_context;

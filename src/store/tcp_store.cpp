@@ -65,14 +65,16 @@ std::chrono::milliseconds tick_of(const TcpStoreOptions& options) {
 
 }  // namespace
 
-std::shared_ptr<Store> connect_tcp_store(const TcpStoreOptions& options, const Process& process,
-                                         std::shared_ptr<Poller> poller) {
+std::shared_ptr<KeyValueStore> connect_tcp_store(const TcpStoreOptions& options,
+                                                 const Process& process,
+                                                 std::shared_ptr<Poller> poller) {
   return make_request_store(std::make_unique<TcpLink>(options, process, std::move(poller)),
                             options.timeout);
 }
 
-std::shared_ptr<Store> connect_tcp_store(const TcpStoreOptions& options, const Process& process,
-                                         std::shared_ptr<EventLoop> loop) {
+std::shared_ptr<KeyValueStore> connect_tcp_store(const TcpStoreOptions& options,
+                                                 const Process& process,
+                                                 std::shared_ptr<EventLoop> loop) {
   return connect_tcp_store(options, process,
                            std::make_shared<Poller>(std::move(loop), tick_of(options)));
 }
@@ -81,7 +83,7 @@ std::shared_ptr<Store> connect_tcp_store(const TcpStoreOptions& options, const P
 
 namespace symmem {
 
-std::shared_ptr<Store> make_tcp_store(const TcpStoreOptions& options) {
+std::shared_ptr<KeyValueStore> make_tcp_store(const TcpStoreOptions& options) {
   return store::connect_tcp_store(options, {host_name(), ::getpid(), random_u64()},
                                   std::make_shared<EventLoop>());
 }

@@ -5,15 +5,17 @@
 
 #include "base/event_loop.hpp"
 #include "store/poller.hpp"
-#include "symmem/extend/store.hpp"
+#include "symmem/key_value_store.hpp"
 
 namespace symmem::store {
 
 /// What make_tcp_store does, for a known process and on a loop that others use too.
-std::shared_ptr<Store> connect_tcp_store(const TcpStoreOptions& options, const Process& process,
-                                         std::shared_ptr<EventLoop> loop);
+std::shared_ptr<KeyValueStore> connect_tcp_store(const TcpStoreOptions& options,
+                                                 const Process& process,
+                                                 std::shared_ptr<EventLoop> loop);
 /// The same for many stores at one descriptor each.
-std::shared_ptr<Store> connect_tcp_store(const TcpStoreOptions& options, const Process& process,
-                                         std::shared_ptr<Poller> poller);
+std::shared_ptr<KeyValueStore> connect_tcp_store(const TcpStoreOptions& options,
+                                                 const Process& process,
+                                                 std::shared_ptr<Poller> poller);
 
 }  // namespace symmem::store

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Barriers called from kernels, and what becomes of one that fails.
+// Barriers called from kernels, and their failures.
 #include "gpu/test_gpu.hpp"
 #include "gpu/test_kernels.hpp"
 
@@ -11,7 +11,7 @@ namespace {
 
 constexpr unsigned long long kShortNs = 5'000'000, kLongNs = 60'000'000'000;
 
-/// Words and kernels go on in memory that did not fail, whatever happened to other memory.
+/// Checks that `words` is usable after other memory failed.
 void check_usable(Context& context, const Words& words, cudaStream_t stream) {
   words->on(stream).barrier(1);
   ok(cudaStreamSynchronize(stream));
@@ -22,7 +22,7 @@ void check_usable(Context& context, const Words& words, cudaStream_t stream) {
 
 }  // namespace
 
-TEST_CASE("one Barrier object in a kernel holds together many rounds") {
+TEST_CASE("one Barrier object in a kernel synchronises many rounds") {
   on_gpus([](Context& context) {
     const int rounds = takes_turns(context) ? 40 : 1000;
     const TestStream stream;
@@ -32,7 +32,7 @@ TEST_CASE("one Barrier object in a kernel holds together many rounds") {
       launch_barrier_object(stream, words->device_view(), scope, 5, rounds, wrong);
       stream.wait();
       CHECK(wrong.value() == 0);
-      // The next one begins where the object ended, and so do streams and the host.
+      // Streams and the host continue with the epoch that the object left.
       words->on(stream).barrier(5);
       stream.wait();
       words->barrier(5);
@@ -51,10 +51,10 @@ TEST_CASE("a Barrier that times out in a kernel fails the memory, for every scop
         for (const Scope scope : kScopes) {
           const Words words(context, 1);
           if (context.rank() == 0) {
-            launch_vain_barrier(stream, words->device_view(), scope, 3, kShortNs, wrong);
-            // Then all else on it fails at once, however long it might wait.
-            launch_vain_barrier(stream, words->device_view(), scope, 4, kLongNs, wrong);
-            launch_vain_wait(stream, words->device_view(), scope, 1, 6, kLongNs, wrong);
+            launch_failing_barrier(stream, words->device_view(), scope, 3, kShortNs, wrong);
+            // Then every wait on this memory fails at once, whatever its timeout.
+            launch_failing_barrier(stream, words->device_view(), scope, 4, kLongNs, wrong);
+            launch_failing_wait(stream, words->device_view(), scope, 1, 6, kLongNs, wrong);
             stream.wait();
             const std::vector<std::string> parts{"barrier on channel 3", "rank 1 (host",
                                                  "did not respond in time"};
@@ -65,7 +65,7 @@ TEST_CASE("a Barrier that times out in a kernel fails the memory, for every scop
             other->put_signal(1, 0);
           } else {
             other->wait_signal(0, 0);
-            launch_vain_barrier(stream, words->device_view(), scope, 3, kLongNs, wrong);
+            launch_failing_barrier(stream, words->device_view(), scope, 3, kLongNs, wrong);
             stream.wait();
             check_error([&] { words->flush(); }, Errc::peer_lost,
                         {"barrier on channel 3", "on the GPU of rank 0", "failed earlier"});
@@ -92,15 +92,15 @@ TEST_CASE("a barrier of the host that times out fails its channel, and no other 
           check_error([&] { words->on(stream).barrier(5); }, Errc::finished, parts);
           check_error([&] { words->barrier(5); }, Errc::finished, parts);
         }
-        // Other channels, and the signals of this one, are not concerned.
+        // Other channels and the signals of this channel still work.
         words->barrier(6);
         words->on(stream).barrier(7);
         words->on(stream).put_signal(next_of(context), 5);
         words->on(stream).wait_signal(previous_of(context), 5);
         stream.wait();
-        other->barrier();  // What follows fails all waits on the words that are under way.
+        other->barrier();  // The next kernel fails all waits on `words` that are in flight.
         if (context.rank() == 0) {
-          launch_vain_barrier(stream, words->device_view(), Scope::warp, 5, kLongNs, wrong);
+          launch_failing_barrier(stream, words->device_view(), Scope::warp, 5, kLongNs, wrong);
           stream.wait();
           CHECK(wrong.value() == 0);
           check_error([&] { words->flush(); }, Errc::finished,

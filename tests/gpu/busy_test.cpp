@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Calls of the host on a GPU that is busy with other kernels.
+// Host calls on a GPU that is busy with other kernels.
 #include "base/deadline.hpp"
 #include "gpu/test_gpu.hpp"
 #include "gpu/test_kernels.hpp"
@@ -8,7 +8,7 @@ using namespace symmem;
 using namespace symmem::gpu;
 using std::chrono::milliseconds;
 
-TEST_CASE("host calls go on beside a kernel that spins") {
+TEST_CASE("host calls complete while a kernel spins") {
   on_gpus(
       [](Context& context) {
         const TestStream spinning;
@@ -34,14 +34,14 @@ TEST_CASE("host calls go on beside a kernel that spins") {
       {2});
 }
 
-TEST_CASE("a host call that finds no room on its GPU ends in time, and its kernel never begins") {
+TEST_CASE("a host call whose kernel cannot start times out, and the kernel never runs") {
   on_gpus(
       [](Context& context) {
         const TestStream spinning;
         const Counter flag;
         const Words words(context, 1);
         const Tensor of_host = context.empty_strided_p2p({8}, {1}, kUint8);
-        const auto host = context.rendezvous(of_host);  // To meet without a GPU.
+        const auto host = context.rendezvous(of_host);  // For barriers without the GPU.
         words->barrier();
         host->barrier();
         if (context.rank() == 0) {
@@ -59,7 +59,7 @@ TEST_CASE("a host call that finds no room on its GPU ends in time, and its kerne
         host->barrier();
         if (context.rank() == 1) words->put_signal(0, 0);
         if (context.rank() == 0) {
-          words->wait_signal(1, 0);  // None of those that were given up has taken it.
+          words->wait_signal(1, 0);  // No abandoned kernel has consumed it.
           check_error([&] { words->wait_signal(1, 0, milliseconds(1)); }, Errc::timeout,
                       {"signal"});
         }
@@ -70,15 +70,15 @@ TEST_CASE("a host call that finds no room on its GPU ends in time, and its kerne
       {2});
 }
 
-TEST_CASE("host calls go on beside streams that wait for peers, if CUDA has a queue for each") {
+TEST_CASE("host calls complete while streams wait for peers, with a hardware queue for each") {
   on_gpus(
       [](Context& context) {
-        constexpr int kStreams = 12;  // More than the 8 queues that there are else.
+        constexpr int kStreams = 12;  // More than the default of 8 hardware queues.
         const int next = next_of(context), previous = previous_of(context);
         const Words words(context, kStreams);
         const std::vector<TestStream> streams(kStreams);
         words->barrier();
-        // What is behind a wait holds up its queue. The last is signalled for first.
+        // A wait blocks its hardware queue. The last stream is signalled first.
         for (int i = 0; i < kStreams; ++i) {
           const StreamOperations on = words->on(streams[static_cast<std::size_t>(i)]);
           on.wait_signal(previous, i);

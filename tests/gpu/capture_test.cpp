@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is captured in graphs and replayed, and what goes on beside a capture.
+// Operations captured in graphs and replayed; host calls during a capture.
 #include "gpu/test_gpu.hpp"
 #include "gpu/test_kernels.hpp"
 
@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t kWord = sizeof(std::uint64_t);
 constexpr int kSignals = 2, kBarriers = 3;
 
-/// Ends the capture, which must have stayed valid, and makes it ready to be launched.
+/// Ends the capture, which must be valid, and instantiates the graph.
 class Graph {
  public:
   explicit Graph(cudaStream_t stream) {
@@ -30,28 +30,28 @@ class Graph {
   cudaGraphExec_t ready_ = nullptr;
 };
 
-std::uint64_t look(const std::uint64_t* word) {
+std::uint64_t read(const std::uint64_t* word) {
   std::uint64_t value = 0;
   ok(cudaMemcpy(&value, word, sizeof value, cudaMemcpyDefault));
   return value;
 }
 
-/// Word 0 of all ranks, which is the round, goes to the next rank's word 1, by put, and to the own
-/// word 2 from the previous rank, by get.
+/// Puts word 0, the number of the round, to the next rank's word 1 and gets the previous rank's
+/// word 0 to word 2.
 void capture_round(const Context& context, const Words& words, cudaStream_t stream,
                    unsigned* wrong) {
   const int next = next_of(context), previous = previous_of(context);
   const StreamOperations on = words->on(stream);
-  on.put(next, kWord, words.data(), kWord);
+  on.put(next, kWord, words.span(0));
   on.put_signal(next, kSignals);
   on.wait_signal(previous, kSignals);
-  on.get(previous, 0, words.data() + 2, kWord);
+  on.get(previous, 0, words.span(2));
   launch_compare(stream, words.data(), wrong);
   on.barrier(kBarriers);
   launch_advance(stream, words.data());
 }
 
-/// Kernels are loaded at their first launch, which is not to be in a capture.
+/// Launches each kernel once: the first launch loads it, which a capture does not allow.
 void load_kernels(const Words& words, cudaStream_t stream, unsigned* wrong) {
   launch_compare(stream, words.data(), wrong);
   launch_advance(stream, words.data() + 3);
@@ -60,7 +60,7 @@ void load_kernels(const Words& words, cudaStream_t stream, unsigned* wrong) {
 
 }  // namespace
 
-TEST_CASE("a graph of every operation is replayed ten thousand times, and the counts are right") {
+TEST_CASE("a graph of every operation is replayed ten thousand times with exact counts") {
   auto settings = with({});
   settings.deadline *= 4;
   on_gpus(
@@ -78,11 +78,12 @@ TEST_CASE("a graph of every operation is replayed ten thousand times, and the co
         stream.wait();
         const auto expected = static_cast<std::uint64_t>(replays);
         CHECK(wrong.value() == 0);
-        CHECK(words.look(0) == expected);
+        CHECK(words.read(0) == expected);
         const DeviceView view = words->device_view();
-        CHECK(look(view.taken + kSignals * view.world_size + previous_of(context)) == expected);
-        CHECK(look(view.epochs + kBarriers) == expected);
-        // Nothing is left over, and the host goes on from there.
+        CHECK(read(view.state.taken + kSignals * view.world_size + previous_of(context)) ==
+              expected);
+        CHECK(read(view.state.epochs + kBarriers) == expected);
+        // No signal is left over, and the host continues with the same counters.
         words->barrier(kBarriers);
         check_error(
             [&] {
@@ -97,7 +98,7 @@ TEST_CASE("a graph of every operation is replayed ten thousand times, and the co
       {2}, settings);
 }
 
-TEST_CASE("one graph is launched on several streams, one after the other") {
+TEST_CASE("one graph is launched alternately on two streams") {
   on_gpus(
       [](Context& context) {
         const TestStream first, second;
@@ -115,14 +116,14 @@ TEST_CASE("one graph is launched on several streams, one after the other") {
           second.wait();
         }
         CHECK(wrong.value() == 0);
-        CHECK(words.look(0) == 20);
+        CHECK(words.read(0) == 20);
         words->barrier();
         words->close();
       },
       {2, 4});
 }
 
-TEST_CASE("memory is allocated, met and used by the host beside a capture, which stays valid") {
+TEST_CASE("allocation, rendezvous and host calls during a capture keep it valid") {
   on_gpus(
       [](Context& context) {
         const TestStream stream;
@@ -135,13 +136,13 @@ TEST_CASE("memory is allocated, met and used by the host beside a capture, which
         const Words large(context, 4 << 17), small(context, 8);  // 4 MiB is a block of its own.
         for (const Words* const beside : {&large, &small}) {
           const auto mark = static_cast<std::uint64_t>(context.rank()) + 7;
-          std::uint64_t came = 0;
+          std::uint64_t received = 0;
           (*beside)->put(next_of(context), kWord, &mark, kWord);
           (*beside)->put_with_signal(next_of(context), 2 * kWord, &mark, kWord, 1);
           (*beside)->wait_signal(previous_of(context), 1);
           (*beside)->barrier();
-          (*beside)->get(context.rank(), kWord, &came, kWord);
-          CHECK(came == static_cast<std::uint64_t>(previous_of(context)) + 7);
+          (*beside)->get(context.rank(), kWord, &received, kWord);
+          CHECK(received == static_cast<std::uint64_t>(previous_of(context)) + 7);
           (*beside)->fetch_add<std::uint64_t>(next_of(context), 0, 1);
           (*beside)->flush();
           (*beside)->barrier();
@@ -153,8 +154,8 @@ TEST_CASE("memory is allocated, met and used by the host beside a capture, which
         for (int i = 0; i < 5; ++i) graph.launch(stream);
         stream.wait();
         CHECK(wrong.value() == 0);
-        CHECK(words.look(0) == 5);
-        CHECK(large.look(0) == 1);
+        CHECK(words.read(0) == 5);
+        CHECK(large.read(0) == 1);
         words->barrier();
         small->close();
         large->close();
@@ -163,7 +164,7 @@ TEST_CASE("memory is allocated, met and used by the host beside a capture, which
       {2, 4});
 }
 
-TEST_CASE("memory closed beside a capture goes with the next, and what is captured then is good") {
+TEST_CASE("memory closed during a capture is unmapped at the next close") {
   on_gpus(
       [](Context& context) {
         constexpr std::int64_t kCount = 4 << 20;  // 32 MiB, a block of its own.
@@ -179,10 +180,10 @@ TEST_CASE("memory closed beside a capture goes with the next, and what is captur
         const std::size_t before = free_memory();
         words->barrier();
         ok(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed));
-        words->on(stream).put(next_of(context), kWord, words.data(), kWord);
+        words->on(stream).put(next_of(context), kWord, words.span(0));
         use_and_close();
         cudaGraph_t graph = nullptr;
-        // CUDA has no way to ask for idle memory that spares a capture: it may be spoiled.
+        // The event that symmem records to find idle memory may invalidate the capture.
         if (cudaStreamEndCapture(stream, &graph) == cudaSuccess) ok(cudaGraphDestroy(graph));
         static_cast<void>(cudaGetLastError());
         use_and_close();
@@ -191,11 +192,11 @@ TEST_CASE("memory closed beside a capture goes with the next, and what is captur
         words.write(0, 7);
         words->barrier();
         ok(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal));
-        words->on(stream).put(next_of(context), kWord, words.data(), kWord);
+        words->on(stream).put(next_of(context), kWord, words.span(0));
         words->on(stream).barrier(kBarriers);
         Graph(stream).launch(stream);
         stream.wait();
-        CHECK(words.look(1) == 7);
+        CHECK(words.read(1) == 7);
         words->barrier();
         words->close();
       },

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Memory that goes while kernels run. Each is larger than half a block, and so has one of its own.
+// Memory closed while kernels run. Each is larger than half a block, so it has a block of its own.
 #include "gpu/test_gpu.hpp"
 #include "gpu/test_kernels.hpp"
 
@@ -11,7 +11,6 @@ namespace {
 constexpr std::int64_t kCount = 1 << 20;  // 8 MiB.
 constexpr std::size_t kBytes = kCount * sizeof(std::uint64_t);
 
-/// Meets, is used and goes.
 void use_and_close(Context& context) {
   const Words words(context, kCount);
   words->put_signal(next_of(context), 0);
@@ -21,7 +20,7 @@ void use_and_close(Context& context) {
 
 }  // namespace
 
-TEST_CASE("memory is closed and freed beside a kernel that spins, and is there again after it") {
+TEST_CASE("memory closed while a kernel spins is free again after the kernel") {
   on_gpus(
       [](Context& context) {
         constexpr int kRounds = 8;
@@ -37,11 +36,11 @@ TEST_CASE("memory is closed and freed beside a kernel that spins, and is there a
             words->close();
           }
           CHECK(cudaStreamQuery(spinning) == cudaErrorNotReady);
-          keeper->barrier();  // The others have closed it beside their kernels, too.
+          keeper->barrier();  // All ranks have closed it while their kernels spin.
           flag.set(1);
           spinning.wait();
           keeper->barrier();
-          use_and_close(context);  // What became idle goes with the next that goes.
+          use_and_close(context);  // Its close unmaps memory that became idle.
           keeper->barrier();
         };
         round();
@@ -57,7 +56,7 @@ TEST_CASE("memory is closed and freed beside a kernel that spins, and is there a
       {2});
 }
 
-TEST_CASE("what nothing uses any more is unmapped beside a kernel that spins on other memory") {
+TEST_CASE("idle memory is unmapped while a kernel spins on other memory") {
   on_gpus(
       [](Context& context) {
         const TestStream spinning;
@@ -77,7 +76,7 @@ TEST_CASE("what nothing uses any more is unmapped beside a kernel that spins on 
           keeper->barrier();
           flag.set(0);
           launch_spin(spinning, flag);
-          third->close();  // And the first, which has become idle, with it.
+          third->close();  // Unmaps the first too, which has become idle.
         }
         keeper->barrier();
         CHECK(cudaStreamQuery(spinning) == cudaErrorNotReady);
@@ -89,7 +88,7 @@ TEST_CASE("what nothing uses any more is unmapped beside a kernel that spins on 
       {2});
 }
 
-TEST_CASE("memory goes while a stream still has a copy into it to do") {
+TEST_CASE("memory is closed while a copy into it is enqueued") {
   on_gpus(
       [](Context& context) {
         const TestStream stream;
@@ -104,7 +103,7 @@ TEST_CASE("memory goes while a stream still has a copy into it to do") {
         }
         keeper->barrier();
         flag.set(1);
-        stream.wait();  // An access to unmapped memory would be an error here.
+        stream.wait();  // Fails if the copy accessed unmapped memory.
         CHECK(cudaGetLastError() == cudaSuccess);
         keeper->barrier();
         keeper->close();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The caller's device and CUDA context: whatever they are, calls work and leave them alone.
+// Calls work with any current device and CUDA context, and do not change them.
 #include <cudaTypedefs.h>
 
 #include <future>
@@ -11,7 +11,7 @@ using namespace symmem::gpu;
 
 namespace {
 
-/// Functions of the driver that symmem itself does not use.
+/// Driver functions that symmem does not use.
 struct Driver {
   PFN_cuCtxGetCurrent_v4000 current = nullptr;
   PFN_cuCtxCreate_v3020 create = nullptr;
@@ -41,7 +41,7 @@ struct Driver {
   }
 };
 
-/// Everything that a rank can call, with `same` asked after each step.
+/// Makes every call of a rank and checks `same` after each step.
 template <typename Same>
 void call_all(Context& context, int device, cudaStream_t stream, Same same) {
   const Tensor tensor =
@@ -50,15 +50,15 @@ void call_all(Context& context, int device, cudaStream_t stream, Same same) {
   const auto memory = context.rendezvous(tensor);
   CHECK(same());
   const int next = next_of(context), previous = previous_of(context);
-  std::uint64_t word = 5, came = 0;
+  std::uint64_t word = 5, received = 0;
   memory->put(next, 0, &word, sizeof word);
   memory->put_with_signal(next, 8, &word, sizeof word, 0);
   memory->wait_signal(previous, 0);
   memory->fetch_add<std::uint64_t>(next, 16, 1);
   memory->flush();
   memory->barrier();
-  memory->get(context.rank(), 0, &came, sizeof came);
-  CHECK(came == 5);
+  memory->get(context.rank(), 0, &received, sizeof received);
+  CHECK(received == 5);
   CHECK(same());
   memory->on(stream).put_signal(next, 1);
   memory->on(stream).wait_signal(previous, 1);
@@ -75,7 +75,7 @@ void call_all(Context& context, int device, cudaStream_t stream, Same same) {
 
 }  // namespace
 
-TEST_CASE("a thread without a current context has none afterwards") {
+TEST_CASE("a thread without a current context still has none afterwards") {
   on_gpus(
       [](Context& context) {
         const Driver driver;
@@ -90,7 +90,7 @@ TEST_CASE("a thread without a current context has none afterwards") {
       {2});
 }
 
-TEST_CASE("a context of the caller's own stays current") {
+TEST_CASE("a context that the caller created stays current") {
   on_gpus(
       [](Context& context) {
         const Driver driver;

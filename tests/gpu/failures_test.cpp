@@ -5,7 +5,7 @@ using namespace symmem;
 using namespace symmem::gpu;
 using std::chrono::milliseconds;
 
-TEST_CASE("a wait on a stream that times out fails the memory, and leaves CUDA usable") {
+TEST_CASE("a wait on a stream that times out fails the memory and keeps CUDA usable") {
   on_gpus(
       [](Context& context) {
         const TestStream stream;
@@ -20,7 +20,7 @@ TEST_CASE("a wait on a stream that times out fails the memory, and leaves CUDA u
           check_error([&] { words->on(stream).barrier(); }, Errc::timeout, parts);
           check_error([&] { words->flush(); }, Errc::timeout, parts);
         }
-        // The other memory is not concerned.
+        // The other memory still works.
         other->barrier();
         other->on(stream).barrier();
         stream.wait();
@@ -31,13 +31,13 @@ TEST_CASE("a wait on a stream that times out fails the memory, and leaves CUDA u
       {2, 4});
 }
 
-TEST_CASE("after a failure what is still signalled counts no more: the peers' waits fail at once") {
+TEST_CASE("signals after a failure do not count: the waits of the peers fail at once") {
   on_gpus(
       [](Context& context) {
         const TestStream stream;
         const Words words(context, 1), other(context, 1);
         if (context.rank() == 0) {
-          // All of it is in the stream before the first wait has failed.
+          // All three are enqueued before the first wait fails.
           words->on(stream).wait_signal(1, 0, milliseconds(20));
           words->on(stream).put_signal(1, 1);
           words->on(stream).barrier(2, std::chrono::seconds(60));
@@ -56,7 +56,7 @@ TEST_CASE("after a failure what is still signalled counts no more: the peers' wa
       {2});
 }
 
-TEST_CASE("a barrier on a stream that times out names who was missing") {
+TEST_CASE("a barrier on a stream that times out names the missing rank") {
   on_gpus(
       [](Context& context) {
         const TestStream stream;
@@ -64,7 +64,7 @@ TEST_CASE("a barrier on a stream that times out names who was missing") {
         if (context.rank() != 1) {
           words->on(stream).barrier(7, milliseconds(20));
           stream.wait();
-          // The first to time out names the missing one, the other may hear of the first.
+          // The first rank to time out names rank 1; the other may fail because of the first.
           const auto error = harness::error_of([&] { words->flush(); });
           REQUIRE(error);
           if (error->code() == Errc::timeout)
@@ -77,7 +77,7 @@ TEST_CASE("a barrier on a stream that times out names who was missing") {
       {3});
 }
 
-TEST_CASE("memory is reused, thousands of times, and nothing grows") {
+TEST_CASE("memory is reused thousands of times without growth") {
   on_gpus(
       [](Context& context) {
         const auto cycle = [&](std::int64_t count) {
@@ -102,7 +102,7 @@ TEST_CASE("memory is reused, thousands of times, and nothing grows") {
       {2});
 }
 
-TEST_CASE("more memory than there is names what was asked for, free and total") {
+TEST_CASE("an allocation that does not fit names the requested and the free bytes") {
   on_gpus(
       [](Context& context) {
         const Device device{DeviceType::cuda, device_of(context)};
@@ -121,7 +121,7 @@ TEST_CASE("more memory than there is names what was asked for, free and total") 
       {2});
 }
 
-TEST_CASE("a thousand small tensors do not take a thousand blocks") {
+TEST_CASE("a thousand small tensors share a few blocks") {
   on_gpus(
       [](Context& context) {
         const Device device{DeviceType::cuda, device_of(context)};
@@ -137,7 +137,7 @@ TEST_CASE("a thousand small tensors do not take a thousand blocks") {
       {1});
 }
 
-TEST_CASE("the caller's device and context stay as they were") {
+TEST_CASE("calls keep the current device of the caller") {
   on_gpus(
       [](Context& context) {
         int count = 0, now = -1;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Memory that the application allocated itself, in whatever way, given to register_buffer.
+// Memory that the application allocated, by any allocator of CUDA, given to register_buffer.
 #include <optional>
 
 #include "gpu/driver.hpp"
@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kBytes = 1 << 20;
 
-/// GPU memory of the test's own by cuMemCreate and cuMemMap.
+/// Owns GPU memory of cuMemCreate and cuMemMap.
 class VirtualMemory {
  public:
   VirtualMemory(int device, CUmemAllocationHandleType handles) {
@@ -40,8 +40,8 @@ class VirtualMemory {
   }
   VirtualMemory(const VirtualMemory&) = delete;
   VirtualMemory& operator=(const VirtualMemory&) = delete;
-  /// Not where the mapping begins.
-  std::byte* place() const { return reinterpret_cast<std::byte*>(at_) + 4096; }
+  /// Returns an address inside the mapping.
+  std::byte* data() const { return reinterpret_cast<std::byte*>(at_) + 4096; }
 
  private:
   CUdeviceptr at_ = 0;
@@ -54,21 +54,21 @@ class PlainMemory {
   ~PlainMemory() { static_cast<void>(cudaFree(at_)); }
   PlainMemory(const PlainMemory&) = delete;
   PlainMemory& operator=(const PlainMemory&) = delete;
-  std::byte* place() const { return static_cast<std::byte*>(at_) + 4096; }
+  std::byte* data() const { return static_cast<std::byte*>(at_) + 4096; }
 
  private:
   void* at_ = nullptr;
 };
 
-/// Host calls alone, which work whatever the routes. No call of CUDA's own that waits for the whole
-/// device: ranks may be threads, of which one waits for the other on it.
+/// Checks the host calls, which work over every route. Makes no CUDA call that waits for the whole
+/// device: ranks may be threads that share it, and would wait for each other.
 void use(const Context& context, SymmetricMemory& memory) {
   const int next = next_of(context), previous = previous_of(context);
   const auto mark = [](int rank, std::size_t i) {
     return 1000 * static_cast<std::uint64_t>(rank + 1) + i;
   };
   constexpr std::size_t kCount = kBytes / 4 / sizeof(std::uint64_t);
-  std::vector<std::uint64_t> sent(kCount), expected(kCount), came(kCount);
+  std::vector<std::uint64_t> sent(kCount), expected(kCount), received(kCount);
   for (std::size_t i = 0; i < kCount; ++i) {
     sent[i] = mark(context.rank(), i);
     expected[i] = mark(previous, i);
@@ -78,10 +78,10 @@ void use(const Context& context, SymmetricMemory& memory) {
   memory.barrier();
   memory.put_with_signal(next, 0, sent.data(), kBytes / 4, 0);
   memory.wait_signal(previous, 0);
-  memory.get(context.rank(), 0, came.data(), kBytes / 4);
-  CHECK(came == expected);
-  memory.get(next, 0, came.data(), kBytes / 4);
-  CHECK(came == sent);
+  memory.get(context.rank(), 0, received.data(), kBytes / 4);
+  CHECK(received == expected);
+  memory.get(next, 0, received.data(), kBytes / 4);
+  CHECK(received == sent);
   memory.fetch_add<std::uint64_t>(0, kBytes - 8, 1);
   memory.flush();
   memory.barrier();
@@ -93,14 +93,14 @@ void use(const Context& context, SymmetricMemory& memory) {
 
 Device own_device(const Context& context) { return {DeviceType::cuda, device_of(context)}; }
 
-/// Tells how the next rank is reached.
+/// Registers and uses the memory. Returns the transport to the next rank.
 template <typename Memory>
 std::string use_registered(Context& context, const Memory& owned) {
-  const auto memory = context.register_buffer(owned.place(), kBytes, own_device(context));
-  const std::string way = memory->route(next_of(context)).transport;
+  const auto memory = context.register_buffer(owned.data(), kBytes, own_device(context));
+  const std::string transport = memory->route(next_of(context)).transport;
   use(context, *memory);
   memory->close();
-  return way;
+  return transport;
 }
 
 }  // namespace
@@ -114,7 +114,7 @@ TEST_CASE("memory of cudaMalloc is registered by several Contexts of one process
   });
 }
 
-TEST_CASE("memory of symmem's own is shared by several Contexts of one process") {
+TEST_CASE("memory of symmem is shared by several Contexts of one process") {
   if (!harness::can_use_gpu()) return;
   harness::run_threads(3, [](Context& context) {
     ok(cudaSetDevice(device_of(context)));
@@ -125,7 +125,7 @@ TEST_CASE("memory of symmem's own is shared by several Contexts of one process")
   });
 }
 
-TEST_CASE("virtual memory of the application's is registered where a descriptor shares it") {
+TEST_CASE("virtual memory of the application is registered if a descriptor exports it") {
   on_gpus(
       [](Context& context) {
         const VirtualMemory owned(device_of(context), CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR);
@@ -134,11 +134,11 @@ TEST_CASE("virtual memory of the application's is registered where a descriptor 
       {2, 4});
 }
 
-TEST_CASE("virtual memory that nothing shares is refused with the reason") {
+TEST_CASE("virtual memory that no handle exports is refused with the reason") {
   on_gpus(
       [](Context& context) {
         const VirtualMemory owned(device_of(context), CU_MEM_HANDLE_TYPE_NONE);
-        check_error([&] { context.register_buffer(owned.place(), kBytes, own_device(context)); },
+        check_error([&] { context.register_buffer(owned.data(), kBytes, own_device(context)); },
                     Errc::unsupported, {"cuda_ipc", "cannot be shared by a handle"});
       },
       {2}, with({{"SYMMEM_TRANSPORTS", "cuda_ipc"}}));
@@ -150,7 +150,7 @@ TEST_CASE("registered memory is reached from other hosts, by UCX or staged") {
       [](Context& context) {
         const PlainMemory plain;
         CHECK(use_registered(context, plain).starts_with("ucx"));
-        // Also what no handle shares: by network nobody needs one.
+        // Network transports need no exported handle.
         const VirtualMemory unshared(device_of(context), CU_MEM_HANDLE_TYPE_NONE);
         CHECK(use_registered(context, unshared).starts_with("ucx"));
       },

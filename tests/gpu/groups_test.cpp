@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Groups of some ranks, in any order, that share ranks and memory.
+// Groups of a subset of the ranks, in any order, that share ranks and memory.
 #include <algorithm>
 
 #include "gpu/test_gpu.hpp"
@@ -12,19 +12,20 @@ namespace {
 
 struct NamedGroup {
   std::string name;
-  std::vector<int> members;  ///< World ranks, in the order of their ranks there.
+  std::vector<int> members;  ///< World ranks, by rank in the group.
 };
 
-/// Names the group on those that are in it, and tells whether this rank is.
+/// Sets the group on its members. Returns whether this rank is a member.
 bool name_group(Context& context, const NamedGroup& group) {
   const auto found = std::find(group.members.begin(), group.members.end(), context.rank());
   if (found == group.members.end()) return false;
   context.set_group_info(group.name, static_cast<int>(found - group.members.begin()),
-                         static_cast<int>(group.members.size()), context.store());
+                         static_cast<int>(group.members.size()),
+                         context.get_group_info(kWorld).store);
   return true;
 }
 
-/// A memory and what is known of the group: `words` of the own buffer.
+/// A memory with the words of this rank's buffer and the group's members.
 struct Member {
   std::shared_ptr<SymmetricMemory> memory;
   std::uint64_t* words;
@@ -39,7 +40,7 @@ struct Member {
   }
 };
 
-/// Signals by host, stream and kernel, of which none may be another group's.
+/// Signals the next rank by host, stream and kernel, and waits for the previous rank by each.
 void signal_ring(const Member& member, cudaStream_t stream, unsigned* wrong) {
   SymmetricMemory& memory = *member.memory;
   memory.put_signal(member.next(), 0);
@@ -52,16 +53,16 @@ void signal_ring(const Member& member, cudaStream_t stream, unsigned* wrong) {
   memory.wait_signal(member.previous(), 0);
 }
 
-/// The world ranks of the members go around, `at` words from the beginning.
+/// Puts this member's world rank to the next rank, at word `at`, and checks the received one.
 void pass_ranks(const Member& member, std::size_t at, cudaStream_t stream) {
   SymmetricMemory& memory = *member.memory;
   const std::uint64_t own = member.world_rank(memory.rank());
-  std::uint64_t came = 99;
+  std::uint64_t received = 99;
   memory.put(member.next(), at * sizeof own, &own, sizeof own);
   memory.on(stream).barrier(1);
   ok(cudaStreamSynchronize(stream));
-  memory.get(memory.rank(), at * sizeof own, &came, sizeof came);
-  CHECK(came == member.world_rank(member.previous()));
+  memory.get(memory.rank(), at * sizeof own, &received, sizeof received);
+  CHECK(received == member.world_rank(member.previous()));
 }
 
 void check_nothing_left(const Member& member) {
@@ -80,7 +81,7 @@ const std::vector<NamedGroup> kGroups = {{"swapped", {3, 1}},
 
 }  // namespace
 
-TEST_CASE("groups that share ranks work side by side, and the world after them") {
+TEST_CASE("groups that share ranks are used concurrently, and the world after them") {
   on_gpus(
       [](Context& context) {
         const TestStream stream;
@@ -94,7 +95,7 @@ TEST_CASE("groups that share ranks work side by side, and the world after them")
             all.push_back({context.rendezvous(tensors.back()), tensors.back().data<std::uint64_t>(),
                            group.members});
           }
-        // All signals of a rank are sent before those of the next group are waited for.
+        // Signals in all groups, then waits in all.
         for (const Member& member : all) member.memory->put_signal(member.next(), 2);
         for (const Member& member : all) member.memory->wait_signal(member.previous(), 2);
         for (const Member& member : all) signal_ring(member, stream, wrong);
@@ -115,7 +116,7 @@ TEST_CASE("groups that share ranks work side by side, and the world after them")
       {4});
 }
 
-TEST_CASE("two groups have one allocation, with signals of their own") {
+TEST_CASE("two groups share one allocation but not its signals") {
   on_gpus(
       [](Context& context) {
         const TestStream stream;
@@ -129,7 +130,7 @@ TEST_CASE("two groups have one allocation, with signals of their own") {
         CHECK(first.memory != second.memory);
         CHECK(first.memory->buffer_ptrs()[static_cast<std::size_t>(context.rank())] ==
               second.memory->buffer_ptrs()[static_cast<std::size_t>(second.memory->rank())]);
-        // One signal in one group is none in the other.
+        // A signal in one group is not visible in the other.
         first.memory->put_signal(first.next(), 0);
         first.memory->barrier();
         check_error(
@@ -141,7 +142,7 @@ TEST_CASE("two groups have one allocation, with signals of their own") {
         signal_ring(second, stream, wrong);
         pass_ranks(first, 40, stream);
         pass_ranks(second, 41, stream);
-        // A barrier of one group is none of the other.
+        // Barriers of the groups are independent.
         launch_barrier_object(stream, first.memory->device_view(), Scope::warp, 3, 20, wrong);
         launch_barrier_object(stream, second.memory->device_view(), Scope::warp, 3, 20, wrong);
         stream.wait();
@@ -149,7 +150,7 @@ TEST_CASE("two groups have one allocation, with signals of their own") {
         check_nothing_left(second);
         CHECK(wrong.value() == 0);
         second.memory->close();
-        first.memory->barrier();  // It has lost nothing with the other one.
+        first.memory->barrier();  // Still usable after the other was closed.
         signal_ring(first, stream, wrong);
         first.memory->close();
         CHECK(wrong.value() == 0);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// GPU memory of ranks on simulated hosts: within one by cuda_ipc, across by UCX.
+// GPU memory on simulated hosts: cuda_ipc within a host, UCX between hosts.
 #include "gpu/test_gpu.hpp"
 #include "harness/network.hpp"
 
@@ -8,7 +8,7 @@ using namespace symmem::gpu;
 
 namespace {
 
-/// Every rank reaches every other one by all host calls, whatever the routes.
+/// Checks all host calls between all pairs of ranks, over any route.
 void use_all(Context& context, const Words& words) {
   const auto rank = static_cast<std::uint64_t>(context.rank());
   const int size = context.world_size();
@@ -18,18 +18,18 @@ void use_all(Context& context, const Words& words) {
   for (int to = 0; to < size; ++to) {
     const std::uint64_t sent[2] = {1000 * rank + static_cast<std::uint64_t>(to), 0};
     ok(cudaMemcpy(own, sent, sizeof sent, cudaMemcpyDefault));
-    ok(cudaStreamSynchronize(nullptr));  // It returns before the bytes are there.
+    ok(cudaStreamSynchronize(nullptr));  // cudaMemcpy may return before the copy is complete.
     if (to % 2 == 0)
       words->put(to, slot(context.rank()), own, 8);  // From GPU memory.
     else
-      words->put(to, slot(context.rank()), sent, 8);  // From the host's.
+      words->put(to, slot(context.rank()), sent, 8);  // From host memory.
     words->fetch_add<std::uint64_t>(to, slot(size), 1);
   }
   words->barrier();
   for (int from = 0; from < size; ++from)
-    CHECK(words.look(static_cast<std::size_t>(from)) ==
+    CHECK(words.read(static_cast<std::size_t>(from)) ==
           1000 * static_cast<std::uint64_t>(from) + rank);
-  CHECK(words.look(static_cast<std::size_t>(size)) == static_cast<std::uint64_t>(size));
+  CHECK(words.read(static_cast<std::size_t>(size)) == static_cast<std::uint64_t>(size));
   for (int of = 0; of < size; ++of) {
     std::uint64_t got = 0;
     words->get(of, slot(context.rank()), own, 8);
@@ -45,40 +45,40 @@ void use_all(Context& context, const Words& words) {
 }
 
 void check_bulk(Context& context) {
-  constexpr std::size_t kCount = 3 << 17;  // 3 MiB, several pieces.
+  constexpr std::size_t kCount = 3 << 17;  // 3 MiB, more than one piece of a staged copy.
   const Words words(context, kCount);
-  std::vector<std::uint64_t> sent(kCount), came(kCount);
+  std::vector<std::uint64_t> sent(kCount), received(kCount);
   for (std::size_t i = 0; i < kCount; ++i)
     sent[i] = i * 7 + static_cast<std::uint64_t>(context.rank());
   words->put_with_signal(next_of(context), 0, sent.data(), kCount * 8, 0);
   words->wait_signal(previous_of(context), 0);
-  words->get(context.rank(), 0, came.data(), kCount * 8);
+  words->get(context.rank(), 0, received.data(), kCount * 8);
   bool right = true;
   for (std::size_t i = 0; i < kCount; ++i)
-    right = right && came[i] == i * 7 + static_cast<std::uint64_t>(previous_of(context));
+    right = right && received[i] == i * 7 + static_cast<std::uint64_t>(previous_of(context));
   CHECK(right);
-  words->get(next_of(context), 0, came.data(), kCount * 8);
-  CHECK(came == sent);
+  words->get(next_of(context), 0, received.data(), kCount * 8);
+  CHECK(received == sent);
   words->barrier();
   words->close();
 }
 
 }  // namespace
 
-TEST_CASE("two hosts of two ranks: pointers within, keys across, one group") {
+TEST_CASE("one group on two hosts: pointers within a host, keys between hosts") {
   if (!harness::can_use_ucx()) return;
   on_gpus(
       [](Context& context) {
         const Words words(context, 16);
         for (int r = 0; r < context.world_size(); ++r) {
-          const std::string& way = words->route(r).transport;
+          const std::string& transport = words->route(r).transport;
           const bool near = r / 2 == context.rank() / 2;
           CHECK((words->peer(r).pointer != nullptr) == near);
-          if (!near) CHECK(way.starts_with("ucx"));
-          if (near && r != context.rank()) CHECK(way == "cuda_ipc");
+          if (!near) CHECK(transport.starts_with("ucx"));
+          if (near && r != context.rank()) CHECK(transport == "cuda_ipc");
         }
         use_all(context, words);
-        // A stream waits for what comes by network; other operations need a pointer.
+        // A stream can wait for signals of key peers; other operations need a pointer.
         const TestStream stream;
         const int far = (context.rank() + 2) % 4;
         words->put_signal(far, 9);
@@ -93,7 +93,7 @@ TEST_CASE("two hosts of two ranks: pointers within, keys across, one group") {
       {4}, harness::on_hosts(4, 2));
 }
 
-TEST_CASE("a way that is not there is an error where it is required") {
+TEST_CASE("a required transport that is not possible is an error") {
   if (!harness::can_use_ucx()) return;
   auto settings = harness::on_hosts(2);
   settings.environment = {{"SYMMEM_REQUIRE", "cuda_ipc"}};
@@ -124,10 +124,10 @@ void use_by(const std::string& transport) {
 
 }  // namespace
 
-TEST_CASE("GPU memory is reached by UCX alone") {
+TEST_CASE("GPU memory is reached with ucx as the only transport") {
   if (harness::can_use_ucx_with_cuda()) use_by("ucx");
 }
 
-TEST_CASE("GPU memory is reached by messages staged through host memory alone") {
+TEST_CASE("GPU memory is reached with ucx_staged as the only transport") {
   if (harness::can_use_ucx()) use_by("ucx_staged");
 }

@@ -22,7 +22,7 @@ TEST_CASE("kernels pass words around the ring by signals of threads, warps and b
   });
 }
 
-TEST_CASE("kernels meet in barriers of threads, warps and blocks, as hosts and streams do") {
+TEST_CASE("kernels, streams and hosts share barriers, by threads, warps and blocks") {
   on_gpus([](Context& context) {
     const TestStream stream;
     const Counter wrong;
@@ -39,7 +39,7 @@ TEST_CASE("kernels meet in barriers of threads, warps and blocks, as hosts and s
   });
 }
 
-TEST_CASE("a wait in a kernel that times out marks the memory, and CUDA stays usable") {
+TEST_CASE("a wait in a kernel that times out fails the memory, and CUDA stays usable") {
   on_gpus(
       [](Context& context) {
         const TestStream stream;
@@ -47,7 +47,7 @@ TEST_CASE("a wait in a kernel that times out marks the memory, and CUDA stays us
         for (const Scope scope : kScopes) {
           const Words words(context, 1);
           if (context.rank() == 0) {
-            launch_vain_wait(stream, words->device_view(), scope, 1, 3, 5'000'000, wrong);
+            launch_failing_wait(stream, words->device_view(), scope, 1, 3, 5'000'000, wrong);
             stream.wait();
             CHECK(wrong.value() == 0);
             check_error([&] { words->flush(); }, Errc::timeout,
@@ -60,7 +60,7 @@ TEST_CASE("a wait in a kernel that times out marks the memory, and CUDA stays us
       {2});
 }
 
-TEST_CASE("groups of more ranks than a view holds inline have their tables in GPU memory") {
+TEST_CASE("groups larger than the inline tables of a view use tables in GPU memory") {
   on_gpus(
       [](Context& context) {
         const Words words(context, 64);
@@ -78,5 +78,5 @@ TEST_CASE("groups of more ranks than a view holds inline have their tables in GP
         words->barrier();
         words->close();
       },
-      {DeviceView::kInlinePeers + 2});
+      {device::PadState::kInlinePeers + 2});
 }

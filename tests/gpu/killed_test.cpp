@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What goes while others use it. Not under the multi-process service, which takes the survivors'
-// contexts along with that of a killed process.
+// Ranks killed while others use their memory. Not under the multi-process service: it destroys the
+// survivors' contexts with that of a killed process.
 #include <signal.h>
 #include <unistd.h>
 
@@ -13,7 +13,7 @@ using namespace symmem::gpu;
 
 namespace {
 
-/// Rank 1 is killed while `in_kernel` says that rank 0's kernel waits for it.
+/// Rank 1 is killed while rank 0 waits for its signal, in a kernel or on the host.
 void survive(Context& context, harness::RankProcess& self, bool in_kernel) {
   ok(cudaSetDevice(device_of(context)));
   const TestStream stream;
@@ -33,15 +33,15 @@ void survive(Context& context, harness::RankProcess& self, bool in_kernel) {
     check_error([&] { words->wait_signal(1, 0, std::chrono::seconds(300)); }, Errc::peer_lost,
                 {"rank 1"});
   check_error([&] { words->flush(); }, Errc::peer_lost, {"rank 1"});
-  // CUDA goes on, what was mapped included.
+  // CUDA stays usable, and so does the mapped memory.
   ok(cudaMemsetAsync(words->buffer_ptrs()[1], 1, 64, stream));
   ok(cudaMemsetAsync(words.data(), 1, 64, stream));
   stream.wait();
-  CHECK(words.look(0) == 0x0101010101010101u);
+  CHECK(words.read(0) == 0x0101010101010101u);
 }
 
 /// Rank 1 is killed while a kernel of rank 0, on another host, waits for its signal.
-void survive_far(harness::RankProcess& self) {
+void survive_remote(harness::RankProcess& self) {
   Context context;
   ok(cudaSetDevice(device_of(context)));
   const TestStream stream;
@@ -53,16 +53,16 @@ void survive_far(harness::RankProcess& self) {
     self.control.get("go");
     ::raise(SIGKILL);
   }
-  // The first signal comes, the second does not.
+  // The first signal arrives, the second does not.
   launch_wait_signal(stream, words->device_view(), Scope::warp, 1, 0, 300'000'000'000, wrong);
-  launch_vain_wait(stream, words->device_view(), Scope::warp, 1, 0, 300'000'000'000, wrong);
+  launch_failing_wait(stream, words->device_view(), Scope::warp, 1, 0, 300'000'000'000, wrong);
   self.control.set("go", "");
   stream.wait();
   CHECK(wrong.value() == 0);
   check_error([&] { words->flush(); }, Errc::peer_lost, {"rank 1 (host"});
   ok(cudaMemsetAsync(words.data(), 1, 8, stream));
   stream.wait();
-  CHECK(words.look(0) == 0x0101010101010101u);
+  CHECK(words.read(0) == 0x0101010101010101u);
 }
 
 void run(bool in_kernel) {
@@ -84,24 +84,22 @@ void run(bool in_kernel) {
 
 }  // namespace
 
-TEST_CASE("a rank killed while mapped is an error of the host's waits, not of the GPU") {
-  run(false);
-}
+TEST_CASE("a rank killed while its memory is mapped fails host waits, not the GPU") { run(false); }
 
-TEST_CASE("a kernel that waits for a rank that is killed ends, and CUDA goes on") { run(true); }
+TEST_CASE("a kernel that waits for a killed rank returns, and CUDA stays usable") { run(true); }
 
-TEST_CASE("a kernel that waits for a rank of another host ends when that one is killed") {
+TEST_CASE("a kernel that waits for a killed rank of another host returns") {
   if (!harness::can_use_gpu() || !harness::can_use_ucx()) return;
   auto settings = harness::on_hosts(2);
   settings.environment = {{"SYMMEM_LIVENESS", "5s"}};
-  harness::Ranks ranks(2, survive_far, settings);
+  harness::Ranks ranks(2, survive_remote, settings);
   const auto victim = ranks.wait(1);
   CHECK(victim.end.signal == SIGKILL);
   const auto survivor = ranks.wait(0);
   CHECK_MESSAGE(!survivor.end.failed(), survivor.output);
 }
 
-TEST_CASE("a rank that sees no GPU among ranks that do is one error on every rank") {
+TEST_CASE("one rank without a visible GPU is an error on every rank") {
   if (!harness::can_use_gpu()) return;
   harness::RanksSettings settings;
   settings.environment_of[1] = {{"CUDA_VISIBLE_DEVICES", "none"}};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Kernels and captures where no pointer reaches the peer: ranks on simulated hosts.
+// Kernels and captures with key peers: ranks on simulated hosts.
 #include "gpu/test_gpu.hpp"
 #include "gpu/test_kernels.hpp"
 #include "harness/network.hpp"
@@ -11,7 +11,7 @@ namespace {
 
 constexpr unsigned long long kLongNs = 300'000'000'000;
 
-/// Kernels that would need a pointer fail the memory; what they wait for by network comes.
+/// Kernels wait for signals of key peers; operations that need a pointer fail the memory.
 void fail_in_kernels(Context& context) {
   const TestStream stream;
   const Counter wrong;
@@ -19,7 +19,7 @@ void fail_in_kernels(Context& context) {
   const Words other(context, 1);
   CHECK(other->peer(peer).pointer == nullptr);
   for (const Scope scope : kScopes) {
-    const Words words(context, 1), met(context, 1);
+    const Words words(context, 1), barriers(context, 1);
     words->put_signal(peer, 5);
     launch_wait_signal(stream, words->device_view(), scope, peer, 5, kLongNs, wrong);
     stream.wait();
@@ -27,21 +27,21 @@ void fail_in_kernels(Context& context) {
     words->flush();
     other->barrier();
     launch_put_signal(stream, words->device_view(), scope, peer, 5);
-    launch_vain_barrier(stream, met->device_view(), scope, 6, kLongNs, wrong);
+    launch_failing_barrier(stream, barriers->device_view(), scope, 6, kLongNs, wrong);
     stream.wait();
     CHECK(wrong.value() == 0);
-    const std::string whom = "no pointer reaches rank " + std::to_string(peer) + " (host";
-    check_error([&] { words->flush(); }, Errc::unsupported, {"put_signal on channel 5", whom});
-    check_error([&] { met->flush(); }, Errc::unsupported, {"barrier on channel 6", whom});
+    const std::string reason = "no pointer reaches rank " + std::to_string(peer) + " (host";
+    check_error([&] { words->flush(); }, Errc::unsupported, {"put_signal on channel 5", reason});
+    check_error([&] { barriers->flush(); }, Errc::unsupported, {"barrier on channel 6", reason});
     words->close();
-    met->close();
+    barriers->close();
   }
   const Words words(context, 2);
   words.write(1, 0);
   launch_put_packet(stream, words->device_view(), peer);
   stream.wait();
-  words->flush();  // Nothing is put, and who waits for it is told.
-  launch_vain_packet(stream, words->device_view(), peer, kLongNs, wrong);
+  words->flush();  // The put did nothing; the wait fails.
+  launch_failing_packet(stream, words->device_view(), peer, kLongNs, wrong);
   stream.wait();
   CHECK(wrong.value() == 0);
   check_error([&] { words->flush(); }, Errc::unsupported,
@@ -53,19 +53,19 @@ void fail_in_kernels(Context& context) {
   other->close();
 }
 
-/// Host calls by network beside a capture, which stays valid.
+/// Makes host calls to a key peer during a capture, which stays valid.
 void put_beside_capture(Context& context) {
-  constexpr std::size_t kCount = 1 << 17;  // Of each half: 1 MiB.
+  constexpr std::size_t kCount = 1 << 17;  // 1 MiB, half of the buffer.
   const TestStream stream;
   const int peer = 1 - context.rank();
   const Words words(context, 2 * kCount);
   words.write(0, 11);
   std::vector<std::uint64_t> sent(kCount, static_cast<std::uint64_t>(context.rank()) + 50),
-      came(kCount);
+      received(kCount);
   words->barrier();
   ok(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal));
   words->on(stream).wait_signal(peer, 9);
-  words->on(stream).put(context.rank(), 8, words.data(), 8);
+  words->on(stream).put(context.rank(), 8, words.span(0));
   words->put(peer, kCount * 8, sent.data(), kCount * 8);
   words->put(peer, 16, words.data(), 8);  // From GPU memory.
   words->put_with_signal(peer, 24, sent.data(), 8, 1);
@@ -73,21 +73,21 @@ void put_beside_capture(Context& context) {
   words->fetch_add<std::uint64_t>(peer, 32, 1);
   words->flush();
   words->barrier();
-  words->get(context.rank(), kCount * 8, came.data(), kCount * 8);
+  words->get(context.rank(), kCount * 8, received.data(), kCount * 8);
   cudaGraph_t graph = nullptr;
   ok(cudaStreamEndCapture(stream, &graph));
   cudaGraphExec_t ready = nullptr;
   ok(cudaGraphInstantiate(&ready, graph, 0));
-  CHECK(came == std::vector<std::uint64_t>(kCount, static_cast<std::uint64_t>(peer) + 50));
-  CHECK(words.look(2) == 11);
-  CHECK(words.look(3) == static_cast<std::uint64_t>(peer) + 50);
-  CHECK(words.look(4) == 1);
+  CHECK(received == std::vector<std::uint64_t>(kCount, static_cast<std::uint64_t>(peer) + 50));
+  CHECK(words.read(2) == 11);
+  CHECK(words.read(3) == static_cast<std::uint64_t>(peer) + 50);
+  CHECK(words.read(4) == 1);
   for (int i = 0; i < 20; ++i) {
     ok(cudaGraphLaunch(ready, stream));
     words->put_signal(peer, 9);
   }
   stream.wait();
-  CHECK(words.look(1) == 11);
+  CHECK(words.read(1) == 11);
   ok(cudaGraphExecDestroy(ready));
   ok(cudaGraphDestroy(graph));
   words->flush();
@@ -95,7 +95,7 @@ void put_beside_capture(Context& context) {
   words->close();
 }
 
-harness::RanksSettings apart(const std::string& transports) {
+harness::RanksSettings on_two_hosts(const std::string& transports) {
   auto settings = harness::on_hosts(2);
   settings.environment = {{"SYMMEM_TRANSPORTS", transports}};
   return settings;
@@ -103,18 +103,18 @@ harness::RanksSettings apart(const std::string& transports) {
 
 }  // namespace
 
-TEST_CASE("a kernel that signals a peer by UCX without a pointer is an error of the host's") {
-  if (harness::can_use_ucx_with_cuda()) on_gpus(fail_in_kernels, {2}, apart("ucx"));
+TEST_CASE("a kernel that signals a key peer of ucx is an error on the host") {
+  if (harness::can_use_ucx_with_cuda()) on_gpus(fail_in_kernels, {2}, on_two_hosts("ucx"));
 }
 
-TEST_CASE("a kernel that signals a peer by staged messages is an error of the host's") {
-  if (harness::can_use_ucx()) on_gpus(fail_in_kernels, {2}, apart("ucx_staged"));
+TEST_CASE("a kernel that signals a key peer of ucx_staged is an error on the host") {
+  if (harness::can_use_ucx()) on_gpus(fail_in_kernels, {2}, on_two_hosts("ucx_staged"));
 }
 
-TEST_CASE("host calls by UCX go on beside a capture") {
-  if (harness::can_use_ucx_with_cuda()) on_gpus(put_beside_capture, {2}, apart("ucx"));
+TEST_CASE("host calls by ucx complete during a capture") {
+  if (harness::can_use_ucx_with_cuda()) on_gpus(put_beside_capture, {2}, on_two_hosts("ucx"));
 }
 
-TEST_CASE("host calls by staged messages go on beside a capture") {
-  if (harness::can_use_ucx()) on_gpus(put_beside_capture, {2}, apart("ucx_staged"));
+TEST_CASE("host calls by ucx_staged complete during a capture") {
+  if (harness::can_use_ucx()) on_gpus(put_beside_capture, {2}, on_two_hosts("ucx_staged"));
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Data and epoch in one access of 16 bytes.
+// Packets: data and epoch in one 16-byte access.
 #include "gpu/test_gpu.hpp"
 #include "gpu/test_kernels.hpp"
 
@@ -8,7 +8,7 @@ using namespace symmem::gpu;
 
 namespace {
 
-/// Words for `count` packets, zeroed on all ranks.
+/// Returns words for `count` packets, zeroed on all ranks.
 Words zeroed(Context& context, std::int64_t count) {
   Words words(context, 2 * count);
   ok(cudaMemset(words.data(), 0, words->buffer_size()));
@@ -19,7 +19,7 @@ Words zeroed(Context& context, std::int64_t count) {
 
 }  // namespace
 
-TEST_CASE("packets of all to all come whole, epoch after epoch") {
+TEST_CASE("packets of all to all arrive whole, epoch after epoch") {
   on_gpus([](Context& context) {
     const TestStream stream;
     const Counter wrong;
@@ -33,7 +33,7 @@ TEST_CASE("packets of all to all come whole, epoch after epoch") {
   });
 }
 
-TEST_CASE("a wait for a packet that times out marks the memory, and ends the waits of the others") {
+TEST_CASE("a wait for a packet that times out fails the memory and the waits of its peers") {
   on_gpus(
       [](Context& context) {
         constexpr unsigned long long kShort = 5'000'000, kLong = 300'000'000'000;
@@ -41,8 +41,8 @@ TEST_CASE("a wait for a packet that times out marks the memory, and ends the wai
         const Counter wrong;
         const bool first = context.rank() == 0;
         const Words words = zeroed(context, 1);
-        launch_vain_packet(stream, words->device_view(), 1 - context.rank(), first ? kShort : kLong,
-                           wrong);
+        launch_failing_packet(stream, words->device_view(), 1 - context.rank(),
+                              first ? kShort : kLong, wrong);
         stream.wait();
         CHECK(wrong.value() == 0);
         if (first)
@@ -57,14 +57,14 @@ TEST_CASE("a wait for a packet that times out marks the memory, and ends the wai
       {2});
 }
 
-TEST_CASE("the all-reduce of the examples sends nothing more once its memory has failed") {
+TEST_CASE("the all-reduce of the examples writes nothing after its memory has failed") {
   on_gpus(
       [](Context& context) {
         constexpr unsigned kCount = 64;
         constexpr std::size_t kBytes = kCount * sizeof(float), kPacket = 2;  // In words.
         const TestStream stream;
         const Tensor of_host = context.empty_strided_p2p({8}, {1}, kUint8);
-        const auto host = context.rendezvous(of_host);  // To meet when the GPU's memory has failed.
+        const auto host = context.rendezvous(of_host);  // For barriers after the GPU memory failed.
         for (const bool by_packets : {true, false}) {
           const Words words =
               zeroed(context, static_cast<std::int64_t>(all_reduce_words(2, kCount) / kPacket));
@@ -74,7 +74,7 @@ TEST_CASE("the all-reduce of the examples sends nothing more once its memory has
             void *input = nullptr, *result = nullptr;
             ok(cudaMalloc(&input, kBytes));
             ok(cudaMalloc(&result, kBytes));
-            for (const int byte : {1, 2}) {  // What the peer, which does not come, may still read.
+            for (const int byte : {1, 2}) {  // The peer may still read round 1.
               ok(cudaMemsetAsync(input, byte, kBytes, stream));
               launch_all_reduce(stream, view, by_packets, static_cast<const float*>(input),
                                 static_cast<float*>(result), kCount);
@@ -86,10 +86,10 @@ TEST_CASE("the all-reduce of the examples sends nothing more once its memory has
           }
           host->barrier();
           if (context.rank() == 1) {
-            constexpr std::size_t kFirst = kCount * 2;  // Behind the places of even rounds.
+            constexpr std::size_t kFirst = kCount * 2;  // After the set of even rounds.
             for (std::size_t i = 0; i < kBytes / sizeof(std::uint64_t); ++i) {
-              CHECK(words.look(kFirst + i * (by_packets ? kPacket : 1)) == 0x0101010101010101);
-              if (by_packets) CHECK(words.look(kFirst + i * kPacket + 1) == 1);
+              CHECK(words.read(kFirst + i * (by_packets ? kPacket : 1)) == 0x0101010101010101);
+              if (by_packets) CHECK(words.read(kFirst + i * kPacket + 1) == 1);
             }
           }
           host->barrier();

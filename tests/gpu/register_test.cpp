@@ -8,21 +8,21 @@ namespace {
 
 constexpr std::size_t kBytes = 1 << 20, kOffset = 4096;
 
-/// Bytes of the rank go to its next one, by a stream and by the host; a counter counts all ranks.
+/// Puts bytes to the next rank by a stream and by the host, and counts all ranks by fetch_add.
 void use(Context& context, SymmetricMemory& memory, std::byte* own) {
   const TestStream stream;
   const int rank = context.rank();
-  memory.on(stream).put(next_of(context), 0, own + kBytes / 2, 1000);
+  memory.on(stream).put(next_of(context), 0, std::span(own + kBytes / 2, 1000));
   memory.on(stream).barrier();
   stream.wait();
-  unsigned char came[2] = {};
-  memory.get(rank, 999, came, 1);
-  CHECK(came[0] == 40 + previous_of(context));
+  unsigned char received[2] = {};
+  memory.get(rank, 999, received, 1);
+  CHECK(received[0] == 40 + previous_of(context));
   const unsigned char mark = static_cast<unsigned char>(80 + rank);
   memory.put_with_signal(next_of(context), 2000, &mark, 1, 0);
   memory.wait_signal(previous_of(context), 0);
-  memory.get(rank, 2000, came, 1);
-  CHECK(came[0] == 80 + previous_of(context));
+  memory.get(rank, 2000, received, 1);
+  CHECK(received[0] == 80 + previous_of(context));
   memory.fetch_add<std::uint64_t>(0, 3000, 1);
   memory.barrier();
   std::uint64_t count = 0;
@@ -33,7 +33,7 @@ void use(Context& context, SymmetricMemory& memory, std::byte* own) {
 
 }  // namespace
 
-TEST_CASE("memory of cudaMalloc is registered, from anywhere in it") {
+TEST_CASE("memory of cudaMalloc is registered, at any address in it") {
   on_gpus(
       [](Context& context) {
         std::byte* whole = nullptr;
@@ -55,11 +55,11 @@ TEST_CASE("memory of cudaMalloc is registered, from anywhere in it") {
       {2, 4});
 }
 
-TEST_CASE("part of shareable virtual memory is registered as any other") {
+TEST_CASE("a part of shareable virtual memory is registered") {
   on_gpus(
       [](Context& context) {
         const Device device{DeviceType::cuda, device_of(context)};
-        // It happens to be ours; register_buffer does not know.
+        // Memory of symmem, which register_buffer does not recognise.
         const Tensor tensor =
             context.empty_strided_p2p({static_cast<std::int64_t>(8 * kBytes)}, {1}, kUint8, device);
         std::byte* const own = tensor.data<std::byte>() + kOffset;
@@ -72,7 +72,7 @@ TEST_CASE("part of shareable virtual memory is registered as any other") {
       {2, 4});
 }
 
-TEST_CASE("what is no memory of that GPU is refused, on every rank alike") {
+TEST_CASE("memory that is not on the GPU is refused on every rank") {
   on_gpus(
       [](Context& context) {
         const Device device{DeviceType::cuda, device_of(context)};
@@ -97,7 +97,7 @@ TEST_CASE("what is no memory of that GPU is refused, on every rank alike") {
       {2});
 }
 
-TEST_CASE("memory that no handle shares is refused with the reason") {
+TEST_CASE("memory that no handle exports is refused with the reason") {
   on_gpus(
       [](Context& context) {
         const TestStream stream;
@@ -113,7 +113,7 @@ TEST_CASE("memory that no handle shares is refused with the reason") {
       {2}, with({{"SYMMEM_TRANSPORTS", "cuda_ipc"}}));
 }
 
-TEST_CASE("a kind of handle that is asked for and not granted is refused with the reason") {
+TEST_CASE("a requested kind of handle that is not granted is refused with the reason") {
   on_gpus(
       [](Context& context) {
         const Tensor tensor =

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which way is taken to GPU memory, and what is said of those that are not.
+// The transport chosen for GPU memory, and the reasons for those that were not.
 #include "gpu/test_gpu.hpp"
 #include "harness/network.hpp"
 
@@ -12,18 +12,18 @@ Tensor some_memory(Context& context) {
   return context.empty_strided_p2p({4096}, {1}, kUint8, {DeviceType::cuda, device_of(context)});
 }
 
-/// A byte goes around.
+/// Puts a byte to the next rank and checks the one received.
 void check_ring(const Context& context, SymmetricMemory& memory) {
   const auto sent = static_cast<unsigned char>(context.rank() + 10);
-  unsigned char came = 0;
+  unsigned char received = 0;
   memory.put_with_signal(next_of(context), 0, &sent, 1, 0);
   memory.wait_signal(previous_of(context), 0);
-  memory.get(context.rank(), 0, &came, 1);
-  CHECK(came == previous_of(context) + 10);
+  memory.get(context.rank(), 0, &received, 1);
+  CHECK(received == previous_of(context) + 10);
   memory.barrier();
 }
 
-/// Ranks on hosts of their own, with a UCX that is told to do without CUDA.
+/// Two ranks on two hosts, with UCX restricted to TCP.
 harness::RanksSettings without_cuda_in_ucx() {
   auto settings = harness::on_hosts(2);
   settings.environment = {{"UCX_TLS", "tcp"}};
@@ -38,7 +38,7 @@ std::string refusal_of(const Route& route, const std::string& transport) {
 
 }  // namespace
 
-TEST_CASE("fabric handles are used where they are granted, else refused with the reason") {
+TEST_CASE("fabric handles are used if granted, else refused with the reason") {
   on_gpus(
       [](Context& context) {
         const Tensor tensor = some_memory(context);
@@ -57,7 +57,7 @@ TEST_CASE("fabric handles are used where they are granted, else refused with the
       {2}, with({{"SYMMEM_TRANSPORTS", "cuda_ipc"}, {"SYMMEM_CUDA_HANDLE", "fabric"}}));
 }
 
-TEST_CASE("a descriptor shares the memory where that is asked for") {
+TEST_CASE("SYMMEM_CUDA_HANDLE=fd exports memory by descriptor") {
   on_gpus(
       [](Context& context) {
         const Tensor tensor = some_memory(context);
@@ -69,7 +69,7 @@ TEST_CASE("a descriptor shares the memory where that is asked for") {
       {2}, with({{"SYMMEM_TRANSPORTS", "cuda_ipc"}, {"SYMMEM_CUDA_HANDLE", "fd"}}));
 }
 
-TEST_CASE("with a UCX without CUDA the staged way is taken, and the reason told") {
+TEST_CASE("a UCX without CUDA leads to ucx_staged, with the reason") {
   if (!harness::can_use_gpu() || !harness::can_use_ucx()) return;
   on_gpus(
       [](Context& context) {
@@ -89,7 +89,7 @@ TEST_CASE("with a UCX without CUDA the staged way is taken, and the reason told"
       {2}, without_cuda_in_ucx());
 }
 
-TEST_CASE("a UCX without CUDA is an error on every rank where ucx is required") {
+TEST_CASE("a UCX without CUDA is an error on every rank if ucx is required") {
   if (!harness::can_use_gpu() || !harness::can_use_ucx()) return;
   auto settings = without_cuda_in_ucx();
   settings.environment["SYMMEM_REQUIRE"] = "ucx";
@@ -98,7 +98,7 @@ TEST_CASE("a UCX without CUDA is an error on every rank where ucx is required") 
         const Tensor tensor = some_memory(context);
         check_error([&] { context.rendezvous(tensor); }, Errc::unsupported,
                     {"SYMMEM_REQUIRE=ucx", "connected by ucx_staged", "has no CUDA support"});
-        // Host memory is not concerned.
+        // Host memory still uses ucx.
         const Tensor host = context.empty_strided_p2p({4096}, {1}, kUint8);
         const auto memory = context.rendezvous(host);
         CHECK(memory->route(1 - context.rank()).transport == "ucx");
@@ -107,7 +107,7 @@ TEST_CASE("a UCX without CUDA is an error on every rank where ucx is required") 
       {2}, settings);
 }
 
-TEST_CASE("a UCX without CUDA is an error on every rank where ucx is all there is") {
+TEST_CASE("a UCX without CUDA is an error on every rank if ucx is the only transport") {
   if (!harness::can_use_gpu() || !harness::can_use_ucx()) return;
   auto settings = without_cuda_in_ucx();
   settings.environment["SYMMEM_TRANSPORTS"] = "ucx";

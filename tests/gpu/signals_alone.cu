@@ -1,43 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
-// For ptx.sh: kernels that do nothing with memory but signal and wait, so that each access that the
-// compiler makes of them is one to a word of a pad, to the rank's own words, to the marks of a
-// failure, or to the tables of pointers.
+// For ptx.sh: kernels that access memory only to signal and wait. Each access in the compiled code
+// is one to a word of a pad, to this rank's counters, to the marks of a failure, or to the tables
+// of pointers.
 #include "symmem/device.cuh"
 
 namespace symmem::gpu {
 
+using device::Scope;
+
+template <Scope kScope>
+__device__ void signal_wait_barrier(const DeviceView& view, int peer, int channel) {
+  device::put_signal<kScope>(view, peer, channel);
+  if (!device::wait_signal<kScope>(view, peer, channel)) return;
+  device::barrier<kScope>(view, channel);
+}
 __global__ void signals_of_thread(DeviceView view, int peer, int channel) {
-  device::put_signal(view, peer, channel);
-  if (!device::wait_signal(view, peer, channel)) return;
-  device::barrier(view, channel);
+  signal_wait_barrier<Scope::thread>(view, peer, channel);
 }
-
 __global__ void signals_of_warp(DeviceView view, int peer, int channel) {
-  device::put_signal_warp(view, peer, channel);
-  if (!device::wait_signal_warp(view, peer, channel)) return;
-  device::barrier_warp(view, channel);
+  signal_wait_barrier<Scope::warp>(view, peer, channel);
 }
-
 __global__ void signals_of_block(DeviceView view, int peer, int channel) {
-  device::put_signal_block(view, peer, channel);
-  if (!device::wait_signal_block(view, peer, channel)) return;
-  device::barrier_block(view, channel);
+  signal_wait_barrier<Scope::block>(view, peer, channel);
 }
 
-template <device::Scope kScope>
-__device__ void meet_often(const DeviceView& view, int channel, int rounds) {
-  device::Barrier<kScope> meet(view, channel);
-  for (int round = 0; round < rounds && meet(); ++round) {
+template <Scope kScope>
+__device__ void repeat_barrier(const DeviceView& view, int channel, int rounds) {
+  device::Barrier<kScope> barrier(view, channel);
+  for (int round = 0; round < rounds && barrier(); ++round) {
   }
 }
 __global__ void barriers_of_thread(DeviceView view, int channel, int rounds) {
-  meet_often<device::Scope::thread>(view, channel, rounds);
+  repeat_barrier<Scope::thread>(view, channel, rounds);
 }
 __global__ void barriers_of_warp(DeviceView view, int channel, int rounds) {
-  meet_often<device::Scope::warp>(view, channel, rounds);
+  repeat_barrier<Scope::warp>(view, channel, rounds);
 }
 __global__ void barriers_of_block(DeviceView view, int channel, int rounds) {
-  meet_often<device::Scope::block>(view, channel, rounds);
+  repeat_barrier<Scope::block>(view, channel, rounds);
 }
 
 __global__ void packets(DeviceView view, int peer, std::uint64_t epoch) {

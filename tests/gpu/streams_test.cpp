@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <type_traits>
+
 #include "gpu/test_gpu.hpp"
 
 using namespace symmem;
@@ -8,18 +10,29 @@ namespace {
 
 constexpr std::size_t kWord = sizeof(std::uint64_t);
 
-/// One turn around the ring: a word to the next rank, with its signal, then the one that comes.
+static_assert(std::is_convertible_v<cudaStream_t, Stream>);
+static_assert(!std::is_constructible_v<Stream, int>);
+static_assert(!std::is_constructible_v<Stream, bool>);
+static_assert(!std::is_constructible_v<Stream, long>);
+static_assert(!std::is_constructible_v<Stream, std::nullptr_t>);
+static_assert(!std::is_constructible_v<Stream, void*>);
+static_assert(!std::is_constructible_v<Stream, cudaEvent_t>);
+static_assert(!std::is_constructible_v<Stream, cudaStream_t*>);
+static_assert(!std::is_default_constructible_v<Stream>);
+
+/// One turn around the ring: puts word 0 to the next rank's word 1, with a signal, and receives the
+/// previous rank's word as the new word 0.
 void turn(const Words& words, const Context& context, cudaStream_t stream) {
   const StreamOperations on = words->on(stream);
-  on.put_with_signal(next_of(context), kWord, words.data(), kWord, 0);
+  on.put_with_signal(next_of(context), kWord, words.span(0), 0);
   on.wait_signal(previous_of(context), 0);
   ok(cudaMemcpyAsync(words.data(), words.data() + 1, kWord, cudaMemcpyDefault, stream));
-  on.barrier(4);  // The next word may come where this one was.
+  on.barrier(4);  // Word 1 may be overwritten.
 }
 
 }  // namespace
 
-TEST_CASE("operations on a stream take place in its order") {
+TEST_CASE("operations on a stream execute in its order") {
   on_gpus([](Context& context) {
     const TestStream stream;
     const Words words(context, 4);
@@ -27,22 +40,23 @@ TEST_CASE("operations on a stream take place in its order") {
     words->barrier();
     for (int i = 0; i < 3 * context.world_size() + 1; ++i) turn(words, context, stream);
     stream.wait();
-    CHECK(words.look(0) == static_cast<std::uint64_t>(previous_of(context)) + 100);
+    CHECK(words.read(0) == static_cast<std::uint64_t>(previous_of(context)) + 100);
     words->barrier();
     words->close();
   });
 }
 
-TEST_CASE("the legacy default stream and that of the thread are streams as others") {
+TEST_CASE("the legacy and the per-thread default stream are supported") {
   on_gpus(
       [](Context& context) {
         const Words words(context, 4);
-        for (const cudaStream_t stream : {cudaStream_t{}, cudaStreamLegacy, cudaStreamPerThread}) {
+        for (const cudaStream_t stream :
+             {Stream::legacy_default().get(), cudaStreamLegacy, cudaStreamPerThread}) {
           words.write(0, static_cast<std::uint64_t>(context.rank()) + 100);
           words->barrier();
           for (int i = 0; i < context.world_size() + 1; ++i) turn(words, context, stream);
           ok(cudaStreamSynchronize(stream));
-          CHECK(words.look(0) == static_cast<std::uint64_t>(previous_of(context)) + 100);
+          CHECK(words.read(0) == static_cast<std::uint64_t>(previous_of(context)) + 100);
           words->barrier();
         }
         words->close();
@@ -60,12 +74,12 @@ TEST_CASE("a stream of another device is refused") {
         ok(cudaSetDevice(device_of(context)));
         const StreamOperations on = words->on(elsewhere);
         const std::string part = "not one of cuda:" + std::to_string(device_of(context));
-        check_error([&] { on.put(1, 0, words.data() + 1, 8); }, Errc::invalid_argument, {part});
-        check_error([&] { on.get(1, 0, words.data() + 1, 8); }, Errc::invalid_argument, {part});
+        check_error([&] { on.put(1, 0, words.span(1)); }, Errc::invalid_argument, {part});
+        check_error([&] { on.get(1, 0, words.span(1)); }, Errc::invalid_argument, {part});
         check_error([&] { on.put_signal(1, 0); }, Errc::invalid_argument, {part});
         check_error([&] { on.wait_signal(1, 0); }, Errc::invalid_argument, {part});
-        check_error([&] { on.put_with_signal(1, 0, words.data() + 1, 8, 0); },
-                    Errc::invalid_argument, {part});
+        check_error([&] { on.put_with_signal(1, 0, words.span(1), 0); }, Errc::invalid_argument,
+                    {part});
         check_error([&] { on.barrier(); }, Errc::invalid_argument, {part});
         elsewhere.wait();
         words->barrier();
@@ -74,7 +88,7 @@ TEST_CASE("a stream of another device is refused") {
       {2});
 }
 
-TEST_CASE("puts of every size, from GPU and host memory, are there with their signal") {
+TEST_CASE("puts of every size, from GPU and host memory, are visible after their signal") {
   on_gpus(
       [](Context& context) {
         constexpr std::size_t kLargest = 1 << 20;
@@ -88,14 +102,15 @@ TEST_CASE("puts of every size, from GPU and host memory, are there with their si
             };
             std::vector<std::byte> host(bytes, static_cast<std::byte>(mark(context.rank())));
             ok(cudaMemsetAsync(words.data(), mark(context.rank()), bytes, stream));
-            const void* source = from_host ? static_cast<const void*>(host.data()) : words.data();
-            words->on(stream).put_with_signal(next_of(context), kLargest, source, bytes, 1);
+            const std::span<const std::byte> source{
+                from_host ? host.data() : words.tensor.data<std::byte>(), bytes};
+            words->on(stream).put_with_signal(next_of(context), kLargest, source, 1);
             words->on(stream).wait_signal(previous_of(context), 1);
-            std::vector<std::byte> came(bytes);
-            ok(cudaMemcpyAsync(came.data(), landing, bytes, cudaMemcpyDefault, stream));
+            std::vector<std::byte> received(bytes);
+            ok(cudaMemcpyAsync(received.data(), landing, bytes, cudaMemcpyDefault, stream));
             stream.wait();
-            CHECK(came == std::vector<std::byte>(
-                              bytes, static_cast<std::byte>(mark(previous_of(context)))));
+            CHECK(received == std::vector<std::byte>(
+                                  bytes, static_cast<std::byte>(mark(previous_of(context)))));
             words->on(stream).barrier();
           }
         stream.wait();
@@ -104,7 +119,7 @@ TEST_CASE("puts of every size, from GPU and host memory, are there with their si
       {2, 4});
 }
 
-TEST_CASE("puts and gets on a stream, and a barrier between them") {
+TEST_CASE("a barrier on a stream separates puts from gets") {
   on_gpus([](Context& context) {
     const auto size = static_cast<std::size_t>(context.world_size());
     const TestStream stream;
@@ -113,22 +128,21 @@ TEST_CASE("puts and gets on a stream, and a barrier between them") {
     words.write(0, 1000 + rank);
     const StreamOperations on = words->on(stream);
     for (int to = 0; to < context.world_size(); ++to)
-      on.put(to, (size + rank) * kWord, words.data(), kWord);
+      on.put(to, (size + rank) * kWord, words.span(0));
     on.barrier(3);
     for (int from = 0; from < context.world_size(); ++from)
-      on.get(from, (size + rank) * kWord, words.data() + 2 * size + static_cast<std::size_t>(from),
-             kWord);
+      on.get(from, (size + rank) * kWord, words.span(2 * size + static_cast<std::size_t>(from)));
     on.barrier(3);
     stream.wait();
     for (std::size_t r = 0; r < size; ++r) {
-      CHECK(words.look(size + r) == 1000 + r);
-      CHECK(words.look(2 * size + r) == 1000 + rank);
+      CHECK(words.read(size + r) == 1000 + r);
+      CHECK(words.read(2 * size + r) == 1000 + rank);
     }
     words->close();
   });
 }
 
-TEST_CASE("host, streams and several channels count together") {
+TEST_CASE("host and streams share the counters of a channel, and channels are separate") {
   on_gpus([](Context& context) {
     const TestStream stream;
     const Words words(context, 1);
@@ -149,7 +163,7 @@ TEST_CASE("host, streams and several channels count together") {
   });
 }
 
-TEST_CASE("a captured turn is replayed many times, with an allocation beside the capture") {
+TEST_CASE("a captured turn is replayed many times, with an allocation during the capture") {
   on_gpus(
       [](Context& context) {
         const TestStream stream;
@@ -168,8 +182,8 @@ TEST_CASE("a captured turn is replayed many times, with an allocation beside the
         const int turns = 100 * context.world_size() + 1;
         for (int i = 0; i < turns; ++i) ok(cudaGraphLaunch(replay, stream));
         stream.wait();
-        CHECK(words.look(0) == static_cast<std::uint64_t>(previous_of(context)));
-        // And the counts fit those of the host afterwards.
+        CHECK(words.read(0) == static_cast<std::uint64_t>(previous_of(context)));
+        // The host continues with the same counters.
         words->put_signal(next_of(context), 0);
         words->wait_signal(previous_of(context), 0);
         words->barrier(4);
@@ -180,27 +194,31 @@ TEST_CASE("a captured turn is replayed many times, with an allocation beside the
       {2, 4});
 }
 
-TEST_CASE("what cannot be on a stream is refused at once") {
+TEST_CASE("invalid arguments of stream operations are refused by the call") {
   on_gpus(
       [](Context& context) {
         const Words words(context, 4);
-        const StreamOperations on = words->on(nullptr);
-        std::uint64_t word = 0;
-        check_error([&] { on.put(2, 0, &word, 8); }, Errc::invalid_argument, {"rank 2"});
-        check_error([&] { on.put(1, 32, &word, 8); }, Errc::invalid_argument, {"past the end"});
-        check_error([&] { on.get(1, SIZE_MAX, &word, 8); }, Errc::invalid_argument);
+        const StreamOperations on = words->on(Stream::legacy_default());
+        std::uint64_t value = 0;
+        const std::span word(&value, 1);
+        const std::span<const std::byte> null(static_cast<const std::byte*>(nullptr), 8);
+        const std::span<std::byte> wraps(reinterpret_cast<std::byte*>(UINTPTR_MAX - 3), 8);
+        check_error([&] { on.put(2, 0, word); }, Errc::invalid_argument, {"rank 2"});
+        check_error([&] { on.put(1, 32, word); }, Errc::invalid_argument, {"past the end"});
+        check_error([&] { on.get(1, SIZE_MAX, word); }, Errc::invalid_argument);
         check_error([&] { on.put_signal(1, 64); }, Errc::invalid_argument, {"channel 64"});
-        check_error([&] { on.put(1, 0, nullptr, 8); }, Errc::invalid_argument,
+        check_error([&] { on.put(1, 0, null); }, Errc::invalid_argument,
                     {"put on a stream: the local pointer is null"});
-        check_error([&] { on.get(1, 0, reinterpret_cast<void*>(UINTPTR_MAX - 3), 8); },
-                    Errc::invalid_argument, {"get on a stream", "end of the address space"});
+        check_error([&] { on.get(1, 0, wraps); }, Errc::invalid_argument,
+                    {"get on a stream", "end of the address space"});
         check_error([&] { on.wait_signal(-1, 0); }, Errc::invalid_argument, {"rank -1"});
         check_error([&] { on.wait_signal(0, 0, std::chrono::milliseconds(-1)); },
                     Errc::invalid_argument, {"negative"});
         check_error([&] { on.barrier(-1); }, Errc::invalid_argument, {"channel -1"});
         const Tensor host = context.empty_strided_p2p({4}, {1}, kUint8);
         const auto memory = context.rendezvous(host);
-        check_error([&] { memory->on(nullptr); }, Errc::unsupported, {"on: the memory is on host"});
+        check_error([&] { memory->on(Stream::legacy_default()); }, Errc::unsupported,
+                    {"on: the memory is on host"});
         check_error([&] { memory->device_view(); }, Errc::unsupported, {"not on a GPU"});
         memory->close();
         words->close();

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <source_location>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -14,21 +15,22 @@
 #include "harness/rank_threads.hpp"
 #include "harness/ranks.hpp"
 #include "harness/resources.hpp"
+#include "symmem/cuda.hpp"
 #include "symmem/symmem.hpp"
 
-/// What tests of GPU memory share: ranks with a GPU each, or several on one.
+/// Shared by the tests of GPU memory. Each rank uses a GPU of its own if there are enough.
 namespace symmem::gpu {
 
 using harness::check_error;
 
-/// Throws unless a call of CUDA's went well.
+/// Throws if a CUDA call failed.
 inline void ok(cudaError_t result, std::source_location site = std::source_location::current()) {
   if (result != cudaSuccess)
     throw Error(Errc::internal, std::string("CUDA at line ") + std::to_string(site.line()) + ": " +
                                     cudaGetErrorString(result));
 }
 
-/// The rank's GPU: they are taken in turn.
+/// Returns the ordinal of the rank's GPU, assigned round-robin.
 inline int device_of(const Context& context) {
   int count = 0;
   ok(cudaGetDeviceCount(&count));
@@ -39,7 +41,7 @@ inline bool takes_turns(const Context& context) {
   return harness::takes_turns(context.world_size());
 }
 
-/// Of the current device, in bytes.
+/// Returns the free memory of the current device, in bytes.
 inline std::size_t free_memory() {
   std::size_t left = 0, total = 0;
   ok(cudaMemGetInfo(&left, &total));
@@ -52,7 +54,7 @@ inline harness::RanksSettings with(const Environment& environment) {
   return settings;
 }
 
-/// Runs `body` on ranks that are processes, 2, 4 and 8 of them unless `counts` says otherwise.
+/// Runs `body` on `count` ranks, each a process, for each of `counts`.
 inline void on_gpus(const std::function<void(Context&)>& body, std::vector<int> counts = {2, 4, 8},
                     const harness::RanksSettings& settings = {},
                     std::source_location site = std::source_location::current()) {
@@ -67,7 +69,7 @@ inline void on_gpus(const std::function<void(Context&)>& body, std::vector<int> 
         settings, site);
 }
 
-/// A stream of the test's own.
+/// An owned stream.
 class TestStream {
  public:
   TestStream() { ok(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking)); }
@@ -75,13 +77,14 @@ class TestStream {
   TestStream(const TestStream&) = delete;
   TestStream& operator=(const TestStream&) = delete;
   operator cudaStream_t() const { return stream_; }
+  operator Stream() const { return stream_; }
   void wait() const { ok(cudaStreamSynchronize(stream_)); }
 
  private:
   cudaStream_t stream_ = nullptr;
 };
 
-/// A count that kernels add to and the host reads, or a flag that they spin on.
+/// A word of pinned memory: a count that kernels add to, or a flag that they poll.
 class Counter {
  public:
   Counter() {
@@ -100,7 +103,7 @@ class Counter {
   unsigned* count_;
 };
 
-/// A tensor of `count` 64-bit words on the rank's GPU, and its rendezvous.
+/// `count` 64-bit words on the rank's GPU, after rendezvous.
 struct Words {
   explicit Words(Context& context, std::int64_t count, const std::string& group = kWorld)
       : Words(context, count, group, device_of(context)) {}
@@ -109,14 +112,18 @@ struct Words {
         memory(context.rendezvous(tensor)) {}
   SymmetricMemory* operator->() const { return memory.get(); }
   std::uint64_t* data() const { return tensor.data<std::uint64_t>(); }
-  std::uint64_t look(std::size_t at) const {
+  /// Words `first` .. `first` + `count` - 1 of this rank's buffer.
+  std::span<std::uint64_t> span(std::size_t first, std::size_t count = 1) const {
+    return {data() + first, count};
+  }
+  std::uint64_t read(std::size_t at) const {
     std::uint64_t value = 0;
     ok(cudaMemcpy(&value, data() + at, sizeof value, cudaMemcpyDefault));
     return value;
   }
   void write(std::size_t at, std::uint64_t value) const {
     ok(cudaMemcpy(data() + at, &value, sizeof value, cudaMemcpyDefault));
-    ok(cudaStreamSynchronize(nullptr));  // It returns before the bytes are there.
+    ok(cudaStreamSynchronize(nullptr));  // cudaMemcpy may return before the copy is complete.
   }
 
   Tensor tensor;

@@ -7,22 +7,23 @@
 
 namespace symmem::harness {
 
-/// True if UCX can be opened here; else says why not, and the test case is skipped.
+/// Returns whether UCX can be opened here; if not, skips the test case with the reason.
 bool can_use_ucx();
 
-/// True if there is a GPU and the UCX here, as the environment configures it, takes its memory for
-/// what it is; else says so, and the test case is skipped.
+/// Returns whether there is a GPU and this UCX, as the environment configures it, accesses its
+/// memory; if not, skips the test case with the reason.
 bool can_use_ucx_with_cuda();
 
-/// Lets two Contexts of this process meet by UCX and end: what UCX keeps for ever it has then.
+/// Runs two Contexts of this process over UCX and ends them, so that UCX has allocated what it
+/// never frees.
 void use_ucx_once();
 
-/// The id of the simulated host on which `rank` is, `per_host` ranks to a host.
+/// Returns the id of the simulated host of `rank`, with `per_host` ranks on each host.
 inline std::string host_of(int rank, int per_host = 1) {
   return "host" + std::to_string(rank / per_host);
 }
 
-/// Puts `count` ranks, as processes, on simulated hosts.
+/// Returns settings that put `count` rank processes on simulated hosts.
 inline RanksSettings on_hosts(int count, int per_host = 1, RanksSettings settings = {}) {
   for (int rank = 0; rank < count; ++rank)
     settings.environment_of[rank]["SYMMEM_HOST_ID"] = host_of(rank, per_host);

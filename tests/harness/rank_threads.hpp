@@ -15,10 +15,11 @@
 #include "harness/progress.hpp"
 #include "harness/ranks.hpp"
 #include "symmem/context.hpp"
+#include "symmem/key_value_store.hpp"
 
 namespace symmem::harness {
 
-/// For ranks that run beside other tests on few processors: an error is never for lack of time.
+/// Returns options with timeouts that are long enough on a machine loaded by other tests.
 inline Options options_of(int rank, int count) {
   Options options = Options::from_env();
   options.rank = rank;
@@ -42,7 +43,7 @@ inline std::vector<std::optional<Error>> errors_of_threads(int count,
       } catch (const std::exception& error) {
         FAIL_CHECK("exception on rank " << rank << ": " << std::string(error.what()));
       } catch (...) {
-        // A failed REQUIRE is one, and was reported.
+        // A failed REQUIRE throws, too, and doctest has reported it.
         if (!anything_failed()) FAIL_CHECK("exception of an unknown kind");
       }
     });
@@ -50,13 +51,20 @@ inline std::vector<std::optional<Error>> errors_of_threads(int count,
   return errors;
 }
 
-/// Ranks as threads of this process, each with a Context of its own, which meet in a store within
-/// the process. `adjust` changes a rank's options. Returns each rank's Error. A rank leaves when
-/// its body ends, well or not: end with something collective where peers still need it.
+/// The store through which the ranks of a Context joined. Requires a store that keeps values, as
+/// make_hash_store() makes.
+inline std::shared_ptr<KeyValueStore> store_of(const Context& context) {
+  return std::static_pointer_cast<KeyValueStore>(context.get_group_info(kWorld).store);
+}
+
+/// Runs `body` for each rank on a thread of this process, each with its own Context, joined through
+/// an in-process store. `adjust` changes a rank's options. Returns each rank's Error. A rank leaves
+/// when its body returns or throws: end the body with a collective call if peers still access the
+/// rank.
 inline std::vector<std::optional<Error>> errors_of_ranks(
     int count, const std::function<void(Context&)>& body,
     const std::function<void(Options&)>& adjust = [](Options&) {}) {
-  const std::shared_ptr<Store> store = make_hash_store(std::chrono::seconds(60) * kSlow);
+  const auto store = make_hash_store(std::chrono::seconds(60) * kSlow);
   return errors_of_threads(count, [&](int rank) {
     Options options = options_of(rank, count);
     adjust(options);
@@ -65,7 +73,7 @@ inline std::vector<std::optional<Error>> errors_of_ranks(
   });
 }
 
-/// The same, and checks that no rank fails.
+/// Does what errors_of_ranks() does and checks that no rank failed.
 inline void run_threads(
     int count, const std::function<void(Context&)>& body,
     const std::function<void(Options&)>& adjust = [](Options&) {},

@@ -47,7 +47,7 @@ TEST_CASE("groups of any ranks in any order work, and the world works after them
 TEST_CASE("a group name that is too long is refused with a short message") {
   Context context(options_of(0, 1));
   const auto set = [&](std::size_t bytes) {
-    context.set_group_info(std::string(bytes, 'n'), 0, 1, context.store());
+    context.set_group_info(std::string(bytes, 'n'), 0, 1, store_of(context));
   };
   const auto error = error_of([&] { set((8 << 10) + 1); });
   check_error(error, Errc::invalid_argument, {"8193 bytes", "up to 8192"});

@@ -6,13 +6,14 @@
 
 namespace symmem::ucx {
 
-/// Waits up to a deadline, whoever the peer is.
+/// A Wait that is bounded by a deadline alone: it does not check whether the peer is lost.
 class DeadlineWait : public Wait {
  public:
   explicit DeadlineWait(const Deadline& deadline) : deadline_(deadline) {}
   void check() override {
     if (deadline_.expired())
-      fail(Errc::timeout, "no answer by UCX within {:.3f} s", deadline_.elapsed_seconds());
+      fail(Errc::timeout, "the peer did not answer through UCX within {:.3f} s",
+           deadline_.elapsed_seconds());
   }
 
  private:

@@ -9,15 +9,16 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "base/refusal.hpp"
 
 namespace symmem::ucx {
 namespace {
 
-/// What UCX holds of one endpoint for a peer that takes nothing; then senders wait.
-constexpr std::size_t kMaxUnderWay = 1024, kMaxBytesUnderWay = 8 << 20;
+/// Messages, and their bytes, that one endpoint has in flight at most; further senders wait.
+constexpr std::size_t kMaxInFlight = 1024, kMaxBytesInFlight = 8 << 20;
 
-/// ucp_ep_attr_t with what headers newer than 1.13's add to it. Versions that do not know of it do
-/// not touch it.
+/// ucp_ep_attr_t with the fields that headers newer than 1.13's add to it. Older libraries ignore
+/// them.
 struct EndpointAttributes {
   struct Transport {
     const char* name = nullptr;
@@ -36,7 +37,7 @@ struct EndpointAttributes {
 static_assert(offsetof(EndpointAttributes, transports) >=
               offsetof(ucp_ep_attr_t, remote_sockaddr) + sizeof(sockaddr_storage));
 
-/// Whether UCX says so.
+/// Whether UCX reports TCP alone as the transports of `endpoint`.
 bool only_tcp(const Library& ucp, ucp_ep_h endpoint) {
   std::array<EndpointAttributes::Transport, 16> transports{};
   EndpointAttributes attributes{};
@@ -51,8 +52,9 @@ bool only_tcp(const Library& ucp, ucp_ep_h endpoint) {
 
 }  // namespace
 
-Endpoint::Endpoint(Engine& engine, std::uint64_t number, const std::string& address)
-    : engine_(engine), ucp_(engine.ucp()), last_request_(number << kRequestBits) {
+Endpoint::Endpoint(ProgressDriver& driver, const Library& ucp, std::uint64_t process,
+                   std::uint64_t number, const std::string& address)
+    : driver_(driver), ucp_(ucp), process_(process), last_request_(number << kRequestBits) {
   ucp_ep_params_t params{};
   params.field_mask = UCP_EP_PARAM_FIELD_REMOTE_ADDRESS | UCP_EP_PARAM_FIELD_ERR_HANDLING_MODE |
                       UCP_EP_PARAM_FIELD_ERR_HANDLER;
@@ -60,43 +62,42 @@ Endpoint::Endpoint(Engine& engine, std::uint64_t number, const std::string& addr
   params.err_mode = UCP_ERR_HANDLING_MODE_PEER;
   params.err_handler.cb = on_error;
   params.err_handler.arg = this;
-  const ucs_status_t status = ucp_.ep_create(engine_.worker().get(), &params, &endpoint_);
-  if (status != UCS_OK)
-    fail(Errc::unsupported,
-         "UCX {} finds no network transport that leads there: {} (UCX_TLS, UCX_NET_DEVICES and "
-         "SYMMEM_INTERFACE restrict what it may use; tcp suffices)",
-         ucp_.version(), ucp_.status_string(status));
-  // Older versions do not tell; what they emulate is not worth having.
+  const ucs_status_t status = ucp_.ep_create(driver_.worker().get(), &params, &endpoint_);
+  refuse_unless(status == UCS_OK,
+                "UCX {} has no network transport that reaches the peer: {} (UCX_TLS, "
+                "UCX_NET_DEVICES and SYMMEM_INTERFACE restrict its choice; tcp suffices)",
+                ucp_.version(), ucp_.status_string(status));
+  // Older versions do not report transports, and emulate RMA over TCP.
   puts_by_rma_ = ucp_.at_least(14) && !only_tcp(ucp_, endpoint_);
 }
 
-// What UCX calls.
+// UCX calls these from ucp_worker_progress.
 
 void Endpoint::on_error(void* self, ucp_ep_h, ucs_status_t status) {
   auto& endpoint = *static_cast<Endpoint*>(self);
   if (std::exchange(endpoint.broken_, true)) return;
   endpoint.reason_ = endpoint.ucp_.status_string(status);
-  endpoint.engine_.failed(endpoint);
-  endpoint.engine_.notify();
+  endpoint.driver_.defer([&endpoint] { endpoint.close("its connection was closed"); });
+  endpoint.driver_.notify();
 }
 
-void Endpoint::on_complete(void* request, ucs_status_t status, void* kept) {
-  const Handle handle = std::move(static_cast<Operation*>(kept)->self);
-  Operation& operation = *handle;
+void Endpoint::on_complete(void* request, ucs_status_t status, void* user_data) {
+  const OperationPtr owned = std::move(static_cast<Operation*>(user_data)->self);
+  Operation& operation = *owned;
   operation.status = status;
   operation.done = true;
   Endpoint& endpoint = *operation.endpoint;
   if (operation.message.sequence != 0) {
-    --endpoint.under_way_;
-    endpoint.bytes_under_way_ -= operation.payload.size();
+    --endpoint.in_flight_;
+    endpoint.bytes_in_flight_ -= operation.payload.size();
   }
-  if (operation.lent) --endpoint.lent_;
-  if (operation.lent && operation.nbi) --endpoint.lent_nbi_;
+  if (operation.borrows) --endpoint.borrowing_;
+  if (operation.borrows && operation.nbi) --endpoint.borrowing_nbi_;
   endpoint.ucp_.request_free(request);
-  endpoint.engine_.notify();
+  endpoint.driver_.notify();
 }
 
-void Endpoint::break_off(const std::string& reason) {
+void Endpoint::close(const std::string& reason) {
   if (!std::exchange(broken_, true)) reason_ = reason;
   if (endpoint_ == nullptr) return;
   ucp_request_param_t parameters{};
@@ -105,24 +106,24 @@ void Endpoint::break_off(const std::string& reason) {
   parameters.cb.send = [](void*, ucs_status_t, void*) {};
   void* const request = ucp_.ep_close_nbx(std::exchange(endpoint_, nullptr), &parameters);
   if (request != nullptr && !UCS_PTR_IS_ERR(request)) ucp_.request_free(request);
-  engine_.notify();
+  driver_.notify();
 }
 
-// What we post.
+// Posting.
 
 void Endpoint::check() const {
   if (broken_) [[unlikely]]
-    fail(Errc::peer_lost, "the UCX connection to it broke ({})", reason_);
+    fail(Errc::peer_lost, "the UCX connection to the peer broke ({})", reason_);
 }
 
-void Endpoint::check(const Handle& operation) const {
+void Endpoint::check(const OperationPtr& operation) const {
   check();
   if (operation->done && operation->status != UCS_OK) [[unlikely]]
     fail(Errc::internal, "UCX: {}", ucp_.status_string(operation->status));
 }
 
 template <typename Call>
-Endpoint::Handle Endpoint::post(Handle operation, std::uint32_t flags, Call call) {
+Endpoint::OperationPtr Endpoint::post(OperationPtr operation, std::uint32_t flags, Call call) {
   operation->endpoint = this;
   ucp_request_param_t parameters{};
   parameters.op_attr_mask =
@@ -134,38 +135,39 @@ Endpoint::Handle Endpoint::post(Handle operation, std::uint32_t flags, Call call
   if (request != nullptr && !UCS_PTR_IS_ERR(request)) {
     operation->self = operation;
     if (operation->message.sequence != 0) {
-      ++under_way_;
-      bytes_under_way_ += operation->payload.size();
+      ++in_flight_;
+      bytes_in_flight_ += operation->payload.size();
     }
-    if (operation->lent) ++lent_;
-    if (operation->lent && operation->nbi) ++lent_nbi_;
+    if (operation->borrows) ++borrowing_;
+    if (operation->borrows && operation->nbi) ++borrowing_nbi_;
     return operation;
   }
   operation->done = true;
   operation->status = UCS_PTR_STATUS(request);
-  if (operation->status != UCS_OK) break_off(ucp_.status_string(operation->status));
+  if (operation->status != UCS_OK) close(ucp_.status_string(operation->status));
   return operation;
 }
 
-Endpoint::Handle Endpoint::post_message(Message message, const void* payload, std::size_t bytes,
-                                        bool nbi, Wait& wait, std::unique_lock<std::mutex>& lock) {
+Endpoint::OperationPtr Endpoint::post_message(Message message, const void* payload,
+                                              std::size_t bytes, bool nbi, Wait& wait,
+                                              std::unique_lock<std::mutex>& lock) {
   const auto room = [&] {
-    return under_way_ < kMaxUnderWay && bytes_under_way_ < kMaxBytesUnderWay;
+    return in_flight_ < kMaxInFlight && bytes_in_flight_ < kMaxBytesInFlight;
   };
-  if (!room()) engine_.wait(lock, wait, [&] { return broken_ || room(); });
+  if (!room()) driver_.wait(lock, wait, [&] { return broken_ || room(); });
   check();
   auto operation = std::make_shared<Operation>();
-  operation->lent = bytes > kSmall;
+  operation->borrows = bytes > kSmallPut;
   operation->nbi = nbi;
-  if (bytes != 0 && !operation->lent) {
+  if (bytes != 0 && !operation->borrows) {
     const auto* from = static_cast<const std::byte*>(payload);
     operation->payload.assign(from, from + bytes);
     payload = operation->payload.data();
   }
-  // Last, when nothing can throw any more: the peer waits for each number.
-  message.sender = engine_.process();
+  // Number it only now that nothing can throw: the peer waits for every number.
+  message.sender = process_;
   message.sequence = ++sent_;
-  if (message.kind != Kind::get) last_ = message.sequence;
+  if (message.kind != Kind::get) last_to_flush_ = message.sequence;
   operation->message = message;
   const std::uint32_t flags = message.request != 0 ? UCP_AM_SEND_FLAG_REPLY : 0;
   post(operation, flags | UCP_AM_SEND_FLAG_EAGER, [&](const ucp_request_param_t& parameters) {
@@ -173,33 +175,33 @@ Endpoint::Handle Endpoint::post_message(Message message, const void* payload, st
                             bytes, &parameters);
   });
   check();
-  // Nobody may call again: the thread must know.
-  if (!operation->done) engine_.worker().wake();
+  // The caller may never call again: wake the thread, which completes the operation.
+  if (!operation->done) driver_.worker().wake();
   return operation;
 }
 
-void Endpoint::let_go(const std::string& reason, std::unique_lock<std::mutex>& lock) {
-  break_off(reason);
-  while (lent_ != 0) engine_.let_change(lock);
+void Endpoint::release_buffers(const std::string& reason, std::unique_lock<std::mutex>& lock) {
+  close(reason);
+  while (borrowing_ != 0) driver_.progress_once(lock);
 }
 
 template <typename Call>
-void Endpoint::move(bool nbi, Wait& wait, Call call) {
-  auto lock = engine_.worker().lock();
+void Endpoint::post_rma(bool nbi, Wait& wait, Call call) {
+  auto lock = driver_.worker().lock();
   check();
   auto operation = std::make_shared<Operation>();
-  operation->lent = true;
+  operation->borrows = true;
   operation->nbi = nbi;
   post(operation, 0, call);
   if (nbi) {
     check(operation);
-    if (!operation->done) engine_.worker().wake();
+    if (!operation->done) driver_.worker().wake();
     return;
   }
   try {
-    engine_.wait(lock, wait, [&] { return operation->done; });
+    driver_.wait(lock, wait, [&] { return operation->done; });
   } catch (const std::exception& error) {
-    let_go(error.what(), lock);
+    release_buffers(error.what(), lock);
     throw;
   }
   check(operation);
@@ -207,7 +209,7 @@ void Endpoint::move(bool nbi, Wait& wait, Call call) {
 
 void Endpoint::put(std::uint64_t address, ucp_rkey_h key, const void* source, std::size_t bytes,
                    bool nbi, Wait& wait) {
-  move(nbi, wait, [&](const ucp_request_param_t& parameters) {
+  post_rma(nbi, wait, [&](const ucp_request_param_t& parameters) {
     ++rma_posted_;
     return ucp_.put_nbx(endpoint_, source, bytes, address, key, &parameters);
   });
@@ -215,7 +217,7 @@ void Endpoint::put(std::uint64_t address, ucp_rkey_h key, const void* source, st
 
 void Endpoint::read(std::uint64_t address, ucp_rkey_h key, void* target, std::size_t bytes,
                     Wait& wait) {
-  move(/*nbi=*/false, wait, [&](const ucp_request_param_t& parameters) {
+  post_rma(/*nbi=*/false, wait, [&](const ucp_request_param_t& parameters) {
     return ucp_.get_nbx(endpoint_, target, bytes, address, key, &parameters);
   });
 }
@@ -223,36 +225,33 @@ void Endpoint::read(std::uint64_t address, ucp_rkey_h key, void* target, std::si
 void Endpoint::flush_rma(Wait& wait) {
   if (rma_flushed_.load(std::memory_order_relaxed) == rma_posted_.load(std::memory_order_relaxed))
     return;
-  auto lock = engine_.worker().lock();
+  auto lock = driver_.worker().lock();
   check();
   flush_lanes(lock, wait);
 }
 
-void Endpoint::finish(Wait& wait) {
+void Endpoint::drain(Wait& wait) {
   flush(wait);
-  auto lock = engine_.worker().lock();
+  auto lock = driver_.worker().lock();
   check();
   flush_lanes(lock, wait);
 }
 
 void Endpoint::flush_lanes(std::unique_lock<std::mutex>& lock, Wait& wait) {
   const std::uint64_t through = rma_posted_;
-  const Handle operation =
+  const OperationPtr operation =
       post(std::make_shared<Operation>(), 0, [&](const ucp_request_param_t& parameters) {
         return ucp_.ep_flush_nbx(endpoint_, &parameters);
       });
-  engine_.wait(lock, wait, [&] { return operation->done; });
+  driver_.wait(lock, wait, [&] { return operation->done; });
   check(operation);
   rma_flushed_ = std::max(rma_flushed_.load(), through);
 }
 
-ucp_rkey_h Endpoint::unpack(const std::string& key) {
-  const auto lock = engine_.worker().lock();
+ucs_status_t Endpoint::unpack(const std::string& key, ucp_rkey_h& unpacked) {
+  const auto lock = driver_.worker().lock();
   check();
-  ucp_rkey_h unpacked = nullptr;
-  const ucs_status_t status = ucp_.ep_rkey_unpack(endpoint_, key.data(), &unpacked);
-  require_ok(ucp_, status, "ucp_ep_rkey_unpack");
-  return unpacked;
+  return ucp_.ep_rkey_unpack(endpoint_, key.data(), &unpacked);
 }
 
 }  // namespace symmem::ucx

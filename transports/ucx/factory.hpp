@@ -4,14 +4,15 @@
 #include <memory>
 #include <vector>
 
-#include "transport_environment.hpp"
 #include "symmem/extend/transport.hpp"
+#include "transport_environment.hpp"
 
 namespace symmem::ucx {
 
-/// Any two hosts, by UCX remote keys and active messages. Starts nothing until a block is exported.
-/// GPU memory goes by `ucx` where UCX itself works on it; else by messages alone, staged through
-/// host memory, and under another name, so that nobody takes the slow way unawares.
+/// Transports between any two hosts, by UCX remote keys and active messages. UCX starts when the
+/// first block is exported. `ucx` carries GPU memory where UCX accesses it; `ucx_staged` does
+/// without, by messages staged through host memory. It has a name of its own because it is much
+/// slower.
 inline constexpr Carrier kCarriers[] = {
     {"ucx", DeviceType::host}, {"ucx", DeviceType::cuda}, {"ucx_staged", DeviceType::cuda}};
 std::vector<std::shared_ptr<Transport>> make_transports(const TransportEnvironment& environment);

@@ -7,12 +7,12 @@
 namespace symmem::ucx {
 namespace {
 
-/// Host memory for up to `bytes` of a put or get: for as much as is under way at once, so that the
-/// wire does not wait for the copies; for less if there is not so much of it.
+/// Host memory for up to `bytes` of a put or get: for as much as is in flight at once, so that the
+/// wire does not wait for copies. Less, but at least one chunk, if the GPU has few stages free.
 class Staged {
  public:
   Staged(Gpu& gpu, std::size_t bytes) {
-    constexpr std::size_t kMost = 8;
+    constexpr std::size_t kMaxStages = 8;
     do {
       auto stage = gpu.stage();
       if (!stage && !stages_.empty()) break;
@@ -20,17 +20,17 @@ class Staged {
       stages_.push_back(stage ? std::move(stage)
                               : std::make_shared_for_overwrite<std::byte[]>(piece));
       bytes_ += piece;
-    } while (bytes_ < bytes && stages_.size() < kMost);
+    } while (bytes_ < bytes && stages_.size() < kMaxStages);
   }
 
   std::size_t bytes() const { return bytes_; }
-  /// Calls use(where it begins among all bytes, its place here, its length) for each piece.
+  /// Calls use(offset among all bytes, address, length) for each chunk.
   template <typename Use>
   void each(Use use) const {
     for (std::size_t i = 0; i < stages_.size(); ++i)
       use(i * kMaxPayload, stages_[i].get(), std::min(bytes_ - i * kMaxPayload, kMaxPayload));
   }
-  /// One of each piece, as `copy` says.
+  /// Returns copy(offset, address, length) of each chunk.
   template <typename CopyOf>
   std::vector<Copy> copies(CopyOf copy) const {
     std::vector<Copy> all;
@@ -45,20 +45,18 @@ class Staged {
 
 }  // namespace
 
-GpuKey::GpuKey(std::shared_ptr<Engine> engine, std::shared_ptr<Endpoint> endpoint, UcxHandle handle,
-               std::shared_ptr<Gpu> gpu, bool rma)
-    : UcxKey(std::move(engine), std::move(endpoint), std::move(handle)),
-      gpu_(std::move(gpu)),
-      rma_(rma) {}
+GpuKey::GpuKey(std::shared_ptr<Engine> engine, Endpoint& endpoint, UcxHandle handle, Gpu& gpu,
+               bool rma)
+    : UcxKey(std::move(engine), endpoint, std::move(handle)), gpu_(gpu), rma_(rma) {}
 
 void GpuKey::put(std::size_t offset, const void* source, std::size_t bytes, Wait& wait) {
-  const auto here = gpu_->enter();
+  const auto here = gpu_.enter();
   if (rma_) return put_rma(offset, source, bytes, /*nbi=*/false, wait);
-  if (gpu_->on_host(source)) return put_message(offset, source, bytes, wait);
+  if (gpu_.on_host(source)) return put_message(offset, source, bytes, wait);
   const auto* const from = static_cast<const std::byte*>(source);
   for (std::size_t done = 0; done < bytes;) {
-    const Staged staged(*gpu_, bytes - done);
-    gpu_->copy(staged.copies([&](std::size_t at, std::byte* stage, std::size_t piece) {
+    const Staged staged(gpu_, bytes - done);
+    gpu_.copy(staged.copies([&](std::size_t at, std::byte* stage, std::size_t piece) {
       return Copy{stage, from + done + at, piece};
     }));
     staged.each([&](std::size_t at, std::byte* stage, std::size_t piece) {
@@ -69,22 +67,22 @@ void GpuKey::put(std::size_t offset, const void* source, std::size_t bytes, Wait
 }
 
 void GpuKey::put_nbi(std::size_t offset, const void* source, std::size_t bytes, Wait& wait) {
-  const auto here = gpu_->enter();
+  const auto here = gpu_.enter();
   if (rma_) return put_rma(offset, source, bytes, /*nbi=*/true, wait);
   put(offset, source, bytes, wait);
 }
 
 void GpuKey::get(std::size_t offset, void* target, std::size_t bytes, Wait& wait) {
-  if (gpu_->on_host(target)) return UcxKey::get(offset, target, bytes, wait);
+  if (gpu_.on_host(target)) return UcxKey::get(offset, target, bytes, wait);
   auto* const to = static_cast<std::byte*>(target);
   for (std::size_t done = 0; done < bytes;) {
-    const Staged staged(*gpu_, bytes - done);
+    const Staged staged(gpu_, bytes - done);
     std::vector<GetPiece> pieces;
     staged.each([&](std::size_t at, std::byte* stage, std::size_t piece) {
       pieces.push_back({offset + done + at, stage, piece});
     });
     UcxKey::get_pieces(pieces, wait);
-    gpu_->copy(staged.copies([&](std::size_t at, std::byte* stage, std::size_t piece) {
+    gpu_.copy(staged.copies([&](std::size_t at, std::byte* stage, std::size_t piece) {
       return Copy{to + done + at, stage, piece};
     }));
     done += staged.bytes();
@@ -92,14 +90,14 @@ void GpuKey::get(std::size_t offset, void* target, std::size_t bytes, Wait& wait
 }
 
 void GpuKey::get_nbi(std::size_t offset, void* target, std::size_t bytes, Wait& wait) {
-  if (gpu_->on_host(target)) return UcxKey::get_nbi(offset, target, bytes, wait);
+  if (gpu_.on_host(target)) return UcxKey::get_nbi(offset, target, bytes, wait);
   get(offset, target, bytes, wait);
 }
 
 void GpuKey::put_with_signal(std::size_t offset, const void* source, std::size_t bytes,
-                             BlockKey& pad, const CounterAddress& place, Wait& wait) {
+                             BlockKey& pad, const CounterAddress& counter, Wait& wait) {
   put(offset, source, bytes, wait);
-  static_cast<UcxKey&>(pad).signal(place, wait);  // Behind what is put, which the core promises.
+  static_cast<UcxKey&>(pad).signal(counter, wait);  // Ordered after the put.
 }
 
 }  // namespace symmem::ucx

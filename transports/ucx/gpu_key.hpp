@@ -8,14 +8,13 @@
 
 namespace symmem::ucx {
 
-/// A peer's block by UCX for the memory of a GPU, at either end or at both. Messages are staged
-/// through host memory, chunk by chunk; puts go by RMA where UCX works on GPU memory itself. Gets
-/// never do: what UCX emulates of them ends the target's process when the asker dies.
+/// A peer's block through UCX, with GPU memory at either end or both. Messages are staged through
+/// host memory, chunk by chunk; puts use RMA where UCX accesses GPU memory. Gets never do: UCX
+/// emulates them, and ends the target's process when the reader has died.
 class GpuKey : public UcxKey {
  public:
-  /// `gpu` is the one that the caller's memory is on; `rma`: both ends' UCX knows CUDA.
-  GpuKey(std::shared_ptr<Engine> engine, std::shared_ptr<Endpoint> endpoint, UcxHandle handle,
-         std::shared_ptr<Gpu> gpu, bool rma);
+  /// `gpu` holds the caller's memory; `rma`: UCX accesses GPU memory at both ends.
+  GpuKey(std::shared_ptr<Engine> engine, Endpoint& endpoint, UcxHandle handle, Gpu& gpu, bool rma);
 
   void put(std::size_t offset, const void* source, std::size_t bytes, Wait& wait) override;
   void get(std::size_t offset, void* target, std::size_t bytes, Wait& wait) override;
@@ -25,10 +24,10 @@ class GpuKey : public UcxKey {
   void put_nbi(std::size_t offset, const void* source, std::size_t bytes, Wait& wait) override;
   void get_nbi(std::size_t offset, void* target, std::size_t bytes, Wait& wait) override;
   void put_with_signal(std::size_t offset, const void* source, std::size_t bytes, BlockKey& pad,
-                       const CounterAddress& place, Wait& wait) override;
+                       const CounterAddress& counter, Wait& wait) override;
 
  private:
-  const std::shared_ptr<Gpu> gpu_;
+  Gpu& gpu_;
   const bool rma_;
 };
 

@@ -22,7 +22,7 @@ std::string UcxHandle::encode() const {
 UcxHandle UcxHandle::decode(std::string_view encoded) {
   require(encoded.starts_with(kMagic), Errc::invalid_argument, "ucx handle does not begin with {}",
           kMagic);
-  // UCX believes what it unpacks: nothing is looked at before the checksum.
+  // UCX does not check what it unpacks: verify the checksum before anything else.
   Reader reader(unseal(encoded, "ucx handle"), "ucx handle");
   reader.raw(kMagic.size());
   UcxHandle handle;
@@ -32,14 +32,14 @@ UcxHandle UcxHandle::decode(std::string_view encoded) {
   handle.address = reader.get<std::uint64_t>();
   handle.bytes = reader.get<std::uint64_t>();
   const auto has_token = reader.get<std::uint8_t>();
-  require(has_token <= 1, Errc::invalid_argument, "ucx handle: {} is no truth value", has_token);
+  require(has_token <= 1, Errc::invalid_argument, "ucx handle: {} is not a boolean", has_token);
   handle.has_token = has_token == 1;
   handle.worker = reader.string();
   handle.key = reader.string();
   reader.finish();
   const std::uint64_t room = UINT64_MAX - handle.address;
   require(handle.bytes <= room && Block::kTokenBytes <= room - handle.bytes, Errc::invalid_argument,
-          "ucx handle: {} bytes at {:#x} go past the address space", handle.bytes, handle.address);
+          "ucx handle: {} bytes at {:#x} exceed the address space", handle.bytes, handle.address);
   return handle;
 }
 

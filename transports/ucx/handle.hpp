@@ -9,15 +9,15 @@
 
 namespace symmem::ucx {
 
-/// How to reach a block by UCX. docs/wire.md, "ucx handle".
+/// The bytes with which a peer attaches a block through UCX. Layout: docs/wire.md, "ucx handle".
 struct UcxHandle {
-  std::string version;  ///< Of the owner's UCX.
+  std::string version;  ///< The owner's UCX: "1.13.1".
   BlockId block;
-  std::uint64_t address = 0;  ///< Of the block's first byte, at its owner.
+  std::uint64_t address = 0;  ///< The block's first byte in the owner's address space.
   std::uint64_t bytes = 0;    ///< Usable bytes of the block.
-  bool has_token = false;     ///< The block's id follows them.
-  std::string worker;         ///< Address of the owner's worker.
-  std::string key;            ///< Packed remote key.
+  bool has_token = false;     ///< The block's id follows the usable bytes.
+  std::string worker;         ///< The owner's worker address.
+  std::string key;            ///< The packed remote key; empty without RMA.
 
   std::string encode() const;
   /// Throws Error(invalid_argument) for bytes that encode() did not make.

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ucx/key.hpp"
 
+#include "base/check.hpp"
+#include "base/refusal.hpp"
+
 namespace symmem::ucx {
 
-UcxKey::UcxKey(std::shared_ptr<Engine> engine, std::shared_ptr<Endpoint> endpoint, UcxHandle handle)
-    : engine_(std::move(engine)), endpoint_(std::move(endpoint)), handle_(std::move(handle)) {}
+UcxKey::UcxKey(std::shared_ptr<Engine> engine, Endpoint& endpoint, UcxHandle handle)
+    : engine_(std::move(engine)), endpoint_(endpoint), handle_(std::move(handle)) {}
 
 UcxKey::~UcxKey() {
   if (rkey_ == nullptr) return;
@@ -12,8 +15,15 @@ UcxKey::~UcxKey() {
   engine_->ucp().rkey_destroy(rkey_);
 }
 
+ucs_status_t UcxKey::unpack() {
+  std::call_once(unpacked_, [this] { unpack_status_ = endpoint_.unpack(handle_.key, rkey_); });
+  return unpack_status_;
+}
+
 ucp_rkey_h UcxKey::rkey() {
-  std::call_once(unpacked_, [this] { rkey_ = endpoint_->unpack(handle_.key); });
+  if (const ucs_status_t status = unpack(); status != UCS_OK) [[unlikely]]
+    fail(Errc::unsupported, "ucp_ep_rkey_unpack: {} (UCX {})", engine_->ucp().status_string(status),
+         engine_->ucp().version());
   return rkey_;
 }
 
@@ -26,25 +36,49 @@ Message UcxKey::message(Kind kind, std::size_t offset) const {
 }
 
 void UcxKey::put(std::size_t offset, const void* source, std::size_t bytes, bool nbi, Wait& wait) {
-  if (bytes <= kSmall || !endpoint_->puts_by_rma())
-    endpoint_->send(message(Kind::put, offset), source, bytes, nbi, wait);
+  if (bytes <= kSmallPut || !endpoint_.puts_by_rma())
+    endpoint_.send(message(Kind::put, offset), source, bytes, nbi, wait);
   else
     put_rma(offset, source, bytes, nbi, wait);
 }
 
 void UcxKey::put_rma(std::size_t offset, const void* source, std::size_t bytes, bool nbi,
                      Wait& wait) {
-  endpoint_->put(handle_.address + offset, rkey(), source, bytes, nbi, wait);
+  endpoint_.put(handle_.address + offset, rkey(), source, bytes, nbi, wait);
 }
 
 void UcxKey::put_message(std::size_t offset, const void* source, std::size_t bytes, Wait& wait) {
-  endpoint_->send(message(Kind::put, offset), source, bytes, /*nbi=*/false, wait);
+  endpoint_.send(message(Kind::put, offset), source, bytes, /*nbi=*/false, wait);
 }
 
 void UcxKey::ping(Wait& wait) {
-  Message ask;
-  ask.kind = Kind::flush;
-  static_cast<void>(endpoint_->ask(ask, wait));
+  Message ping;
+  ping.kind = Kind::flush;
+  static_cast<void>(endpoint_.request(ping, wait));
+}
+
+void UcxKey::verify(Wait& wait) try {
+  // A handle without a key serves messages alone.
+  if (handle_.key.empty()) return ping(wait);
+  refuse_unless_ok(engine_->ucp(), unpack(), "ucp_ep_rkey_unpack");
+  verify_memory(wait);
+} catch (const Error& error) {
+  // UCX connects at the first operation: this is how it reports that no network leads to the peer.
+  // If the peer has died instead, the rendezvous hears so from the store.
+  if (error.code() == Errc::peer_lost) refuse("{}", error.what());
+  throw;
+}
+
+void UcxKey::verify_memory(Wait& wait) {
+  if (!handle_.has_token) {  // Memory that symmem did not allocate.
+    std::byte first{};
+    if (handle_.bytes != 0) read(0, &first, 1, wait);
+    return;
+  }
+  BlockId token;
+  read(handle_.bytes, &token, sizeof token, wait);
+  refuse_unless(token == handle_.block,
+                "the remote key reaches other memory than the block (its token differs)");
 }
 
 void UcxKey::put(std::size_t offset, const void* source, std::size_t bytes, Wait& wait) {
@@ -56,54 +90,54 @@ void UcxKey::put_nbi(std::size_t offset, const void* source, std::size_t bytes, 
 }
 
 void UcxKey::get(std::size_t offset, void* target, std::size_t bytes, Wait& wait) {
-  const GetPiece piece{offset, target, bytes};
-  endpoint_->get(message(Kind::get, 0), {&piece, 1}, /*nbi=*/false, wait);
+  const GetPiece piece{offset, {static_cast<std::byte*>(target), bytes}};
+  endpoint_.get(message(Kind::get, 0), {&piece, 1}, /*nbi=*/false, wait);
 }
 
 void UcxKey::get_pieces(std::span<const GetPiece> pieces, Wait& wait) {
-  endpoint_->get(message(Kind::get, 0), pieces, /*nbi=*/false, wait);
+  endpoint_.get(message(Kind::get, 0), pieces, /*nbi=*/false, wait);
 }
 
 void UcxKey::get_nbi(std::size_t offset, void* target, std::size_t bytes, Wait& wait) {
-  const GetPiece piece{offset, target, bytes};
-  endpoint_->get(message(Kind::get, 0), {&piece, 1}, /*nbi=*/true, wait);
+  const GetPiece piece{offset, {static_cast<std::byte*>(target), bytes}};
+  endpoint_.get(message(Kind::get, 0), {&piece, 1}, /*nbi=*/true, wait);
 }
 
 void UcxKey::read(std::size_t offset, void* target, std::size_t bytes, Wait& wait) {
-  endpoint_->read(handle_.address + offset, rkey(), target, bytes, wait);
+  endpoint_.read(handle_.address + offset, rkey(), target, bytes, wait);
 }
 
 std::uint64_t UcxKey::atomic(AtomicOp op, std::size_t width, std::size_t offset,
                              std::uint64_t value, std::uint64_t expected, Wait& wait) {
-  Message ask = message(Kind::atomic, offset);
-  ask.op = op;
-  ask.width = static_cast<std::uint8_t>(width);
-  ask.value = value;
-  ask.expected = expected;
-  return endpoint_->ask(ask, wait);
+  Message send = message(Kind::atomic, offset);
+  send.op = op;
+  send.width = static_cast<std::uint8_t>(width);
+  send.value = value;
+  send.expected = expected;
+  return endpoint_.request(send, wait);
 }
 
-void UcxKey::signal(const CounterAddress& place, Wait& wait) {
-  // Messages keep their order; RMA takes other ways.
-  endpoint_->flush_rma(wait);
-  Message send = message(Kind::signal, place.pad);
-  send.count_at = static_cast<std::uint32_t>(place.count - place.pad);
-  endpoint_->send(send, nullptr, 0, /*nbi=*/false, wait);
+void UcxKey::signal(const CounterAddress& counter, Wait& wait) {
+  // Messages keep their order, but overtake RMA.
+  endpoint_.flush_rma(wait);
+  Message send = message(Kind::signal, counter.pad);
+  send.count_at = static_cast<std::uint32_t>(counter.count - counter.pad);
+  endpoint_.send(send, nullptr, 0, /*nbi=*/false, wait);
 }
 
 void UcxKey::put_with_signal(std::size_t offset, const void* source, std::size_t bytes,
-                             BlockKey& pad, const CounterAddress& place, Wait& wait) {
-  auto& theirs = static_cast<UcxKey&>(pad);  // The core promises that.
-  if (bytes > kSmall) {
+                             BlockKey& pad, const CounterAddress& counter, Wait& wait) {
+  auto& theirs = static_cast<UcxKey&>(pad);  // BlockKey guarantees it.
+  if (bytes > kSmallPut) {
     put(offset, source, bytes, wait);
-    return theirs.signal(place, wait);
+    return theirs.signal(counter, wait);
   }
-  endpoint_->flush_rma(wait);
+  endpoint_.flush_rma(wait);
   Message send = message(Kind::put_with_signal, offset);
   send.value = theirs.handle_.block.number;
-  send.expected = place.pad;
-  send.count_at = static_cast<std::uint32_t>(place.count - place.pad);
-  endpoint_->send(send, source, bytes, /*nbi=*/false, wait);
+  send.expected = counter.pad;
+  send.count_at = static_cast<std::uint32_t>(counter.count - counter.pad);
+  endpoint_.send(send, source, bytes, /*nbi=*/false, wait);
 }
 
 }  // namespace symmem::ucx

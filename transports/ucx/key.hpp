@@ -4,15 +4,16 @@
 #include <memory>
 #include <mutex>
 
-#include "ucx/endpoint.hpp"
+#include "ucx/engine.hpp"
 #include "ucx/handle.hpp"
 
 namespace symmem::ucx {
 
-/// A peer's block by UCX: bulk by RMA with its remote key, the rest by messages.
+/// A peer's block through UCX: large puts by RMA where it pays, all else by messages.
 class UcxKey : public BlockKey {
  public:
-  UcxKey(std::shared_ptr<Engine> engine, std::shared_ptr<Endpoint> endpoint, UcxHandle handle);
+  /// `endpoint` is one of `engine`.
+  UcxKey(std::shared_ptr<Engine> engine, Endpoint& endpoint, UcxHandle handle);
   ~UcxKey() override;
 
   void put(std::size_t offset, const void* source, std::size_t bytes, Wait& wait) override;
@@ -22,17 +23,17 @@ class UcxKey : public BlockKey {
   void get_nbi(std::size_t offset, void* target, std::size_t bytes, Wait& wait) override;
   std::uint64_t atomic(AtomicOp op, std::size_t width, std::size_t offset, std::uint64_t value,
                        std::uint64_t expected, Wait& wait) override;
-  void signal(const CounterAddress& place, Wait& wait) override;
+  void signal(const CounterAddress& counter, Wait& wait) override;
   void put_with_signal(std::size_t offset, const void* source, std::size_t bytes, BlockKey& pad,
-                       const CounterAddress& place, Wait& wait) override;
-  void flush(Wait& wait) override { endpoint_->flush(wait); }
-  void poll() override { engine_->poll(); }
-  void stop_polling() override { engine_->stop_polling(); }
-  /// By RMA, also what is not open to messages: proves that connection and remote key work.
-  void read(std::size_t offset, void* target, std::size_t bytes, Wait& wait);
-  /// By a message there and back: proves the connection alone.
-  void ping(Wait& wait);
-  PackedKey packed() const override { return {handle_.key, handle_.worker, handle_.address}; }
+                       const CounterAddress& counter, Wait& wait) override;
+  void flush(Wait& wait) override { endpoint_.flush(wait); }
+  void poll() override { engine_->driver().poll(); }
+  void stop_polling() override { engine_->driver().stop_polling(); }
+  RemoteKey packed() const override { return {handle_.key, handle_.worker, handle_.address}; }
+
+  /// Verifies, while attaching, that the connection and the remote key reach the block. Throws
+  /// Refusal if they do not.
+  void verify(Wait& wait);
 
  protected:
   void put_rma(std::size_t offset, const void* source, std::size_t bytes, bool nbi, Wait& wait);
@@ -42,12 +43,21 @@ class UcxKey : public BlockKey {
  private:
   void put(std::size_t offset, const void* source, std::size_t bytes, bool nbi, Wait& wait);
   Message message(Kind kind, std::size_t offset) const;
-  ucp_rkey_h rkey();  ///< Unpacked at first use: a job has many keys and few that are used.
+  /// Waits for a round trip: verifies the connection alone.
+  void ping(Wait& wait);
+  /// Gets by RMA, also what is not open to messages.
+  void read(std::size_t offset, void* target, std::size_t bytes, Wait& wait);
+  void verify_memory(Wait& wait);
+  /// Unpacks the remote key on the first call: a job has many keys and uses few.
+  ucs_status_t unpack();
+  /// Throws Error(unsupported) if UCX cannot unpack the key.
+  ucp_rkey_h rkey();
 
   const std::shared_ptr<Engine> engine_;
-  const std::shared_ptr<Endpoint> endpoint_;
+  Endpoint& endpoint_;
   const UcxHandle handle_;
   std::once_flag unpacked_;
+  ucs_status_t unpack_status_ = UCS_OK;
   ucp_rkey_h rkey_ = nullptr;
 };
 

@@ -8,20 +8,21 @@
 
 namespace symmem::ucx {
 
-/// libucp, opened at run time: the same binary runs without UCX, with the distribution's or with
-/// another one, and a program that does not need UCX gets none of its signal handlers and hooks.
+/// libucp, opened at run time: one binary runs without UCX, with the distribution's and with
+/// others, and a program that does not use UCX gets none of its signal handlers and hooks.
 class Library {
  public:
-  /// The one of this process; `path` is what dlopen takes. Error(unsupported) if there is none, if
-  /// it is too old, or if another one was opened before. Never closed: it starts threads.
+  /// Returns the one of this process, opened by the first call and never closed, since it starts
+  /// threads. `path` is for dlopen. Throws Refusal if it cannot be opened, is older than 1.13, or
+  /// if another one was opened before.
   static const Library& open(const std::string& path);
 
   std::string version() const;  ///< "1.13.1"
-  /// What must be equal at both ends: "1.13". Keys of another one do not unpack.
+  /// The part that must be equal at both ends: "1.13". Keys of other generations do not unpack.
   std::string generation() const;
   bool at_least(unsigned minor) const { return major_ > 1 || minor_ >= minor; }
 
-// The functions of libucp that are used, under their names without "ucp_".
+// The functions of libucp, named without "ucp_".
 #define SYMMEM_UCP_FUNCTIONS(X) \
   X(get_version)                \
   X(context_query)              \

@@ -7,48 +7,49 @@
 #include <optional>
 #include <string_view>
 
-#include "symmem/atomic.hpp"
+#include "symmem/element.hpp"
 
 namespace symmem::ucx {
 
-static_assert(std::endian::native == std::endian::little, "messages are sent as they lie");
+static_assert(std::endian::native == std::endian::little,
+              "messages are sent as they are in memory");
 
-/// Numbers of the active messages: of messages, and of the replies to them.
+/// UCX active message ids of messages and of replies.
 inline constexpr unsigned kMessageId = 1, kReplyId = 2;
-/// A put of up to this many bytes goes as a message, whatever else there is.
-inline constexpr std::size_t kSmall = 4096;
-/// A message or reply carries at most this many bytes; longer puts and gets take several. With its
-/// headers it fits one segment of UCX_TCP_TX_SEG_SIZE, as library.cpp sets it.
+/// Puts of up to this many bytes are always copied and sent as a message.
+inline constexpr std::size_t kSmallPut = 4096;
+/// The most bytes that a message or reply carries; longer puts and gets take several. With headers
+/// it fits one segment of UCX_TCP_TX_SEG_SIZE (library.cpp).
 inline constexpr std::size_t kMaxPayload = 248 << 10;
 
 enum class Kind : std::uint8_t {
   put = 1,          ///< Writes the payload at (block, offset).
-  put_with_signal,  ///< The same, then signals.
-  signal,           ///< Adds one to a count of a signal pad and rings.
-  atomic,           ///< `op` on the word at (block, offset); replied to with its value before.
-  flush,            ///< Replied to, when all before it was carried out.
-  get,              ///< Replied to with `value` bytes from (block, offset) on.
+  put_with_signal,  ///< Writes the payload, then signals.
+  signal,           ///< Adds one to a counter of a signal pad and rings its doorbell.
+  atomic,           ///< Executes `op` on the word at (block, offset); the reply has its old value.
+  flush,            ///< Replied to when all earlier messages of the sender are executed.
+  get,              ///< Replied to with `value` bytes from (block, offset).
 };
 
-/// What a rank asks a peer to do; docs/wire.md, "ucx messages". Those of one sender are carried out
-/// in the order of their sequence, which begins at 1.
+/// A request of one rank to a peer; layout: docs/wire.md, "ucx messages". The peer executes those
+/// of one sender in the order of their sequence, which begins at 1.
 struct Message {
   static constexpr std::uint8_t kVersion = 1;
 
   std::uint8_t version = kVersion;
   Kind kind = Kind::put;
   AtomicOp op = AtomicOp::add;
-  std::uint8_t width = 0;      ///< Of an atomic's word: 4 or 8.
-  std::uint32_t count_at = 0;  ///< Where the signal's count lies, from the pad's begin.
-  std::uint64_t sender = 0;    ///< The random id of the sending Context.
+  std::uint8_t width = 0;      ///< atomic: bytes of the word, 4 or 8.
+  std::uint32_t count_at = 0;  ///< Signals: offset of the counter in the pad.
+  std::uint64_t sender = 0;    ///< The sending Context's random id.
   std::uint64_t sequence = 0;
-  std::uint64_t request = 0;  ///< Names the reply; 0 for none.
-  std::uint64_t block = 0;    ///< Number of a block of the receiver.
-  std::uint64_t offset = 0;   ///< There; of a signal: of the pad.
-  std::uint64_t value = 0;    ///< Of an atomic; of put_with_signal: the pad's block; of get: bytes.
-  std::uint64_t expected = 0;  ///< Of compare_swap; of put_with_signal: where the pad begins.
+  std::uint64_t request = 0;   ///< Copied into the reply; 0: no reply.
+  std::uint64_t block = 0;     ///< The number of a block of the receiver.
+  std::uint64_t offset = 0;    ///< In the block; signal: of the pad.
+  std::uint64_t value = 0;     ///< atomic: operand; put_with_signal: the pad's block; get: bytes.
+  std::uint64_t expected = 0;  ///< compare_swap: expected value; put_with_signal: the pad's offset.
 
-  /// Empty for bytes that are no message.
+  /// Decodes a message; empty if `bytes` are none.
   static std::optional<Message> decode(std::string_view bytes) {
     Message message;
     if (bytes.size() != sizeof message || bytes[0] != kVersion) return {};
@@ -62,13 +63,15 @@ struct Message {
 };
 static_assert(sizeof(Message) == 64);
 
+/// The reply to a message with a request number. The bytes of a get are its payload.
 struct Reply {
   enum class Status : std::uint64_t { done, refused };
 
   std::uint64_t request = 0;
   Status status = Status::done;
-  std::uint64_t value = 0;  ///< Of an atomic; of a flush: messages refused since the last one.
+  std::uint64_t value = 0;  ///< atomic: old value; flush: messages refused since the last flush.
 
+  /// Decodes a reply; empty if `bytes` are none.
   static std::optional<Reply> decode(std::string_view bytes) {
     Reply reply;
     if (bytes.size() != sizeof reply) return {};

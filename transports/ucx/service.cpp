@@ -10,29 +10,31 @@
 namespace symmem::ucx {
 namespace {
 
-/// UCX keeps order on one lane but promises none. More than this out of order is an attack.
+/// Messages of one sender that are held out of order: UCX keeps the order in practice, but does not
+/// guarantee it.
 constexpr std::size_t kMaxEarly = 1024;
-/// Messages of ranks that have attached us before we them: one each, without payload.
-constexpr std::size_t kMaxOfStrangers = 4096;
+/// Messages held of senders that are not allowed yet: a rank that attaches first sends one, without
+/// payload.
+constexpr std::size_t kMaxUnauthenticated = 4096;
 
 }  // namespace
 
 struct Service::ReplyRecord {
   const Library& ucp;
   Reply reply;
-  Brought brought;
+  ReplyPayload payload;
 };
 
 Service::Service(const Library& ucp, Worker& worker, Log& log) : ucp_(ucp), log_(log) {
   worker.on_message(kMessageId, on_message, this);
 }
 
-void Service::add(const std::shared_ptr<Block>& block, std::shared_ptr<Gpu> gpu) {
+void Service::add(const std::shared_ptr<Block>& block, Gpu* gpu) {
   const std::lock_guard lock(mutex_);
   Served& served = blocks_[block->id.number];
   served.block = block;
-  if (gpu && gpu->remote_writes() == Gpu::RemoteWrites::synced) to_sync_.insert(gpu);
-  served.gpu = std::move(gpu);
+  if (gpu != nullptr && gpu->remote_writes() == Gpu::RemoteWrites::synced) to_sync_.insert(gpu);
+  served.gpu = gpu;
   ++served.count;
 }
 
@@ -45,11 +47,11 @@ void Service::remove(const BlockId& id) {
 void Service::allow(std::uint64_t sender) {
   const std::lock_guard lock(mutex_);
   senders_.try_emplace(sender);
-  for (Early& kept : std::exchange(strangers_, {}))
-    if (kept.message.sender == sender)
-      take(kept.message, {}, kept.reply_to);
+  for (EarlyMessage& held : std::exchange(unauthenticated_, {}))
+    if (held.message.sender == sender)
+      accept(held.message, {}, held.reply_to);
     else
-      strangers_.push_back(std::move(kept));
+      unauthenticated_.push_back(std::move(held));
 }
 
 ucs_status_t Service::on_message(void* self, const void* header, std::size_t header_bytes,
@@ -61,8 +63,8 @@ ucs_status_t Service::on_message(void* self, const void* header, std::size_t hea
   try {
     service.receive({static_cast<const char*>(header), header_bytes}, {data, bytes}, eager,
                     wants_reply ? parameters->reply_ep : nullptr);
-  } catch (const std::exception& e) {  // Out of memory; UCX, which calls, knows no exceptions.
-    service.log_.warn("ucx: a message was lost: {}", e.what());
+  } catch (const std::exception& e) {  // Out of memory. UCX must not see an exception.
+    service.log_.warn("ucx: dropped a message: {}", e.what());
   }
   return UCS_OK;
 }
@@ -71,80 +73,81 @@ void Service::receive(std::string_view header, Payload payload, bool eager, ucp_
   const auto message = Message::decode(header);
   const std::lock_guard lock(mutex_);
   if (!message || !eager || payload.second > kMaxPayload)
-    return refuse("it is no message of symmem's");
-  take(*message, payload, reply_to);
+    return refuse("it is not a symmem message");
+  accept(*message, payload, reply_to);
 }
 
-/// Carries out in the sender's order.
-void Service::take(const Message& message, Payload payload, ucp_ep_h reply_to) {
+/// Executes the message in its sender's order, and those that waited for it.
+void Service::accept(const Message& message, Payload payload, ucp_ep_h reply_to) {
   const auto found = senders_.find(message.sender);
   if (found == senders_.end()) {
-    if (payload.second != 0 || strangers_.size() >= kMaxOfStrangers)
+    if (payload.second != 0 || unauthenticated_.size() >= kMaxUnauthenticated)
       return refuse("its sender is unknown");
-    return strangers_.push_back({message, {}, reply_to});
+    return unauthenticated_.push_back({message, {}, reply_to});
   }
   Sender& sender = found->second;
   if (message.sequence != sender.next) {
     if (message.sequence < sender.next || sender.early.size() >= kMaxEarly)
-      return refuse("its number is out of order");
+      return refuse("its sequence number is out of order");
     const auto* bytes = static_cast<const std::byte*>(payload.first);
     sender.early.try_emplace(
         message.sequence,
-        Early{message, std::vector<std::byte>(bytes, bytes + payload.second), reply_to});
+        EarlyMessage{message, std::vector<std::byte>(bytes, bytes + payload.second), reply_to});
     return;
   }
-  carry_out(sender, message, payload, reply_to);
+  execute(sender, message, payload, reply_to);
   for (auto early = sender.early.begin();
        early != sender.early.end() && early->first == sender.next;
        early = sender.early.erase(early)) {
-    const Early& kept = early->second;
-    carry_out(sender, kept.message, {kept.payload.data(), kept.payload.size()}, kept.reply_to);
+    const EarlyMessage& held = early->second;
+    execute(sender, held.message, {held.payload.data(), held.payload.size()}, held.reply_to);
   }
 }
 
 void Service::refuse(const char* why) {
   if (refused_.fetch_add(1) == 0)
-    log_.warn("a message that came by UCX was refused: {}; later ones are only counted", why);
+    log_.warn("ucx: refused a message: {}; later ones are only counted", why);
 }
 
-void Service::carry_out(Sender& sender, const Message& message, Payload payload,
-                        ucp_ep_h reply_to) {
+void Service::execute(Sender& sender, const Message& message, Payload payload, ucp_ep_h reply_to) {
   ++sender.next;
-  if (must_queue(message) && queue(message, reply_to)) return;
-  // The sender may have waited for other threads here, and those will for this one: by its peers.
+  if (must_queue(message) && enqueue(message, reply_to)) return;
+  // The sender may have waited for threads of this process, and they may wait for this one.
   tsan_acquire();
-  Reply answer{message.request, Reply::Status::done, 0};
-  Brought brought;
-  bool well = false;
+  Reply reply{message.request, Reply::Status::done, 0};
+  ReplyPayload reply_payload;
+  bool ok = false;
   try {
-    well = execute(sender, message, payload, answer, brought);
-  } catch (const Error& e) {  // Of the GPU: the asker hears of it.
-    log_.warn("ucx: what a peer asked for failed: {}", e.what());
+    ok = dispatch(sender, message, payload, reply, reply_payload);
+  } catch (const Error& e) {  // The GPU failed.
+    log_.warn("ucx: a peer's operation failed: {}", e.what());
   }
-  if (!well) {
+  if (!ok) {
     if (message.request == 0) ++sender.refused;
-    answer.status = Reply::Status::refused;
-    brought = {};
-    refuse("what it asks for is not rendezvoused here");
+    reply.status = Reply::Status::refused;
+    reply_payload = {};
+    refuse("its range is not open here");
   }
   tsan_release();
-  if (reply_to != nullptr && message.request != 0) reply(answer, std::move(brought), reply_to);
+  if (reply_to != nullptr && message.request != 0)
+    send_reply(reply, std::move(reply_payload), reply_to);
 }
 
-bool Service::execute(Sender& sender, const Message& message, Payload payload, Reply& answer,
-                      Brought& brought) {
-  // The sender has flushed its puts: a network card has written them. Kernels are to see them.
+/// Returns false if the message is refused.
+bool Service::dispatch(Sender& sender, const Message& message, Payload payload, Reply& reply,
+                       ReplyPayload& reply_payload) {
+  // The sender has flushed its RMA; this makes it visible to kernels.
   if (message.kind == Kind::signal || message.kind == Kind::put_with_signal ||
       message.kind == Kind::flush)
-    for (const auto& gpu : to_sync_) gpu->sync_remote_writes();
+    for (Gpu* const gpu : to_sync_) gpu->sync_remote_writes();
   switch (message.kind) {
     case Kind::put: return write(message, payload);
     case Kind::put_with_signal:
       return write(message, payload) && signal(message.value, message.expected, message.count_at);
     case Kind::signal: return signal(message.block, message.offset, message.count_at);
-    case Kind::atomic: return apply(message, answer.value);
-    case Kind::flush: answer.value = std::exchange(sender.refused, 0); return true;
-    case Kind::get: return read(message, brought);
+    case Kind::atomic: return atomic(message, reply.value);
+    case Kind::flush: reply.value = std::exchange(sender.refused, 0); return true;
+    case Kind::get: return read(message, reply_payload);
   }
   return false;
 }
@@ -155,13 +158,13 @@ bool Service::use(std::uint64_t number, std::size_t offset, std::size_t bytes, U
   if (found == blocks_.end()) return false;
   const Served& served = found->second;
   return served.block->open.use(offset, bytes,
-                                [&] { use(served.block->base + offset, served.gpu.get()); });
+                                [&] { use(served.block->base + offset, served.gpu); });
 }
 
-/// What is small the driver takes at once, wherever it lies.
+/// Stages large payloads in pinned memory; the driver copies small ones at once from any memory.
 void Service::write_on(Gpu& gpu, std::byte* at, Payload payload) {
-  constexpr std::size_t kTakenAtOnce = 32 << 10;
-  const auto stage = payload.second > kTakenAtOnce ? gpu.stage() : nullptr;
+  constexpr std::size_t kUnstaged = 32 << 10;
+  const auto stage = payload.second > kUnstaged ? gpu.stage() : nullptr;
   if (stage) std::memcpy(stage.get(), payload.first, payload.second);
   gpu.copy(at, stage ? stage.get() : payload.first, payload.second);
 }
@@ -178,19 +181,20 @@ bool Service::write(const Message& message, Payload payload) {
 
 bool Service::signal(std::uint64_t number, std::uint64_t pad, std::uint32_t count_at) {
   constexpr std::size_t kWord = sizeof(std::uint64_t);
-  // The doorbell comes first; a count over it would wake or mislead, no more, but it is not one.
+  // The pad's first word is its doorbell, not a counter.
   if (count_at < kWord || count_at % kWord != 0 || pad % kWord != 0) return false;
   const auto found = blocks_.find(number);
-  if (found != blocks_.end() && found->second.gpu) return false;  // Counts that kernels change.
+  // Only kernels add to counters in GPU memory.
+  if (found != blocks_.end() && found->second.gpu != nullptr) return false;
   return use(number, pad, count_at + kWord, [&](std::byte* at, Gpu*) {
     add_count(*reinterpret_cast<std::uint64_t*>(at + count_at), Doorbell(at));
   });
 }
 
-bool Service::apply(const Message& message, std::uint64_t& before) {
+bool Service::atomic(const Message& message, std::uint64_t& before) {
   if ((message.width != 4 && message.width != 8) || message.offset % message.width != 0)
     return false;
-  if (of_gpu(message) != nullptr) return false;  // There was no room for it.
+  if (gpu_target(message) != nullptr) return false;  // The queue for the GPU is full.
   return use(message.block, message.offset, message.width, [&](std::byte* at, Gpu*) {
     before = message.width == 8
                  ? apply_atomic(message.op, at, message.value, message.expected)
@@ -199,36 +203,36 @@ bool Service::apply(const Message& message, std::uint64_t& before) {
   });
 }
 
-bool Service::read(const Message& message, Brought& brought) {
+bool Service::read(const Message& message, ReplyPayload& payload) {
   static_assert(kMaxPayload <= Gpu::kStageBytes);
   return message.value <= kMaxPayload &&
          use(message.block, message.offset, message.value, [&](const std::byte* at, Gpu* gpu) {
-           brought.bytes = message.value;
-           if (gpu != nullptr) brought.data = gpu->stage();
-           if (!brought.data)
-             brought.data = std::make_shared_for_overwrite<std::byte[]>(brought.bytes);
+           payload.bytes = message.value;
+           if (gpu != nullptr) payload.data = gpu->stage();
+           if (!payload.data)
+             payload.data = std::make_shared_for_overwrite<std::byte[]>(payload.bytes);
            if (gpu != nullptr)
-             gpu->copy(brought.data.get(), at, brought.bytes);
+             gpu->copy(payload.data.get(), at, payload.bytes);
            else
-             std::memcpy(brought.data.get(), at, brought.bytes);
+             std::memcpy(payload.data.get(), at, payload.bytes);
          });
 }
 
-void Service::reply(const Reply& reply, Brought brought, ucp_ep_h to) {
-  auto record = std::make_unique<ReplyRecord>(ReplyRecord{ucp_, reply, std::move(brought)});
+void Service::send_reply(const Reply& reply, ReplyPayload payload, ucp_ep_h to) {
+  auto record = std::make_unique<ReplyRecord>(ReplyRecord{ucp_, reply, std::move(payload)});
   ucp_request_param_t parameters{};
   parameters.op_attr_mask =
       UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA | UCP_OP_ATTR_FIELD_FLAGS;
   parameters.flags = UCP_AM_SEND_FLAG_EAGER;
   parameters.user_data = record.get();
   parameters.cb.send = [](void* request, ucs_status_t, void* sent) {
-    const std::unique_ptr<ReplyRecord> mine(static_cast<ReplyRecord*>(sent));
-    mine->ucp.request_free(request);
+    const std::unique_ptr<ReplyRecord> owned(static_cast<ReplyRecord*>(sent));
+    owned->ucp.request_free(request);
   };
   void* const request =
-      ucp_.am_send_nbx(to, kReplyId, &record->reply, sizeof reply, record->brought.data.get(),
-                       record->brought.bytes, &parameters);
-  // At once, or the asker is gone: either way it is over.
+      ucp_.am_send_nbx(to, kReplyId, &record->reply, sizeof reply, record->payload.data.get(),
+                       record->payload.bytes, &parameters);
+  // Otherwise it was sent at once, or the peer is gone.
   if (request != nullptr && !UCS_PTR_IS_ERR(request)) static_cast<void>(record.release());
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Atomics on GPU memory: what holds the GPU may wait for a later message, so nobody waits for them.
+// Atomics on GPU memory, which complete asynchronously.
 #include <algorithm>
 #include <set>
 #include <utility>
@@ -10,95 +10,104 @@
 namespace symmem::ucx {
 namespace {
 
-/// Atomics at a GPU at once; each has a stream of its own. And those that wait for that: more than
-/// these are refused.
-constexpr std::size_t kMaxStarted = 8, kMaxUnderWay = 4096;
+/// Atomics that GPUs have at once, each on a stream of its own, and the size of the queue for them.
+constexpr std::size_t kMaxStarted = 8, kMaxQueued = 4096;
 
 }  // namespace
 
-/// The block of an atomic on GPU memory; null for any other message.
-const Service::Served* Service::of_gpu(const Message& message) const {
+/// Returns the block of an atomic on GPU memory, null for any other message.
+const Service::Served* Service::gpu_target(const Message& message) const {
   if (message.kind != Kind::atomic) return nullptr;
   const auto found = blocks_.find(message.block);
-  return found != blocks_.end() && found->second.gpu ? &found->second : nullptr;
+  return found != blocks_.end() && found->second.gpu != nullptr ? &found->second : nullptr;
 }
 
 bool Service::must_queue(const Message& message) const {
-  if (of_gpu(message) != nullptr) return true;
+  if (gpu_target(message) != nullptr) return true;
   return message.kind == Kind::flush &&
-         std::any_of(under_way_.begin(), under_way_.end(),
-                     [&](const UnderWay& one) { return one.message.sender == message.sender; });
+         std::any_of(in_flight_.begin(), in_flight_.end(),
+                     [&](const InFlight& one) { return one.message.sender == message.sender; });
 }
 
-/// False if there is no room: then it is refused.
-bool Service::queue(const Message& message, ucp_ep_h reply_to) {
-  if (under_way_.size() >= kMaxUnderWay) return false;
-  const Served* const served = of_gpu(message);
-  under_way_.push_back({message, reply_to, served == nullptr ? Served{} : *served, nullptr});
-  waiting_.store(under_way_.size(), std::memory_order_relaxed);
+/// Returns false if the queue is full: the message is refused.
+bool Service::enqueue(const Message& message, ucp_ep_h reply_to) {
+  if (in_flight_.size() >= kMaxQueued) return false;
+  const Served* const served = gpu_target(message);
+  in_flight_.push_back({message, reply_to, served == nullptr ? Served{} : *served, nullptr});
+  waiting_.store(in_flight_.size(), std::memory_order_relaxed);
   return true;
 }
 
-void Service::start(UnderWay& atomic) {
-  const Message& ask = atomic.message;
-  if ((ask.width != 4 && ask.width != 8) || ask.offset % ask.width != 0) return;
+/// Leaves `pending` null if the message is refused.
+void Service::start(InFlight& atomic) {
+  const Message& message = atomic.message;
+  if ((message.width != 4 && message.width != 8) || message.offset % message.width != 0) return;
   const Served& served = atomic.served;
-  served.block->open.use(ask.offset, ask.width, [&] {
-    atomic.pending = served.gpu->start_atomic(ask.op, ask.width, served.block->base + ask.offset,
-                                              ask.value, ask.expected);
+  served.block->open.use(message.offset, message.width, [&] {
+    atomic.pending =
+        served.gpu->start_atomic(message.op, message.width, served.block->base + message.offset,
+                                 message.value, message.expected);
     ++started_;
   });
 }
 
-/// Whether a reply is due: the old value of an atomic, or how it ended.
-bool Service::is_over(UnderWay& one, std::uint64_t& value, bool& well) {
+/// Returns whether a reply is due: with the old value if `ok`, else refused.
+bool Service::completed(InFlight& atomic, std::uint64_t& value, bool& ok) {
   try {
-    if (one.pending == nullptr) {
+    if (atomic.pending == nullptr) {
       if (started_ >= kMaxStarted) return false;
-      start(one);
-      return one.pending == nullptr;  // It was refused.
+      start(atomic);
+      return atomic.pending == nullptr;
     }
-    if (!one.pending->done(value)) return false;
-    well = true;
-  } catch (const Error& e) {  // Of the GPU: the asker hears of it.
-    log_.warn("ucx: what a peer asked for failed: {}", e.what());
+    if (!atomic.pending->done(value)) return false;
+    ok = true;
+  } catch (const Error& e) {  // The GPU failed.
+    log_.warn("ucx: a peer's operation failed: {}", e.what());
   }
-  if (one.pending) --started_;
+  if (atomic.pending) --started_;
   return true;
 }
 
-bool Service::carry_on() {
+/// Returns false while it is in flight. `blocked`: senders that have an earlier atomic in flight.
+bool Service::reply_if_completed(InFlight& one, std::set<std::uint64_t>& blocked) {
+  const Message& message = one.message;
+  const bool is_flush = message.kind == Kind::flush;
+  Reply reply{message.request, Reply::Status::done, 0};
+  bool ok = is_flush;
+  if (is_flush ? blocked.count(message.sender) != 0 : !completed(one, reply.value, ok)) {
+    blocked.insert(message.sender);
+    return false;
+  }
+  if (is_flush) {
+    reply.value = std::exchange(senders_[message.sender].refused, 0);
+    try {
+      for (Gpu* const gpu : to_sync_) gpu->sync_remote_writes();
+    } catch (const Error&) {
+      ok = false;
+    }
+  }
+  if (!ok) {
+    reply.status = Reply::Status::refused;
+    refuse("its range is not open here");
+  }
+  if (one.reply_to != nullptr && message.request != 0) send_reply(reply, {}, one.reply_to);
+  return true;
+}
+
+bool Service::progress() {
   if (!waits_for_gpu()) return false;
   const std::lock_guard lock(mutex_);
+  std::set<std::uint64_t> blocked;
   bool some = false;
-  std::set<std::uint64_t> held;  // Senders with an atomic before the one looked at.
-  for (auto at = under_way_.begin(); at != under_way_.end();) {
-    const Message& message = at->message;
-    const bool is_flush = message.kind == Kind::flush;
-    Reply answer{message.request, Reply::Status::done, 0};
-    bool well = is_flush;
-    if (is_flush ? held.count(message.sender) != 0 : !is_over(*at, answer.value, well)) {
-      held.insert(message.sender);
+  for (auto at = in_flight_.begin(); at != in_flight_.end();) {
+    if (reply_if_completed(*at, blocked)) {
+      at = in_flight_.erase(at);  // At once: it releases a stream to the next atomic.
+      some = true;
+    } else {
       ++at;
-      continue;
     }
-    if (is_flush) {
-      answer.value = std::exchange(senders_[message.sender].refused, 0);
-      try {
-        for (const auto& gpu : to_sync_) gpu->sync_remote_writes();
-      } catch (const Error&) {
-        well = false;
-      }
-    }
-    if (!well) {
-      answer.status = Reply::Status::refused;
-      refuse("what it asks for is not rendezvoused here");
-    }
-    if (at->reply_to != nullptr && message.request != 0) reply(answer, {}, at->reply_to);
-    at = under_way_.erase(at);
-    some = true;
   }
-  waiting_.store(under_way_.size(), std::memory_order_relaxed);
+  waiting_.store(in_flight_.size(), std::memory_order_relaxed);
   return some;
 }
 

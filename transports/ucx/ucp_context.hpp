@@ -6,10 +6,10 @@
 
 namespace symmem::ucx {
 
-/// A UCP context, set up as symmem needs it.
+/// A UCP context, configured for symmem.
 class UcpContext {
  public:
-  /// Error(unsupported) says why UCX cannot be used here.
+  /// Throws Refusal if UCX cannot be used here.
   UcpContext(const Library& library, const Options& options);
   ~UcpContext() { ucp_.cleanup(context_); }
   UcpContext(const UcpContext&) = delete;

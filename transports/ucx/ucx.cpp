@@ -3,6 +3,7 @@
 #include <mutex>
 
 #include "base/check.hpp"
+#include "base/refusal.hpp"
 #include "ucx/deadline_wait.hpp"
 #include "ucx/factory.hpp"
 #include "ucx/gpu_key.hpp"
@@ -11,9 +12,10 @@
 namespace symmem::ucx {
 namespace {
 
-/// A block registered with UCX as the memory that it is, until destruction.
+/// RAII: a block's registration with UCX.
 class Registration {
  public:
+  /// Throws Refusal if UCX cannot register this memory.
   Registration(Engine& engine, const Block& block, bool has_token)
       : ucp_(engine.ucp()), context_(engine.context()), gpu_(engine.gpu(block.device)) {
     const bool on_gpu = block.device.type == DeviceType::cuda;
@@ -24,28 +26,30 @@ class Registration {
     params.address = block.base;
     params.length = block.bytes + (has_token ? Block::kTokenBytes : 0);
     params.memory_type = on_gpu ? UCS_MEMORY_TYPE_CUDA : UCS_MEMORY_TYPE_HOST;
-    require_ok(ucp_, ucp_.mem_map(context_, &params, &memory_), "ucp_mem_map");
+    refuse_unless_ok(ucp_, ucp_.mem_map(context_, &params, &memory_), "ucp_mem_map");
     ucp_mem_attr_t found{};
     found.field_mask = UCP_MEM_ATTR_FIELD_MEM_TYPE;
-    // Without its CUDA parts UCX may take GPU memory for the host's, and crash at the first put.
+    // Without its CUDA modules UCX may register GPU memory as host memory, and crash at the first
+    // put.
     if (on_gpu &&
         (ucp_.mem_query(memory_, &found) != UCS_OK || found.mem_type != UCS_MEMORY_TYPE_CUDA)) {
       ucp_.mem_unmap(context_, memory_);
-      fail(Errc::unsupported, "UCX {} registered GPU memory as something else", ucp_.version());
+      refuse("UCX {} did not register GPU memory as CUDA memory", ucp_.version());
     }
   }
   ~Registration() try {
     const auto here = gpu_ ? gpu_->enter() : nullptr;
     ucp_.mem_unmap(context_, memory_);
-  } catch (...) {  // The driver is going.
+  } catch (...) {  // The CUDA driver is shutting down.
   }
   Registration(const Registration&) = delete;
   Registration& operator=(const Registration&) = delete;
 
+  /// Returns the packed remote key. Throws Refusal if UCX has none for this memory.
   std::string pack() const {
     void* key = nullptr;
     std::size_t bytes = 0;
-    require_ok(ucp_, ucp_.rkey_pack(context_, memory_, &key, &bytes), "ucp_rkey_pack");
+    refuse_unless_ok(ucp_, ucp_.rkey_pack(context_, memory_, &key, &bytes), "ucp_rkey_pack");
     std::string packed(static_cast<const char*>(key), bytes);
     ucp_.rkey_buffer_release(key);
     return packed;
@@ -54,11 +58,11 @@ class Registration {
  private:
   const Library& ucp_;
   const ucp_context_h context_;
-  const std::shared_ptr<Gpu> gpu_;  ///< Null for host memory.
+  Gpu* const gpu_;  ///< Null for host memory.
   ucp_mem_h memory_ = nullptr;
 };
 
-/// A block open to messages and, if it is registered, to RMA.
+/// A block that peers reach by messages and, if it is registered, by RMA.
 class UcxExport : public Export {
  public:
   UcxExport(std::shared_ptr<Engine> engine, std::shared_ptr<Block> block, bool registers)
@@ -98,31 +102,25 @@ class UcxAttachment : public Attachment {
   const std::unique_ptr<UcxKey> key_;
 };
 
-/// The engine of a Context, for all its transports of this folder. Started by the first rendezvous
-/// that needs it; if it cannot be, each asker hears the reason.
-class Starter {
+/// The engine of a Context, started on first use by one of the transports that share it.
+class LazyEngine {
  public:
-  explicit Starter(const TransportEnvironment& environment) : environment_(environment) {}
+  explicit LazyEngine(const TransportEnvironment& environment) : environment_(environment) {}
 
-  const TransportEnvironment& environment() const { return environment_; }
-  std::shared_ptr<Engine> engine() {
+  const Options& options() const { return environment_.options; }
+  /// Throws Refusal if UCX cannot be used here, at each call.
+  std::shared_ptr<Engine> get() {
     const std::lock_guard lock(mutex_);
     if (!engine_)
       engine_ = std::make_shared<Engine>(environment_.options, environment_.process.id,
                                          environment_.log, environment_.gpus);
     return engine_;
   }
-  void give_up(std::uint64_t process) noexcept {
+  /// Calls `use(engine)` if it was started.
+  template <typename Use>
+  void if_started(Use use) noexcept {
     const std::lock_guard lock(mutex_);
-    if (engine_) engine_->give_up(process);
-  }
-  void finish(std::chrono::milliseconds timeout) noexcept {
-    const std::lock_guard lock(mutex_);
-    if (engine_) engine_->finish(timeout);
-  }
-  void stop() noexcept {
-    const std::lock_guard lock(mutex_);
-    if (engine_) engine_->stop();
+    if (engine_) use(*engine_);
   }
 
  private:
@@ -133,98 +131,86 @@ class Starter {
 
 class UcxTransport : public Transport {
  public:
-  /// `staged`: GPU memory by messages alone, whatever UCX knows of it.
-  UcxTransport(std::shared_ptr<Starter> starter, bool staged)
-      : starter_(std::move(starter)), staged_(staged) {}
+  /// `staged`: carries GPU memory by messages alone, whatever UCX supports.
+  UcxTransport(std::shared_ptr<LazyEngine> engine, bool staged)
+      : engine_(std::move(engine)), staged_(staged) {}
 
   std::string_view name() const override { return staged_ ? "ucx_staged" : "ucx"; }
   bool by_key() const override { return true; }
 
   Offer<Export> export_block(const std::shared_ptr<Block>& block) override {
-    try {
-      const auto engine = starter_->engine();
-      if (block->device.type == DeviceType::cuda && !staged_)
-        require(engine->knows_cuda(), Errc::unsupported,
-                "UCX {} ({}) has no CUDA support, or no driver; name one that has with "
-                "SYMMEM_UCX_LIBRARY",
-                engine->ucp().version(), starter_->environment().options.ucx_library);
-      if (const auto gpu = engine->gpu(block->device); gpu && !staged_)
-        require(gpu->remote_writes() != Gpu::RemoteWrites::unordered, Errc::unsupported,
-                "what a network card writes to {} cannot be put in order with a signal",
-                to_string(block->device));
-      return {std::make_shared<UcxExport>(engine, block, !staged_), {}};
-    } catch (const Error& e) {
-      if (e.code() != Errc::unsupported) throw;
-      return Offer<Export>::refuse(e.what());
-    }
+    return offer<Export>([&] {
+      auto engine = engine_->get();
+      if (!staged_) check_gpu_support(*engine, block->device);
+      return std::make_shared<UcxExport>(std::move(engine), block, !staged_);
+    });
   }
 
   Offer<Attachment> attach(const PeerInfo& peer, const BlockId& block, std::string_view handle,
                            std::chrono::milliseconds timeout) override {
     const UcxHandle theirs = UcxHandle::decode(handle);
     require(theirs.block == block && block.process == peer.process.id, Errc::invalid_argument,
-            "the ucx handle is of block {:x}-{}, not of block {:x}-{} of that rank",
+            "the ucx handle is for block {:x}-{}, not for block {:x}-{} of that rank",
             theirs.block.process, theirs.block.number, block.process, block.number);
-    try {
-      const auto engine = starter_->engine();
-      require(same_generation(theirs.version, engine->ucp()), Errc::unsupported,
-              "it runs UCX {}, this rank UCX {}: their keys do not fit", theirs.version,
-              engine->ucp().version());
-      auto endpoint = engine->endpoint(peer.process.id, theirs.worker);
-      const auto gpu = engine->gpu(peer.used_from);
-      auto attachment = std::make_shared<UcxAttachment>(
-          make_key(engine, std::move(endpoint), theirs, gpu), theirs.bytes);
-      const auto here = gpu ? gpu->enter() : nullptr;
-      if (starter_->environment().options.verify) verify(*attachment->key(), theirs, timeout);
-      return {std::move(attachment), {}};
-    } catch (const Error& e) {
-      if (e.code() == Errc::timeout) throw;
-      return Offer<Attachment>::refuse(e.what());
-    }
+    return offer<Attachment>([&] {
+      auto engine = engine_->get();
+      refuse_unless(same_generation(theirs.version, engine->ucp()),
+                    "the peer runs UCX {}, this rank UCX {}: their keys do not fit", theirs.version,
+                    engine->ucp().version());
+      Endpoint& endpoint = engine->endpoint(peer.process.id, theirs.worker);
+      Gpu* const gpu = engine->gpu(peer.used_from);
+      auto key = make_key(std::move(engine), endpoint, theirs, gpu);
+      if (engine_->options().verify) {
+        const auto here = gpu != nullptr ? gpu->enter() : nullptr;
+        DeadlineWait wait(Deadline::in(timeout, {}));
+        key->verify(wait);
+      }
+      return std::make_shared<UcxAttachment>(std::move(key), theirs.bytes);
+    });
   }
 
-  void on_peer_lost(const Process& peer) noexcept override { starter_->give_up(peer.id); }
-  void drain(std::chrono::milliseconds timeout) noexcept override { starter_->finish(timeout); }
-  void shutdown() noexcept override { starter_->stop(); }
+  void on_peer_lost(const Process& peer) noexcept override {
+    engine_->if_started([&](Engine& engine) { engine.abandon_peer(peer.id); });
+  }
+  void drain(std::chrono::milliseconds timeout) noexcept override {
+    engine_->if_started([&](Engine& engine) { engine.drain(timeout); });
+  }
+  void shutdown() noexcept override {
+    engine_->if_started([](Engine& engine) { engine.shutdown(); });
+  }
 
  private:
-  std::unique_ptr<UcxKey> make_key(std::shared_ptr<Engine> engine,
-                                   std::shared_ptr<Endpoint> endpoint, const UcxHandle& theirs,
-                                   std::shared_ptr<Gpu> gpu) const {
-    if (!gpu) return std::make_unique<UcxKey>(std::move(engine), std::move(endpoint), theirs);
-    return std::make_unique<GpuKey>(std::move(engine), std::move(endpoint), theirs, std::move(gpu),
-                                    /*rma=*/!staged_);
+  /// Refuses GPU memory that this UCX cannot access, or on which puts and signals have no order.
+  void check_gpu_support(Engine& engine, const Device& device) const {
+    if (device.type == DeviceType::cuda)
+      refuse_unless(engine.knows_cuda(),
+                    "UCX {} ({}) has no CUDA support, or no driver; set SYMMEM_UCX_LIBRARY to one "
+                    "that has",
+                    engine.ucp().version(), engine_->options().ucx_library);
+    if (Gpu* const gpu = engine.gpu(device))
+      refuse_unless(gpu->remote_writes() != Gpu::RemoteWrites::unordered,
+                    "writes of a network card to {} cannot be ordered before a signal",
+                    to_string(device));
+  }
+  std::unique_ptr<UcxKey> make_key(std::shared_ptr<Engine> engine, Endpoint& endpoint,
+                                   const UcxHandle& theirs, Gpu* gpu) const {
+    if (gpu == nullptr) return std::make_unique<UcxKey>(std::move(engine), endpoint, theirs);
+    return std::make_unique<GpuKey>(std::move(engine), endpoint, theirs, *gpu, /*rma=*/!staged_);
   }
   static bool same_generation(const std::string& version, const Library& ucp) {
     return version.starts_with(ucp.generation() + ".");
   }
 
-  /// Reads the block's token: proves connection and key. Other memory has none; then its first
-  /// byte. Without a key there is only the connection to prove.
-  static void verify(UcxKey& key, const UcxHandle& theirs, std::chrono::milliseconds timeout) {
-    DeadlineWait wait(Deadline::in(timeout, {}));
-    if (theirs.key.empty()) return key.ping(wait);
-    if (!theirs.has_token) {
-      std::byte first{};
-      if (theirs.bytes != 0) key.read(0, &first, 1, wait);
-      return;
-    }
-    BlockId token;
-    key.read(theirs.bytes, &token, sizeof token, wait);
-    require(token == theirs.block, Errc::refused,
-            "the memory read is not the block that was asked for (token differs)");
-  }
-
-  const std::shared_ptr<Starter> starter_;
+  const std::shared_ptr<LazyEngine> engine_;
   const bool staged_;
 };
 
 }  // namespace
 
 std::vector<std::shared_ptr<Transport>> make_transports(const TransportEnvironment& environment) {
-  const auto starter = std::make_shared<Starter>(environment);
-  return {std::make_shared<UcxTransport>(starter, /*staged=*/false),
-          std::make_shared<UcxTransport>(starter, /*staged=*/true)};
+  const auto engine = std::make_shared<LazyEngine>(environment);
+  return {std::make_shared<UcxTransport>(engine, /*staged=*/false),
+          std::make_shared<UcxTransport>(engine, /*staged=*/true)};
 }
 
 }  // namespace symmem::ucx

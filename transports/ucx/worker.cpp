@@ -2,23 +2,28 @@
 #include "ucx/worker.hpp"
 
 #include "base/check.hpp"
+#include "base/refusal.hpp"
 
 namespace symmem::ucx {
 
+void refuse_unless_ok(const Library& ucp, ucs_status_t status, const char* what) {
+  if (status != UCS_OK) refuse("{}: {} (UCX {})", what, ucp.status_string(status), ucp.version());
+}
+
 void require_ok(const Library& ucp, ucs_status_t status, const char* what) {
   if (status != UCS_OK)
-    fail(Errc::unsupported, "{}: {} (UCX {})", what, ucp.status_string(status), ucp.version());
+    fail(Errc::internal, "{}: {} (UCX {})", what, ucp.status_string(status), ucp.version());
 }
 
 Worker::Worker(const Library& ucp, ucp_context_h context) : ucp_(ucp) {
   ucp_worker_params_t params{};
   params.field_mask = UCP_WORKER_PARAM_FIELD_THREAD_MODE;
   params.thread_mode = UCS_THREAD_MODE_SERIALIZED;
-  require_ok(ucp_, ucp_.worker_create(context, &params, &worker_), "ucp_worker_create");
+  refuse_unless_ok(ucp_, ucp_.worker_create(context, &params, &worker_), "ucp_worker_create");
   const ucs_status_t status = ucp_.worker_get_efd(worker_, &event_fd_);
   if (status == UCS_OK) return;
   ucp_.worker_destroy(worker_);
-  require_ok(ucp_, status, "ucp_worker_get_efd");
+  refuse_unless_ok(ucp_, status, "ucp_worker_get_efd");
 }
 
 Worker::~Worker() { ucp_.worker_destroy(worker_); }
@@ -27,7 +32,7 @@ std::string Worker::network_address() const {
   ucp_worker_attr_t attributes{};
   attributes.field_mask = UCP_WORKER_ATTR_FIELD_ADDRESS | UCP_WORKER_ATTR_FIELD_ADDRESS_FLAGS;
   attributes.address_flags = UCP_WORKER_ADDRESS_FLAG_NET_ONLY;
-  require_ok(ucp_, ucp_.worker_query(worker_, &attributes), "ucp_worker_query");
+  refuse_unless_ok(ucp_, ucp_.worker_query(worker_, &attributes), "ucp_worker_query");
   std::string address(reinterpret_cast<const char*>(attributes.address), attributes.address_length);
   ucp_.worker_release_address(worker_, attributes.address);
   return address;

@@ -1,4 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+/// Blocks: the memory that a system or driver call allocates whole, and that transports export.
+///
+/// For authors of transports, who export and attach blocks, and of allocators, who make them:
+///
+///   struct MyBlock : symmem::Block { ... };       // allocates and zeroes; its destructor frees
+///   block->open.use(offset, bytes, [&] {          // a request of a peer arrived
+///     std::memcpy(block->base + offset, payload, bytes);
+///   });                                           // false: the range is not open, refuse it
 #pragma once
 
 #include <cstddef>
@@ -12,7 +20,8 @@
 
 namespace SYMMEM_API symmem {
 
-/// Tells blocks apart in a whole job: the random id of the Context that made it, and a count there.
+/// Identifies a block in a whole job: the random id of the Context that made it, and a number
+/// there.
 struct BlockId {
   std::uint64_t process = 0;
   std::uint64_t number = 0;
@@ -20,27 +29,30 @@ struct BlockId {
   friend auto operator<=>(const BlockId&, const BlockId&) = default;
 };
 
-/// The parts of a block that peers may use now: what was rendezvoused and not closed. For
-/// transports that carry out at the target what a peer asks for: messages come late, or from who
-/// knows where. Calls may come from any thread.
+/// The ranges of a block that peers may access now: those that are rendezvoused and not closed. A
+/// transport that executes peers' requests at the target checks each request here, since requests
+/// may arrive late or be forged. Offsets are bytes from the block's start. Calls may come from any
+/// thread.
 class OpenRanges {
  public:
+  /// Opens a range. Open ranges are either equal, and count, or disjoint.
   void open(std::size_t offset, std::size_t bytes) {
     const std::lock_guard lock(mutex_);
     ranges_.emplace(offset, bytes);
   }
-  /// Undoes one open. When it returns no use of that range runs any more.
+  /// Undoes one open(). Waits for the use() calls that run.
   void close(std::size_t offset, std::size_t bytes) {
     const std::lock_guard lock(mutex_);
     for (auto at = ranges_.lower_bound(offset); at != ranges_.end() && at->first == offset; ++at)
       if (at->second == bytes) return static_cast<void>(ranges_.erase(at));
   }
-  /// Runs `use` if [offset, offset+bytes) lies in one open range, and tells whether it does. `use`
-  /// must be short: close waits for it.
+  /// Runs `use` if [offset, offset + bytes) lies in one open range, and returns whether it does.
+  /// The range stays open meanwhile. `use` must be short and must not call this object: all other
+  /// calls wait for it.
   template <typename Use>
   bool use(std::size_t offset, std::size_t bytes, Use&& use) {
     const std::lock_guard lock(mutex_);
-    // Ranges are the same or apart: the last that begins at or before the offset decides.
+    // Ranges are equal or disjoint: only the last that begins at or before `offset` can hold it.
     auto after = ranges_.upper_bound(offset);
     if (after == ranges_.begin()) return false;
     const auto& [begin, length] = *--after;
@@ -54,12 +66,13 @@ class OpenRanges {
   std::multimap<std::size_t, std::size_t> ranges_;
 };
 
-/// What the operating system or driver hands out and what is exported, whole: one memfd, one CUDA
-/// allocation. Zeroed when made. An allocation is a range in a block.
+/// Memory that one system or driver call allocates and that is exported whole: a memfd, a CUDA
+/// allocation, or memory of the application. Zeroed when allocated. An allocation is a range of a
+/// block.
 class Block {
  public:
-  /// Bytes reserved behind the usable ones of blocks with a descriptor: they hold `id`, with which
-  /// whoever attaches makes sure of having mapped this block and no other.
+  /// Bytes that follow the usable ones in a block with a descriptor. They hold `id`, by which a
+  /// transport verifies that it attached this block.
   static constexpr std::size_t kTokenBytes = 64;
 
   virtual ~Block() = default;
@@ -68,9 +81,10 @@ class Block {
 
   const BlockId id;
   std::byte* const base;
-  const std::size_t bytes;  ///< Usable, from base.
+  const std::size_t bytes;  ///< Usable bytes from base.
   const Device device;
-  /// Maps the block in another process; borrowed, -1 if there is none (memory symmem did not make).
+  /// The descriptor that maps the block in another process; the block closes it. -1 if there is
+  /// none (memory that symmem did not allocate).
   const int descriptor;
   OpenRanges open;
 
@@ -84,8 +98,8 @@ class BlockMaker {
  public:
   virtual ~BlockMaker() = default;
   virtual DeviceType device_type() const = 0;
-  /// At least `bytes`, rounded up to what the system hands out. Error(exhausted) says how much was
-  /// asked for and how much there is.
+  /// Allocates a block of at least `bytes`, rounded up to the system's granularity. Throws
+  /// Error(exhausted) with the bytes requested and available.
   virtual std::shared_ptr<Block> make(BlockId id, std::size_t bytes, int device_index) = 0;
 };
 

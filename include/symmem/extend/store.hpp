@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-/// What a store must do: bring the ranks of a group together, decide each gather once, and tell the
-/// members who left or was lost. Derive from Store to let ranks meet through a service of your own:
+/// Stores: the service through which the ranks of a group join, gather and end.
+///
+/// Derive from Store to let ranks meet through a service of your own (symmem's own stores are in
+/// symmem/key_value_store.hpp). The library calls these four functions and no others:
 ///
 ///   class MyStore : public symmem::Store { ... };
-///   symmem::Context context(options, std::make_shared<MyStore>());
-///   context.set_group_info("row", rank, world_size, my_store);
+///   auto store = std::make_shared<MyStore>();
+///   symmem::Context context(options, store);                  // the world joins through it
+///   context.set_group_info("row", rank, world_size, store);   // or one group does
 #pragma once
 
 #include <cstdint>
@@ -17,30 +20,31 @@
 
 namespace SYMMEM_API symmem {
 
-/// A process as messages name it: "host a, pid 17". `id` is random and tells processes (and
-/// Contexts within one) apart where host names and pids repeat.
+/// A process as messages name it: "(host a, pid 17)". The random `id` distinguishes processes, and
+/// Contexts within one process, whose host names and pids are equal.
 struct Process {
   std::string host;
   std::int64_t pid = 0;
   std::uint64_t id = 0;
 };
 
-/// How a member went: it said so, or it was not heard of any more.
+/// How a member departed: it called leave, or its process or connection failed.
 enum class Departure { left, lost };
 
-/// Hears what becomes of a group's members. Called from a thread of the store, or from one that is
-/// in a call of it: must not block, must not call the store, and must not take a lock that anybody
-/// holds while calling it.
+/// Receives the departures of a group's members. The store calls it from a thread of its own or
+/// within a call by any thread. Must not block, must not call the store, and must not lock a mutex
+/// that another thread may hold while it calls the store.
 class GroupListener {
  public:
   virtual ~GroupListener() = default;
-  /// Member `rank` went; `reason` is a text such as "connection closed". At most once a rank.
+  /// Reports that member `rank` departed. `reason` is a text such as "connection closed". At most
+  /// one call per rank.
   virtual void member_gone(int rank, Departure how, const std::string& reason) = 0;
-  /// The store went. Nothing more will be heard. At most once.
+  /// Reports that the store cannot be reached any more. At most one call, and the last one.
   virtual void store_lost(const std::string& reason) = 0;
 };
 
-/// What a rank says to become a member of a group.
+/// What one rank sends to join a group.
 struct JoinRequest {
   std::string group;
   int rank = 0;
@@ -48,36 +52,40 @@ struct JoinRequest {
   Process process;
 };
 
-/// A rank's membership in one group, from join to end or leave.
+/// One rank's membership in one group, valid from join to end or leave.
 struct Membership {
-  std::string id;  ///< Made by the store, never given twice: a group's name may be used again.
+  std::string id;  ///< Made by the store and never reused; the name of a group may be.
   std::string group;
   int rank = 0;
   std::vector<Process> members;  ///< By rank; its size is the world size.
 };
 
-/// The service through which the groups of a job meet. Calls may come from any thread, and no call
-/// makes another thread's call wait. Throws Error(timeout) past the deadline, Error(store_lost) if
-/// the service cannot be reached.
+/// The service through which the groups of a job join, gather and end.
+///
+/// Calls may come from any thread; a call that waits must not delay those of other threads. An
+/// empty Timeout is the store's default. Every call throws Error(timeout) after its deadline and
+/// Error(store_lost) if the service cannot be reached.
 class Store {
  public:
   virtual ~Store() = default;
 
-  /// Collective over the group: waits until all ranks have joined. Fails alike on all of them if
-  /// one does not come by the first deadline, if world sizes differ, or if a rank is claimed twice
-  /// (the error names both processes). `listener` is called until end or leave.
+  /// Collective over the group: waits until all ranks have joined. Fails with one error on all
+  /// ranks if a rank is missing at the first deadline that expires, if world sizes differ, or if
+  /// two processes claim one rank (the error names both). Calls `listener`, unless it is null,
+  /// until end or leave.
   virtual Membership join(const JoinRequest& request, std::shared_ptr<GroupListener> listener,
                           Timeout = {}) = 0;
-  /// Collective over the group: each rank gives a value and gets all of them, by rank. The store
-  /// decides once: complete, or failed at the first expired deadline or lost member, with the
-  /// missing ranks named. A late rank gets the same verdict at once. A key is used once in a group.
+  /// Collective over the group: sends this rank's value and returns the values of all ranks, by
+  /// rank. The store decides each gather once: complete, or failed with the missing ranks named, at
+  /// the first deadline that expires or the first member that departs without a value. A rank that
+  /// calls later receives the same verdict at once. A rank uses each key once per group.
   virtual std::vector<std::string> gather(const Membership& group, const std::string& key,
                                           const std::string& value, Timeout = {}) = 0;
-  /// Collective over the group: like a gather, after which the group is over and its name may be
-  /// joined anew by any ranks.
+  /// Collective over the group: ends it after a gather without values. Any ranks may then join a
+  /// group of the same name.
   virtual void end(const Membership& group, Timeout = {}) = 0;
-  /// Leaves the group, alone. The others are told, and gathers that still need this rank fail.
-  /// Never throws on a lost store.
+  /// Leaves the group. Local: notifies the other members and fails the gathers that still need this
+  /// rank. Does not throw if the store is lost.
   virtual void leave(const Membership& group) = 0;
 };
 

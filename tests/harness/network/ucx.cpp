@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "harness/network.hpp"
 
+#include "base/refusal.hpp"
 #include "harness/device.hpp"
-#include "harness/errors.hpp"
 #include "harness/progress.hpp"
 #include "harness/rank_threads.hpp"
 #include "ucx/library.hpp"
@@ -10,7 +10,7 @@
 namespace symmem::harness {
 namespace {
 
-/// The kinds of memory that a context of this UCX says it knows.
+/// Returns the memory types that a context of this UCX supports.
 std::uint64_t memory_types(const ucx::Library& ucp) {
   ucp_config_t* config = nullptr;
   if (ucp.config_read(nullptr, nullptr, &config) != UCS_OK) return 0;
@@ -31,9 +31,13 @@ std::uint64_t memory_types(const ucx::Library& ucp) {
 }  // namespace
 
 bool can_use_ucx() {
-  const auto error = error_of([] { ucx::Library::open(Options::from_env().ucx_library); });
-  if (error) skip(std::string("no UCX: ") + error->what());
-  return !error;
+  try {
+    ucx::Library::open(Options::from_env().ucx_library);
+    return true;
+  } catch (const Refusal& refusal) {
+    skip("no UCX: " + refusal.reason);
+    return false;
+  }
 }
 
 bool can_use_ucx_with_cuda() {
@@ -47,7 +51,7 @@ bool can_use_ucx_with_cuda() {
 }
 
 void use_ucx_once() {
-  const auto meet = [](Context& context) {
+  const auto use_once = [](Context& context) {
     const Tensor tensor = context.empty_strided_p2p({64}, {1}, kUint8);
     const auto memory = context.rendezvous(tensor);
     const int other = 1 - memory->rank();
@@ -57,7 +61,7 @@ void use_ucx_once() {
     memory->barrier();
     memory->close();
   };
-  run_threads(2, meet, [](Options& options) { options.host_id = host_of(*options.rank); });
+  run_threads(2, use_once, [](Options& options) { options.host_id = host_of(*options.rank); });
 }
 
 }  // namespace symmem::harness

@@ -5,6 +5,7 @@
 
 #include "base/wire.hpp"
 #include "harness/errors.hpp"
+#include "symmem/key_value_store.hpp"
 
 using namespace symmem;
 using namespace symmem::harness;

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include "harness/errors.hpp"
+#include "symmem/key_value_store.hpp"
 
 using namespace symmem;
 using namespace symmem::harness;

@@ -18,8 +18,8 @@ using Strings = std::vector<std::string>;
 /// One for each rank. They outlive the ranks' threads: a verdict is kept only while somebody who
 /// took part is connected.
 template <typename S>
-std::vector<std::shared_ptr<Store>> clients_of(S& stores, int count) {
-  std::vector<std::shared_ptr<Store>> clients;
+std::vector<std::shared_ptr<KeyValueStore>> clients_of(S& stores, int count) {
+  std::vector<std::shared_ptr<KeyValueStore>> clients;
   for (int i = 0; i < count; ++i) clients.push_back(stores.client());
   return clients;
 }
@@ -133,7 +133,7 @@ struct Joined {
     clients[i]->leave(groups[i]);
   }
   S stores;
-  std::vector<std::shared_ptr<Store>> clients;
+  std::vector<std::shared_ptr<KeyValueStore>> clients;
   std::vector<Membership> groups;
 };
 

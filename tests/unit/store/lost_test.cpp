@@ -34,7 +34,7 @@ TEST_CASE("a server that goes is a lost store: calls fail, listeners hear it onc
 /// as the socket lives.
 struct MuteServer {
   RawSocket socket;
-  std::shared_ptr<Store> store;
+  std::shared_ptr<KeyValueStore> store;
 };
 
 MuteServer connect_to_mute(TcpStoreOptions options) {

@@ -53,7 +53,7 @@ TEST_CASE("a server may be moved") {
 /// A server with a member, which must go on working whatever happens beside it.
 struct Besieged {
   StoreServer server{{}, StoreServer::Serves::one_job};
-  std::shared_ptr<Store> member = make_tcp_store(options_for(server));
+  std::shared_ptr<KeyValueStore> member = make_tcp_store(options_for(server));
   int calls = 0;
   void check_member() { CHECK(member->add("calls", 1) == ++calls); }
 };

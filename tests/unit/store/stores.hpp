@@ -13,7 +13,7 @@
 #include "harness/errors.hpp"
 #include "harness/rank_threads.hpp"
 #include "symmem/error.hpp"
-#include "symmem/extend/store.hpp"
+#include "symmem/key_value_store.hpp"
 
 namespace symmem {
 
@@ -40,18 +40,18 @@ inline TcpStoreOptions options_for(const StoreServer& server) {
 // The kinds of store that the contract holds for. client() is what one more rank would hold.
 
 struct HashStores {
-  std::shared_ptr<Store> store = make_hash_store(kAmple);
-  std::shared_ptr<Store> client() { return store; }
+  std::shared_ptr<KeyValueStore> store = make_hash_store(kAmple);
+  std::shared_ptr<KeyValueStore> client() { return store; }
 };
 
 struct TcpStores {
   StoreServer server{{}, StoreServer::Serves::one_job};
-  std::shared_ptr<Store> client() { return make_tcp_store(options_for(server)); }
+  std::shared_ptr<KeyValueStore> client() { return make_tcp_store(options_for(server)); }
 };
 
 template <typename Base>
 struct Prefixed : Base {
-  std::shared_ptr<Store> client() {
+  std::shared_ptr<KeyValueStore> client() {
     return make_prefix_store("inner", make_prefix_store("outer", Base::client()));
   }
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bytes as an active message and as a reply: nothing, or what they say and no more.
+// Decodes bytes as an active message and as a reply: either nothing, or exactly these bytes.
 #include "ucx/message.hpp"
 
 #include <cstdlib>
@@ -17,7 +17,7 @@ void decode(std::string_view bytes) {
     std::abort();
 }
 
-/// What a message says is in range where the code branches on it.
+/// Checks that the fields on which the code branches are in range.
 void check(const Message& message) {
   if (message.kind < Kind::put || message.kind > Kind::get) std::abort();
   if (message.op > symmem::AtomicOp::compare_swap) std::abort();

@@ -10,6 +10,7 @@
 #include "harness/errors.hpp"
 #include "harness/network.hpp"
 #include "ucx/deadline_wait.hpp"
+#include "ucx/engine.hpp"
 
 using namespace symmem;
 using namespace symmem::harness;
@@ -21,9 +22,11 @@ namespace {
 
 constexpr std::size_t kLarge = 1 << 20;
 
-DeadlineWait ample() { return DeadlineWait(Deadline::in(std::chrono::seconds(60) * kSlow, {})); }
+DeadlineWait ample_wait() {
+  return DeadlineWait(Deadline::in(std::chrono::seconds(60) * kSlow, {}));
+}
 
-/// Memory that peers of `engine` reach by RMA.
+/// Memory registered with `engine`, which its peers access by RMA.
 class Exposed {
  public:
   explicit Exposed(Engine& engine) : engine_(engine) {
@@ -34,19 +37,24 @@ class Exposed {
     REQUIRE(engine_.ucp().mem_map(engine_.context(), &params, &mapped_) == UCS_OK);
   }
   ~Exposed() {
-    engine_.stop();  // Nothing is written there any more.
+    engine_.shutdown();  // No peer writes there afterwards.
     engine_.ucp().mem_unmap(engine_.context(), mapped_);
   }
   Exposed(const Exposed&) = delete;
   Exposed& operator=(const Exposed&) = delete;
   std::uint64_t address() const { return reinterpret_cast<std::uintptr_t>(bytes.data()); }
-  std::string key() const {
+  std::string packed_key() const {
     void* packed = nullptr;
     std::size_t size = 0;
     REQUIRE(engine_.ucp().rkey_pack(engine_.context(), mapped_, &packed, &size) == UCS_OK);
     std::string key(static_cast<const char*>(packed), size);
     engine_.ucp().rkey_buffer_release(packed);
     return key;
+  }
+  ucp_rkey_h key_at(Endpoint& endpoint) const {
+    ucp_rkey_h unpacked = nullptr;
+    REQUIRE(endpoint.unpack(packed_key(), unpacked) == UCS_OK);
+    return unpacked;
   }
 
   std::vector<char> bytes = std::vector<char>(kLarge, '.');
@@ -59,70 +67,70 @@ class Exposed {
 /// Two Contexts' engines, each with its endpoint to the other.
 struct Two {
   Options options = Options::from_env();
-  Log log{"off"};
+  Log log{LogLevel::off};
   Engine target{options, 1, log}, engine{options, 2, log};
-  std::shared_ptr<Endpoint> back = target.endpoint(2, engine.address());
-  std::shared_ptr<Endpoint> endpoint = engine.endpoint(1, target.address());
+  Endpoint& back = target.endpoint(2, engine.address());
+  Endpoint& endpoint = engine.endpoint(1, target.address());
 };
 
 }  // namespace
 
-TEST_CASE("there is one endpoint to a process, whoever asks for it") {
+TEST_CASE("an engine has one endpoint to each process") {
   if (!can_use_ucx()) return;
   Two two;
-  CHECK(two.engine.endpoint(1, two.target.address()) == two.endpoint);
-  CHECK(two.target.endpoint(2, two.engine.address()) == two.back);
+  CHECK(&two.engine.endpoint(1, two.target.address()) == &two.endpoint);
+  CHECK(&two.target.endpoint(2, two.engine.address()) == &two.back);
 }
 
-TEST_CASE("what goes by RMA is there after a flush") {
+TEST_CASE("RMA has taken effect after a flush") {
   if (!can_use_ucx()) return;
   Two two;
   Exposed exposed(two.target);
-  const ucp_rkey_h key = two.endpoint->unpack(exposed.key());
-  DeadlineWait wait = ample();
+  const ucp_rkey_h key = exposed.key_at(two.endpoint);
+  DeadlineWait wait = ample_wait();
   for (const bool nbi : {false, true})
     for (const std::size_t bytes : {std::size_t{8}, kLarge}) {
       CAPTURE(nbi);
       CAPTURE(bytes);
       const std::vector<char> sent(bytes, nbi ? 'x' : 'y');
       std::vector<char> got(bytes, ' ');
-      two.endpoint->put(exposed.address() + kLarge - bytes, key, sent.data(), bytes, nbi, wait);
-      two.endpoint->flush(wait);
+      two.endpoint.put(exposed.address() + kLarge - bytes, key, sent.data(), bytes, nbi, wait);
+      two.endpoint.flush(wait);
       CHECK(std::vector<char>(exposed.bytes.end() - static_cast<std::ptrdiff_t>(bytes),
                               exposed.bytes.end()) == sent);
-      two.endpoint->read(exposed.address() + kLarge - bytes, key, got.data(), bytes, wait);
+      two.endpoint.read(exposed.address() + kLarge - bytes, key, got.data(), bytes, wait);
       CHECK(got == sent);
     }
   const auto lock = two.engine.worker().lock();
   two.engine.ucp().rkey_destroy(key);
 }
 
-TEST_CASE("over TCP alone no put goes by RMA") {
+TEST_CASE("over TCP alone no put uses RMA") {
   if (!can_use_ucx()) return;
   ::setenv("UCX_TLS", "tcp", 1);
   {
     Two two;
-    CHECK_FALSE(two.endpoint->puts_by_rma());
+    CHECK_FALSE(two.endpoint.puts_by_rma());
   }
   ::unsetenv("UCX_TLS");
 }
 
-TEST_CASE("an engine that has stopped fails what it is asked, and lets go of memory") {
+TEST_CASE("operations fail after the shutdown of their engine, which has released their buffers") {
   if (!can_use_ucx()) return;
   Two two;
   Exposed exposed(two.target);
-  const ucp_rkey_h key = two.endpoint->unpack(exposed.key());
-  DeadlineWait wait = ample();
+  const ucp_rkey_h key = exposed.key_at(two.endpoint);
+  DeadlineWait wait = ample_wait();
   std::vector<char> own(kLarge);
-  two.endpoint->put(exposed.address(), key, own.data(), own.size(), /*nbi=*/true, wait);
-  two.engine.finish(std::chrono::seconds(60) * kSlow);
-  two.engine.stop();
+  two.endpoint.put(exposed.address(), key, own.data(), own.size(), /*nbi=*/true, wait);
+  two.engine.drain(std::chrono::seconds(60) * kSlow);
+  two.engine.shutdown();
   own = {};
   check_error(
       [&] {
-        two.endpoint->flush_rma(wait);
-        two.endpoint->flush(wait);
-        two.endpoint->put(exposed.address(), key, &wait, 1, false, wait);
+        two.endpoint.flush_rma(wait);
+        two.endpoint.flush(wait);
+        two.endpoint.put(exposed.address(), key, &wait, 1, false, wait);
       },
       Errc::peer_lost, {"ended"});
   const auto lock = two.engine.worker().lock();

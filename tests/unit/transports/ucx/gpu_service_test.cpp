@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a target does with messages for the memory of a GPU, which is played by the host here.
+// Messages for GPU memory at the target; the GPU is a fake in host memory.
 #include <doctest/doctest.h>
 
 #include <cstring>
@@ -7,8 +7,8 @@
 #include <mutex>
 #include <string>
 
-#include "harness/network.hpp"
 #include "blocks/host_block.hpp"
+#include "harness/network.hpp"
 #include "ucx/engine.hpp"
 #include "ucx/service.hpp"
 
@@ -18,12 +18,12 @@ using namespace symmem::ucx;
 
 namespace {
 
-/// It carries atomics out when it is told to, and nothing that ranks of a test do not ask for.
-class PlayedGpu : public Gpu {
+/// Executes atomics while `idle`; fails a test that blocks on one.
+class FakeGpu : public Gpu {
  public:
-  bool free = false;  ///< Its multiprocessors, for atomics.
+  bool idle = false;  ///< Whether its SMs are free to execute atomics.
   int started = 0;
-  int carried_out = 0;
+  int executed = 0;
 
   int index() const override { return 0; }
   std::unique_ptr<CaptureGuard> enter() override { return nullptr; }
@@ -36,7 +36,7 @@ class PlayedGpu : public Gpu {
   void sync_remote_writes() override {}
   void zero(void*, std::size_t) override {}
   std::uint64_t atomic(AtomicOp, std::size_t, void*, std::uint64_t, std::uint64_t) override {
-    FAIL_CHECK("an atomic that is waited for");
+    FAIL_CHECK("a blocking atomic");
     return 0;
   }
   std::unique_ptr<Pending> start_atomic(AtomicOp, std::size_t, void* at, std::uint64_t value,
@@ -61,44 +61,44 @@ class PlayedGpu : public Gpu {
  private:
   class Addition : public Pending {
    public:
-    Addition(PlayedGpu& gpu, std::uint64_t* at, std::uint64_t value)
+    Addition(FakeGpu& gpu, std::uint64_t* at, std::uint64_t value)
         : gpu_(gpu), at_(at), value_(value) {}
     bool done(std::uint64_t& before) override {
-      if (!gpu_.free) return false;
+      if (!gpu_.idle) return false;
       before = *at_;
       *at_ += value_;
-      ++gpu_.carried_out;
+      ++gpu_.executed;
       return true;
     }
 
    private:
-    PlayedGpu& gpu_;
+    FakeGpu& gpu_;
     std::uint64_t* const at_;
     const std::uint64_t value_;
   };
 };
 
 constexpr std::uint64_t kBlock = 2, kOne = 11, kOther = 12;  ///< Two senders.
-constexpr std::size_t kOpen = 256, kBegin = 512;             ///< What is open of the block.
+constexpr std::size_t kOpen = 256, kBegin = 512;             ///< The open range of the block.
 
 struct Target {
-  Log log{"off"};
+  Log log{LogLevel::off};
   Engine engine{Options::from_env(), 1, log};
   Service& service = engine.service();
-  /// Keeps the engine's thread from carrying on in the test's place.
+  /// Keeps the engine's thread from progressing.
   std::unique_lock<std::mutex> lock = engine.worker().lock();
-  std::shared_ptr<PlayedGpu> gpu = std::make_shared<PlayedGpu>();
+  std::unique_ptr<FakeGpu> gpu = std::make_unique<FakeGpu>();
   std::shared_ptr<Block> block = make_host_block_maker()->make({1, kBlock}, 4096, 0);
   std::map<std::uint64_t, std::uint64_t> sent;
 
   Target() {
     block->open.open(kBegin, kOpen);
-    service.add(block, gpu);
+    service.add(block, gpu.get());
     service.allow(kOne);
     service.allow(kOther);
   }
-  void take(std::uint64_t sender, Kind kind, std::uint64_t offset,
-            const std::string& payload = {}) {
+  void receive(std::uint64_t sender, Kind kind, std::uint64_t offset,
+               const std::string& payload = {}) {
     Message message;
     message.kind = kind;
     message.sender = sender;
@@ -110,8 +110,8 @@ struct Target {
     service.receive({reinterpret_cast<const char*>(&message), sizeof message},
                     {payload.data(), payload.size()}, true, nullptr);
   }
-  void carry_on_to_the_end() {
-    while (service.waits_for_gpu()) service.carry_on();
+  void complete_all() {
+    while (service.waits_for_gpu()) service.progress();
   }
   std::uint64_t word(std::size_t offset) const {
     return *reinterpret_cast<std::uint64_t*>(block->base + offset);
@@ -120,51 +120,51 @@ struct Target {
 
 }  // namespace
 
-TEST_CASE("an atomic on a GPU that is held waits, and nobody waits for it but a flush behind it") {
+TEST_CASE("an atomic on a busy GPU delays only a later flush of its sender") {
   if (!can_use_ucx()) return;
   Target target;
-  target.take(kOne, Kind::atomic, kBegin);
+  target.receive(kOne, Kind::atomic, kBegin);
   CHECK(target.service.waits_for_gpu());
-  CHECK(!target.service.carry_on());
+  CHECK(!target.service.progress());
   CHECK(target.gpu->started == 1);
-  target.take(kOne, Kind::put, kBegin + 16, "12345678");
+  target.receive(kOne, Kind::put, kBegin + 16, "12345678");
   CHECK(target.word(kBegin + 16) == 0x3837363534333231);
-  target.take(kOne, Kind::flush, 0);
-  target.take(kOther, Kind::flush, 0);  // Behind nothing of its own: replied to at once.
-  CHECK(!target.service.carry_on());
+  target.receive(kOne, Kind::flush, 0);
+  target.receive(kOther, Kind::flush, 0);  // Not behind an atomic of its own: replied to at once.
+  CHECK(!target.service.progress());
   CHECK(target.word(kBegin) == 0);
-  target.gpu->free = true;
-  CHECK(target.service.carry_on());
-  target.carry_on_to_the_end();
+  target.gpu->idle = true;
+  CHECK(target.service.progress());
+  target.complete_all();
   CHECK(target.word(kBegin) == 5);
   CHECK(target.service.refused() == 0);
 }
 
-TEST_CASE("more atomics than a GPU gets at once are carried out one after the other") {
+TEST_CASE("atomics beyond those that a GPU gets at once are queued") {
   if (!can_use_ucx()) return;
   Target target;
-  for (int i = 0; i < 20; ++i) target.take(kOne, Kind::atomic, kBegin);
-  target.service.carry_on();
+  for (int i = 0; i < 20; ++i) target.receive(kOne, Kind::atomic, kBegin);
+  target.service.progress();
   CHECK(target.gpu->started == 8);
-  target.gpu->free = true;
-  target.carry_on_to_the_end();
-  CHECK(target.gpu->carried_out == 20);
+  target.gpu->idle = true;
+  target.complete_all();
+  CHECK(target.gpu->executed == 20);
   CHECK(target.word(kBegin) == 100);
 }
 
-TEST_CASE("an atomic on what is closed, or that is none, is refused when its turn comes") {
+TEST_CASE("an atomic on a closed range, or a misaligned one, is refused when it would start") {
   if (!can_use_ucx()) return;
   Target target;
-  target.gpu->free = true;
-  target.take(kOne, Kind::atomic, kBegin - 8);
-  target.take(kOne, Kind::atomic, kBegin + 4);
-  target.take(kOne, Kind::atomic, kBegin + kOpen);
-  target.carry_on_to_the_end();
+  target.gpu->idle = true;
+  target.receive(kOne, Kind::atomic, kBegin - 8);
+  target.receive(kOne, Kind::atomic, kBegin + 4);
+  target.receive(kOne, Kind::atomic, kBegin + kOpen);
+  target.complete_all();
   CHECK(target.service.refused() == 3);
-  CHECK(target.gpu->carried_out == 0);
-  // The block goes before the atomic's turn: it is kept until then.
-  target.take(kOne, Kind::atomic, kBegin);
+  CHECK(target.gpu->executed == 0);
+  // A block that is removed before the atomic starts is kept until then.
+  target.receive(kOne, Kind::atomic, kBegin);
   target.service.remove(target.block->id);
-  target.carry_on_to_the_end();
+  target.complete_all();
   CHECK(target.word(kBegin) == 5);
 }

@@ -5,8 +5,8 @@
 
 #include <vector>
 
-#include "harness/network.hpp"
 #include "blocks/host_block.hpp"
+#include "harness/network.hpp"
 #include "ucx/engine.hpp"
 
 using namespace symmem;
@@ -16,11 +16,11 @@ using namespace symmem::ucx;
 namespace {
 
 constexpr std::uint64_t kSender = 11, kBlock = 2;
-constexpr std::size_t kOpen = 256, kBegin = 512;  ///< What is open: [kBegin, kBegin + kOpen)
+constexpr std::size_t kOpen = 256, kBegin = 512;  ///< The open range: [kBegin, kBegin + kOpen)
 
-/// A target that one sender is allowed to, with one block of which one range is open.
+/// A target with one allowed sender and one block, of which one range is open.
 struct Target {
-  Log log{"off"};
+  Log log{LogLevel::off};
   Engine engine{Options::from_env(), 1, log};
   Service& service = engine.service();
   std::shared_ptr<Block> block = make_host_block_maker()->make({1, kBlock}, 4096, 0);
@@ -31,7 +31,7 @@ struct Target {
     service.add(block);
     service.allow(kSender);
   }
-  void take(const Message& message, const std::string& payload = {}, bool eager = true) {
+  void receive(const Message& message, const std::string& payload = {}, bool eager = true) {
     service.receive({reinterpret_cast<const char*>(&message), sizeof message},
                     {payload.data(), payload.size()}, eager, nullptr);
   }
@@ -46,7 +46,7 @@ struct Target {
     return message;
   }
   void put(std::uint64_t offset, const std::string& bytes) {
-    take(message(Kind::put, offset), bytes);
+    receive(message(Kind::put, offset), bytes);
   }
   std::string at(std::size_t offset, std::size_t bytes) const {
     return std::string(reinterpret_cast<const char*>(block->base) + offset, bytes);
@@ -54,16 +54,16 @@ struct Target {
   std::uint64_t word(std::size_t offset) const {
     return *reinterpret_cast<std::uint64_t*>(block->base + offset);
   }
-  /// The whole block is as it was made.
+  /// Returns whether the whole block is still zero.
   bool untouched() const { return at(0, block->bytes) == std::string(block->bytes, '\0'); }
 };
 
-/// Checks that each of `messages` is refused, counted and changes nothing, and that the next good
-/// one is carried out.
+/// Checks that each of `messages` is refused, counted and changes nothing, and that the next valid
+/// one is executed.
 void check_refused(Target& target, const std::vector<std::pair<Message, std::string>>& messages) {
   for (const auto& [message, payload] : messages) {
     const std::uint64_t before = target.service.refused();
-    target.take(message, payload);
+    target.receive(message, payload);
     CHECK(target.service.refused() == before + 1);
     CHECK(target.untouched());
   }
@@ -73,7 +73,7 @@ void check_refused(Target& target, const std::vector<std::pair<Message, std::str
 
 }  // namespace
 
-TEST_CASE("messages within an open range are carried out, to its very ends") {
+TEST_CASE("messages within an open range are executed, up to both its ends") {
   if (!can_use_ucx()) return;
   Target target;
   target.put(kBegin, "a");
@@ -83,11 +83,11 @@ TEST_CASE("messages within an open range are carried out, to its very ends") {
   CHECK(target.at(kBegin + kOpen - 1, 2) == std::string("z\0", 2));
   Message add = target.message(Kind::atomic, kBegin + 8);
   add.value = 5;
-  target.take(add);
+  target.receive(add);
   CHECK(target.word(kBegin + 8) == 5);
   Message signal = target.message(Kind::signal, kBegin + 16);
   signal.count_at = 8;
-  target.take(signal);
+  target.receive(signal);
   CHECK(target.word(kBegin + 24) == 1);
   CHECK(target.service.refused() == 0);
 }
@@ -139,7 +139,7 @@ TEST_CASE("a message for a closed range or an unknown block is refused") {
   CHECK(target.service.refused() == 3);
 }
 
-TEST_CASE("a rank may send before it is allowed: it has attached us first") {
+TEST_CASE("messages that a sender has sent before it is allowed are executed then") {
   if (!can_use_ucx()) return;
   constexpr std::uint64_t kEarly = kSender + 1;
   Target target;
@@ -150,25 +150,25 @@ TEST_CASE("a rank may send before it is allowed: it has attached us first") {
     message.count_at = 8;
     return message;
   };
-  target.take(signal(kEarly, 1));
-  target.take(signal(kEarly, 2));
-  target.take(signal(kEarly + 1, 1));
+  target.receive(signal(kEarly, 1));
+  target.receive(signal(kEarly, 2));
+  target.receive(signal(kEarly + 1, 1));
   CHECK(target.untouched());
   CHECK(target.service.refused() == 0);
   target.service.allow(kEarly);
   CHECK(target.word(kBegin + 8) == 2);
-  target.take(signal(kEarly, 3));
+  target.receive(signal(kEarly, 3));
   CHECK(target.word(kBegin + 8) == 3);
-  // What a stranger may cost is bounded.
+  // What an unauthenticated sender can cost is bounded.
   Message put = target.message(Kind::put, kBegin);
   put.sender = kEarly + 1;
-  target.take(put, "bytes");
+  target.receive(put, "bytes");
   CHECK(target.service.refused() == 1);
-  for (std::uint64_t n = 0; n < 5000; ++n) target.take(signal(kEarly + 2, n));
+  for (std::uint64_t n = 0; n < 5000; ++n) target.receive(signal(kEarly + 2, n));
   CHECK(target.service.refused() >= 1 + 5000 - 4096);
 }
 
-TEST_CASE("a message whose words are not aligned, or of no width, is refused") {
+TEST_CASE("a message whose word is misaligned or has no valid width is refused") {
   if (!can_use_ucx()) return;
   Target target;
   std::vector<std::pair<Message, std::string>> bad;
@@ -189,71 +189,71 @@ TEST_CASE("a message whose words are not aligned, or of no width, is refused") {
   check_refused(target, bad);
 }
 
-TEST_CASE("a put whose signal is refused, or a signal whose put is, does not signal") {
+TEST_CASE("put_with_signal does not signal if its put or its signal is refused") {
   if (!can_use_ucx()) return;
   Target target;
   Message message = target.message(Kind::put_with_signal, kBegin - 1);
   message.value = kBlock;
   message.expected = kBegin + 64;
   message.count_at = 8;
-  target.take(message, "xy");
+  target.receive(message, "xy");
   CHECK(target.untouched());
   message = target.message(Kind::put_with_signal, kBegin);
   message.value = kBlock + 1;
   message.expected = kBegin + 64;
   message.count_at = 8;
-  target.take(message, "xy");
+  target.receive(message, "xy");
   CHECK(target.word(kBegin + 72) == 0);
   CHECK(target.service.refused() == 2);
 }
 
-TEST_CASE("a message of an unknown sender is not carried out, and does not disturb others") {
+TEST_CASE("a message of an unknown sender is not executed, and does not disturb others") {
   if (!can_use_ucx()) return;
   Target target;
-  Message strange = target.message(Kind::put, kBegin);
+  Message unknown = target.message(Kind::put, kBegin);
   --target.next;
-  strange.sender = kSender + 1;
-  check_refused(target, {{strange, "xy"}});
+  unknown.sender = kSender + 1;
+  check_refused(target, {{unknown, "xy"}});
 }
 
-TEST_CASE("what is no message, too long, or not here yet is refused") {
+TEST_CASE("a message that is malformed, too long or not eager is refused") {
   if (!can_use_ucx()) return;
   Target target;
   const Message message = target.message(Kind::put, kBegin);
-  target.take(message, "xy", /*eager=*/false);
-  target.take(message, std::string(kMaxPayload + 1, 'x'));
+  target.receive(message, "xy", /*eager=*/false);
+  target.receive(message, std::string(kMaxPayload + 1, 'x'));
   target.service.receive("short", {nullptr, 0}, true, nullptr);
   CHECK(target.service.refused() == 3);
   CHECK(target.untouched());
 }
 
-TEST_CASE("messages are carried out in their order, whatever order they come in") {
+TEST_CASE("messages are executed in their sender's order, in whatever order they arrive") {
   if (!can_use_ucx()) return;
   Target target;
   std::vector<Message> messages;
   for (int i = 0; i < 4; ++i) messages.push_back(target.message(Kind::put, kBegin));
-  for (const std::size_t i : {3u, 1u, 2u}) target.take(messages[i], std::to_string(i));
+  for (const std::size_t i : {3u, 1u, 2u}) target.receive(messages[i], std::to_string(i));
   CHECK(target.untouched());
-  target.take(messages[0], "0");
+  target.receive(messages[0], "0");
   CHECK(target.at(kBegin, 1) == "3");
   CHECK(target.service.refused() == 0);
 }
 
-TEST_CASE("a message that comes again is refused, and early ones are bounded") {
+TEST_CASE("a repeated message is refused, and messages held out of order are bounded") {
   if (!can_use_ucx()) return;
   Target target;
   const Message first = target.message(Kind::put, kBegin);
-  target.take(first, "first");
-  target.take(first, "again");
+  target.receive(first, "first");
+  target.receive(first, "again");
   CHECK(target.at(kBegin, 5) == "first");
   CHECK(target.service.refused() == 1);
-  // One is missing; the same early one twice counts once.
+  // One is missing; the next is held once, however often it arrives.
   const Message missing = target.message(Kind::put, kBegin);
   const Message early = target.message(Kind::put, kBegin);
-  target.take(early, "early");
-  target.take(early, "twice");
+  target.receive(early, "early");
+  target.receive(early, "twice");
   for (int i = 0; i < 5000; ++i) target.put(kBegin, "x");
   CHECK(target.service.refused() >= 1 + 5000 - 1024);
-  target.take(missing, "there");
+  target.receive(missing, "there");
   CHECK(target.at(kBegin, 1) == "x");
 }

@@ -6,12 +6,12 @@
 #include <thread>
 
 #include "base/deadline.hpp"
-#include "fd_service/fd_service.hpp"
 #include "base/log.hpp"
+#include "blocks/host_block.hpp"
+#include "fd_service/fd_service.hpp"
 #include "harness/errors.hpp"
 #include "harness/resources.hpp"
 #include "harness/network.hpp"
-#include "blocks/host_block.hpp"
 #include "ucx/endpoint.hpp"
 #include "ucx/engine.hpp"
 #include "ucx/factory.hpp"
@@ -25,9 +25,10 @@ namespace {
 
 constexpr std::chrono::seconds kAmple = std::chrono::seconds(60) * kSlow;
 
-/// One Context's side.
+/// The transport ucx of one Context.
 struct Side {
-  explicit Side(std::uint64_t id) : process{"host", 4, id} {}
+  explicit Side(std::uint64_t id, std::shared_ptr<Gpus> with = nullptr)
+      : process{"host", 4, id}, gpus(std::move(with)) {}
   ~Side() {
     transport->drain(kAmple);
     transport->shutdown();
@@ -38,17 +39,18 @@ struct Side {
   Options options = Options::from_env();
   std::string host_id = "host";
   Process process;
+  std::shared_ptr<Gpus> gpus;
   EventLoop loop;
   FdService fds{loop, ""};
-  Log log{"off"};
-  TransportEnvironment environment{options, host_id, process, fds, log};
+  Log log{LogLevel::off};
+  TransportEnvironment environment{options, host_id, process, fds, log, gpus};
   std::shared_ptr<Transport> transport = symmem::ucx::make_transports(environment).front();
 };
 
 struct AmpleWait : Wait {
   void check() override {
     ++checks;
-    if (deadline.expired()) throw Error(Errc::timeout, "no end within ample time");
+    if (deadline.expired()) throw Error(Errc::timeout, "not complete within ample time");
     if (on_check) on_check();
   }
   int checks = 0;
@@ -56,7 +58,7 @@ struct AmpleWait : Wait {
   Deadline deadline = Deadline::in(kAmple, {});
 };
 
-/// An owner with a block, all of it open, and a peer that has attached it and is allowed to it.
+/// An owner with a block, all of it open, and a peer that has attached it; each allows the other.
 struct Pair {
   Side owner{1}, peer{5};
   std::shared_ptr<Block> block = make_host_block_maker()->make({1, 2}, 1 << 20, 0);
@@ -85,7 +87,7 @@ void check_refusal(const Offer<Attachment>& offer, const std::vector<std::string
 
 }  // namespace
 
-TEST_CASE("a block is reached by key, all of it, both ways") {
+TEST_CASE("a key reaches all bytes of a block, by put and get") {
   if (!can_use_ucx()) return;
   Pair pair;
   AmpleWait wait;
@@ -102,30 +104,31 @@ TEST_CASE("a block is reached by key, all of it, both ways") {
   CHECK(pair.key().atomic(AtomicOp::add, 4, 8, 1, 0, wait) == 0x78787878);
 }
 
-TEST_CASE("a packed key serves an endpoint that the application makes itself") {
+TEST_CASE("a packed key works with an endpoint that the application makes itself") {
   if (!can_use_ucx()) return;
   Pair pair;
   AmpleWait wait;
   const std::string known = "as the owner wrote it";
   std::memcpy(pair.block->base + 64, known.data(), known.size());
-  const PackedKey packed = pair.key().packed();
+  const RemoteKey packed = pair.key().packed();
   symmem::ucx::Engine application{Options::from_env(), 77, pair.peer.log};
-  const auto endpoint = application.endpoint(pair.owner.process.id, packed.worker);
-  ucp_rkey_h key = endpoint->unpack(packed.key);
+  auto& endpoint = application.endpoint(pair.owner.process.id, packed.worker);
+  ucp_rkey_h key = nullptr;
+  REQUIRE(endpoint.unpack(packed.key, key) == UCS_OK);
   std::string got(known.size(), ' ');
-  endpoint->read(packed.address + 64, key, got.data(), got.size(), wait);
+  endpoint.read(packed.address + 64, key, got.data(), got.size(), wait);
   CHECK(got == known);
   const auto lock = application.worker().lock();
   application.ucp().rkey_destroy(key);
 }
 
-TEST_CASE("flush waits until the target has carried out what was sent, and not just got it") {
+TEST_CASE("flush waits until the target has executed the messages, not just received them") {
   if (!can_use_ucx()) return;
   Pair pair;
   AmpleWait wait;
   pair.key().put(0, "?", 1, wait);
   pair.key().flush(wait);
-  // The target's thread cannot carry anything out while its ranges are in use.
+  // The target's thread cannot execute anything while its ranges are in use.
   std::promise<void> go, holding;
   std::thread holder([&] {
     pair.block->open.use(0, 1, [&] {
@@ -146,7 +149,7 @@ TEST_CASE("flush waits until the target has carried out what was sent, and not j
   CHECK(pair.block->base[0] == std::byte{'!'});
 }
 
-TEST_CASE("what the target refuses is an error: at once of a get, at the flush of a put") {
+TEST_CASE("an operation that the target refuses is an error: a get at once, a put at the flush") {
   if (!can_use_ucx()) return;
   Pair pair;
   AmpleWait wait;
@@ -174,11 +177,13 @@ TEST_CASE("a handle of another UCX is refused, naming both versions") {
   const std::string version = handle.version;
   for (const char* other : {"1.99.0", "1.1", "", "2.13.1", "1.131.0"}) {
     handle.version = other;
-    check_refusal(pair.peer.attach(pair.owner, handle.encode()), {"it runs UCX", other, version});
+    check_refusal(pair.peer.attach(pair.owner, handle.encode()),
+                  {"the peer runs UCX", other, version});
   }
 }
 
-TEST_CASE("a handle of another block or Context is refused before UCX sees it") {
+TEST_CASE(
+    "a handle that is malformed, or of another block or Context, is an error, not a refusal") {
   if (!can_use_ucx()) return;
   Pair pair;
   const std::string handle = pair.exported.value->handle();
@@ -198,7 +203,67 @@ TEST_CASE("a handle of another block or Context is refused before UCX sees it") 
   check_error([&] { pair.peer.attach(pair.owner, "junk"); }, Errc::invalid_argument, {"SYMMUCX1"});
 }
 
-TEST_CASE("a handle that leads to other memory is refused: the token differs") {
+TEST_CASE("a failure while exporting or attaching is an error, not a refusal") {
+  if (!can_use_ucx()) return;
+  /// Fails with the code that a refusal used to have.
+  struct FailingGpus : Gpus {
+    std::shared_ptr<Gpu> gpu(int) override { throw Error(Errc::unsupported, "as planned"); }
+    std::unique_ptr<CaptureGuard> guard_captures() override { return nullptr; }
+    void check_memory(const void*, std::size_t, int) override {}
+  };
+  struct GpuBlock : Block {
+    GpuBlock() : Block({5, 1}, nullptr, 4096, {DeviceType::cuda, 0}, -1) {}
+  };
+  Pair pair;
+  Side failing(6, std::make_shared<FailingGpus>());
+  const PeerInfo owner{3, pair.owner.process, "elsewhere", {DeviceType::cuda, 0}};
+  const std::string handle = pair.exported.value->handle();
+  check_error(
+      [&] {
+        failing.transport->attach(owner, {1, 2}, handle, kAmple);
+      },
+      Errc::unsupported, {"as planned"});
+  const auto staged = symmem::ucx::make_transports(failing.environment).back();
+  check_error([&] { staged->export_block(std::make_shared<GpuBlock>()); }, Errc::unsupported,
+              {"as planned"});
+  staged->shutdown();
+}
+
+TEST_CASE("a peer that does not answer while it is attached is an error, not a refusal") {
+  if (!can_use_ucx()) return;
+  Side owner(1), peer(5);
+  const auto block = make_host_block_maker()->make({1, 2}, 4096, 0);
+  const Offer<Export> exported = owner.transport->export_block(block);
+  REQUIRE(exported.value);
+  owner.transport->shutdown();  // Its worker still listens, but is not progressed.
+  check_error(
+      [&] {
+        peer.transport->attach({3, owner.process, "elsewhere"}, {1, 2}, exported.value->handle(),
+                               std::chrono::milliseconds(50));
+      },
+      Errc::timeout, {"UCX"});
+}
+
+TEST_CASE("a peer that UCX does not reach, or no longer, is refused") {
+  if (!can_use_ucx()) return;
+  Side peer(5), stranger(6);
+  Offer<Attachment> attached;
+  std::string handle;
+  {
+    Side owner(1);
+    const auto block = make_host_block_maker()->make({1, 2}, 4096, 0);
+    const Offer<Export> exported = owner.transport->export_block(block);
+    REQUIRE(exported.value);
+    handle = exported.value->handle();
+    attached = peer.attach(owner, handle);
+    REQUIRE_MESSAGE(attached.value, attached.refusal);
+  }
+  check_refusal(peer.attach(Side(1), handle), {"connection to the peer broke"});
+  // UCX finds out while it creates the endpoint, or at the first operation.
+  check_refusal(stranger.attach(Side(1), handle), {"the peer"});
+}
+
+TEST_CASE("a handle that reaches other memory is refused: the token differs") {
   if (!can_use_ucx()) return;
   Pair pair;
   UcxHandle handle = UcxHandle::decode(pair.exported.value->handle());
@@ -206,9 +271,9 @@ TEST_CASE("a handle that leads to other memory is refused: the token differs") {
   check_refusal(pair.peer.attach(pair.owner, handle.encode()), {"token differs"});
 }
 
-TEST_CASE("nothing is left of transports that have worked") {
+TEST_CASE("transports that have shut down leave no resources behind") {
   if (!can_use_ucx()) return;
-  { Pair pair; }  // UCX keeps some things for ever.
+  { Pair pair; }  // UCX never frees some of its memory.
   const Resources before = Resources::now();
   for (int i = 0; i < 5; ++i) {
     Pair pair;

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Element types: what the typed puts and gets copy, and what the atomic operations work on.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+namespace symmem {
+
+/// Trivially copyable types but std::byte, whose spans the untyped calls take.
+template <typename T>
+concept Element =
+    std::is_trivially_copyable_v<T> && !std::is_same_v<std::remove_cv_t<T>, std::byte>;
+
+/// The types of atomic operations: 32 and 64 bits.
+template <typename T>
+concept AtomicWord = std::same_as<T, std::int32_t> || std::same_as<T, std::uint32_t> ||
+    std::same_as<T, std::int64_t> || std::same_as<T, std::uint64_t>;
+
+enum class AtomicOp : std::uint8_t { add, bit_and, bit_or, bit_xor, swap, compare_swap };
+
+}  // namespace symmem
