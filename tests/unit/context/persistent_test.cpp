@@ -37,11 +37,11 @@ struct Fixture {
 TEST_CASE("an id's memory is allocated once, and returned again whenever nobody owns it") {
   Fixture f;
   void* const at = f.take(1).pointer;
-  CHECK(f.allocator->living == 1);
+  CHECK(f.allocator->allocations == 1);
   for (int i = 0; i < 3; ++i) CHECK(f.take(1).pointer == at);
-  CHECK(f.allocator->living == 1);
+  CHECK(f.allocator->allocations == 1);
   CHECK(f.take(2).pointer != at);
-  CHECK(f.allocator->living == 2);
+  CHECK(f.allocator->allocations == 2);
 }
 
 TEST_CASE("an id in use is refused, by copies of the owner too") {
@@ -68,10 +68,10 @@ TEST_CASE("forgetting a group frees its memory, once nobody owns it") {
   auto storage = f.take(2);
   f.take(3, 8, "other");
   f.persistent.forget_group("g");
-  CHECK(f.allocator->living == 2);
+  CHECK(f.allocator->allocations == 2);
   CHECK(f.take(2, 16).pointer != storage.pointer);  // A new allocation, with another size.
   storage.owner.reset();
-  CHECK(f.allocator->living == 2);
+  CHECK(f.allocator->allocations == 2);
 }
 
 TEST_CASE("an allocation that fails leaves the id unknown") {
