@@ -193,7 +193,7 @@ class CudaGpu : public Gpu {
     CUcontext context = nullptr;
     check(Driver::get().StreamGetCtx(stream, &context), "cuStreamGetCtx");
     require(context == context_, Errc::invalid_argument,
-            "the stream does not belong to cuda:{}, the device of the memory", device_);
+            "the stream is not one of cuda:{}, the device of the memory", device_);
   }
   /// Returns true if kernels on this GPU can load from `from`: memory of this GPU, or host memory
   /// that CUDA knows. Conservative for memory of other GPUs.
