@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/// Devices: where memory is, on the host or on one GPU.
+///
+///   auto on_host = context.allocate<float>(1024);
+///   auto on_gpu = context.allocate<float>(1024, symmem::Device::cuda(0));
 #pragma once
 
 #include <cstdint>
@@ -13,14 +17,15 @@ enum class DeviceType : std::int32_t { host = 1, cuda = 2 };
 
 struct Device {
   DeviceType type = DeviceType::host;
-  int index = 0;  ///< Ordinal as this process sees it; 0 for the host.
+  int index = 0;  ///< The GPU's ordinal in this process; 0 for the host.
 
+  static constexpr Device cuda(int index) { return {DeviceType::cuda, index}; }
   friend bool operator==(const Device&, const Device&) = default;
 };
 
-/// "host", "cuda"; "device type 7" for a type that has no name here.
+/// Returns "host" or "cuda", or "device type 7" for a type without a name.
 std::string to_string(DeviceType type);
-/// "host", "cuda:1".
+/// Returns "host" or "cuda:1".
 std::string to_string(const Device& device);
 
 }  // namespace symmem

@@ -1,4 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+/// DLPack: the versioned structures of DLPack 1.1, by which libraries exchange tensors.
+///
+/// The layout is that of the specification, so a pointer may be cast to and from the types of
+/// dlpack.h. The names are in namespace symmem, so both headers may be included.
+///
+///   auto* tensor = reinterpret_cast<::DLManagedTensorVersioned*>(symmem_tensor.to_dlpack());
 #pragma once
 
 #include <cstdint>
@@ -7,9 +13,6 @@
 
 namespace SYMMEM_API symmem {
 
-/// The versioned structures of DLPack 1.1, laid out as its specification says, so that a pointer
-/// may be cast to and from those of dlpack.h. In our namespace, so that both headers may be
-/// included.
 struct DLPackVersion {
   std::uint32_t major = 1;
   std::uint32_t minor = 1;

@@ -1,46 +1,60 @@
 // SPDX-License-Identifier: Apache-2.0
+/// Errors: the one exception type of symmem and the codes by which a program reacts to it.
+///
+/// Catch `Error` around any call; branch on `code()`, print `what()`:
+///
+///   try {
+///     memory->wait_signal(peer, /*channel=*/0);
+///   } catch (const symmem::Error& error) {
+///     if (error.code() == symmem::Errc::peer_lost) shrink_and_continue();
+///   }
 #pragma once
 
 #include <exception>
+#include <source_location>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "symmem/api.hpp"
 
 namespace SYMMEM_API symmem {
 
-/// What the caller can do about an error, not where it came from.
+/// What the caller can do about an error. The numeric values are sent between ranks.
 enum class Errc {
-  invalid_argument,  ///< Mend the call or the option that the message names.
-  unsupported,       ///< Not possible with this build, host or memory; the message says what is.
-  exhausted,         ///< Free something, or raise the limit that the message names.
-  timeout,           ///< The deadline passed; the message names the ranks that are missing.
-  peer_lost,         ///< A member died or left. Go on without it in a new group.
-  store_lost,  ///< The store is gone: mapped memory stays valid, collectives and waits do not.
-  refused,     ///< Wrong secret, wrong job, no permission, or the peer has closed the memory.
-  finished,    ///< The Context, group or memory was closed before, or this is a forked child.
-  internal,    ///< A bug in symmem: please report it with the message.
+  invalid_argument,  ///< Correct the call or the option that the message names.
+  unsupported,       ///< Not possible with this build, host or memory; the message names the limit.
+  exhausted,         ///< Free memory or descriptors, or raise the limit that the message names.
+  timeout,           ///< The deadline passed. The message names the ranks that are missing.
+  peer_lost,         ///< A member died or left. Continue without it in a new group.
+  store_lost,        ///< The store is gone. Mapped memory stays valid; collective calls fail.
+  refused,           ///< Wrong secret, wrong job, no permission, or the peer closed the memory.
+  finished,          ///< The Context, group or memory is closed, or this is a forked child.
+  internal,          ///< A bug in symmem: report it with the message.
 };
 
-/// Returns the enumerator's name, "peer_lost".
+/// Returns the enumerator's name: "peer_lost".
 std::string_view to_string(Errc code);
 
-/// The one exception type of symmem. Copies share nothing; `what()` is one line that says what
-/// happened, to which rank, host and pid, what was expected and what to do.
+/// The exception that every call of symmem throws. Copies share nothing.
 class Error : public std::exception {
  public:
-  Error(Errc code, std::string message) : code_(code), message_(std::move(message)) {}
+  Error(Errc code, std::string message,
+        std::source_location where = std::source_location::current());
 
   Errc code() const noexcept { return code_; }
+  /// One line: the operation, the rank, host and pid concerned, what was expected and what to do.
+  /// Ends with where() if a Context of this process has SYMMEM_LOG=debug.
   const char* what() const noexcept override { return message_.c_str(); }
+  /// The line of symmem (or of an extension) that threw.
+  const std::source_location& where() const noexcept { return where_; }
 
-  /// Adds what a caller further out was doing, "rendezvous of group \"world\"", before the message.
-  void add(std::string_view doing);
+  /// Puts `operation` and ": " before the message: what the caller was doing.
+  void add_context(std::string_view operation);
 
  private:
   Errc code_;
   std::string message_;
+  std::source_location where_;
 };
 
 }  // namespace symmem

@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
+/// Options: every knob of a Context. Each is also an environment variable, SYMMEM_<NAME>.
+///
+/// Read the environment, change fields, pass the result to a Context:
+///
+///   symmem::Options options = symmem::Options::from_env();
+///   options.timeout = std::chrono::minutes(2);
+///   symmem::Context context(options);
 #pragma once
 
 #include <chrono>
 #include <cstddef>
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,34 +18,42 @@
 
 namespace SYMMEM_API symmem {
 
-/// Every knob of the library, read once by the Context. Fields set by the program win over the
-/// environment (construct from from_env(), then assign). docs/options.md is generated from the
-/// table that parses them.
+/// Minimum level of the lines written to stderr.
+enum class LogLevel { debug, info, warn, error, off };
+/// How the progress thread of UCX waits: polls, then blocks; polls always; blocks always.
+enum class Progress { adaptive, spin, event };
+/// How GPU memory is shared on one host: the best that works; a file descriptor; a CUDA IPC handle
+/// (cudaMalloc); a fabric handle.
+enum class CudaHandle { automatic, fd, legacy, fabric };
+
+/// The options of one Context, which copies them. A field that the program assigns takes precedence
+/// over the environment. docs/options.md lists variables, defaults and allowed values.
 struct Options {
-  std::vector<std::string> transports;  ///< Kept, in this order; "^name" removes. Empty: all.
-  std::vector<std::string> require;     ///< Every pair must use one of these. Empty: any.
+  std::vector<std::string> transports;  ///< Use these, in this order; "^name" excludes. Empty: all.
+  std::vector<std::string> require;     ///< Every pair of ranks must use one of these. Empty: any.
   std::optional<int> rank;
   std::optional<int> world_size;
   std::optional<int> local_rank;
-  std::string store;  ///< tcp://host:port[/job]
-  std::chrono::milliseconds timeout = std::chrono::seconds(30);
-  std::chrono::milliseconds liveness = std::chrono::seconds(10);
-  std::string host_id;
-  std::string interface;  ///< Network devices for UCX, "eth0"; empty: it chooses.
-  std::string socket_dir;
-  int channels = 64;
-  std::size_t block_size = std::size_t{2} << 20;  ///< Bytes; small allocations share such a block.
-  std::string cuda_handle = "auto";  ///< How GPU memory is shared: auto, fd, legacy or fabric.
+  std::string store;                                              ///< tcp://host:port[/job]
+  std::chrono::milliseconds timeout = std::chrono::seconds(30);   ///< Default of every Timeout.
+  std::chrono::milliseconds liveness = std::chrono::seconds(10);  ///< Silence that means lost.
+  std::string host_id;     ///< Overrides the measured identity of this host.
+  std::string interface;   ///< Network devices for UCX, "eth0"; empty: UCX chooses.
+  std::string socket_dir;  ///< Directory of the descriptor service's socket; empty: abstract.
+  int channels = 64;       ///< Channels of each signal pad; equal on all ranks.
+  std::size_t block_size = std::size_t{2}
+                           << 20;  ///< Bytes of a block that small allocations share.
+  CudaHandle cuda_handle = CudaHandle::automatic;
   std::string ucx_library = "libucp.so.0";
-  std::string progress = "adaptive";  ///< How UCX is kept going: adaptive, spin or event.
-  bool verify = true;
+  Progress progress = Progress::adaptive;
+  bool verify = true;  ///< Verify each attached block by reading back its id.
   std::string secret_file;
   std::string secret;
-  bool insecure = false;
-  std::string log = "warn";
+  bool insecure = false;  ///< Let the store listen beyond loopback without a secret.
+  LogLevel log = LogLevel::warn;
 
-  /// Reads the environment. Throws Error(invalid_argument) naming the variable, its value and what
-  /// is allowed. Warns on stderr about unknown SYMMEM_* names, with the nearest known one.
+  /// Reads the environment. Throws Error(invalid_argument) that names the variable, its value and
+  /// the allowed values. Warns on stderr about unknown SYMMEM_* variables.
   static Options from_env();
 };
 

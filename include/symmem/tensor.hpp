@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+/// Tensors: memory with a shape, an element type and a device. They exchange by DLPack with
+/// PyTorch, CuPy and others.
+///
+///   symmem::Tensor rows = tensor.narrow(/*dim=*/0, /*start=*/2, /*length=*/4);
+///   DLManagedTensorVersioned* for_consumer = rows.to_dlpack();
 #pragma once
 
 #include <cstddef>
@@ -13,13 +18,13 @@
 
 namespace SYMMEM_API symmem {
 
-/// An element type, in DLPack 1.1's codes (DLDataType).
+/// An element type, with the codes of DLPack 1.1 (DLDataType).
 struct DataType {
   std::uint8_t code = 0;
   std::uint8_t bits = 0;
   std::uint16_t lanes = 1;
 
-  /// Bytes of one element, all lanes; sub-byte types round up.
+  /// Returns the bytes of one element with all its lanes; types below one byte round up.
   constexpr std::size_t bytes() const { return (std::size_t{bits} * lanes + 7) / 8; }
   friend bool operator==(const DataType&, const DataType&) = default;
 };
@@ -28,17 +33,17 @@ inline constexpr DataType kInt8{0, 8}, kInt16{0, 16}, kInt32{0, 32}, kInt64{0, 6
 inline constexpr DataType kUint8{1, 8}, kUint16{1, 16}, kUint32{1, 32}, kUint64{1, 64};
 inline constexpr DataType kFloat16{2, 16}, kFloat32{2, 32}, kFloat64{2, 64}, kBfloat16{4, 16};
 
-/// "float32", "bfloat16"; "code 9 bits 8 lanes 1" for a type without a name here.
+/// Returns "float32" or "bfloat16", or "code 9 bits 8 lanes 1" for a type without a name.
 std::string to_string(DataType dtype);
 
-/// Memory with a shape: a pointer, sizes, strides (in elements), an element type, a device, and a
-/// share in the storage, which lives as long as any Tensor on it. Copies share. Access to the
-/// elements is the caller's own.
+/// A view of strided memory: pointer, sizes, strides (in elements), element type and device. Each
+/// Tensor shares ownership of the storage; copies refer to the same memory. The caller synchronizes
+/// access to the elements.
 class Tensor {
  public:
   Tensor() = default;
-  /// `storage` is kept, never looked into. Error(invalid_argument) for negative sizes or strides,
-  /// for lengths that differ and for extents that overflow.
+  /// Keeps `storage` alive and does not access it. Throws Error(invalid_argument) if sizes and
+  /// strides differ in length or are negative, or if the extent overflows.
   Tensor(void* data, std::vector<std::int64_t> sizes, std::vector<std::int64_t> strides,
          DataType dtype, Device device, std::shared_ptr<void> storage);
 
@@ -51,19 +56,24 @@ class Tensor {
   const std::vector<std::int64_t>& strides() const { return strides_; }
   DataType dtype() const { return dtype_; }
   Device device() const { return device_; }
+  /// Returns the number of elements. Throws Error(invalid_argument) if it overflows.
   std::int64_t numel() const;
-  /// Bytes from data() to the end of the last element, by the strides.
+  /// Returns the bytes from data() to the end of the last element.
   std::size_t extent() const;
 
-  /// A view on the same storage; `offset` in elements from data(). Must stay within extent().
+  /// Returns a view of the same storage, `offset` elements after data(). Throws
+  /// Error(invalid_argument) if the view does not lie within extent().
   Tensor as_strided(std::vector<std::int64_t> sizes, std::vector<std::int64_t> strides,
                     std::int64_t offset = 0) const;
-  /// `length` rows of dimension `dim` from `start` on.
+  /// Returns a view of indices [start, start + length) of dimension `dim`. Throws
+  /// Error(invalid_argument) if they are out of range.
   Tensor narrow(int dim, std::int64_t start, std::int64_t length) const;
 
-  /// Exchange by DLPack 1.1: the result owns a share in the storage until its deleter is called.
+  /// Returns the tensor as DLPack 1.1. The result keeps the storage alive until the consumer calls
+  /// its deleter.
   DLManagedTensorVersioned* to_dlpack() const;
-  /// Takes over `managed`, which somebody else made, on any memory.
+  /// Makes a Tensor of `managed`, which may refer to any memory, and takes ownership of it. Throws
+  /// Error(unsupported) for read-only tensors and for other major versions than 1.
   static Tensor from_dlpack(DLManagedTensorVersioned* managed);
 
  private:
@@ -75,11 +85,11 @@ class Tensor {
   std::shared_ptr<void> storage_;
 };
 
-/// Row-major strides for `sizes`, in elements.
+/// Returns the row-major strides for `sizes`, in elements.
 std::vector<std::int64_t> contiguous_strides(const std::vector<std::int64_t>& sizes);
 
-/// Bytes from the first to the end of the last element. Error(invalid_argument) for negative sizes
-/// or strides, lengths that differ, and overflow.
+/// Returns the bytes from the start of the first to the end of the last element. Throws
+/// Error(invalid_argument) if sizes and strides differ in length or are negative, or on overflow.
 std::size_t strided_extent(const std::vector<std::int64_t>& sizes,
                            const std::vector<std::int64_t>& strides, DataType dtype);
 

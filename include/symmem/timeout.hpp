@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+/// Timeouts: how long one call may wait.
+///
+///   memory->barrier(/*channel=*/0, std::chrono::seconds(5));
 #pragma once
 
 #include <chrono>
@@ -6,8 +9,8 @@
 
 namespace symmem {
 
-/// How long a call may wait. Empty: the option SYMMEM_TIMEOUT (30 s). Zero: only what is there
-/// already. Negative: an error. Converts from any std::chrono duration of milliseconds or coarser.
+/// How long a call may wait. Empty: the option SYMMEM_TIMEOUT (30 s). Zero: one poll. Negative:
+/// Error(invalid_argument). Converts from any std::chrono duration of milliseconds or coarser.
 using Timeout = std::optional<std::chrono::milliseconds>;
 
 }  // namespace symmem

@@ -20,8 +20,8 @@ BlockPool::BlockPool(std::shared_ptr<BlockMaker> maker, std::shared_ptr<BlockIds
 std::shared_ptr<Block> BlockPool::make(std::size_t bytes) try {
   return maker_->make(ids_->next(), bytes, device_index_);
 } catch (Error& e) {
-  e.add(fmt::format("allocating a block of {} bytes on {}", bytes,
-                    to_string(Device{maker_->device_type(), device_index_})));
+  e.add_context(fmt::format("allocating a block of {} bytes on {}", bytes,
+                            to_string(Device{maker_->device_type(), device_index_})));
   throw;
 }
 
@@ -42,7 +42,7 @@ Range BlockPool::take(std::size_t bytes) {
   try {
     block = make(block_bytes_ - Block::kTokenBytes);
   } catch (Error& e) {
-    e.add(fmt::format("{} bytes from a block for many (SYMMEM_BLOCK_SIZE)", bytes));
+    e.add_context(fmt::format("{} bytes from a block for many (SYMMEM_BLOCK_SIZE)", bytes));
     throw;
   }
   Shared& shared = shared_.emplace_back(Shared{block, FreeRanges(block->bytes)});

@@ -6,12 +6,12 @@
 
 namespace symmem {
 
-void fail_errno(int error, std::string what) {
+void fail_errno(int error, std::string operation, std::source_location where) {
   const bool exhausted =
       error == ENOMEM || error == EMFILE || error == ENFILE || error == ENOSPC || error == EAGAIN;
-  what += ": " + std::generic_category().message(error);
-  if (error == EMFILE) what += " (the limit of this process: RLIMIT_NOFILE, `ulimit -n`)";
-  throw Error(exhausted ? Errc::exhausted : Errc::internal, what);
+  operation += ": " + std::generic_category().message(error);
+  if (error == EMFILE) operation += " (the limit of this process: RLIMIT_NOFILE, `ulimit -n`)";
+  throw Error(exhausted ? Errc::exhausted : Errc::internal, operation, where);
 }
 
 }  // namespace symmem

@@ -3,26 +3,44 @@
 
 #include <fmt/format.h>
 
+#include <source_location>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "symmem/error.hpp"
 
 namespace symmem {
 
-/// Throws Error(code) with a formatted message.
+/// A format string with the source location of the call that passes it. A parameter pack cannot be
+/// followed by a default argument, hence the location is captured by this implicit conversion.
 template <typename... Args>
-[[noreturn]] void fail(Errc code, fmt::format_string<Args...> format, Args&&... args) {
-  throw Error(code, fmt::format(format, std::forward<Args>(args)...));
+struct LocatedFormat {
+  template <typename Text>
+  consteval LocatedFormat(const Text& text,
+                          std::source_location caller = std::source_location::current())
+      : format(text), where(caller) {}
+
+  fmt::format_string<Args...> format;
+  std::source_location where;
+};
+
+/// Throws Error(code) with a formatted message and the caller's location.
+template <typename... Args>
+[[noreturn]] void fail(Errc code, LocatedFormat<std::type_identity_t<Args>...> format,
+                       Args&&... args) {
+  throw Error(code, fmt::format(format.format, std::forward<Args>(args)...), format.where);
 }
 
-/// Throws Error(internal or exhausted) for a failed system call: `what`, the values, then errno's
-/// text. Running out of memory, descriptors or space is `exhausted`.
-[[noreturn]] void fail_errno(int error, std::string what);
+/// Throws Error for a failed system call: `operation` with its values, then the text of `error`
+/// (errno). The code is `exhausted` for memory, descriptors or space, else `internal`.
+[[noreturn]] void fail_errno(int error, std::string operation,
+                             std::source_location caller = std::source_location::current());
 
-/// Throws Error(code) unless `ok`.
+/// Throws Error(code) with a formatted message and the caller's location unless `ok`.
 template <typename... Args>
-void require(bool ok, Errc code, fmt::format_string<Args...> format, Args&&... args) {
+void require(bool ok, Errc code, LocatedFormat<std::type_identity_t<Args>...> format,
+             Args&&... args) {
   if (!ok) [[unlikely]]
     fail(code, format, std::forward<Args>(args)...);
 }

@@ -9,34 +9,35 @@
 
 namespace symmem {
 
-/// A point on the steady clock by which something must be done, and since when it has been tried.
+/// A point on the steady clock at which a wait fails, with the time when the wait began.
 class Deadline {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// `timeout` from now, or `otherwise` if it is empty. Throws Error(invalid_argument) if negative.
-  static Deadline in(Timeout timeout, std::chrono::milliseconds otherwise) {
-    const auto wait = timeout.value_or(otherwise);
+  /// Returns the deadline `timeout` from now, or `fallback` from now if `timeout` is empty. Throws
+  /// Error(invalid_argument) if it is negative.
+  static Deadline in(Timeout timeout, std::chrono::milliseconds fallback) {
+    const auto wait = timeout.value_or(fallback);
     require(wait.count() >= 0, Errc::invalid_argument,
-            "timeout is {} ms; it must not be negative (0: only what is there already)",
-            wait.count());
-    // A century from now stands for "for ever" and keeps the sum below the clock's range.
+            "timeout is {} ms; it must not be negative (0 polls once)", wait.count());
+    // The limit of a century stands for "no timeout" and keeps the sum within the clock's range.
     return Deadline(std::min(wait, std::chrono::milliseconds(std::chrono::hours(24 * 36500))));
   }
 
-  /// This one, or `timeout` from now if that is sooner.
+  /// Returns the earlier of this deadline and `timeout` from now.
   Deadline or_sooner(std::chrono::milliseconds timeout) const {
     return Deadline(std::min(timeout, remaining()));
   }
 
   Clock::time_point when() const { return start_ + wait_; }
   bool expired() const { return Clock::now() >= when(); }
-  /// Never negative; rounded up, so that a wait for it does not end early.
+  /// Returns the remaining time, never negative, rounded up so that a wait for it does not return
+  /// early.
   std::chrono::milliseconds remaining() const {
     return std::max(std::chrono::ceil<std::chrono::milliseconds>(when() - Clock::now()),
                     std::chrono::milliseconds(0));
   }
-  /// The same for poll(2), whose timeout is an int.
+  /// Returns remaining() as the int that poll(2) takes.
   int remaining_for_poll() const {
     return static_cast<int>(std::min<std::int64_t>(remaining().count(), 1'000'000'000));
   }

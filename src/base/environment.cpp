@@ -11,7 +11,7 @@ Environment process_environment() {
     const std::string_view text(*line);
     const std::size_t equals = text.find('=');
     if (equals == std::string_view::npos) continue;
-    // Like getenv, keep the first of a name that is there twice.
+    // Keep the first value of a repeated name, as getenv does.
     variables.emplace(text.substr(0, equals), text.substr(equals + 1));
   }
   return variables;

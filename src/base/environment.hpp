@@ -9,17 +9,17 @@
 
 namespace symmem {
 
-/// Variables by name. Passed around as a value, so that what depends on them can be tested.
+/// Environment variables by name. Passed as a value, so that tests can supply their own.
 using Environment = std::map<std::string, std::string, std::less<>>;
 
-/// A copy of this process's variables. Options and launchers are read from such a copy; only the
-/// transport ucx looks for itself which of UCX's own the user has set.
+/// Returns a copy of this process's variables. Options and launchers are parsed from such a copy.
+/// Only the transport ucx reads the process environment itself, for the variables of UCX.
 Environment process_environment();
 
-/// The value of `name`; empty if it is not set. An empty variable counts as one that is not set.
+/// Returns the value of `name`; empty if it is not set. An empty variable counts as not set.
 std::string_view value_of(const Environment& environment, std::string_view name);
 
-/// "NAME=value" lines, as exec takes them.
+/// Returns the variables as "NAME=value" strings, the form that exec takes.
 std::vector<std::string> to_lines(const Environment& environment);
 
 }  // namespace symmem

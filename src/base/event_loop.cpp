@@ -48,23 +48,24 @@ class EventLoop::Impl {
   asio::io_context io{1};
   asio::executor_work_guard<asio::io_context::executor_type> work;
   std::thread thread;
-  std::thread::id id;          // While `thread` may be joined by another.
-  std::shared_mutex stopping;  // Shared by those who wait for a handler to have run.
+  std::thread::id id;          // A copy: another thread may join `thread` meanwhile.
+  std::shared_mutex stopping;  // Held shared by threads that wait for a handler in run().
   bool stopped = false;        // Guarded by `stopping`.
   const ForkGuard fork;
 };
 
 EventLoop::EventLoop() {
-  // Here, since each part of symmem that keeps descriptors has a loop first.
+  // Every part of symmem that keeps descriptors makes a loop before its first descriptor.
   occupy_standard_fds();
   try {
     impl_ = std::make_unique<Impl>();
   } catch (const boost::system::system_error& e) {
-    fail(Errc::exhausted, "cannot make an event loop: {} (descriptors? `ulimit -n`)", e.what());
+    fail(Errc::exhausted, "cannot make an event loop: {} (out of descriptors? see `ulimit -n`)",
+         e.what());
   }
 }
 EventLoop::~EventLoop() {
-  // In a forked child there is no thread to join, and the kernel's list of watches is the parent's.
+  // A forked child has no thread to join, and shares the epoll set with its parent.
   if (impl_->fork.forked()) static_cast<void>(impl_.release());
 }
 void EventLoop::stop() {
@@ -87,7 +88,7 @@ void EventLoop::run(const std::function<void()>& handler) {
     std::mutex mutex;
     std::condition_variable changed;
     bool done = false;
-    // Its last share is the caller's: the loop frees no exception that somebody still reads.
+    // The caller owns it, so that the loop does not free an exception that the caller reads.
     std::exception_ptr error;
   } call;
   post([&call, &handler] {
@@ -107,17 +108,17 @@ void EventLoop::run(const std::function<void()>& handler) {
 
 namespace {
 
-/// Runs `step` in the loop until told to stop; both forms of Subscription are this.
+/// Arms `Source` in the loop and calls the handler each time it fires. Destruction cancels it.
 template <typename Source>
-class Repeating : public EventLoop::Subscription {
+class RepeatingSubscription : public EventLoop::Subscription {
  public:
   template <typename... Args>
-  Repeating(EventLoop& loop, std::function<void()> handler, Args&&... args)
+  RepeatingSubscription(EventLoop& loop, std::function<void()> handler, Args&&... args)
       : loop_(loop), state_(std::make_shared<State>(loop.io(), std::forward<Args>(args)...)) {
     state_->handler = std::move(handler);
     loop_.post([state = state_] { state->wait(state); });
   }
-  ~Repeating() override {
+  ~RepeatingSubscription() override {
     loop_.run([this] { state_->stop(); });
   }
 
@@ -128,7 +129,7 @@ class Repeating : public EventLoop::Subscription {
       if (stopped) return;
       this->arm([self](const boost::system::error_code& error) {
         if (self->stopped || error == asio::error::operation_aborted) return;
-        // The handler may end the Subscription, and with it the handler's own captures.
+        // Copied: the handler may destroy the Subscription, and with it its own captures.
         const std::function<void()> call = self->handler;
         call();
         self->wait(self);
@@ -147,15 +148,16 @@ class Repeating : public EventLoop::Subscription {
   std::shared_ptr<State> state_;
 };
 
-/// Waits until a descriptor is readable. It borrows the descriptor: released, never closed.
-class Readable {
+/// A source that fires when a descriptor is readable. Borrows the descriptor: releases, never
+/// closes it.
+class ReadableSource {
  public:
-  Readable(asio::io_context& io, int fd) : descriptor_(io) {
+  ReadableSource(asio::io_context& io, int fd) : descriptor_(io) {
     boost::system::error_code error;
     descriptor_.assign(fd, error);
     require(!error, Errc::exhausted, "cannot watch a descriptor: {}", error.message());
   }
-  ~Readable() { cancel(); }
+  ~ReadableSource() { cancel(); }
   template <typename Done>
   void arm(Done done) {
     descriptor_.async_wait(asio::posix::stream_descriptor::wait_read, std::move(done));
@@ -168,9 +170,11 @@ class Readable {
   asio::posix::stream_descriptor descriptor_;
 };
 
-class Ticking {
+/// A source that fires one period after it is armed.
+class TimerSource {
  public:
-  Ticking(asio::io_context& io, std::chrono::milliseconds period) : timer_(io), period_(period) {}
+  TimerSource(asio::io_context& io, std::chrono::milliseconds period)
+      : timer_(io), period_(period) {}
   template <typename Done>
   void arm(Done done) {
     timer_.expires_after(period_);
@@ -186,12 +190,12 @@ class Ticking {
 }  // namespace
 
 std::unique_ptr<EventLoop::Subscription> EventLoop::watch(int fd, std::function<void()> handler) {
-  return std::make_unique<Repeating<Readable>>(*this, std::move(handler), fd);
+  return std::make_unique<RepeatingSubscription<ReadableSource>>(*this, std::move(handler), fd);
 }
 
 std::unique_ptr<EventLoop::Subscription> EventLoop::every(std::chrono::milliseconds period,
                                                           std::function<void()> handler) {
-  return std::make_unique<Repeating<Ticking>>(*this, std::move(handler), period);
+  return std::make_unique<RepeatingSubscription<TimerSource>>(*this, std::move(handler), period);
 }
 
 }  // namespace symmem

@@ -11,38 +11,40 @@ class io_context;
 
 namespace symmem {
 
-/// One background thread that runs handlers in turn: the store's client, the fd service and the
-/// liveness checks share it. Handlers must not block; an exception from one is a bug and ends the
-/// program. Every call may come from any thread.
+/// A background thread that runs handlers one after another. The store's client, the descriptor
+/// service and the liveness checks share it. Handlers must not block. An exception that leaves a
+/// handler is a bug and terminates the program. Any thread may call any function.
 ///
-/// A thread is needed because peers may ask for a descriptor, and the store for a sign of life,
-/// while the application computes.
+/// The thread exists because peers request descriptors, and the store requests heartbeats, while
+/// the application computes.
 class EventLoop {
  public:
   EventLoop();
-  /// Stops and joins. Handlers not yet run are dropped. Not from the loop's own thread.
+  /// Calls stop(). Must not run in the loop's own thread.
   ~EventLoop();
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
 
-  /// Ends the thread; handlers not yet run are dropped. Once, or by the destructor.
+  /// Joins the thread. Drops handlers that have not run. Further calls do nothing.
   void stop();
 
+  /// Enqueues `handler` and returns at once.
   void post(std::function<void()> handler);
-  /// Runs `handler` in the loop and returns when it has run; here and now if called from the loop
-  /// or after stop. What it throws is thrown here. In a forked child nothing is run.
+  /// Runs `handler` in the loop and returns when it has run. Runs it in the calling thread if that
+  /// is the loop's, or after stop(). Rethrows the exception of `handler`. Does nothing in a forked
+  /// child.
   void run(const std::function<void()>& handler);
 
-  /// Something that the loop does again and again until this object goes. Once the destructor has
-  /// returned the handler neither runs nor will run; from the loop's own thread that is immediate.
+  /// RAII: a handler that the loop calls repeatedly until this object is destroyed. The destructor
+  /// blocks while the handler runs in another thread; after it the handler does not run.
   class Subscription {
    public:
     virtual ~Subscription() = default;
   };
-  /// Calls `handler` whenever `fd` has something to read or its other end is gone. The caller keeps
-  /// `fd` open for as long as the Subscription lives.
+  /// Calls `handler` whenever `fd` is readable or its other end is closed. `fd` is borrowed: the
+  /// caller keeps it open as long as the Subscription lives.
   std::unique_ptr<Subscription> watch(int fd, std::function<void()> handler);
-  /// Calls `handler` about every `period`.
+  /// Calls `handler` `period` after the previous call returned.
   std::unique_ptr<Subscription> every(std::chrono::milliseconds period,
                                       std::function<void()> handler);
 

@@ -10,9 +10,8 @@
 namespace symmem {
 namespace {
 
-/// How many forks lie between the first process and this one. A property of the process like its
-/// pid (which would cost a system call to ask for), so not state of ours to be owned by a Context.
-/// Written only in a new child, which has one thread then.
+/// Number of forks between the first process and this one. Process-wide like the pid, but read
+/// without a system call. Written only in a new child, which then has one thread.
 std::atomic<unsigned> generation{0};
 
 }  // namespace
@@ -28,10 +27,9 @@ bool ForkGuard::forked() const { return generation.load(std::memory_order_relaxe
 
 void ForkGuard::check() const {
   if (forked()) [[unlikely]]
-    fail(
-        Errc::finished,
-        "symmem was used in a child made by fork(); make a new Context there, or start the program "
-        "anew by exec");
+    fail(Errc::finished,
+         "symmem was used in a child made by fork(); make a new Context in the child, or start the "
+         "program by exec");
 }
 
 }  // namespace symmem

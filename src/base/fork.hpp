@@ -3,14 +3,15 @@
 
 namespace symmem {
 
-/// Remembers in which process it was made. After fork the child has none of our threads, and its
-/// sockets are the parent's: every call there must fail, and nothing may be shut down.
+/// Records the process that made it. A forked child has none of symmem's threads and shares its
+/// parent's sockets: every call in the child must fail, and nothing may be shut down there.
 class ForkGuard {
  public:
   ForkGuard();
-  /// True in a child forked since. A load and a compare: fit for every put.
+  /// Whether this is a child that was forked after construction. One load and one compare: cheap
+  /// enough for each put.
   bool forked() const;
-  /// Throws Error(finished) if forked.
+  /// Throws Error(finished) if forked().
   void check() const;
 
  private:

@@ -14,7 +14,7 @@ void futex_wait(const std::uint32_t* word, std::uint32_t expected,
                 std::chrono::nanoseconds timeout) {
   const timespec wait{.tv_sec = static_cast<time_t>(timeout.count() / 1'000'000'000),
                       .tv_nsec = static_cast<long>(timeout.count() % 1'000'000'000)};
-  // Every result means the same to the caller: look again.
+  // The result is ignored: the caller polls again in any case.
   ::syscall(SYS_futex, word, FUTEX_WAIT, expected, &wait, nullptr, 0);
 }
 

@@ -6,11 +6,11 @@
 
 namespace symmem {
 
-/// Sleeps while `word` is `expected`, at most `timeout`; may return early. The word may lie in
-/// memory shared between processes.
+/// Sleeps while `word` equals `expected`, for `timeout` at most; may return early. The word may lie
+/// in memory shared between processes.
 void futex_wait(const std::uint32_t* word, std::uint32_t expected,
                 std::chrono::nanoseconds timeout);
-/// Wakes all who sleep on `word`, in any process.
+/// Wakes all threads of all processes that sleep on `word`.
 void futex_wake_all(const std::uint32_t* word);
 
 }  // namespace symmem

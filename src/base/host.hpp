@@ -5,12 +5,12 @@
 
 namespace symmem {
 
-/// The host's name, for people: it identifies nothing.
+/// Returns the name of this host, for messages. It does not identify the host.
 std::string host_name();
 
-/// What tells hosts apart: the boot id and the IPC namespace, and the network namespace too if
-/// asked to. Abstract sockets belong to one; those in SYMMEM_SOCKET_DIR do not. Equal ids are a
-/// hint that memory can be shared, never a proof.
+/// Returns the identity of this host: boot id, IPC namespace and, if requested, network namespace.
+/// Abstract sockets work only within one network namespace; sockets in SYMMEM_SOCKET_DIR do not
+/// depend on it. Equal ids suggest that memory can be shared; they do not prove it.
 std::string measure_host_id(bool with_network_namespace);
 
 }  // namespace symmem

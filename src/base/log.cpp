@@ -5,6 +5,7 @@
 #include <spdlog/sinks/ansicolor_sink.h>
 #include <unistd.h>
 
+#include "base/error_location.hpp"
 #include "base/host.hpp"
 
 namespace symmem {
@@ -23,10 +24,11 @@ spdlog::level::level_enum to_spdlog(LogLevel level) {
 
 }  // namespace
 
-Log::Log(const std::string& level)
-    : logger_(std::make_shared<spdlog::logger>(
+Log::Log(LogLevel level)
+    : logger_(std::make_unique<spdlog::logger>(
           "symmem", std::make_shared<spdlog::sinks::ansicolor_stderr_sink_mt>())) {
-  logger_->set_level(spdlog::level::from_str(level));
+  if (level == LogLevel::debug) error_locations_shown.store(true, std::memory_order_relaxed);
+  logger_->set_level(to_spdlog(level));
   logger_->set_pattern(fmt::format("[%T.%e] symmem {}:{} %l: %v", host_name(), ::getpid()));
 }
 

@@ -4,8 +4,9 @@
 #include <fmt/format.h>
 
 #include <memory>
-#include <string>
 #include <string_view>
+
+#include "symmem/options.hpp"
 
 namespace spdlog {
 class logger;
@@ -13,16 +14,17 @@ class logger;
 
 namespace symmem {
 
-enum class LogLevel { debug, info, warn, error, off };
-
-/// Writes lines to stderr: "[time] symmem host:pid rank 3 info: text". Safe from any thread; never
-/// throws. Each Context has one, so that ranks which are threads log under their own rank.
+/// A logger that writes lines to stderr: "[time] symmem host:pid rank 3 info: text". Safe from any
+/// thread; never throws. Each Context has its own, because the ranks of one process log under
+/// different ranks.
 class Log {
  public:
-  /// `level` as SYMMEM_LOG has it.
-  explicit Log(const std::string& level);
+  /// Drops lines below `level`. Level debug also turns on `error_locations_shown`.
+  explicit Log(LogLevel level);
   ~Log();
-  /// Names the rank in the lines from now on. Call before other threads log.
+  Log(const Log&) = delete;
+  Log& operator=(const Log&) = delete;
+  /// Adds the rank to all later lines. Call it before other threads log.
   void name_rank(int rank);
 
   bool shows(LogLevel level) const;
@@ -30,7 +32,7 @@ class Log {
   void write(LogLevel level, fmt::format_string<Args...> format, Args&&... args) const noexcept {
     if (shows(level)) try {
         line(level, fmt::format(format, std::forward<Args>(args)...));
-      } catch (...) {  // A log line that cannot be made is not worth an error.
+      } catch (...) {  // A failure to format a log line must not fail the operation that logs it.
       }
   }
   template <typename... Args>
@@ -45,7 +47,7 @@ class Log {
  private:
   void line(LogLevel level, std::string_view text) const;
 
-  std::shared_ptr<spdlog::logger> logger_;
+  std::unique_ptr<spdlog::logger> logger_;
 };
 
 }  // namespace symmem

@@ -13,13 +13,13 @@ bool is_mapped(const void* at, std::size_t bytes) {
   auto next = reinterpret_cast<std::uintptr_t>(at);
   const std::uintptr_t end = next + bytes;
   std::string rest;
-  std::uintptr_t begin = 0, behind = 0;
+  std::uintptr_t begin = 0, limit = 0;
   char dash = 0;
-  // "7f0c1000-7f0c3000 rw-p ...", in order of address.
-  while (next < end && maps >> std::hex >> begin >> dash >> behind && std::getline(maps, rest)) {
-    if (behind <= next) continue;
+  // Lines such as "7f0c1000-7f0c3000 rw-p ...", by ascending address.
+  while (next < end && maps >> std::hex >> begin >> dash >> limit && std::getline(maps, rest)) {
+    if (limit <= next) continue;
     if (begin > next || !rest.starts_with(" rw")) return false;
-    next = behind;
+    next = limit;
   }
   return next >= end;
 }

@@ -5,8 +5,8 @@
 
 namespace symmem {
 
-/// Whether this process can load and store all of [at, at+bytes). True where the kernel does not
-/// tell (no /proc).
+/// Whether this process can load and store all of [at, at+bytes). Returns true if that is unknown
+/// (no /proc).
 bool is_mapped(const void* at, std::size_t bytes);
 
 }  // namespace symmem

@@ -13,16 +13,16 @@
 namespace symmem {
 namespace {
 
-constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
 
-/// Digits in front, the rest behind.
-std::pair<std::string_view, std::string_view> cut_digits(std::string_view text) {
+/// Splits `text` into its leading digits and the rest.
+std::pair<std::string_view, std::string_view> split_digits(std::string_view text) {
   const std::size_t end = std::min(text.find_first_not_of("0123456789"), text.size());
   return {text.substr(0, end), text.substr(end)};
 }
 
-std::optional<std::int64_t> times(std::string_view digits, std::int64_t factor) {
-  const auto value = parse_whole(digits, 0, kMost / factor);
+std::optional<std::int64_t> multiply(std::string_view digits, std::int64_t factor) {
+  const auto value = parse_whole(digits, 0, kMax / factor);
   if (!value) return std::nullopt;
   return *value * factor;
 }
@@ -39,8 +39,8 @@ std::string show(std::int64_t value, const std::array<Unit, N>& units) {
   return fmt::format("{}{}", value, units.back().first);
 }
 
-/// Letters that names of hosts and jobs are made of. Underscores are in real host names.
-bool plain(std::string_view text, std::string_view also) {
+/// Whether `text` consists of letters, digits and characters of `also`.
+bool consists_of(std::string_view text, std::string_view also) {
   return std::all_of(text.begin(), text.end(), [also](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
            also.find(c) != std::string_view::npos;
@@ -58,20 +58,20 @@ std::optional<std::int64_t> parse_whole(std::string_view text, std::int64_t min,
 }
 
 std::optional<std::chrono::milliseconds> parse_time(std::string_view text) {
-  const auto [digits, unit] = cut_digits(text);
+  const auto [digits, unit] = split_digits(text);
   for (const auto& [name, factor] : kTimes)
     if (name == unit)
-      if (const auto value = times(digits, factor)) return std::chrono::milliseconds(*value);
+      if (const auto value = multiply(digits, factor)) return std::chrono::milliseconds(*value);
   return std::nullopt;
 }
 
 std::optional<std::int64_t> parse_size(std::string_view text) {
-  const auto [digits, unit] = cut_digits(text);
+  const auto [digits, unit] = split_digits(text);
   std::string small(unit);
   if (small.size() == 1 && small[0] >= 'A' && small[0] <= 'Z')
     small[0] = static_cast<char>(small[0] - 'A' + 'a');
   for (const auto& [name, factor] : kSizes)
-    if (name == small) return times(digits, factor);
+    if (name == small) return multiply(digits, factor);
   return std::nullopt;
 }
 
@@ -98,19 +98,19 @@ std::string show_time(std::chrono::milliseconds time) { return show(time.count()
 std::string show_size(std::int64_t bytes) { return show(bytes, kSizes); }
 
 std::string in_quotes(std::string_view text) {
-  constexpr std::size_t kMostShown = 100;
+  constexpr std::size_t kMaxShown = 100;
   std::string shown = "\"";
-  for (const char c : text.substr(0, kMostShown)) {
+  for (const char c : text.substr(0, kMaxShown)) {
     if (c >= ' ' && c <= '~' && c != '"' && c != '\\')
       shown.push_back(c);
     else
       shown += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
   }
-  return shown + (text.size() > kMostShown ? "...\"" : "\"");
+  return shown + (text.size() > kMaxShown ? "...\"" : "\"");
 }
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
-  // One row of the table of distances between beginnings of a and of b.
+  // One row of the table of distances between the prefixes of a and of b.
   std::vector<std::size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), std::size_t{0});
   for (std::size_t i = 0; i < a.size(); ++i) {
@@ -126,25 +126,25 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 std::optional<StoreUrl> parse_store_url(std::string_view text) {
   constexpr std::string_view kScheme = "tcp://";
-  constexpr std::size_t kMostLetters = 255;
+  constexpr std::size_t kMaxLetters = 255;
   if (!text.starts_with(kScheme)) return std::nullopt;
   text.remove_prefix(kScheme.size());
   const std::size_t slash = std::min(text.find('/'), text.size());
-  const std::string_view place = text.substr(0, slash), job = text.substr(slash);
-  const std::size_t colon = place.rfind(':');
+  const std::string_view address = text.substr(0, slash), job = text.substr(slash);
+  const std::size_t colon = address.rfind(':');
   if (colon == std::string_view::npos) return std::nullopt;
-  std::string_view host = place.substr(0, colon);
+  std::string_view host = address.substr(0, colon);
   const bool bracketed = host.starts_with('[') && host.ends_with(']');
   if (bracketed) host = host.substr(1, host.size() - 2);
-  // A colon belongs to IPv6 addresses alone, and '%' to their scopes.
-  if (host.empty() || host.size() > kMostLetters || !plain(host, bracketed ? ".:%-_" : ".-_"))
+  // Only IPv6 addresses contain ':', and '%' before a scope. Some real host names contain '_'.
+  if (host.empty() || host.size() > kMaxLetters || !consists_of(host, bracketed ? ".:%-_" : ".-_"))
     return std::nullopt;
-  const auto port = parse_whole(place.substr(colon + 1), 1, 65535);
+  const auto port = parse_whole(address.substr(colon + 1), 1, 65535);
   if (!port) return std::nullopt;
   StoreUrl url{std::string(host), static_cast<std::uint16_t>(*port), {}};
   if (job.empty()) return url;
   url.job = job.substr(1);
-  if (url.job.empty() || url.job.size() > kMostLetters || !plain(url.job, ".-_@"))
+  if (url.job.empty() || url.job.size() > kMaxLetters || !consists_of(url.job, ".-_@"))
     return std::nullopt;
   return url;
 }

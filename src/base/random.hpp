@@ -6,10 +6,10 @@
 
 namespace symmem {
 
-/// Bytes from the kernel's random generator: fit for secrets and for names that must not collide.
+/// Returns bytes from the kernel's random generator, for secrets and for names that must be unique.
 std::string random_bytes(std::size_t count);
 std::uint64_t random_u64();
-/// Lower-case hexadecimal digits, two a byte.
+/// Returns two lower-case hexadecimal digits for each byte.
 std::string to_hex(std::string_view bytes);
 
 }  // namespace symmem

@@ -10,8 +10,8 @@
 
 namespace symmem {
 
-/// Thrown inside a transport at the point where it finds that it cannot reach a block, and caught by
-/// offer() alone. Not an Error: an Error that leaves export_block or attach fails the rendezvous.
+/// Thrown inside a transport where it finds that it cannot reach a block. Only offer() catches it.
+/// Not an Error: an Error that leaves export_block or attach fails the rendezvous.
 struct Refusal {
   std::string reason;
 };
@@ -28,7 +28,7 @@ void refuse_unless(bool possible, fmt::format_string<Args...> format, Args&&... 
   if (!possible) refuse(format, std::forward<Args>(args)...);
 }
 
-/// Returns what `make` returns (a shared_ptr), or its Refusal as Offer::refuse.
+/// Returns the result of `make` (a shared_ptr), or the Refusal that it throws as Offer::refuse.
 template <typename T, typename Make>
 Offer<T> offer(Make make) {
   try {

@@ -6,8 +6,8 @@
 
 namespace symmem {
 
-/// Blocks all signals of this thread until destruction. A thread that is started meanwhile keeps
-/// them blocked: the application's handlers are for its own threads.
+/// RAII: blocks all signals of this thread. A thread started meanwhile inherits the mask, so that
+/// the application's signal handlers run only in its own threads.
 class AllSignalsBlocked {
  public:
   AllSignalsBlocked() {

@@ -13,9 +13,10 @@ namespace symmem {
 void occupy_standard_fds() {
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
     if (::fcntl(fd, F_GETFD) != -1) continue;
-    // The lowest that is free: this one, unless another thread was faster.
+    // open returns the lowest free descriptor: `fd`, unless another thread opened one meanwhile.
     const int opened = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (opened == -1) fail_errno(errno, "/dev/null, to be opened at a closed descriptor 0 to 2");
+    if (opened == -1)
+      fail_errno(errno, fmt::format("open of /dev/null at the closed descriptor {}", fd));
     if (opened > STDERR_FILENO) ::close(opened);
   }
 }

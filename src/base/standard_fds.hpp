@@ -3,8 +3,9 @@
 
 namespace symmem {
 
-/// Opens /dev/null (close-on-exec) at those of the descriptors 0 to 2 that are closed, for good: a
-/// descriptor of ours that came to lie there would get what the program prints. Throws Error.
+/// Opens /dev/null (close-on-exec) at each of the descriptors 0 to 2 that is closed, and leaves it
+/// open. Otherwise a descriptor of symmem could get one of these numbers and receive what the
+/// program prints. Throws Error.
 void occupy_standard_fds();
 
 }  // namespace symmem

@@ -7,8 +7,8 @@
 
 namespace symmem {
 
-/// Owns one thing that a C API hands out and takes back. `Release` runs once, in the destructor,
-/// and its result is ignored: by then nobody can act on it.
+/// Owns one resource of a C API. The destructor calls `Release` once and ignores its result,
+/// because no caller could act on it.
 template <typename T, auto Release, T kNone = T{}>
 class UniqueHandle {
  public:

@@ -10,7 +10,7 @@ namespace symmem {
 
 Writer& Writer::put(std::string_view value) {
   require(value.size() <= UINT32_MAX, Errc::invalid_argument,
-          "a string of {} bytes is too long to be sent; at most {}", value.size(), UINT32_MAX);
+          "a string of {} bytes is too long to send; the limit is {}", value.size(), UINT32_MAX);
   return put(static_cast<std::uint32_t>(value.size())).raw(value);
 }
 
@@ -22,7 +22,7 @@ Writer& Writer::put(const std::vector<std::string>& values) {
 
 std::string_view Reader::raw(std::size_t count) {
   require(count <= left(), Errc::invalid_argument,
-          "{} is cut short: {} bytes wanted at byte {}, {} are there", what_, count, at_, left());
+          "{} is cut short: {} bytes expected at byte {}, {} remain", what_, count, at_, left());
   const std::string_view taken = bytes_.substr(at_, count);
   at_ += count;
   return taken;

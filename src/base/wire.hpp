@@ -9,7 +9,7 @@
 
 namespace symmem {
 
-/// Appends values to a byte string: integers little-endian, strings and lists behind a u32 count.
+/// Appends values to a byte string: integers little-endian, strings and lists after a u32 count.
 class Writer {
  public:
   template <std::unsigned_integral T>
@@ -21,7 +21,7 @@ class Writer {
   }
   Writer& put(std::string_view value);
   Writer& put(const std::vector<std::string>& values);
-  /// Bytes as they are, with no count.
+  /// Appends bytes without a count.
   Writer& raw(std::string_view value) {
     bytes_.append(value);
     return *this;
@@ -34,9 +34,9 @@ class Writer {
   std::string bytes_;
 };
 
-/// Takes values from a byte string that somebody else made. Every length is checked against what is
-/// left before anything is sized by it; a short or overlong input throws Error(invalid_argument)
-/// that says what was read and at which byte. The input must outlive the Reader.
+/// Decodes values from an untrusted byte string. Checks each length against the remaining bytes
+/// before it sizes anything. A short or overlong input throws Error(invalid_argument) that names
+/// the input and the byte offset. The input must outlive the Reader.
 class Reader {
  public:
   /// `what` names the input in errors: "store frame".
@@ -54,7 +54,7 @@ class Reader {
   std::vector<std::string> strings();
   std::string_view raw(std::size_t count);
   std::size_t left() const { return bytes_.size() - at_; }
-  /// Throws if bytes are left over.
+  /// Throws Error(invalid_argument) if bytes remain.
   void finish() const;
 
  private:
@@ -63,12 +63,13 @@ class Reader {
   std::size_t at_ = 0;
 };
 
-/// CRC-32 (IEEE 802.3, reflected, as zlib's).
+/// Returns the CRC-32 of IEEE 802.3 (reflected, as zlib computes it).
 std::uint32_t crc32(std::string_view bytes);
 
-/// `body`, and behind it its CRC-32 as a u32: how handles end.
+/// Returns `body` followed by its CRC-32 as a u32. Handles end like that.
 std::string seal(std::string_view body);
-/// The body of what seal made. Throws Error(invalid_argument) if the checksum is wrong.
+/// Returns the body of bytes that seal() made. Throws Error(invalid_argument) if the checksum is
+/// wrong.
 std::string_view unseal(std::string_view bytes, std::string_view what);
 
 }  // namespace symmem

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The definitions come from this folder's CMakeLists.txt.
+// CMakeLists.txt of this directory defines the macros.
 #include "cli/commands.hpp"
 
 namespace symmem::cli {

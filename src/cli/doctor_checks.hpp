@@ -9,33 +9,35 @@
 
 namespace symmem::cli {
 
-/// One thing that symmem needs of this machine.
+/// One requirement of symmem on this machine, and how to check it.
 struct Check {
   std::string name;
-  /// Without it ranks of one host do not reach each other's host memory.
+  /// Whether ranks of one host cannot share host memory without it.
   bool needed = false;
-  /// Returns what was found. Error(unsupported): it is not there, which is a failure only if it is
-  /// needed. Any other Error: it is there and does not work, or is not what was asked for.
+  /// Returns what was found. Throws Error(unsupported) if it is absent, which is a failure only if
+  /// it is needed; throws any other Error if it is present and does not work or is not what the
+  /// options request.
   std::function<std::string(const Options&)> run;
-  std::string fix;  ///< The command or setting that mends it.
+  std::string fix;  ///< The command or setting that fixes it.
 };
 
-/// What each transport needs, in the order in which they are to run.
+/// Return the checks of each transport's requirements, in the order in which to run them.
 std::vector<Check> host_checks();
 std::vector<Check> library_checks();
 
-/// Two ranks of this program, started anew, use each other's memory, one check a transport.
+/// Returns one check for each transport: two new processes of this program access each other's
+/// memory.
 std::vector<Check> self_tests();
-/// What each of them does. Throws Error for what goes wrong, wrong data included.
+/// Runs one rank of a self test. Throws Error if an operation fails or yields wrong data.
 void run_self_test_rank();
 
-/// A store at the loopback address, where jobs of one host have theirs.
+/// Serves a store at the loopback address and connects to it.
 std::string check_store(const Options& options);
-/// libucp, opened as the transport ucx does. Returns its version.
+/// Opens libucp as the transport ucx does. Returns its version.
 std::string check_ucx_library(const Options& options);
-/// What UCX has to reach other hosts by, and what the user's settings leave of that.
+/// Returns the network transports of UCX, and those that the user's settings leave.
 std::string check_ucx_transports(const Options& options);
-/// CUDA's driver and its devices. Returns their number.
+/// Initializes the CUDA driver. Returns its version and the number of devices.
 std::string check_cuda(const Options& options);
 
 }  // namespace symmem::cli

@@ -7,9 +7,9 @@
 #include <nlohmann/json.hpp>
 
 #include "base/host.hpp"
-#include "options/options.hpp"
 #include "cli/commands.hpp"
 #include "cli/doctor_checks.hpp"
+#include "options/options.hpp"
 #include "symmem/error.hpp"
 
 namespace symmem::cli {
@@ -17,11 +17,12 @@ namespace {
 
 enum class State { ok, failed, absent };
 
-struct Look {
+/// How a state is printed: its name and a colour escape sequence for terminals.
+struct Style {
   const char* name;
-  const char* colour;  ///< Of a terminal.
+  const char* colour;
 };
-Look look_of(State state) {
+Style style_of(State state) {
   switch (state) {
     case State::ok: return {"ok", "\033[32m"};
     case State::failed: return {"FAIL", "\033[31m"};
@@ -30,6 +31,7 @@ Look look_of(State state) {
   return {"absent", "\033[33m"};
 }
 
+/// The result of one check.
 struct Finding {
   Check check;
   State state = State::ok;
@@ -47,15 +49,15 @@ Finding examine(const Check& check, const Options& options) {
   }
 }
 
-/// Each line goes out as soon as it is known: the self tests take a while.
+/// Prints one finding and flushes: the self tests take seconds.
 void print(const Finding& finding, bool colours) {
-  const Look look = look_of(finding.state);
+  const Style style = style_of(finding.state);
   std::string detail = finding.detail;
   std::replace(detail.begin(), detail.end(), '\n', ' ');
   const auto spaces = [](char a, char b) { return a == ' ' && b == ' '; };
   detail.erase(std::unique(detail.begin(), detail.end(), spaces), detail.end());
-  fmt::print("{}{:<8}{}{:<22}{}\n", colours ? look.colour : "", look.name, colours ? "\033[0m" : "",
-             finding.check.name, detail);
+  fmt::print("{}{:<8}{}{:<22}{}\n", colours ? style.colour : "", style.name,
+             colours ? "\033[0m" : "", finding.check.name, detail);
   if (finding.state != State::ok) fmt::print("{:<30}fix: {}\n", "", finding.check.fix);
   std::fflush(stdout);
 }
@@ -67,11 +69,11 @@ void print_json(const std::vector<Finding>& findings, bool works) {
   json["works"] = works;
   for (const Finding& finding : findings)
     json["checks"].push_back({{"name", finding.check.name},
-                              {"state", look_of(finding.state).name},
+                              {"state", style_of(finding.state).name},
                               {"needed", finding.check.needed},
                               {"detail", finding.detail},
                               {"fix", finding.state == State::ok ? "" : finding.check.fix}});
-  // Bytes that are not UTF-8, as a path may hold, become U+FFFD.
+  // A path may hold bytes that are not UTF-8; they become U+FFFD.
   fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
 }
 
@@ -105,8 +107,7 @@ int doctor(const DoctorCommand& command) {
   else
     fmt::print("\nhost memory between ranks of this host: {}\n", works ? "works" : "does not work");
   std::fflush(stdout);
-  // Libraries that do not fit each other, which is for us to find, may crash when they are
-  // unloaded.
+  // Skip destructors: mismatched libraries, which doctor is meant to find, may crash on unload.
   ::_exit(works ? 0 : kFailed);
 }
 

@@ -9,9 +9,11 @@
 
 namespace symmem::cli {
 
-/// Never closed: such libraries start threads.
+/// Opens a library and never closes it, because such libraries start threads. Throws
+/// Error(if_absent).
 void* open_library(const std::string& path, Errc if_absent);
 
+/// Returns a function of `library`. Throws Error(refused) if it has none of that name.
 template <typename Function>
 Function* function_of(void* library, const char* name) {
   void* found = ::dlsym(library, name);

@@ -13,14 +13,14 @@
 namespace symmem::cli {
 namespace {
 
-/// Where this process and its children find our descriptor.
+/// Returns the path by which this process and its children open the descriptor.
 std::string path_of(const Fd& fd) { return fmt::format("/proc/{}/fd/{}", ::getpid(), fd.get()); }
 
-/// A file without a name that holds `text`.
+/// Makes an unnamed file that holds `text`.
 Fd file_of(const std::string& text) {
   Fd file(::memfd_create("symmem-ip", MFD_CLOEXEC));
   if (!file || ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
-    fail_errno(errno, "a file for the commands to ip");
+    fail_errno(errno, "write of the commands for ip");
   return file;
 }
 
@@ -47,7 +47,7 @@ std::string host_commands(int host) {
       HostNetwork::address_of(host));
 }
 
-/// Runs ip's commands inside namespaces, several of them at a time.
+/// Runs batches of `ip` commands inside network namespaces, several in parallel.
 class IpBatches {
  public:
   void start(const Fd& name_space, const std::string& commands) {
@@ -57,44 +57,45 @@ class IpBatches {
           {{"ip", "-batch", path_of(files_.back())}, process_environment(), name_space.get()});
     } catch (const Error& error) {
       require(error.code() != Errc::invalid_argument, Errc::unsupported,
-              "--netns needs the command ip, of the package iproute2: {}", error.what());
+              "--netns needs the command ip of package iproute2: {}", error.what());
       throw;
     }
   }
 
+  /// Waits for all batches.
   void finish() {
-    constexpr auto kLongest = std::chrono::seconds(60);
-    const JobEnd job = children_.wait_all(Deadline::in(kLongest, {}));
+    constexpr auto kMaxWait = std::chrono::seconds(60);
+    const JobEnd job = children_.wait_all(Deadline::in(kMaxWait, {}));
     require(
         job.cause == JobEnd::Cause::all_succeeded, Errc::refused,
-        "--netns: the command ip, which makes the network of simulated hosts, {}{} (it needs "
-        "root, or CAP_SYS_ADMIN and CAP_NET_ADMIN)",
+        "--netns: the command ip, which sets up the simulated network, {}{} (it needs root, or "
+        "CAP_SYS_ADMIN and CAP_NET_ADMIN)",
         job.cause == JobEnd::Cause::child_failed ? children_.end(job.child)->text() : "did not end",
-        said_);
+        output_);
   }
 
  private:
   std::vector<Fd> files_;
-  std::string said_;
+  std::string output_;
   ChildProcesses children_{
-      [this](int, ChildStream, std::string_view line) { said_.append(": ").append(line); }};
+      [this](int, ChildStream, std::string_view line) { output_.append(": ").append(line); }};
 };
 
 }  // namespace
 
 HostNetwork::HostNetwork(int hosts) : bridge_(make_network_namespace()) {
   for (int host = 0; host < hosts; ++host) hosts_.push_back(make_network_namespace());
-  IpBatches cables, ends;
-  cables.start(bridge_, bridge_commands(hosts_));
-  cables.finish();
+  IpBatches links, addresses;
+  links.start(bridge_, bridge_commands(hosts_));
+  links.finish();
   for (int host = 0; host < hosts; ++host)
-    ends.start(hosts_.at(static_cast<std::size_t>(host)), host_commands(host));
-  ends.finish();
+    addresses.start(hosts_.at(static_cast<std::size_t>(host)), host_commands(host));
+  addresses.finish();
 }
 
 std::string HostNetwork::address_of(int host) { return fmt::format("10.77.0.{}", host + 1); }
 
-std::string HostNetwork::bridge_address() { return address_of(kMostHosts); }
+std::string HostNetwork::bridge_address() { return address_of(kMaxHosts); }
 
 void HostNetwork::run_at_bridge(const std::function<void()>& body) const {
   run_in_network_namespace(bridge_.get(), body);

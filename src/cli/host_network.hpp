@@ -9,22 +9,24 @@
 
 namespace symmem::cli {
 
-/// A network of simulated hosts: each has a network namespace of its own, whose eth0 is the end of
-/// a veth pair. The other ends meet at a bridge in one more namespace. None of them has a name, and
-/// nothing is in ours: all goes with this object and the processes inside, also if they are killed.
+/// A network of simulated hosts. Each host is a network namespace with one end of a veth pair as
+/// eth0; a bridge in a further namespace connects the other ends. The namespaces are unnamed and
+/// nothing is added to the caller's: the kernel removes all of it with this object and the
+/// processes inside, even if they are killed.
 class HostNetwork {
  public:
-  static constexpr int kMostHosts = 253;
+  static constexpr int kMaxHosts = 253;
 
-  /// Needs root, or CAP_SYS_ADMIN and CAP_NET_ADMIN, and the command `ip`: Error if there is none.
+  /// Needs root, or CAP_SYS_ADMIN and CAP_NET_ADMIN, else Error(refused), and the command `ip`,
+  /// else Error(unsupported).
   explicit HostNetwork(int hosts);
 
-  /// Borrowed; as ChildCommand takes it.
+  /// Returns a borrowed descriptor for ChildCommand::network_namespace.
   int namespace_of(int host) const { return hosts_.at(static_cast<std::size_t>(host)).get(); }
   static std::string address_of(int host);
-  /// Of the bridge, which all hosts reach.
+  /// Returns the address of the bridge, which all hosts reach.
   static std::string bridge_address();
-  /// Runs `body` in a thread that is beside the bridge.
+  /// Runs `body` in a new thread in the namespace of the bridge.
   void run_at_bridge(const std::function<void()>& body) const;
 
  private:

@@ -5,25 +5,26 @@
 #include <nlohmann/json.hpp>
 
 #include "base/host.hpp"
-#include "options/options.hpp"
 #include "cli/commands.hpp"
 #include "context/builtin.hpp"
-#include "launch/launch.hpp"
+#include "launch/find_launch.hpp"
+#include "options/options.hpp"
 
 namespace symmem::cli {
 namespace {
 
+/// A thread that symmem or one of its libraries starts.
 struct Thread {
   const char* name;
   const char* purpose;
 };
 constexpr Thread kThreads[] = {
-    {"symmem", "one a Context: talks to the store, hands out descriptors, hears of lost ranks"},
-    {"symmem", "one a store server, in the process that hosts it: rank 0, run, store"},
-    {"symmem-ucx", "one a Context that uses UCX: serves peers of other hosts"},
-    {"async", "UCX's own, where it is used"},
-    {"cuda...", "the CUDA driver's own, where GPU memory is used"},
-    {"symmem-resolve", "for as long as a host name is looked up, at join"},
+    {"symmem", "one per Context: exchanges messages with the store, passes descriptors"},
+    {"symmem", "one per store server, in the process that hosts it: rank 0, run, store"},
+    {"symmem-ucx", "one per Context that uses UCX: progresses operations and serves peers"},
+    {"async", "UCX's own, if UCX is used"},
+    {"cuda...", "the CUDA driver's own, if GPU memory is used"},
+    {"symmem-resolve", "during join, while it resolves a host name"},
 };
 
 struct Facts {
@@ -54,7 +55,7 @@ void print_json(const Facts& facts) {
                                {"value", option.value},
                                {"origin", option.origin},
                                {"help", option.help}});
-  // Bytes that are not UTF-8, as a variable may hold, become U+FFFD.
+  // A variable may hold bytes that are not UTF-8; they become U+FFFD.
   fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
 }
 

@@ -13,9 +13,9 @@
 
 #include "base/check.hpp"
 #include "base/environment.hpp"
-#include "base/unique_handle.hpp"
 #include "base/host.hpp"
 #include "base/parse.hpp"
+#include "base/unique_handle.hpp"
 #include "cli/doctor_checks.hpp"
 #include "cli/dynamic_library.hpp"
 #include "context/builtin.hpp"
@@ -25,27 +25,27 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The folders that hold what this process has loaded of UCX.
-std::set<std::string> ucx_folders() {
-  std::set<std::string> folders;
+/// Returns the directories from which this process has loaded libraries of UCX.
+std::set<std::string> ucx_directories() {
+  std::set<std::string> directories;
   std::ifstream maps("/proc/self/maps");
   for (std::string line; std::getline(maps, line);) {
     const std::size_t slash = line.find('/');
     if (slash == std::string::npos) continue;
     const fs::path file = line.substr(slash);
     for (const char* name : {"libucp.so", "libuct.so", "libucs.so"})
-      if (file.filename().native().starts_with(name)) folders.insert(file.parent_path());
+      if (file.filename().native().starts_with(name)) directories.insert(file.parent_path());
   }
-  return folders;
+  return directories;
 }
 
 std::string check_one_ucx(const Options&) {
-  const std::set<std::string> folders = ucx_folders();
-  if (folders.empty()) return "none is loaded";
-  require(folders.size() == 1, Errc::refused,
-          "this process has loaded parts of more than one UCX, from {}",
-          fmt::join(folders, " and "));
-  return "all of it from " + *folders.begin();
+  const std::set<std::string> directories = ucx_directories();
+  if (directories.empty()) return "no UCX is loaded";
+  require(directories.size() == 1, Errc::refused,
+          "this process has loaded libraries of more than one UCX, from {}",
+          fmt::join(directories, " and "));
+  return "all libraries from " + *directories.begin();
 }
 
 std::set<std::string> rdma_devices() {
@@ -57,7 +57,7 @@ std::set<std::string> rdma_devices() {
   return names;
 }
 
-/// Those that are up and have an address.
+/// Returns the devices that are up and have an address.
 std::set<std::string> ip_devices() {
   ifaddrs* list = nullptr;
   if (::getifaddrs(&list) != 0) fail_errno(errno, "getifaddrs");
@@ -81,7 +81,7 @@ std::string check_devices(const Options& options) {
       options.interface.empty() ? std::string(value_of(environment, from)) : options.interface;
   const std::string all = fmt::format("{}", fmt::join(devices, ", "));
   if (chosen.empty() || chosen == "all" || chosen.starts_with('^')) return all;
-  // A device of several ports is named with the port: mlx5_0:1.
+  // Names of devices with several ports include the port: mlx5_0:1.
   for (const std::string& name : split(chosen, ','))
     require(devices.count(name.substr(0, name.find(':'))) != 0, Errc::invalid_argument,
             "{}={} names {}, but the devices that are up and have an address are {}", from,
@@ -95,7 +95,7 @@ std::string check_locked_memory(const Options&) {
   const std::string bytes =
       limit.rlim_cur == RLIM_INFINITY ? "unlimited" : fmt::format("{} bytes", limit.rlim_cur);
   require(limit.rlim_cur == RLIM_INFINITY || rdma_devices().empty(), Errc::exhausted,
-          "RLIMIT_MEMLOCK is {}, and the RDMA device {} locks all memory that peers may reach",
+          "RLIMIT_MEMLOCK is {}, but the RDMA device {} locks all memory that peers may access",
           bytes, *rdma_devices().begin());
   return "RLIMIT_MEMLOCK " + bytes + (rdma_devices().empty() ? " (no RDMA device needs it)" : "");
 }
@@ -103,7 +103,7 @@ std::string check_locked_memory(const Options&) {
 }  // namespace
 
 void* open_library(const std::string& path, Errc if_absent) {
-  // libucp is only asked what it is and has: it is to change nothing in this process meanwhile.
+  // doctor only queries libucp: keep it from changing signal handlers and hooks of this process.
   ::setenv("UCX_ERROR_SIGNALS", "", 0);
   ::setenv("UCX_HANDLE_ERRORS", "none", 0);
   ::setenv("UCX_LOG_LEVEL", "fatal", 0);
@@ -119,10 +119,10 @@ std::string check_ucx_library(const Options& options) {
   require(std::count(built.begin(), built.end(), "ucx") != 0, Errc::unsupported,
           "symmem was built without the transport ucx");
   require(host_name().size() < HOST_NAME_MAX, Errc::refused,
-          "UCX does not stand a host name of {} letters; shorten it", HOST_NAME_MAX);
-  const bool asked_for = options.ucx_library != Options().ucx_library;
+          "UCX does not support a host name of {} letters; shorten it", HOST_NAME_MAX);
+  const bool requested = options.ucx_library != Options().ucx_library;
   void* ucx =
-      open_library(options.ucx_library, asked_for ? Errc::invalid_argument : Errc::unsupported);
+      open_library(options.ucx_library, requested ? Errc::invalid_argument : Errc::unsupported);
   unsigned major = 0, minor = 0, release = 0;
   function_of<void(unsigned*, unsigned*, unsigned*)>(ucx, "ucp_get_version")(&major, &minor,
                                                                              &release);
@@ -132,13 +132,14 @@ std::string check_ucx_library(const Options& options) {
   return fmt::format("UCX {}.{}.{} ({})", major, minor, release, options.ucx_library);
 }
 
-/// What mends what cuInit says, where the driver as a whole is not what is missing.
+/// Returns the fix for an error of cuInit; empty if the general fix applies.
 std::string hint_for(int cuda_error) {
   switch (cuda_error) {
-    case 34: return "; that is the toolkit's stub: take it out of LD_LIBRARY_PATH";
-    case 100: return "; let it see one: CUDA_VISIBLE_DEVICES, in a container docker run --gpus all";
+    case 34: return "; this is the toolkit's stub: remove it from LD_LIBRARY_PATH";
+    case 100:
+      return "; make one visible: CUDA_VISIBLE_DEVICES, in a container docker run --gpus all";
     case 802: return "; start nvidia-fabricmanager";
-    case 803: return "; driver and library are of different versions: reboot";
+    case 803: return "; driver and library have different versions: reboot";
     default: return "";
   }
 }
@@ -151,34 +152,34 @@ std::string check_cuda(const Options&) {
   const int result = function_of<int(unsigned)>(cuda, "cuInit")(0);
   const char* why = "unknown";
   function_of<int(int, const char**)>(cuda, "cuGetErrorName")(result, &why);
-  require(result == 0, Errc::refused, "cuInit ended with {} ({}){}", why, result, hint_for(result));
+  require(result == 0, Errc::refused, "cuInit failed with {} ({}){}", why, result,
+          hint_for(result));
   int version = 0, devices = 0;
   function_of<int(int*)>(cuda, "cuDriverGetVersion")(&version);
   function_of<int(int*)>(cuda, "cuDeviceGetCount")(&devices);
   require(devices > 0, Errc::refused, "the driver shows no GPU{}", hint_for(100));
-  // 13000 is 13.0.
+  // The version 13000 means 13.0.
   return fmt::format("CUDA {}.{}, devices: {}", version / 1000, version % 1000 / 10, devices);
 }
 
 std::vector<Check> library_checks() {
   return {
       {"libucp", false, check_ucx_library,
-       "apt install libucx0 (UCX 1.13 or newer), or name one: SYMMEM_UCX_LIBRARY=/path/libucp.so.0"
-       "; if symmem was built without: apt install libucx-dev, and build it again"},
+       "apt install libucx0 (UCX 1.13 or newer), or set SYMMEM_UCX_LIBRARY=/path/libucp.so.0; if "
+       "symmem was built without UCX: apt install libucx-dev, and rebuild it"},
       {"one UCX", false, check_one_ucx,
-       "take one of them out of LD_PRELOAD and LD_LIBRARY_PATH, or name the one that is loaded "
-       "anyway with SYMMEM_UCX_LIBRARY"},
+       "remove one of them from LD_PRELOAD and LD_LIBRARY_PATH, or set SYMMEM_UCX_LIBRARY to the "
+       "one that is loaded anyway"},
       {"network devices", false, check_devices,
-       "ip link set DEVICE up, or name one that is: SYMMEM_INTERFACE=DEVICE"},
+       "ip link set DEVICE up, or select one that is up: SYMMEM_INTERFACE=DEVICE"},
       {"UCX transports", false, check_ucx_transports,
-       "unset UCX_TLS and UCX_NET_DEVICES, or name in them what it offers, as in UCX_TLS=tcp,self"},
+       "unset UCX_TLS and UCX_NET_DEVICES, or set them to what UCX offers, as in UCX_TLS=tcp,self"},
       {"locked memory", false, check_locked_memory,
-       "ulimit -l unlimited; if the hard limit is less: memlock in /etc/security/limits.conf, "
+       "ulimit -l unlimited; if the hard limit is lower: memlock in /etc/security/limits.conf, "
        "LimitMEMLOCK= of systemd, --ulimit memlock=-1 of docker"},
       {"CUDA driver", false, check_cuda,
        "install NVIDIA's driver (libcuda.so.1), in a container docker run --gpus all; if symmem "
-       "was "
-       "built without: build it again where nvcc is found"},
+       "was built without CUDA: rebuild it where nvcc is found"},
   };
 }
 

@@ -15,59 +15,62 @@ namespace {
 
 void add_run(CLI::App& app, RunCommand& command) {
   CLI::App& run = *app.add_subcommand("run", "Run a program as several ranks on this host");
-  run.add_option("-n,--ranks", command.ranks, "How many ranks")->required();
-  CLI::Option* nodes = run.add_option("--nodes", command.nodes,
-                                      "Spread the ranks over this many simulated hosts, in blocks");
+  run.add_option("-n,--ranks", command.ranks, "Number of ranks")->required();
+  CLI::Option* nodes = run.add_option(
+      "--nodes", command.nodes, "Distribute the ranks over this many simulated hosts, in blocks");
   run.add_flag("--netns", command.namespaces,
-               "Give each simulated host a network namespace (root, and ip of iproute2)")
+               "Give each simulated host a network namespace (needs root, and ip of iproute2)")
       ->needs(nodes);
-  run.add_option("--timeout", command.timeout, "End the ranks after this time (30s, 2m)");
+  run.add_option("--timeout", command.timeout, "Stop the ranks after this time (30s, 2m)");
   run.footer(
-      "Then the program and its arguments: symmem run -n 4 ./program --its-own\n"
-      "Each line that a rank writes gets its rank in front; its stdin is /dev/null. The first rank "
-      "that fails ends the "
-      "others.\nExit code: that rank's (128 + signal if it was killed); 124 after the timeout; 127 "
-      "if the program cannot be started.\n\nRanks of different simulated hosts share no memory "
-      "(SYMMEM_HOST_ID). With --netns they also have networks of their own: host k has eth0 with "
-      "10.77.0.<k+1>, the store is at 10.77.0.254, with a random secret unless you set one, and "
-      "`ip link set eth0 down`, run by a rank, cuts its host off. All of it ends with the job.");
+      "The program and its arguments follow: symmem run -n 4 ./program --its-own\n"
+      "The rank precedes each line that a rank writes; stdin is /dev/null. The first rank that\n"
+      "fails stops the others. Exit code: that of the failed rank (128 + signal if it was\n"
+      "killed); 124 after the timeout; 127 if the program cannot be started.\n\n"
+      "Ranks of different simulated hosts share no memory (SYMMEM_HOST_ID). With --netns each\n"
+      "host also has its own network: host k has eth0 with 10.77.0.<k+1>; the store is at\n"
+      "10.77.0.254, with a random secret unless one is set. A rank disconnects its host by\n"
+      "`ip link set eth0 down`. The networks end with the job.");
   run.prefix_command();
 }
 
 void add_info(CLI::App& app, InfoCommand& command) {
   CLI::App& info = *app.add_subcommand("info", "Show build, transports, launch and options");
-  info.add_flag("--json", command.json, "As JSON");
-  info.add_flag("--options-markdown", command.options_markdown, "The text of docs/options.md");
+  info.add_flag("--json", command.json, "Print JSON");
+  info.add_flag("--options-markdown", command.options_markdown,
+                "Print the text of docs/options.md");
 }
 
 void add_doctor(CLI::App& app, DoctorCommand& command) {
-  CLI::App& doctor =
-      *app.add_subcommand("doctor", "Check what symmem needs of this machine, and try it");
-  doctor.add_flag("--json", command.json, "As JSON");
-  doctor.add_flag("--self-test-rank", command.self_test_rank)->group("");  // Not for people.
+  CLI::App& doctor = *app.add_subcommand(
+      "doctor", "Check this machine for what symmem needs, and test each transport");
+  doctor.add_flag("--json", command.json, "Print JSON");
+  doctor.add_flag("--self-test-rank", command.self_test_rank)->group("");  // Hidden from --help.
   doctor.footer(
-      "Each line is ok, FAIL, or absent (what some transport needs and this machine lacks), with "
-      "the command or setting that mends it.\nExit code: 0 if ranks of this host can share host "
-      "memory, else 1.");
+      "Each line is ok, FAIL, or absent (a transport needs it and this machine lacks it), with\n"
+      "the command or setting that fixes it.\n"
+      "Exit code: 0 if ranks of this host can share host memory, else 1.");
 }
 
 void add_store(CLI::App& app, StoreCommand& command) {
-  CLI::App& store = *app.add_subcommand("store", "Serve a store, for any number of jobs");
-  store.add_option("--host", command.host, "Name or address to listen at")->capture_default_str();
-  store.add_option("--port", command.port, "Port; 0 picks a free one")->capture_default_str();
+  CLI::App& store = *app.add_subcommand("store", "Serve a store for any number of jobs");
+  store.add_option("--host", command.host, "Name or address on which to listen")
+      ->capture_default_str();
+  store.add_option("--port", command.port, "Port; 0 selects a free one")->capture_default_str();
   store.add_option("--secret-file", command.secret_file,
-                   "Shared secret; not given: SYMMEM_SECRET_FILE or SYMMEM_SECRET");
-  store.add_flag("--insecure", command.insecure, "Listen beyond this host without a secret");
+                   "File of the shared secret; default: SYMMEM_SECRET_FILE or SYMMEM_SECRET");
+  store.add_flag("--insecure", command.insecure,
+                 "Allow listening beyond loopback without a secret");
 }
 
-/// One line, whatever the message holds.
-int complain(std::string text, int code) {
+/// Prints the message as one line and returns `code`.
+int report_error(std::string text, int code) {
   std::replace(text.begin(), text.end(), '\n', ' ');
   fmt::print(stderr, "symmem: {}\n", text);
   return code;
 }
 
-/// Cuts off what follows the first "--", and that: CLI11 would take them for ours.
+/// Removes the first "--" and all words after it, which CLI11 would parse as options of symmem.
 std::vector<std::string> cut_at_dashes(std::vector<std::string>& words) {
   const auto dashes = std::find(words.begin(), words.end(), "--");
   std::vector<std::string> rest(dashes, words.end());
@@ -75,12 +78,13 @@ std::vector<std::string> cut_at_dashes(std::vector<std::string>& words) {
   return rest;
 }
 
-/// The program and its arguments. A "--" before it ended our options; one behind it is its own.
+/// Returns the program and its arguments. A "--" before the program ends the options of symmem; a
+/// later one is an argument of the program.
 std::vector<std::string> program_words(std::vector<std::string> words,
                                        const std::vector<std::string>& rest) {
   require(words.empty() || !words[0].starts_with("-"), Errc::invalid_argument,
-          "{} is no option of symmem run (symmem run --help); a program of that name goes "
-          "behind --",
+          "{} is not an option of symmem run (symmem run --help); put a program of that name after "
+          "--",
           words.empty() ? "" : words[0]);
   words.insert(words.end(), rest.begin() + (words.empty() && !rest.empty() ? 1 : 0), rest.end());
   return words;
@@ -100,12 +104,12 @@ int main_of(std::vector<std::string> words) {
   add_store(app, store_command);
   add_doctor(app, doctor_command);
   try {
-    std::reverse(words.begin(), words.end());  // As CLI11 wants it.
+    std::reverse(words.begin(), words.end());  // The order that CLI11 expects.
     app.parse(words);
   } catch (const CLI::ParseError& error) {
-    // --help and --version come this way, too.
+    // CLI11 reports --help and --version as errors with exit code 0.
     if (error.get_exit_code() == 0) return app.exit(error);
-    return complain(std::string(error.what()) + " (symmem --help)", kUsage);
+    return report_error(std::string(error.what()) + " (symmem --help)", kUsage);
   }
   if (app.got_subcommand("info")) return info(info_command);
   if (app.got_subcommand("store")) return store(store_command);
@@ -114,11 +118,11 @@ int main_of(std::vector<std::string> words) {
   return run(run_command);
 }
 
-/// What we said may lie in a buffer until now, and a full disk show here alone.
+/// Flushes stdout. A full disk may show only here.
 int check_written(int code) {
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
-  return complain("not all of the output could be written (is the disk full?)",
-                  code == 0 ? kFailed : code);
+  return report_error("not all of the output could be written (is the disk full?)",
+                      code == 0 ? kFailed : code);
 }
 
 }  // namespace
@@ -127,13 +131,14 @@ int check_written(int code) {
 int main(int count, char** words) {
   using namespace symmem::cli;
   try {
-    // Else the pipes of a rank may lie where the rank's lines are to be printed.
+    // Otherwise a pipe of a rank could get descriptor 1 or 2, to which the ranks' lines are
+    // printed.
     symmem::occupy_standard_fds();
     return check_written(main_of({words + std::min(count, 1), words + count}));
   } catch (const symmem::Error& error) {
-    return complain(error.what(),
-                    error.code() == symmem::Errc::invalid_argument ? kUsage : kFailed);
+    return report_error(error.what(),
+                        error.code() == symmem::Errc::invalid_argument ? kUsage : kFailed);
   } catch (const std::exception& error) {
-    return complain(error.what(), kFailed);
+    return report_error(error.what(), kFailed);
   }
 }

@@ -5,7 +5,7 @@
 
 namespace symmem::cli {
 
-/// Where a rank is when ranks are spread over hosts.
+/// The host of a rank, and its index on that host.
 struct RankAssignment {
   int host = 0;
   int local_rank = 0;
@@ -13,8 +13,9 @@ struct RankAssignment {
   friend bool operator==(const RankAssignment&, const RankAssignment&) = default;
 };
 
-/// Spreads ranks in contiguous blocks, whose sizes differ by one at most. `hosts` <= `ranks`.
-constexpr RankAssignment place_of(int rank, int ranks, int hosts) {
+/// Distributes ranks over hosts in contiguous blocks whose sizes differ by one at most. Requires
+/// `hosts` <= `ranks`.
+constexpr RankAssignment assign_rank(int rank, int ranks, int hosts) {
   const auto host = static_cast<int>(std::int64_t{rank} * hosts / ranks);
   const auto first = static_cast<int>((std::int64_t{host} * ranks + hosts - 1) / hosts);
   return {host, rank - first};

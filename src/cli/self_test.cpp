@@ -3,22 +3,22 @@
 #include <numeric>
 
 #include "base/check.hpp"
-#include "process/child_processes.hpp"
-#include "options/options.hpp"
 #include "base/random.hpp"
 #include "cli/doctor_checks.hpp"
 #include "context/builtin.hpp"
+#include "options/options.hpp"
+#include "process/child_processes.hpp"
 #include "symmem/context.hpp"
 
 namespace symmem::cli {
 namespace {
 
-constexpr std::chrono::seconds kLongest{60};
+constexpr std::chrono::seconds kMaxWait{60};
 constexpr int kRanks = 2;
 constexpr int kChannel = 0;
 
-/// A rank's buffer: enough words for a transport's way with much data, then one that comes with a
-/// signal, then one that is counted.
+/// Layout of a rank's buffer: as many words as a transport's bulk protocol needs, then one word for
+/// put_with_signal, then one counter.
 constexpr std::int64_t kBulk = 1 << 14, kSmall = kBulk, kCounter = kBulk + 1, kWords = kBulk + 2;
 constexpr std::size_t offset_of(std::int64_t word) {
   return static_cast<std::size_t>(word) * sizeof(std::int64_t);
@@ -30,13 +30,13 @@ std::vector<std::int64_t> pattern(int rank) {
   return words;
 }
 
-void require_right(bool right, const char* operation, int peer) {
-  require(right, Errc::internal, "{}: the data exchanged with rank {} is wrong", operation, peer);
+void require_correct(bool correct, const char* operation, int peer) {
+  require(correct, Errc::internal, "{}: the data exchanged with rank {} is wrong", operation, peer);
 }
 
 void use_peer(SymmetricMemory& memory, int rank) {
   const int peer = 1 - rank;
-  // Read by a get from oneself, since memory on a GPU is not for the CPU to load.
+  // Read by a get from this rank itself: the CPU may not load GPU memory.
   const auto own = [&](std::int64_t word) {
     std::int64_t value = 0;
     memory.get(rank, offset_of(word), &value, sizeof value);
@@ -47,20 +47,21 @@ void use_peer(SymmetricMemory& memory, int rank) {
   memory.barrier();
   std::vector<std::int64_t> back(kBulk);
   memory.get(rank, 0, back.data(), offset_of(kBulk));
-  require_right(back == expected, "put and barrier", peer);
+  require_correct(back == expected, "put and barrier", peer);
 
   memory.get(peer, 0, back.data(), offset_of(kBulk));
-  require_right(back == sent, "get", peer);
+  require_correct(back == sent, "get", peer);
 
   const std::int64_t before = memory.fetch_add(peer, offset_of(kCounter), std::int64_t{5});
-  require_right(before == 0, "fetch_add", peer);
+  require_correct(before == 0, "fetch_add", peer);
   memory.put_with_signal(peer, offset_of(kSmall), sent.data(), sizeof sent[0], kChannel);
   memory.wait_signal(peer, kChannel);
-  require_right(own(kSmall) == expected[0], "put_with_signal", peer);
-  require_right(own(kCounter) == 5, "fetch_add, seen after a signal", peer);
+  require_correct(own(kSmall) == expected[0], "put_with_signal", peer);
+  require_correct(own(kCounter) == 5, "fetch_add before a signal", peer);
 }
 
-/// The variables of the job, whatever job we may be part of ourselves.
+/// Returns the environment of a rank. It overrides variables of a job to which doctor itself
+/// belongs.
 Environment rank_environment(const std::string& transport, const std::string& store, int rank) {
   Environment environment = process_environment();
   environment.erase("SYMMEM_REQUIRE");
@@ -71,27 +72,27 @@ Environment rank_environment(const std::string& transport, const std::string& st
   return environment;
 }
 
-/// What a rank wrote last under our name, else what it wrote first.
-class LastWords {
+/// Keeps the last line with the prefix "symmem: " that each rank wrote, else its first line.
+class ErrorLines {
  public:
-  void hear(int rank, std::string_view line) {
-    constexpr std::string_view kOurs = "symmem: ";
-    std::string& words = words_.at(static_cast<std::size_t>(rank));
-    if (line.starts_with(kOurs))
-      words = line.substr(kOurs.size());
-    else if (words.empty())
-      words = line;
+  void add(int rank, std::string_view line) {
+    constexpr std::string_view kPrefix = "symmem: ";
+    std::string& text = lines_.at(static_cast<std::size_t>(rank));
+    if (line.starts_with(kPrefix))
+      text = line.substr(kPrefix.size());
+    else if (text.empty())
+      text = line;
   }
   std::string of(int rank) const {
-    const std::string& words = words_.at(static_cast<std::size_t>(rank));
-    return words.empty() ? "(it wrote nothing)" : words;
+    const std::string& text = lines_.at(static_cast<std::size_t>(rank));
+    return text.empty() ? "(it wrote nothing)" : text;
   }
 
  private:
-  std::vector<std::string> words_ = std::vector<std::string>(kRanks);
+  std::vector<std::string> lines_ = std::vector<std::string>(kRanks);
 };
 
-/// Where its memory is tried: on the host if it carries that.
+/// Returns the device whose memory the test uses: the host if the transport supports it.
 Device device_of(const std::string& transport) {
   const auto carriers = builtin_carriers();
   const bool host = std::any_of(carriers.begin(), carriers.end(), [&](const Carrier& carrier) {
@@ -101,36 +102,36 @@ Device device_of(const std::string& transport) {
 }
 
 std::string test(const std::string& transport, const Options& options) {
-  // What is not there is no failure.
+  // These checks report an absent library as absent, not as a failure.
   if (transport.starts_with("ucx")) check_ucx_library(options);
   if (device_of(transport).type == DeviceType::cuda) check_cuda(options);
-  check_store(options);  // The ranks would try for longer.
+  check_store(options);  // Fails sooner than the ranks would.
   TcpStoreOptions place;
   place.job = to_hex(random_bytes(8));
   place.secret = store_secret(options);
   place.liveness = options.liveness;
   const StoreServer server(place, StoreServer::Serves::any_job);
-  LastWords said;
+  ErrorLines lines;
   ChildProcesses ranks(
-      [&said](int rank, ChildStream, std::string_view line) { said.hear(rank, line); });
+      [&lines](int rank, ChildStream, std::string_view line) { lines.add(rank, line); });
   for (int rank = 0; rank < kRanks; ++rank)
     ranks.start({{"/proc/self/exe", "doctor", "--self-test-rank"},
                  rank_environment(transport, server.url() + "/" + place.job, rank)});
-  const JobEnd job = ranks.wait_all(Deadline::in(kLongest, {}));
+  const JobEnd job = ranks.wait_all(Deadline::in(kMaxWait, {}));
   if (job.cause == JobEnd::Cause::deadline)
-    fail(Errc::timeout, "ranks {} had not ended after {} s; rank {} wrote: {}",
-         fmt::join(job.unfinished, ", "), kLongest.count(), job.unfinished.front(),
-         said.of(job.unfinished.front()));
+    fail(Errc::timeout, "ranks {} still ran after {} s; rank {} wrote: {}",
+         fmt::join(job.unfinished, ", "), kMaxWait.count(), job.unfinished.front(),
+         lines.of(job.unfinished.front()));
   if (job.cause == JobEnd::Cause::child_failed)
     fail(Errc::refused, "rank {} {}: {}", job.child, ranks.end(job.child)->text(),
-         said.of(job.child));
-  return "two processes: put, get, fetch_add, put_with_signal and barrier gave the right data";
+         lines.of(job.child));
+  return "two processes: put, get, fetch_add, put_with_signal and barrier work";
 }
 
 std::string fix_of(const std::string& transport) {
   if (transport.starts_with("ucx"))
-    return "mend what failed above; let UCX use a network: unset UCX_TLS, or add tcp to it";
-  return "mend what failed above; SYMMEM_LOG=debug symmem run -n 2 PROGRAM shows more";
+    return "fix what failed above; let UCX use a network: unset UCX_TLS, or add tcp to it";
+  return "fix what failed above; SYMMEM_LOG=debug symmem run -n 2 PROGRAM shows more";
 }
 
 }  // namespace

@@ -6,16 +6,16 @@
 
 #include "base/check.hpp"
 #include "base/host.hpp"
-#include "options/options.hpp"
 #include "base/parse.hpp"
-#include "process/signal_fd.hpp"
 #include "cli/commands.hpp"
 #include "context/builtin.hpp"
+#include "options/options.hpp"
+#include "process/signal_fd.hpp"
 
 namespace symmem::cli {
 namespace {
 
-/// What the ranks are to be told. A server at every address is reached by the host's name.
+/// Returns the URL for the ranks: with the host's name if the server listens at all addresses.
 std::string url_for_ranks(const StoreServer& server) {
   const std::string url = server.url();
   const StoreUrl place = parse_store_url(url).value();
@@ -27,9 +27,9 @@ std::string url_for_ranks(const StoreServer& server) {
 
 int store(const StoreCommand& command) {
   const auto port = parse_whole(command.port, 0, 65535);
-  require(port.has_value(), Errc::invalid_argument, "--port {} is no whole number from 0 to 65535",
-          in_quotes(command.port));
-  // Before the server's thread, which is to block them, too.
+  require(port.has_value(), Errc::invalid_argument,
+          "--port {} is not a whole number from 0 to 65535", in_quotes(command.port));
+  // Made before the thread of the server starts, so that the thread blocks the signals, too.
   const SignalFd signals{SIGINT, SIGTERM, SIGHUP};
   Options options = read_options(process_environment());
   if (!command.secret_file.empty()) options.secret_file = command.secret_file;
@@ -43,8 +43,7 @@ int store(const StoreCommand& command) {
   fmt::print("SYMMEM_STORE={}\n", url_for_ranks(server));
   std::fflush(stdout);
   const int number = signals.wait();
-  fmt::print(stderr, "symmem: the store ends on signal {} (SIG{})\n", number,
-             ::sigabbrev_np(number));
+  fmt::print(stderr, "symmem: signal {} (SIG{}) stops the store\n", number, ::sigabbrev_np(number));
   return 0;
 }
 

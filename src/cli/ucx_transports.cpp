@@ -15,15 +15,15 @@
 namespace symmem::cli {
 namespace {
 
-/// The start of ucp_params_t, which no version changes; the rest is read only where the mask has
-/// bits for it.
+/// The leading fields of ucp_params_t, equal in all versions. UCX reads the others only if
+/// field_mask has their bits.
 struct Params {
   std::uint64_t field_mask = 1;      // UCP_PARAM_FIELD_FEATURES
   std::uint64_t features = 1u << 1;  // UCP_FEATURE_RMA
-  std::uint64_t not_looked_at[64] = {};
+  std::uint64_t unused[64] = {};
 };
 
-/// The functions of libucp that are needed, named without "ucp_".
+/// The functions of libucp that doctor calls, named without "ucp_".
 class Ucp {
  public:
   explicit Ucp(void* library)
@@ -37,7 +37,8 @@ class Ucp {
         cleanup(function_of<void(void*)>(library, "ucp_cleanup")),
         status_string(function_of<const char*(int)>(library, "ucs_status_string")) {}
 
-  /// What UCX itself prints about a context made with these settings on top of the environment's.
+  /// Returns the text that UCX prints about a context with `settings`, which override the
+  /// environment.
   std::string info(const std::map<std::string, std::string>& settings) const {
     void* config = nullptr;
     check(config_read(nullptr, nullptr, &config), "ucp_config_read");
@@ -61,7 +62,7 @@ class Ucp {
 
  private:
   void check(int status, const char* what) const {
-    require(status == 0, Errc::refused, "{} ended with: {}", what, status_string(status));
+    require(status == 0, Errc::refused, "{} failed: {}", what, status_string(status));
   }
 
   int (*const config_read)(const char*, const char*, void**);
@@ -73,7 +74,7 @@ class Ucp {
   const char* (*const status_string)(int);
 };
 
-/// Whether a transport of UCX stays on its host.
+/// Whether a transport of UCX works only within one host.
 bool is_local(const std::string& transport) {
   static const std::set<std::string> local{"self", "sysv",  "posix",   "cma",
                                            "knem", "xpmem", "gdr_copy"};
@@ -82,7 +83,7 @@ bool is_local(const std::string& transport) {
   return local.count(transport) != 0;
 }
 
-/// The devices of each transport that reaches other hosts, out of lines such as
+/// Returns the devices of each transport that reaches other hosts, parsed from lines such as
 /// "#     resource 1  :  md 1  dev 1  flags -- tcp/eth0".
 std::map<std::string, std::set<std::string>> networks_in(const std::string& info) {
   std::map<std::string, std::set<std::string>> networks;
@@ -114,15 +115,16 @@ std::string check_ucx_transports(const Options& options) {
   std::map<std::string, std::string> settings;
   if (!options.interface.empty()) settings["NET_DEVICES"] = options.interface;
   const auto left = networks_in(ucp.info(settings));
-  std::string because;
+  std::string causes;
   for (const char* name : {"UCX_TLS", "UCX_NET_DEVICES", "SYMMEM_INTERFACE"})
     if (const auto value = std::getenv(name); value != nullptr)
-      because += fmt::format("{}{}={}", because.empty() ? "" : " ", name, in_quotes(value));
-  require(!left.empty(), Errc::refused, "UCX has no network transport left{}{}; it offers: {}",
-          because.empty() ? "" : " by ", because, text_of(all));
+      causes += fmt::format("{}{}={}", causes.empty() ? "" : " ", name, in_quotes(value));
+  require(!left.empty(), Errc::refused,
+          "UCX has no network transport left{}{}; without these settings it offers: {}",
+          causes.empty() ? "" : " with ", causes, text_of(all));
   if (left == all) return text_of(left);
-  return fmt::format("{} (of {}{}{})", text_of(left), text_of(all), because.empty() ? "" : "; by ",
-                     because);
+  return fmt::format("{} (of {}{}{})", text_of(left), text_of(all), causes.empty() ? "" : "; with ",
+                     causes);
 }
 
 }  // namespace symmem::cli

@@ -10,6 +10,7 @@
 #include "context/builtin.hpp"
 #include "context/foreign_block.hpp"
 #include "context/join.hpp"
+#include "launch/find_launch.hpp"
 #include "access/memory_impl.hpp"
 #include "rendezvous/rendezvous.hpp"
 #include "context/runtime.hpp"
@@ -109,7 +110,7 @@ Context::Context(const Options& options, std::shared_ptr<Store> store) try {
   impl_ = std::make_unique<Impl>(options);
   impl_->join(std::move(store));
 } catch (Error& e) {
-  e.add("join");
+  e.add_context("join");
   throw;
 } catch (const std::exception& e) {  // Of a Store of the caller's own, or out of memory.
   fail(Errc::internal, "join: {}", e.what());

@@ -24,7 +24,7 @@ JobStore serve(const Runtime& runtime, TcpStoreOptions options) {
     job.store = connect_store(options, runtime.process, runtime.loop);
   } catch (Error& e) {
     if (!taken.empty())
-      e.add(taken + (e.code() == Errc::timeout
+      e.add_context(taken + (e.code() == Errc::timeout
                          ? ", and who listens there did not answer as a store within SYMMEM_TIMEOUT"
                          : ", and no standalone store is to be had there"));
     throw;

@@ -14,32 +14,31 @@
 
 namespace symmem {
 
-/// Hands descriptors to other processes of the same user on this host. Each descriptor on offer has
-/// a secret token; who names the token (it comes through the authenticated store) gets the
-/// descriptor by SCM_RIGHTS over an AF_UNIX socket served by the event loop. So there is no order
-/// in which ranks must act. docs/wire.md has the bytes.
+/// A service that passes descriptors to other processes of the same user on this host. Each offered
+/// descriptor has a secret token, which peers receive through the authenticated store. A client
+/// that sends the token to the AF_UNIX socket receives the descriptor by SCM_RIGHTS. The event loop
+/// serves requests, so that ranks need not act in any order. docs/wire.md has the bytes.
 ///
-/// The socket has an abstract name, which vanishes with the process, or, given a directory (for
-/// containers that share a folder but no network namespace), a path in it.
+/// The socket has an abstract name, which disappears with the process. With `socket_dir` (for
+/// containers that share a directory but no network namespace) it has a path there.
 class FdService {
  public:
   FdService(EventLoop& loop, const std::string& socket_dir);
   ~FdService();
 
-  /// The socket's address: a path, or a name behind '@'.
+  /// Returns the socket's address: a path, or '@' and an abstract name.
   const std::string& address() const { return address_; }
 
-  /// What is on offer. Held while a descriptor is sent, so that none is closed meanwhile.
+  /// The offered descriptors.
   struct Offers {
-    std::mutex mutex;
+    std::mutex mutex;                        ///< Held during a send, so that no descriptor closes.
     std::map<std::string, int> descriptors;  ///< By token; borrowed.
   };
-  /// Removes the socket's path, if it has one: what the destructor does, for a process that exits
-  /// without one.
+  /// Removes the socket's path, if it has one. The destructor does it, too; this is for a process
+  /// that exits without destructors.
   void remove_path();
 
-  /// A descriptor on offer, for as long as this object lives (it may outlive the service); `fd` is
-  /// borrowed as long.
+  /// RAII: offers a descriptor until destruction. May outlive the service. `fd` is borrowed.
   class Ticket {
    public:
     Ticket(std::shared_ptr<Offers> offers, int fd);
@@ -51,10 +50,11 @@ class FdService {
     const std::string token_;
     const ForkGuard fork_;
   };
+  /// Offers `fd`, which must stay open as long as the Ticket.
   std::unique_ptr<Ticket> offer(int fd);
 
  private:
-  struct Caller {
+  struct Client {
     Fd socket;
     std::unique_ptr<EventLoop::Subscription> readable;
     std::chrono::steady_clock::time_point since;
@@ -62,25 +62,26 @@ class FdService {
 
   void listen();
   void accept();
-  /// Takes one asker to tell it that this process is out of descriptors. Returns 0, or the errno of
-  /// not even taking it.
-  int turn_away();
-  void answer(int caller);
+  /// Accepts one client by means of spare_ and replies that this process is out of descriptors.
+  /// Returns 0, or the errno of accept.
+  int refuse_for_lack_of_descriptors();
+  void reply(int client);
   void drop_silent();
 
   EventLoop& loop_;
   std::string address_;
   std::string path_;  ///< To unlink; empty for abstract names.
   Fd socket_;
-  Fd spare_;  ///< Given up for a moment where there is no other descriptor for an asker.
+  Fd spare_;  ///< Closed for a moment to accept a client when no descriptor is free.
   const std::shared_ptr<Offers> offers_ = std::make_shared<Offers>();
-  std::map<int, Caller> callers_;  ///< By descriptor; only the loop touches it.
+  std::map<int, Client> clients_;  ///< By descriptor; only the loop accesses it.
   std::unique_ptr<EventLoop::Subscription> connecting_;
   std::unique_ptr<EventLoop::Subscription> sweeping_;
 };
 
-/// Asks the FdService at `address` for the descriptor behind `token`. Throws Error: timeout, or
-/// refused with what went wrong (nobody there, another user, no such token).
+/// Requests the descriptor of `token` from the FdService at `address`; blocks until the reply.
+/// Throws Error(timeout), Error(refused) with the reason (no service, another user, unknown token)
+/// or Error(exhausted) if either process has no free descriptor.
 Fd fetch_fd(const std::string& address, const std::string& token,
             std::chrono::milliseconds timeout);
 

@@ -13,12 +13,12 @@ namespace symmem {
 
 UnixAddress::UnixAddress(const std::string& text) {
   require(text.size() < sizeof address.sun_path && !text.empty(), Errc::invalid_argument,
-          "socket address \"{}\" has {} bytes; 1 to {} are possible", text, text.size(),
+          "socket address \"{}\" has {} bytes; 1 to {} are allowed", text, text.size(),
           sizeof address.sun_path - 1);
   address.sun_family = AF_UNIX;
   std::memcpy(address.sun_path, text.data(), text.size());
   if (text[0] == '@') address.sun_path[0] = '\0';
-  // An abstract name is as long as it says; a path ends in a zero byte.
+  // The length delimits an abstract name; a zero byte ends a path.
   length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + text.size() +
                                   (text[0] == '@' ? 0 : 1));
 }
@@ -65,8 +65,8 @@ Received receive_with_fd(int socket, std::size_t limit) {
   message.msg_iov = &part;
   message.msg_iovlen = 1;
   message.msg_control = control;
-  // Room for one descriptor: the kernel closes what does not fit. With the padding of CMSG_SPACE a
-  // second one would.
+  // CMSG_LEN is space for exactly one descriptor; the kernel closes all others. The padding of
+  // CMSG_SPACE would admit a second one.
   message.msg_controllen = CMSG_LEN(sizeof(int));
   ssize_t got;
   do got = ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC);

@@ -10,8 +10,8 @@
 
 namespace symmem {
 
-/// An AF_UNIX address from its text: a path, or a name in the abstract namespace behind '@'.
-/// Error(invalid_argument) if it is too long for the kernel (107 bytes).
+/// An AF_UNIX address, made from its text: a path, or '@' and an abstract name. Throws
+/// Error(invalid_argument) if the text is too long for the kernel (107 bytes).
 struct UnixAddress {
   explicit UnixAddress(const std::string& text);
   const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&address); }
@@ -20,21 +20,23 @@ struct UnixAddress {
   socklen_t length = 0;
 };
 
-/// A socket that keeps message borders, close-on-exec and non-blocking.
+/// Makes a socket of type SOCK_SEQPACKET, close-on-exec and non-blocking.
 Fd make_unix_socket();
 
-/// Whether the process at the other end runs as our user, or as root.
+/// Whether the process at the other end runs as this user or as root.
 bool same_user(int socket);
 
-/// Sends `bytes` and, unless `fd` is -1, the descriptor. False if it cannot go out now.
+/// Sends `bytes` and, unless `fd` is -1, the descriptor. Returns false if the send fails or would
+/// block.
 bool send_with_fd(int socket, const std::string& bytes, int fd);
 
-/// Receives one message of at most `limit` bytes and the descriptor that came with it, if any
-/// (close-on-exec). Empty at the end of the stream and when nothing is there.
+/// One message of at most `limit` bytes, with the descriptor attached to it, if any
+/// (close-on-exec). `bytes` is empty at the end of the stream and if no message is queued.
 struct Received {
   std::string bytes;
   Fd fd;
-  bool cut = false;  ///< Descriptors came for which there was no room here or in the process.
+  bool cut =
+      false;  ///< The kernel dropped descriptors: more than one, or this process is at its limit.
 };
 Received receive_with_fd(int socket, std::size_t limit);
 

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/check.hpp"
+#include "base/error_location.hpp"
 #include "base/wire.hpp"
 
 namespace symmem {
@@ -42,7 +43,7 @@ Part make_part(const std::string& operation, const std::function<std::string()>&
   try {
     return {operation, false, {}, make()};
   } catch (const Error& e) {
-    return {operation, true, e.code(), e.what()};
+    return {operation, true, e.code(), text_without_location(e)};
   } catch (const std::exception& e) {
     return {operation, true, Errc::internal, e.what()};
   } catch (...) {  // A transport of the application's own may throw anything.

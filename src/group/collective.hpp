@@ -33,7 +33,7 @@ class Collective {
     try {
       return body();
     } catch (Error& e) {
-      e.add(title());
+      e.add_context(title());
       throw;
     } catch (const std::exception& e) {  // Of a Store of the caller's own.
       fail(Errc::internal, "{}: {}", title(), e.what());

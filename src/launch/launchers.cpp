@@ -12,9 +12,9 @@ constexpr const char* kLoopback = "127.0.0.1";
 
 using MaybeAddress = std::optional<StoreAddress>;
 
-/// A place that all ranks compute alike from the job's name. The ports are below those that Linux
-/// and IANA give to clients, so that only other jobs are met there: hence several to try.
-StoreAddress place_from_job(std::string host, std::string job) {
+/// Derives an address from the job's name, equal on all ranks. The ports lie below the ephemeral
+/// ranges of Linux and IANA, so that mostly other jobs use them; hence several ports to try.
+StoreAddress address_from_job(std::string host, std::string job) {
   constexpr std::uint32_t kFirst = 20000, kCount = 12000;
   std::uint32_t hash = 2166136261u;  // FNV-1a, 32 bits: equal on every host and in every build.
   for (const char c : job) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619u;
@@ -23,64 +23,66 @@ StoreAddress place_from_job(std::string host, std::string job) {
   return {std::move(host), port, kPorts, std::move(job)};
 }
 
-/// True if the launcher says that all ranks are on this host: as many here as there are.
+/// Whether the launcher reports as many ranks on this host as in the world.
 bool all_here(const Environment& environment, const std::vector<std::string>& local_sizes,
               const Launch& launch) {
   return value_of(environment, first_set(environment, local_sizes)) ==
          std::to_string(launch.world_size);
 }
 
-/// On one host, loopback and a port from the job's name; across hosts nobody tells rank 0's.
-MaybeAddress place_if_all_here(const Environment& environment, const std::vector<std::string>& local_sizes,
-                        const std::string& prefix, const std::vector<std::string>& job_names,
-                        const Launch& launch) {
+/// Returns loopback and a port derived from the job's name if all ranks are on this host; empty if
+/// not, because no variable names rank 0's host.
+MaybeAddress address_if_all_here(const Environment& environment,
+                                 const std::vector<std::string>& local_sizes,
+                                 const std::string& prefix,
+                                 const std::vector<std::string>& job_names, const Launch& launch) {
   const std::string_view job = value_of(environment, first_set(environment, job_names));
   if (job.empty() || !all_here(environment, local_sizes, launch)) return std::nullopt;
-  return place_from_job(kLoopback, prefix + std::string(job));
+  return address_from_job(kLoopback, prefix + std::string(job));
 }
 
-/// The port after the master's own, which belongs to PyTorch's store.
-MaybeAddress beside_master(const Environment& environment, std::string host, std::string job) {
+/// Returns the address after MASTER_PORT, which itself belongs to PyTorch's store.
+MaybeAddress next_to_master(const Environment& environment, std::string host, std::string job) {
   const std::string_view text = value_of(environment, "MASTER_PORT");
   if (host.empty() || text.empty()) return std::nullopt;
   const auto port = parse_whole(text, 1, 65534);
   require(
       port.has_value(), Errc::invalid_argument,
       "MASTER_PORT={} is not a whole number from 1 to 65534 (the store uses the port after it); "
-      "mend it or set SYMMEM_STORE=tcp://host:port",
+      "correct it or set SYMMEM_STORE=tcp://host:port",
       in_quotes(text));
   return StoreAddress{std::move(host), static_cast<std::uint16_t>(*port + 1), 1, std::move(job)};
 }
 
 MaybeAddress torchrun_store(const Environment& environment, const Launch& launch) {
-  // A restarted job must not meet what is left of the one before.
+  // A restarted job must not connect to the remains of the previous one.
   const std::string job = "torchrun-" + std::string(value_of(environment, "TORCHELASTIC_RUN_ID")) +
                           "-" + std::string(value_of(environment, "TORCHELASTIC_RESTART_COUNT"));
   const bool here = all_here(environment, {"LOCAL_WORLD_SIZE"}, launch);
-  return beside_master(environment,
-                       here ? kLoopback : std::string(value_of(environment, "MASTER_ADDR")), job);
+  return next_to_master(environment,
+                        here ? kLoopback : std::string(value_of(environment, "MASTER_ADDR")), job);
 }
 
 MaybeAddress open_mpi_store(const Environment& environment, const Launch& launch) {
-  return place_if_all_here(environment, {"OMPI_COMM_WORLD_LOCAL_SIZE"}, "ompi-",
-                           {"PMIX_NAMESPACE", "OMPI_MCA_ess_base_jobid", "OMPI_MCA_orte_hnp_uri"},
-                           launch);
+  return address_if_all_here(environment, {"OMPI_COMM_WORLD_LOCAL_SIZE"}, "ompi-",
+                             {"PMIX_NAMESPACE", "OMPI_MCA_ess_base_jobid", "OMPI_MCA_orte_hnp_uri"},
+                             launch);
 }
 
 MaybeAddress pmi_store(const Environment& environment, const Launch& launch) {
-  return place_if_all_here(environment, {"MPI_LOCALNRANKS", "PMI_LOCAL_SIZE"}, "pmi-",
-                           {"PMIX_NAMESPACE", "PMI_JOBID"}, launch);
+  return address_if_all_here(environment, {"MPI_LOCALNRANKS", "PMI_LOCAL_SIZE"}, "pmi-",
+                             {"PMIX_NAMESPACE", "PMI_JOBID"}, launch);
 }
 
 MaybeAddress pals_store(const Environment& environment, const Launch& launch) {
-  return place_if_all_here(environment, {"PALS_LOCAL_SIZE", "PMI_LOCAL_SIZE"}, "pals-",
-                           {"PALS_APID"}, launch);
+  return address_if_all_here(environment, {"PALS_LOCAL_SIZE", "PMI_LOCAL_SIZE"}, "pals-",
+                             {"PALS_APID"}, launch);
 }
 
 MaybeAddress flux_store(const Environment& environment, const Launch&) {
   const std::string_view job = value_of(environment, "FLUX_JOB_ID");
   if (job.empty() || value_of(environment, "FLUX_JOB_NNODES") != "1") return std::nullopt;
-  return place_from_job(kLoopback, "flux-" + std::string(job));
+  return address_from_job(kLoopback, "flux-" + std::string(job));
 }
 
 MaybeAddress slurm_store(const Environment& environment, const Launch&) {
@@ -90,11 +92,11 @@ MaybeAddress slurm_store(const Environment& environment, const Launch&) {
   const bool here = value_of(environment, "SLURM_STEP_NUM_NODES") == "1";
   if (job.empty() || (nodes.empty() && !here)) return std::nullopt;
   std::string host = here ? kLoopback : first_slurm_node(nodes);
-  return place_from_job(std::move(host), "slurm-" + std::string(job) + "." + std::string(step));
+  return address_from_job(std::move(host), "slurm-" + std::string(job) + "." + std::string(step));
 }
 
 MaybeAddress bare_store(const Environment& environment, const Launch&) {
-  return beside_master(environment, std::string(value_of(environment, "MASTER_ADDR")), "");
+  return next_to_master(environment, std::string(value_of(environment, "MASTER_ADDR")), "");
 }
 
 }  // namespace
@@ -113,7 +115,7 @@ const std::vector<Launcher>& launchers() {
        {"OMPI_COMM_WORLD_SIZE"},
        {"OMPI_COMM_WORLD_LOCAL_RANK"},
        open_mpi_store},
-      // Under srun with PMIx there is a rank but no size: then Slurm's own variables tell.
+      // srun with PMIx sets a rank but no size; the entry of Slurm below then applies.
       {"PMI",
        {"PMI_SIZE"},
        {"PMI_RANK", "PMIX_RANK"},
@@ -127,7 +129,7 @@ const std::vector<Launcher>& launchers() {
        {"PALS_LOCAL_RANKID"},
        pals_store},
       {"Flux", {}, {"FLUX_TASK_RANK"}, {"FLUX_JOB_SIZE"}, {"FLUX_TASK_LOCAL_ID"}, flux_store},
-      // Batch scripts have SLURM_PROCID too, but no step: they are one process, not a rank.
+      // A batch script has SLURM_PROCID but no step: it is one process, not a rank.
       {"Slurm",
        {"SLURM_STEP_ID"},
        {"SLURM_PROCID"},
@@ -135,7 +137,7 @@ const std::vector<Launcher>& launchers() {
        {"SLURM_LOCALID"},
        slurm_store},
       {"RANK and WORLD_SIZE", {}, {"RANK"}, {"WORLD_SIZE"}, {"LOCAL_RANK"}, bare_store, true},
-      // A rank that nobody completed is an error rather than a rank alone.
+      // Last: a rank without a world size is an error, not one rank alone.
       {"PMI",
        {},
        {"PMI_RANK", "PMIX_RANK", "PALS_RANKID"},

@@ -10,21 +10,22 @@
 
 namespace symmem {
 
-/// A program that starts ranks, by the variables that it sets. Where a variable goes by several
-/// names, the first that is set counts.
+/// A program that starts ranks, described by the environment variables that it sets. If a variable
+/// has several names, the first one that is set is read.
 struct Launcher {
   std::string name;
-  std::vector<std::string> needs;  ///< Without all of these it was not this launcher.
+  std::vector<std::string> needs;  ///< The launcher counts only if all of these are set.
   std::vector<std::string> rank, world_size, local_rank;
-  /// The store's place, as far as the variables tell. Rank and world size are in `launch`.
+  /// Derives the address of the store; empty if the variables do not determine it. `launch` holds
+  /// rank and world size.
   std::optional<StoreAddress> (*store)(const Environment&, const Launch& launch);
-  bool doubtful = false;  ///< Other programs set these variables, too.
+  bool ambiguous = false;  ///< Other programs set these variables, with other meanings.
 };
 
-/// All launchers that symmem knows, the most trustworthy first.
+/// Returns all known launchers, the most specific variables first.
 const std::vector<Launcher>& launchers();
 
-/// The first of `names` that is set; empty if none is.
+/// Returns the first of `names` that is set; empty if none is.
 std::string first_set(const Environment& environment, const std::vector<std::string>& names);
 
 }  // namespace symmem

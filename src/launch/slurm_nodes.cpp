@@ -13,11 +13,11 @@ constexpr std::string_view kDigits = "0123456789";
 
 [[noreturn]] void refuse(std::string_view list) {
   fail(Errc::invalid_argument,
-       "{} is no Slurm node list: expected names such as gpu7 or gpu[003-017,020]",
+       "{} is not a Slurm node list: expected names such as gpu7 or gpu[003-017,020]",
        in_quotes(list));
 }
 
-/// Takes "003-017,020]" from the front of `rest` and returns "003".
+/// Removes "003-017,020]" from the front of `rest` and returns "003".
 std::string take_first_of_range(std::string_view& rest, std::string_view list) {
   const std::size_t end = rest.find(']');
   if (end == std::string_view::npos) refuse(list);
@@ -25,7 +25,7 @@ std::string take_first_of_range(std::string_view& rest, std::string_view list) {
   if (ranges.empty() || ranges.find_first_not_of("0123456789-,") != std::string_view::npos)
     refuse(list);
   rest.remove_prefix(end + 1);
-  // Leading zeros belong to the name.
+  // Keep leading zeros: they are part of the name.
   const std::string_view first =
       ranges.substr(0, std::min(ranges.find_first_not_of(kDigits), ranges.size()));
   if (first.empty()) refuse(list);

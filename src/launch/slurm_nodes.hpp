@@ -6,8 +6,8 @@
 
 namespace symmem {
 
-/// The first host of a Slurm node list such as "gpu[003-017,020],login1" or "rack[1-2]node[0-7]":
-/// "gpu003". Throws Error(invalid_argument) for what is no such list.
+/// Returns the first host of a Slurm node list: "gpu003" for "gpu[003-017,020],login1". Throws
+/// Error(invalid_argument) if `list` does not parse.
 std::string first_slurm_node(std::string_view list);
 
 }  // namespace symmem

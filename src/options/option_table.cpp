@@ -5,8 +5,8 @@
 #include <bit>
 #include <limits>
 
-#include "options/options.hpp"
 #include "base/parse.hpp"
+#include "options/options.hpp"
 
 namespace symmem {
 namespace {
@@ -14,10 +14,10 @@ namespace {
 using Lines = std::vector<std::string>;
 
 OptionRow number(std::string name, std::optional<int> Options::*field, int min, std::string help) {
-  return {std::move(name), fmt::format("a whole number from {} to {}", min, kMostRanks),
+  return {std::move(name), fmt::format("a whole number from {} to {}", min, kMaxRanks),
           std::move(help),
           [field, min](Options& options, const std::string& text) {
-            const auto value = parse_whole(text, min, kMostRanks);
+            const auto value = parse_whole(text, min, kMaxRanks);
             if (value) options.*field = static_cast<int>(*value);
             return value.has_value();
           },
@@ -92,6 +92,52 @@ OptionRow text(std::string name, std::string Options::*field, std::string form, 
           [field](const Options& options) { return options.*field; }};
 }
 
+template <typename Enum>
+struct Choice {
+  std::string_view name;
+  Enum value;
+};
+
+constexpr Choice<LogLevel> kLogLevels[] = {{"debug", LogLevel::debug},
+                                           {"info", LogLevel::info},
+                                           {"warn", LogLevel::warn},
+                                           {"error", LogLevel::error},
+                                           {"off", LogLevel::off}};
+constexpr Choice<Progress> kProgresses[] = {
+    {"adaptive", Progress::adaptive}, {"spin", Progress::spin}, {"event", Progress::event}};
+constexpr Choice<CudaHandle> kCudaHandles[] = {{"auto", CudaHandle::automatic},
+                                               {"fd", CudaHandle::fd},
+                                               {"legacy", CudaHandle::legacy},
+                                               {"fabric", CudaHandle::fabric}};
+
+/// Returns the name of `value`, or its number if the program assigned none of the enumerators.
+template <typename Enum, std::size_t N>
+std::string choice_name(const Choice<Enum> (&choices)[N], Enum value) {
+  for (const Choice<Enum>& choice : choices)
+    if (choice.value == value) return std::string(choice.name);
+  return std::to_string(static_cast<int>(value));
+}
+
+/// `choices` must be of static storage duration.
+template <typename Enum, std::size_t N>
+OptionRow choice(std::string name, Enum Options::*field, const Choice<Enum> (&choices)[N],
+                 std::string help) {
+  std::string form;
+  for (std::size_t i = 0; i < N; ++i)
+    form += fmt::format("{}{}", i == 0 ? "" : i + 1 < N ? ", " : " or ", choices[i].name);
+  return {
+      std::move(name), std::move(form), std::move(help),
+      [field, &choices](Options& options, const std::string& value) {
+        for (const Choice<Enum>& choice : choices)
+          if (choice.name == value) {
+            options.*field = choice.value;
+            return true;
+          }
+        return false;
+      },
+      [field, &choices](const Options& options) { return choice_name(choices, options.*field); }};
+}
+
 OptionRow names(std::string name, Lines Options::*field, std::string form, std::string help,
                 std::function<bool(const Lines&)> allowed) {
   return {std::move(name), std::move(form), std::move(help),
@@ -104,7 +150,7 @@ OptionRow names(std::string name, Lines Options::*field, std::string form, std::
           }};
 }
 
-/// Small letters, digits and underscores, each name once.
+/// Whether all names consist of lower-case letters, digits and underscores, and none repeats.
 bool transport_names(Lines list) {
   for (const std::string& name : list)
     if (name.empty() ||
@@ -114,31 +160,26 @@ bool transport_names(Lines list) {
   return std::adjacent_find(list.begin(), list.end()) == list.end();
 }
 
-/// All kept or all removed: a mix would not say what becomes of those that it does not name.
+/// Accepts names to use or names to exclude, but no mix: a mix leaves the unnamed ones undefined.
 bool transport_choice(Lines list) {
-  const auto removed = [](const std::string& name) { return name.starts_with('^'); };
-  if (std::none_of(list.begin(), list.end(), removed)) return transport_names(std::move(list));
-  if (!std::all_of(list.begin(), list.end(), removed)) return false;
+  const auto excluded = [](const std::string& name) { return name.starts_with('^'); };
+  if (std::none_of(list.begin(), list.end(), excluded)) return transport_names(std::move(list));
+  if (!std::all_of(list.begin(), list.end(), excluded)) return false;
   for (std::string& name : list) name.erase(0, 1);
   return transport_names(std::move(list));
 }
 
-std::function<bool(const std::string&)> printable(std::size_t most) {
-  return [most](const std::string& value) {
-    return value.size() <= most && std::all_of(value.begin(), value.end(), [](char c) {
+std::function<bool(const std::string&)> printable(std::size_t max_bytes) {
+  return [max_bytes](const std::string& value) {
+    return value.size() <= max_bytes && std::all_of(value.begin(), value.end(), [](char c) {
              return static_cast<unsigned char>(c) >= 0x20 && c != 0x7f;
            });
   };
 }
 
-/// A socket's path holds 107 bytes, and the socket's own name must fit behind the folder's.
-bool socket_folder(const std::string& value) {
+/// The path of a Unix socket holds 107 bytes: the directory and the name of the socket in it.
+bool socket_directory(const std::string& value) {
   return value.starts_with('/') && printable(60)(value);
-}
-
-bool log_level(const std::string& value) {
-  return value == "debug" || value == "info" || value == "warn" || value == "error" ||
-         value == "off";
 }
 
 OptionRow hidden(OptionRow row) {
@@ -150,67 +191,63 @@ std::vector<OptionRow> make_table() {
   using std::chrono::milliseconds;
   return {
       names("SYMMEM_TRANSPORTS", &Options::transports,
-            "names to keep, in order (shm,ucx), or names to remove (^ucx)",
-            "transports that may be used, best first; equal on all ranks; not set: all",
-            transport_choice),
+            "names to use, in order (shm,ucx), or names to exclude (^ucx)",
+            "transports to use, best first; equal on all ranks; not set: all", transport_choice),
       names("SYMMEM_REQUIRE", &Options::require, "names of transports (shm,cuda_ipc)",
-            "every pair of ranks must use one of these, else rendezvous is an error",
+            "transports of which every pair of ranks must use one, else rendezvous fails",
             transport_names),
-      number("SYMMEM_RANK", &Options::rank, 0,
-             "this process's rank; not set: what the launcher says"),
+      number("SYMMEM_RANK", &Options::rank, 0, "rank of this process; not set: from the launcher"),
       number("SYMMEM_WORLD_SIZE", &Options::world_size, 1,
-             "how many ranks there are; not set: what the launcher says"),
+             "number of ranks; not set: from the launcher"),
       number("SYMMEM_LOCAL_RANK", &Options::local_rank, 0,
-             "this process's number on its host; not set: what the launcher says"),
-      text("SYMMEM_STORE", &Options::store, kStoreUrlForm,
-           "where the ranks meet; rank 0 listens there unless a store does already; not set: what "
-           "the launcher's variables tell",
-           [](const std::string& value) { return parse_store_url(value).has_value(); }),
-      time("SYMMEM_TIMEOUT", &Options::timeout, milliseconds(1),
-           "the longest wait of every call that is not given one"),
+             "index of this process among the ranks of its host; not set: from the launcher"),
+      text(
+          "SYMMEM_STORE", &Options::store, kStoreUrlForm,
+          "address of the store; rank 0 serves one there unless one already runs; not set: derived "
+          "from the launcher's variables",
+          [](const std::string& value) { return parse_store_url(value).has_value(); }),
+      time("SYMMEM_TIMEOUT", &Options::timeout, milliseconds(1), "default timeout of every call"),
       time("SYMMEM_LIVENESS", &Options::liveness, milliseconds(100),
-           "silence of a rank after which it counts as lost"),
+           "time without a message from a rank after which the rank is lost"),
       text("SYMMEM_HOST_ID", &Options::host_id, "up to 255 bytes without control characters",
-           "ranks of equal id are tried as being on one host; not set: measured", printable(255)),
+           "host identity; ranks with equal ids try to share memory; not set: measured",
+           printable(255)),
       text("SYMMEM_INTERFACE", &Options::interface, "names of network devices (eth0,mlx5_0:1)",
-           "what UCX may use to reach other hosts; not set: it chooses", printable(255)),
+           "network devices that UCX may use; not set: UCX chooses", printable(255)),
       text("SYMMEM_SOCKET_DIR", &Options::socket_dir, "an absolute path of up to 60 bytes",
-           "folder for sockets, for containers that share it but not a network namespace; made if "
-           "it "
-           "is missing, and left",
-           socket_folder),
+           "directory for the descriptor service's socket, for containers that share a directory "
+           "but "
+           "no network namespace; created if missing, never removed",
+           socket_directory),
       number("SYMMEM_CHANNELS", &Options::channels, 1, 4096,
-             "channels of every signal pad; equal on all ranks"),
+             "number of channels of each signal pad; equal on all ranks"),
       size("SYMMEM_BLOCK_SIZE", &Options::block_size, 4096, std::int64_t{1} << 40,
            "size of the blocks that small allocations share"),
-      text("SYMMEM_CUDA_HANDLE", &Options::cuda_handle, "auto, fd, legacy or fabric",
-           "the kind of handle by which GPU memory is shared; auto: all that the driver grants",
-           [](const std::string& value) {
-             return value == "auto" || value == "fd" || value == "legacy" || value == "fabric";
-           }),
+      choice("SYMMEM_CUDA_HANDLE", &Options::cuda_handle, kCudaHandles,
+             "handle type that shares GPU memory on one host; auto: every type the driver permits"),
       text("SYMMEM_UCX_LIBRARY", &Options::ucx_library, "a file name or path of libucp",
-           "the UCX to open when ranks of several hosts meet; 1.13 or newer, equal on all ranks",
+           "UCX library to load when a group spans hosts; 1.13 or newer, equal on all ranks",
            [](const std::string& value) { return !value.empty() && printable(4095)(value); }),
-      text(
-          "SYMMEM_PROGRESS", &Options::progress, "adaptive, spin or event",
-          "how the thread that serves peers by UCX waits: spins a little and sleeps, spins, sleeps",
-          [](const std::string& value) {
-            return value == "adaptive" || value == "spin" || value == "event";
-          }),
-      flag("SYMMEM_VERIFY", &Options::verify, "prove every attached block by reading it"),
+      choice(
+          "SYMMEM_PROGRESS", &Options::progress, kProgresses,
+          "how the progress thread of UCX waits: polls, then blocks; polls always; blocks always"),
+      flag("SYMMEM_VERIFY", &Options::verify, "verify each attached block by reading back its id"),
       text("SYMMEM_SECRET_FILE", &Options::secret_file, "a path of up to 4095 bytes",
-           "file with the store's shared secret, readable by its owner alone", printable(4095)),
+           "file that holds the secret of the store; only its owner may read it", printable(4095)),
       hidden(text("SYMMEM_SECRET", &Options::secret, "up to 1024 bytes without control characters",
-                  "the store's shared secret itself; a file is safer, and goes before it",
+                  "secret of the store; SYMMEM_SECRET_FILE is safer and takes precedence",
                   printable(1024))),
       flag("SYMMEM_INSECURE", &Options::insecure,
-           "let the store listen beyond this host without a secret"),
-      text("SYMMEM_LOG", &Options::log, "debug, info, warn, error or off",
-           "least weight of the lines written to stderr", log_level),
+           "let the store listen beyond loopback without a secret"),
+      choice(
+          "SYMMEM_LOG", &Options::log, kLogLevels,
+          "minimum log level; lines are written to stderr; debug also adds [file:line] to errors"),
   };
 }
 
 }  // namespace
+
+std::string to_string(CudaHandle value) { return choice_name(kCudaHandles, value); }
 
 const std::vector<OptionRow>& option_table() {
   static const std::vector<OptionRow> table = make_table();

@@ -15,13 +15,13 @@ namespace {
        row.hidden ? "(hidden)" : in_quotes(text), row.form);
 }
 
-/// The option that `name` was perhaps meant to be; empty if none is near.
+/// Returns the option with the smallest edit distance to `name`; empty if none is near.
 std::string nearest_option(const std::string& name) {
   std::string nearest;
-  std::size_t least = 5;  // More slips than that are another word.
+  std::size_t least = 5;  // A distance of 5 or more is another word, not a typing error.
   for (const OptionRow& row : option_table())
-    if (const std::size_t slips = edit_distance(name, row.name); slips < least) {
-      least = slips;
+    if (const std::size_t distance = edit_distance(name, row.name); distance < least) {
+      least = distance;
       nearest = row.name;
     }
   return nearest;
@@ -60,9 +60,9 @@ std::vector<std::string> unknown_option_warnings(const Environment& environment)
     for (const OptionRow& row : option_table()) known = known || row.name == at->first;
     if (known) continue;
     const std::string nearest = nearest_option(at->first);
-    warnings.push_back(
-        at->first + " is set but is no option of symmem" +
-        (nearest.empty() ? "; `symmem info` lists them all" : "; was " + nearest + " meant?"));
+    warnings.push_back(at->first + " is set but is not an option of symmem" +
+                       (nearest.empty() ? "; `symmem info` lists all options"
+                                        : "; did you mean " + nearest + "?"));
   }
   return warnings;
 }
@@ -80,10 +80,10 @@ std::vector<ShownOption> show_options(const Options& options, const Environment&
   for (const OptionRow& row : option_table()) {
     const std::string value = row.show(options);
     const std::string text(value_of(environment, row.name));
-    // What is not allowed there does not matter: the program did not take it.
-    Options untouched, from_environment;
+    // A value that is not allowed is ignored here: from_env() would have thrown.
+    Options defaults, from_environment;
     const bool named = !text.empty() && row.read(from_environment, text);
-    const std::string origin = value != row.show(named ? from_environment : untouched) ? "program"
+    const std::string origin = value != row.show(named ? from_environment : defaults) ? "program"
                                : named ? "environment"
                                        : "default";
     shown.push_back({row.name, shown_value(row, options), origin, row.help});
@@ -94,11 +94,11 @@ std::vector<ShownOption> show_options(const Options& options, const Environment&
 std::string options_markdown() {
   std::string text =
       "# Options\n\n"
-      "Every option is a variable of the environment and a field of `symmem::Options`; what the "
-      "program assigns wins.\nThe Context reads them once. An empty variable counts as one that is "
-      "not set, any other value that is not allowed is an\nerror, and an unknown `SYMMEM_*` name "
-      "is a warning. `symmem info` shows what is in force and where it comes from.\n"
-      "This page is made by `symmem info --options-markdown`.\n\n"
+      "Each option is an environment variable and a field of `symmem::Options`. A field that\n"
+      "the program assigns takes precedence. A Context reads the options once. An empty\n"
+      "variable counts as not set. A value that is not allowed is an error. An unknown\n"
+      "`SYMMEM_*` variable causes a warning. `symmem info` prints each value and its origin.\n\n"
+      "`symmem info --options-markdown` generates this page.\n\n"
       "| variable | default | allowed | meaning |\n| --- | --- | --- | --- |\n";
   for (const OptionRow& row : option_table()) {
     const std::string value = row.show(Options());

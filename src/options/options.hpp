@@ -10,43 +10,47 @@
 
 namespace symmem {
 
-/// As many ranks as a job may have: bounds what a typing error can make us allocate.
-inline constexpr int kMostRanks = 1 << 20;
+/// Upper limit of the world size. It bounds the memory that a mistyped number can allocate.
+inline constexpr int kMaxRanks = 1 << 20;
 
-/// One row of the table of options: parsing, checking, `symmem info`, the start-up log and
-/// docs/options.md all walk it.
+/// One option. Parsing, checking, `symmem info`, the start-up log and docs/options.md iterate over
+/// the table of these rows.
 struct OptionRow {
   std::string name;  ///< "SYMMEM_TIMEOUT"
-  std::string form;  ///< What is allowed: "a time from 1ms to 1000h such as 500ms, 30s, 2m"
+  std::string form;  ///< Allowed values: "a time from 1ms to 1000h such as 500ms, 30s, 2m"
   std::string help;
-  /// Sets the option; false if the text is not of the form.
+  /// Parses `text` into the option. Returns false if the text is not allowed.
   std::function<bool(Options&, const std::string& text)> read;
-  /// The text that read() takes back; empty: not set.
+  /// Returns the text that read() parses to the same value; empty if the option is not set.
   std::function<std::string(const Options&)> show;
-  bool hidden = false;  ///< Its value is shown to nobody.
+  bool hidden = false;  ///< The value is a secret and never printed.
 };
 const std::vector<OptionRow>& option_table();
 
-/// Options::from_env() over given variables, without the warnings. An empty variable counts as one
-/// that is not set.
+/// Returns the value as SYMMEM_CUDA_HANDLE spells it: "auto".
+std::string to_string(CudaHandle value);
+
+/// Does what Options::from_env() does, on the given variables and without warnings. An empty
+/// variable counts as not set.
 Options read_options(const Environment& environment);
 
-/// Checks what the program assigned as if it had come as text. Throws Error(invalid_argument).
+/// Checks options that the program assigned against the same rules as environment variables. Throws
+/// Error(invalid_argument).
 void check_options(const Options& options);
 
-/// One line for each SYMMEM_* variable that is no option, with the name that was perhaps meant.
+/// Returns one warning for each SYMMEM_* variable that is not an option, with the nearest name.
 std::vector<std::string> unknown_option_warnings(const Environment& environment);
 
-/// An option as people see it.
+/// One option as `symmem info` and the start-up log print it.
 struct ShownOption {
   std::string name;
-  std::string value;   ///< "(set)" for a hidden one, "(not set)" for an empty one.
+  std::string value;   ///< "(set)" if hidden, "(not set)" if empty.
   std::string origin;  ///< "default", "environment" or "program".
   std::string help;
 };
 std::vector<ShownOption> show_options(const Options& options, const Environment& environment);
 
-/// The text of docs/options.md.
+/// Returns the text of docs/options.md.
 std::string options_markdown();
 
 }  // namespace symmem

@@ -13,8 +13,8 @@
 #include <utility>
 
 #include "base/check.hpp"
-#include "process/network_namespace.hpp"
 #include "base/parse.hpp"
+#include "process/network_namespace.hpp"
 
 namespace symmem {
 namespace {
@@ -36,8 +36,8 @@ std::vector<char*> pointers(std::vector<std::string>& words) {
   return result;
 }
 
-/// What the child needs, made before fork: behind it, in a process that had threads, there is no
-/// memory allocation and no lock.
+/// Everything that the child needs, prepared before fork: between fork and exec the child of a
+/// process with threads must neither allocate memory nor take a lock.
 struct Prepared {
   char* const* words;
   char* const* environment;
@@ -46,20 +46,20 @@ struct Prepared {
   pid_t parent;
 };
 
-/// Why a child could not become the program, as it tells its parent.
+/// Why exec did not run the program. The child writes it to a pipe to its parent.
 struct Failure {
-  int error = 0;  ///< 0: it has.
+  int error = 0;  ///< errno; 0: exec succeeded.
   bool in_namespace = false;
 };
 
-[[noreturn]] void give_up(const Prepared& prepared, Failure failure) {
+[[noreturn]] void report_failure(const Prepared& prepared, Failure failure) {
   static_cast<void>(!::write(prepared.failure, &failure, sizeof failure));
   ::_exit(127);
 }
 
-[[noreturn]] void become(const Prepared& prepared) {
+[[noreturn]] void exec_program(const Prepared& prepared) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  // The parent may have died before the line above.
+  // The parent may have died before the call above.
   if (::getppid() != prepared.parent) ::_exit(127);
   ::setpgid(0, 0);
   sigset_t none;
@@ -68,13 +68,13 @@ struct Failure {
   ::signal(SIGPIPE, SIG_DFL);
   if (prepared.network_namespace >= 0) {
     const int error = enter_network_namespace(prepared.network_namespace);
-    if (error != 0) give_up(prepared, {error, true});
+    if (error != 0) report_failure(prepared, {error, true});
   }
   if (::dup2(prepared.input, 0) == 0 && ::dup2(prepared.output, 1) == 1 &&
       ::dup2(prepared.errors, 2) == 2)
-    // glibc's looks through PATH on the stack alone.
+    // glibc's execvpe searches PATH without allocating memory.
     ::execvpe(prepared.words[0], prepared.words, prepared.environment);
-  give_up(prepared, {errno, false});
+  report_failure(prepared, {errno, false});
 }
 
 Failure wait_for_exec(const Pipe& pipe) {
@@ -96,7 +96,7 @@ std::string ChildEnd::text() const {
 
 ChildProcess::ChildProcess(const ChildCommand& command) {
   require(!command.words.empty() && !command.words[0].empty(), Errc::invalid_argument,
-          "no program to start was named");
+          "no program was given");
   std::vector<std::string> words = command.words, lines = to_lines(command.environment);
   const std::vector<char*> word_pointers = pointers(words), line_pointers = pointers(lines);
   const Fd input(::open("/dev/null", O_RDONLY | O_CLOEXEC));
@@ -111,10 +111,10 @@ ChildProcess::ChildProcess(const ChildCommand& command) {
                           ::getpid()};
   pid_ = ::fork();
   if (pid_ < 0) fail_errno(errno, "fork");
-  if (pid_ == 0) become(prepared);
+  if (pid_ == 0) exec_program(prepared);
   failure.write = Fd();
   const auto [error, in_namespace] = wait_for_exec(failure);
-  // The call itself: the header of glibc 2.36 declares its function for C alone.
+  // syscall, because the header of glibc 2.36 declares pidfd_open for C only.
   if (error == 0) ended_ = Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
   const int no_pidfd = error == 0 && !ended_ ? errno : 0;
   if (error != 0 || no_pidfd != 0) {
@@ -123,8 +123,8 @@ ChildProcess::ChildProcess(const ChildCommand& command) {
     require(no_pidfd == 0, Errc::unsupported, "pidfd_open: {} (Linux 5.3 or newer is needed)",
             ::strerrordesc_np(no_pidfd));
     require(!in_namespace, Errc::refused,
-            "cannot start {}: entering its network namespace: {} (this needs root, or "
-            "CAP_SYS_ADMIN, and leave to mount a sysfs)",
+            "cannot start {}: entering its network namespace failed: {} (this needs root, or "
+            "CAP_SYS_ADMIN, and permission to mount a sysfs)",
             in_quotes(command.words[0]), ::strerrordesc_np(error));
     fail(Errc::invalid_argument, "cannot start {}: {}", in_quotes(command.words[0]),
          ::strerrordesc_np(error));
@@ -148,15 +148,15 @@ ChildProcess::~ChildProcess() {
 }
 
 void ChildProcess::signal(int number) const {
-  // Safe because pid_ is not reaped: no other process or group can have this number. A program may
-  // have left its group for one of its own making, so it is named, too.
+  // Safe because pid_ is not reaped: no other process or group can have this number. A program that
+  // moved to another group gets the signal by its pid.
   ::kill(-pid_, number);
   if (::getpgid(pid_) != pid_) ::kill(pid_, number);
 }
 
 std::optional<ChildEnd> ChildProcess::end() const {
   siginfo_t info{};
-  // WNOWAIT: reaping is the destructor's.
+  // WNOWAIT: the destructor reaps.
   const int result = ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT);
   if (result != 0) fail_errno(errno, fmt::format("waitid of process {}", pid_));
   if (info.si_pid == 0) return std::nullopt;

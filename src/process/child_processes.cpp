@@ -13,13 +13,12 @@ namespace symmem {
 namespace {
 
 constexpr std::size_t kChunk = 64u << 10;
-/// A pipe holds 64 KiB unless somebody enlarged it, and never more than this many chunks by
-/// default.
+/// Chunks to read after a child's end. A pipe holds 64 KiB, or 1 MiB if enlarged without privilege.
 constexpr int kDrain = 16;
 
 }  // namespace
 
-void LineCutter::feed(std::string_view bytes, const Sink& sink) {
+void LineSplitter::feed(std::string_view bytes, const Sink& sink) {
   for (std::size_t end; (end = bytes.find('\n')) != std::string_view::npos;) {
     if (partial_.empty()) {
       sink(bytes.substr(0, end));
@@ -30,22 +29,22 @@ void LineCutter::feed(std::string_view bytes, const Sink& sink) {
     bytes.remove_prefix(end + 1);
   }
   partial_.append(bytes);
-  // What never ends a line must not fill our memory.
+  // Limits the memory that output without newlines takes.
   if (partial_.size() >= kChunk) finish(sink);
 }
 
-void LineCutter::finish(const Sink& sink) {
+void LineSplitter::finish(const Sink& sink) {
   if (!partial_.empty()) sink(partial_);
   partial_.clear();
 }
 
 ChildProcesses::ChildProcesses(Sink sink) : sink_(std::move(sink)) {
-  // Where it is ignored, as some programs leave it to their children, exit codes are lost.
+  // Some parents leave SIGCHLD ignored in their children; the kernel then discards exit codes.
   ::signal(SIGCHLD, SIG_DFL);
 }
 
 ChildProcesses::~ChildProcesses() {
-  // All at once, rather than one after the other's end.
+  // Signal all children first: each destructor waits for the end of its child.
   for (const Child& child : children_) child.process.signal(SIGKILL);
 }
 
@@ -69,7 +68,7 @@ void ChildProcesses::read(int number, ChildStream stream, int times) {
   const auto which = static_cast<std::size_t>(stream);
   const int fd =
       stream == ChildStream::output ? child.process.output_fd() : child.process.errors_fd();
-  const LineCutter::Sink sink = [&](std::string_view line) { sink_(number, stream, line); };
+  const LineSplitter::Sink sink = [&](std::string_view line) { sink_(number, stream, line); };
   std::string bytes(kChunk, '\0');
   for (int i = 0; i < times && child.open[which]; ++i) {
     const ssize_t got = ::read(fd, bytes.data(), bytes.size());
@@ -85,7 +84,7 @@ void ChildProcesses::notice_end(int number) {
   Child& child = children_[static_cast<std::size_t>(number)];
   const std::optional<ChildEnd> end = child.process.end();
   if (!end) return;
-  // Read what it left in the pipes, but do not wait for their end: what it started may hold them.
+  // Drain the pipes, but do not wait for end-of-file: a grandchild may keep them open.
   for (const ChildStream stream : {ChildStream::output, ChildStream::errors}) {
     read(number, stream, kDrain);
     child.lines[static_cast<std::size_t>(stream)].finish(
@@ -94,11 +93,11 @@ void ChildProcesses::notice_end(int number) {
   child.end = end;
 }
 
-/// Waits until something happens, and deals with it. Returns the signal that came, or 0.
+/// Waits for one round of events and handles them. Returns the signal received, or 0.
 int ChildProcesses::pump(const Deadline& deadline, const SignalFd* signals) {
   struct Source {
     int child;
-    std::optional<ChildStream> stream;  // Empty: its end.
+    std::optional<ChildStream> stream;  // Empty: the end of the child.
   };
   std::vector<pollfd> fds;
   std::vector<Source> sources;
@@ -159,7 +158,7 @@ JobEnd ChildProcesses::wait_all(const Deadline& deadline, const SignalFd* signal
     if (end.cause != JobEnd::Cause::all_succeeded) {
       if (signal == 0 && !limit.expired()) continue;
       signal_running(SIGKILL);
-      limit = Deadline::in(std::chrono::milliseconds::max(), kGrace);  // Nobody outlives that.
+      limit = Deadline::in(std::chrono::milliseconds::max(), kGrace);  // None survives SIGKILL.
       continue;
     }
     if (all_ended()) break;

@@ -14,7 +14,8 @@
 namespace symmem {
 namespace {
 
-/// Runs `body` in a thread of its own, whose namespaces are no concern of the caller's.
+/// Runs `body` in a new thread, so that the calling thread keeps its namespaces. Rethrows its
+/// exception.
 void run_in_thread(const std::function<void()>& body) {
   std::exception_ptr error;
   std::thread([&] {
@@ -55,15 +56,15 @@ void run_in_network_namespace(int name_space, const std::function<void()>& body)
 
 int enter_network_namespace(int name_space) noexcept {
   if (::setns(name_space, CLONE_NEWNET) != 0) return errno;
-  // A sysfs shows the devices of the namespace that it was mounted in. Ours is to be seen by this
-  // process and its children alone.
+  // A sysfs shows the devices of the network namespace in which it was mounted. A private mount
+  // namespace hides the new sysfs from other processes.
   if (::unshare(CLONE_NEWNS) != 0) return errno;
   const auto separate = [](const char* mount) {
     return ::mount(nullptr, mount, nullptr, MS_SLAVE | MS_REC, nullptr) == 0;
   };
-  // In a chroot "/" may be no mount: then what is covered below is made ours by itself.
+  // In a chroot "/" may not be a mount point; then only "/sys" is made private.
   if (!separate("/") && !(errno == EINVAL && separate("/sys"))) return errno;
-  // The limits of this process stay where they were.
+  // Keep /sys/fs/cgroup: the process reads its limits there.
   const int cgroups =
       ::open_tree(AT_FDCWD, "/sys/fs/cgroup", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
   if (::mount("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0)

@@ -9,8 +9,8 @@
 
 namespace symmem {
 
-/// Turns signals to this process into something to poll: while it lives they are blocked in this
-/// thread and in threads started from it. Make it before any other thread.
+/// A signalfd. Blocks its signals in this thread, and in threads that this thread starts, until
+/// destruction. Make it before any other thread starts.
 class SignalFd {
  public:
   explicit SignalFd(std::initializer_list<int> numbers);
@@ -18,11 +18,11 @@ class SignalFd {
   SignalFd(const SignalFd&) = delete;
   SignalFd& operator=(const SignalFd&) = delete;
 
-  /// Readable when a signal came.
+  /// Returns a descriptor that is readable while a signal is pending.
   int fd() const { return fd_.get(); }
-  /// The signal that came; 0 if none did.
+  /// Consumes and returns a pending signal; 0 if none is pending.
   int take() const;
-  /// Waits for one.
+  /// Blocks until a signal is pending; consumes and returns it.
   int wait() const;
 
  private:

@@ -85,7 +85,7 @@ std::string TransportSelection::attach_peers(std::size_t t,
                                                   collective_.deadline(), connections_->peers[r])
                        : "it does not export: " + handles[r].refusal;
     } catch (Error& e) {
-      e.add(fmt::format("attach {} by {}", meeting_.group.describe(static_cast<int>(r)),
+      e.add_context(fmt::format("attach {} by {}", meeting_.group.describe(static_cast<int>(r)),
                         transport(t).name()));
       throw;
     }

@@ -43,8 +43,8 @@ auto GpuSignals::told(const char* operation, int channel, Call call) const {
   try {
     return call();
   } catch (Error& e) {
-    e.add(fmt::format("{} of rank {} on channel {} of group \"{}\"", operation, group_->rank(),
-                      channel, group_->name()));
+    e.add_context(fmt::format("{} of rank {} on channel {} of group \"{}\"", operation,
+                              group_->rank(), channel, group_->name()));
     throw;
   }
 }

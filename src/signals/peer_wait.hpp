@@ -30,7 +30,7 @@ class PeerWait : public Wait {
     } catch (Error& e) {
       if (named_) throw;
       group_.check_peer(rank_, operation_);  // What the store says of a lost peer says more.
-      e.add(fmt::format("{}: {}", operation_, group_.describe(rank_)));
+      e.add_context(fmt::format("{}: {}", operation_, group_.describe(rank_)));
       throw;
     }
   }

@@ -7,6 +7,7 @@
 #include <boost/asio/ip/tcp.hpp>
 
 #include "base/check.hpp"
+#include "base/error_location.hpp"
 #include "store/names.hpp"
 #include "store/server.hpp"
 
@@ -63,7 +64,7 @@ void Session::take_frames() {
     }
   } catch (const Error& error) {
     // What follows cannot be told apart into frames.
-    refuse(error.code(), error.what());
+    refuse(error.code(), text_without_location(error));
   } catch (const std::exception& error) {
     // Out of memory: the end of this connection, not of the server.
     close(fmt::format("the store could not carry out its request ({})", error.what()));
@@ -85,7 +86,7 @@ void Session::take_handshake(const Frame& frame) {
     frames_.set_max_body(kMaxFrameBytes);
     queue(Kind::welcome, 0, encode_welcome(server_->welcome()));
   } catch (const Error& error) {
-    refuse(error.code(), error.what());
+    refuse(error.code(), text_without_location(error));
   }
 }
 
@@ -99,7 +100,7 @@ void Session::take_request(const Frame& frame) {
             "{} requests of this connection wait for a reply; at most {}", waiting_ - 1,
             kMaxWaiting);
   } catch (const Error& error) {
-    return server_->reply(ticket, encode_failure(error.code(), error.what()));
+    return server_->reply(ticket, encode_failure(error.code(), text_without_location(error)));
   }
   state_->handle(ticket, request, server_->now());
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/state.hpp"
 
-#include "symmem/error.hpp"
+#include "base/error_location.hpp"
 
 namespace symmem::store {
 
@@ -10,7 +10,7 @@ void State::handle(Ticket ticket, const Request& request, Clock::time_point now)
     validate(request);
     dispatch(ticket, request, now);
   } catch (const Error& error) {
-    outbox_.reply(ticket, encode_failure(error.code(), error.what()));
+    outbox_.reply(ticket, encode_failure(error.code(), text_without_location(error)));
   }
 }
 

@@ -9,20 +9,20 @@
 
 namespace symmem {
 
-// The layout that the specification of DLPack 1.1 gives on 64-bit machines.
+// The layout of DLPack 1.1 on 64-bit machines.
 static_assert(sizeof(DLTensor) == 48 && offsetof(DLTensor, shape) == 24);
 static_assert(sizeof(DLManagedTensorVersioned) == 80 &&
               offsetof(DLManagedTensorVersioned, dl_tensor) == 32);
 
 namespace {
 
-/// Major versions change the layout, minor ones do not.
+/// A change of the major version changes the layout.
 constexpr std::uint32_t kMajor = 1;
 /// DLPACK_FLAG_BITMASK_READ_ONLY
 constexpr std::uint64_t kReadOnly = 1;
 
-/// What a consumer gets: the tensor, and the structure that points into it.
-struct Shared {
+/// A tensor lent to a consumer, with the structure that points into it.
+struct Exported {
   Tensor tensor;
   std::vector<std::int64_t> sizes, strides;
   DLManagedTensorVersioned managed{};
@@ -31,35 +31,35 @@ struct Shared {
 }  // namespace
 
 DLManagedTensorVersioned* Tensor::to_dlpack() const {
-  auto shared = std::make_unique<Shared>(Shared{*this, sizes_, strides_, {}});
-  shared->managed.manager_ctx = shared.get();
-  shared->managed.deleter = [](DLManagedTensorVersioned* self) {
-    delete static_cast<Shared*>(self->manager_ctx);
+  auto exported = std::make_unique<Exported>(Exported{*this, sizes_, strides_, {}});
+  exported->managed.manager_ctx = exported.get();
+  exported->managed.deleter = [](DLManagedTensorVersioned* self) {
+    delete static_cast<Exported*>(self->manager_ctx);
   };
-  shared->managed.dl_tensor = {
+  exported->managed.dl_tensor = {
       .data = data_,
       .device = {static_cast<std::int32_t>(device_.type), device_.index},
       .ndim = static_cast<std::int32_t>(sizes_.size()),
       .dtype = {dtype_.code, dtype_.bits, dtype_.lanes},
-      .shape = shared->sizes.data(),
-      .strides = shared->strides.data(),
+      .shape = exported->sizes.data(),
+      .strides = exported->strides.data(),
       .byte_offset = 0,
   };
-  return &shared.release()->managed;
+  return &exported.release()->managed;
 }
 
 Tensor Tensor::from_dlpack(DLManagedTensorVersioned* managed) {
-  require(managed != nullptr, Errc::invalid_argument, "from_dlpack: null");
+  require(managed != nullptr, Errc::invalid_argument, "from_dlpack: the pointer is null");
   const std::shared_ptr<DLManagedTensorVersioned> storage(managed,
                                                           [](DLManagedTensorVersioned* self) {
                                                             if (self->deleter != nullptr)
                                                               self->deleter(self);
                                                           });
   require(managed->version.major == kMajor, Errc::unsupported,
-          "from_dlpack: version {}.{}; major version {} is understood", managed->version.major,
-          managed->version.minor, kMajor);
+          "from_dlpack: version {}.{} is not supported; the major version must be {}",
+          managed->version.major, managed->version.minor, kMajor);
   require((managed->flags & kReadOnly) == 0, Errc::unsupported,
-          "from_dlpack: the tensor is read-only; a symmem Tensor can be written");
+          "from_dlpack: the tensor is read-only; a symmem Tensor must be writable");
   const DLTensor& given = managed->dl_tensor;
   require(given.ndim >= 0 && (given.ndim == 0 || given.shape != nullptr), Errc::invalid_argument,
           "from_dlpack: {} dimensions without a shape", given.ndim);

@@ -96,7 +96,7 @@ Tensor Tensor::as_strided(std::vector<std::int64_t> sizes, std::vector<std::int6
   require(offset >= 0 && static_cast<std::size_t>(offset) <= have / dtype_.bytes() &&
               need <= have - static_cast<std::size_t>(offset) * dtype_.bytes(),
           Errc::invalid_argument,
-          "as_strided: sizes {} with strides {} at offset {} go past the tensor's {} bytes",
+          "as_strided: sizes {} with strides {} at offset {} exceed the tensor's {} bytes",
           text(sizes), text(strides), offset, have);
   auto* at = static_cast<std::byte*>(data_) + static_cast<std::size_t>(offset) * dtype_.bytes();
   return {at, std::move(sizes), std::move(strides), dtype_, device_, storage_};
@@ -107,11 +107,11 @@ Tensor Tensor::narrow(int dim, std::int64_t start, std::int64_t length) const {
   require(dim >= 0 && d < sizes_.size(), Errc::invalid_argument,
           "narrow: dimension {} is out of range for sizes {}", dim, text(sizes_));
   require(start >= 0 && length >= 0 && start <= sizes_[d] && length <= sizes_[d] - start,
-          Errc::invalid_argument, "narrow: {} rows from {} on go past dimension {} of sizes {}",
+          Errc::invalid_argument, "narrow: {} indices from {} exceed dimension {} of sizes {}",
           length, start, dim, text(sizes_));
   std::vector<std::int64_t> sizes = sizes_;
   sizes[d] = length;
-  // An empty view has no element to begin at, and needs no place.
+  // An empty view has no first element; an offset could exceed the extent.
   const bool empty = std::find(sizes.begin(), sizes.end(), 0) != sizes.end();
   return as_strided(std::move(sizes), strides_, empty ? 0 : start * strides_[d]);
 }

@@ -45,7 +45,7 @@ class HookedTransport : public Transport {
   const Options options_;
   const std::string host_id_;
   const Process process_;
-  Log log_{"off"};
+  Log log_{LogLevel::off};
   EventLoop loop_;
   FdService fds_;
   const std::shared_ptr<Transport> shm_;

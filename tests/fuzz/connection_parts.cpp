@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bytes as what another rank says of its exports and of its attachments: refused, or read; what is
-// read comes through written and read again.
+// Decodes the input as another rank's exports and as its attachments. Each must be refused, or
+// encode and decode to the same value.
 #include "rendezvous/connection_parts.hpp"
 
 #include <cstdint>

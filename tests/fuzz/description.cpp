@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bytes as what a rank says of itself: read or refused. What is read is written as it was, and is
-// compared with what another rank said without harm.
+// Decodes the input as a rank's description. It must be refused, or encode to the same bytes and
+// validate against another description without a crash.
 #include <cstdlib>
 
 #include "rendezvous/description.hpp"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bytes as what an asker and what a service for descriptors says: nothing, or read and written
-// alike.
+// Decodes the input as a request to and a reply of the descriptor service. Each must be refused, or
+// encode to the same bytes.
 #include "fd_service/fd_message.hpp"
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Gives each file of the folders named on the command line to the fuzz target, once.
+// Runs the fuzz target once on each file of the directories on the command line.
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>

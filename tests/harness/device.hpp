@@ -7,21 +7,22 @@
 
 namespace symmem::harness {
 
-/// Tests that run on any kind of memory take it from HARNESS_DEVICE: host (the default) or cuda.
+// The variable HARNESS_DEVICE selects the memory for tests that run on any kind: host (the default)
+// or cuda.
 
-/// True if it is cuda.
+/// Whether HARNESS_DEVICE is cuda.
 bool tests_gpu_memory();
-/// Where `rank` is to allocate: the host, or the GPUs in turn.
+/// Returns the device on which `rank` allocates: the host, or GPU `rank` modulo their number.
 Device tested_device(int rank);
-/// True if there is such a device; else says why not, and the test case is skipped.
+/// Whether that device exists. If not, skips the test case with the reason.
 bool can_use_tested_device();
-/// True if the test sees so many GPUs; else the test case is skipped.
+/// Whether the process sees at least `count` GPUs. If not, skips the test case.
 bool can_use_gpus(int count);
 inline bool can_use_gpu() { return can_use_gpus(1); }
-/// Whether so many ranks share GPUs without the multi-process service: each waits milliseconds for
-/// its turn then, and a test that repeats something repeats it less often.
+/// Whether `ranks` processes share GPUs without the multi-process service. Each then waits
+/// milliseconds for its time slice, and tests make fewer repetitions.
 bool takes_turns(int ranks);
-/// Copies to or from memory on `device`, as whoever is there reaches it; done when it returns.
+/// Copies to or from memory on `device`. The copy is complete when it returns.
 void copy_on(const Device& device, void* to, const void* from, std::size_t bytes);
 
 }  // namespace symmem::harness

@@ -23,7 +23,7 @@ inline bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
-/// The Error that `call` throws; empty if it throws none.
+/// Returns the Error that `call` throws; empty if it throws none.
 inline std::optional<Error> error_of(const std::function<void()>& call) {
   try {
     call();
@@ -33,25 +33,26 @@ inline std::optional<Error> error_of(const std::function<void()>& call) {
   return {};
 }
 
-/// Checks that `error` is there, has this code, and a message with all of `parts` in it.
+/// Checks that there is an error with this code, and that its message contains all of `parts`.
 inline void check_error(const std::optional<Error>& error, Errc code,
                         const std::vector<std::string>& parts = {},
                         std::source_location site = std::source_location::current()) {
   if (!error) return fail_at(site, "no Error was thrown");
   const std::string message = std::string(to_string(error->code())) + ": " + error->what();
-  if (error->code() != code) fail_at(site, "not " + std::string(to_string(code)) + " but " + message);
+  if (error->code() != code)
+    fail_at(site, "expected " + std::string(to_string(code)) + ", got " + message);
   for (const std::string& part : parts)
     if (!contains(message, part)) fail_at(site, "\"" + part + "\" is not in: " + message);
 }
 
-/// The same for the Error that `call` throws.
+/// Checks the Error that `call` throws.
 template <std::invocable Call>
 void check_error(const Call& call, Errc code, const std::vector<std::string>& parts = {},
                  std::source_location site = std::source_location::current()) {
   check_error(error_of(call), code, parts, site);
 }
 
-/// Checks that there is an Error on every rank, and the same one.
+/// Checks that each rank has an Error and that all are equal.
 inline void check_alike(const std::vector<std::optional<Error>>& errors, Errc code,
                         const std::vector<std::string>& parts = {},
                         std::source_location site = std::source_location::current()) {

@@ -16,7 +16,7 @@ using namespace symmem::harness;
 
 namespace {
 
-/// Runs test cases that are meant to fail, in the program made of specimens.cpp.
+/// Runs test cases of specimens.cpp, some of which fail on purpose.
 Ran run_specimens(const std::string& filter) {
   return run_program(
       {program_of_build("harness_specimens"), "--no-colors", "--test-case=" + filter});
@@ -24,7 +24,7 @@ Ran run_specimens(const std::string& filter) {
 
 }  // namespace
 
-TEST_CASE("ranks run the body, each with its own rank, and meet in the control store") {
+TEST_CASE("ranks run the body, each with its own rank, and share the control store") {
   run_ranks(3, [](RankProcess& self) {
     CHECK(self.world_size == 3);
     self.control.set("rank" + std::to_string(self.rank), "here");
@@ -32,7 +32,7 @@ TEST_CASE("ranks run the body, each with its own rank, and meet in the control s
   });
 }
 
-TEST_CASE("a name with a comma, and a \\ in it, is found again") {
+TEST_CASE("a test name with a comma, and a \\ in it, selects the test in a rank") {
   run_ranks(1, [](RankProcess& self) { CHECK(self.rank == 0); });
 }
 
@@ -58,7 +58,7 @@ TEST_CASE("an exception in a rank fails the test with its text") {
   CHECK(ran.says("exception: the reason"));
 }
 
-TEST_CASE("a rank that dies of a signal ends the others and is named") {
+TEST_CASE("a rank that dies of a signal stops the others and is named") {
   const Ran ran = run_specimens("rank 0 is killed*");
   CHECK(ran.code == 1);
   CHECK(ran.says("rank 0 was killed by signal 9 (SIGKILL)"));
@@ -76,14 +76,14 @@ TEST_CASE("each of several calls in a test case runs its own body") {
   CHECK(ran.says("second body"));
 }
 
-TEST_CASE("a run of nothing but skipped tests is skipped, any other is not") {
+TEST_CASE("a run is skipped only if all its tests are skipped") {
   const Ran skipped = run_specimens("skipped");
   CHECK(skipped.code == 77);
   CHECK(skipped.says("SKIPPED: skipped: for a reason"));
   CHECK(run_specimens("*skipped").code == 0);
 }
 
-TEST_CASE("a test steers its ranks by signals and the control store") {
+TEST_CASE("a test controls its ranks by signals and the control store") {
   Ranks ranks(2, [](RankProcess& self) {
     self.control.set("up" + std::to_string(self.rank), "");
     self.control.get("go");
@@ -97,7 +97,7 @@ TEST_CASE("a test steers its ranks by signals and the control store") {
   CHECK_FALSE(ranks.wait(0).end.failed());
 }
 
-TEST_CASE("a rank's environment is the test's choice") {
+TEST_CASE("a test sets the environment of each rank") {
   RanksSettings settings;
   settings.environment = {{"SYMMEM_HOST_ID", "all"}, {"SYMMEM_LOCAL_RANK", ""}};
   settings.environment_of[1] = {{"SYMMEM_HOST_ID", "other"}};
@@ -111,7 +111,7 @@ TEST_CASE("a rank's environment is the test's choice") {
       settings);
 }
 
-TEST_CASE("resources that stay are named with their counts, and those given back are not") {
+TEST_CASE("changes() names resources that remain with their counts, and no released ones") {
   const Resources before = Resources::now();
   CHECK(before.changes() == "");
   {
@@ -138,7 +138,7 @@ TEST_CASE("a thread that was joined is not counted, though the kernel may list i
   }
 }
 
-TEST_CASE("running ranks leaves nothing behind") {
+TEST_CASE("running ranks leaks no resources") {
   run_ranks(1, [](RankProcess&) {});
   const Resources before = Resources::now();
   run_ranks(2, [](RankProcess&) {});

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Of builds without the transport ucx.
+// Replaces ucx.cpp in builds without the transport ucx.
 #include "harness/progress.hpp"
 #include "harness/ucx.hpp"
 

@@ -8,9 +8,9 @@
 
 namespace symmem::harness {
 
-/// How a program that a test ran has ended, and what it wrote.
+/// The exit code and output of a program that a test ran.
 struct Ran {
-  int code = 0;  ///< As a shell's $?.
+  int code = 0;  ///< The value of a shell's $?.
   std::string output, errors;
 
   bool says(const std::string& text) const {
@@ -18,14 +18,14 @@ struct Ran {
   }
 };
 
-/// Runs a program to its end, with this process's environment and `more` (an empty value unsets).
-/// The test case fails if it does not end in time.
+/// Runs a program until it exits, with environment_with(more). The test case fails if the program
+/// does not exit in time.
 Ran run_program(const std::vector<std::string>& words, const Environment& more = {});
 
-/// The path of another program of this build.
+/// Returns the path of another program of this build.
 std::string program_of_build(const std::string& name);
 
-/// This process's environment with the changes of `more`; an empty value unsets.
+/// Returns this process's environment with the changes of `more`; an empty value unsets.
 Environment environment_with(const Environment& more);
 
 }  // namespace symmem::harness

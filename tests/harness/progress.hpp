@@ -5,20 +5,18 @@
 
 namespace symmem::harness {
 
-/// Where the run of the tests stands.
-
-/// The arguments with which this program runs the current test case, and it alone.
+/// Return the arguments with which this program runs only the current test case.
 std::string current_test_filter();
 std::string current_file_filter();
-/// True if a check failed, or an exception was thrown, in this process.
+/// Whether a check failed, or a test case threw, in this process.
 bool anything_failed();
-/// Counts the calls that start ranks in the current test case: 1, 2, ...
+/// Returns the number of this call in the current test case: 1, 2, ...
 int next_call();
 
-/// Says on stdout why the current test case cannot run here. Return from it afterwards. If all test
-/// cases of the run say so and nothing failed, the program exits with code 77: skipped.
+/// Prints why the current test case cannot run here; the test case must then return. If all test
+/// cases of the run are skipped and none failed, the program exits with code 77.
 void skip(const std::string& reason);
-/// The exit code of this program, given doctest's.
+/// Returns the exit code of this program, given that of doctest.
 int exit_code(int result);
 
 }  // namespace symmem::harness

@@ -18,7 +18,7 @@
 
 namespace symmem::harness {
 
-/// For ranks that run beside other tests on few processors: an error is never for lack of time.
+/// Returns options with timeouts that are long enough on a machine loaded by other tests.
 inline Options options_of(int rank, int count) {
   Options options = Options::from_env();
   options.rank = rank;
@@ -42,7 +42,7 @@ inline std::vector<std::optional<Error>> errors_of_threads(int count,
       } catch (const std::exception& error) {
         FAIL_CHECK("exception on rank " << rank << ": " << std::string(error.what()));
       } catch (...) {
-        // A failed REQUIRE is one, and was reported.
+        // A failed REQUIRE throws, too, and doctest has reported it.
         if (!anything_failed()) FAIL_CHECK("exception of an unknown kind");
       }
     });
@@ -50,9 +50,10 @@ inline std::vector<std::optional<Error>> errors_of_threads(int count,
   return errors;
 }
 
-/// Ranks as threads of this process, each with a Context of its own, which meet in a store within
-/// the process. `adjust` changes a rank's options. Returns each rank's Error. A rank leaves when
-/// its body ends, well or not: end with something collective where peers still need it.
+/// Runs `body` for each rank on a thread of this process, each with its own Context, joined through
+/// an in-process store. `adjust` changes a rank's options. Returns each rank's Error. A rank leaves
+/// when its body returns or throws: end the body with a collective call if peers still access the
+/// rank.
 inline std::vector<std::optional<Error>> errors_of_ranks(
     int count, const std::function<void(Context&)>& body,
     const std::function<void(Options&)>& adjust = [](Options&) {}) {
@@ -65,7 +66,7 @@ inline std::vector<std::optional<Error>> errors_of_ranks(
   });
 }
 
-/// The same, and checks that no rank fails.
+/// Does what errors_of_ranks() does and checks that no rank failed.
 inline void run_threads(
     int count, const std::function<void(Context&)>& body,
     const std::function<void(Options&)>& adjust = [](Options&) {},

@@ -17,19 +17,20 @@
 namespace symmem::harness {
 namespace {
 
-// Not of the library, hence without its prefix.
+// Variables of the harness, not of the library, hence without its prefix.
 constexpr const char* kCall = "HARNESS_CALL";
 constexpr const char* kControl = "HARNESS_CONTROL";
 constexpr const char* kDeadline = "HARNESS_DEADLINE";
 
-/// The number of the call whose body this process is to run; 0 in the test itself.
+/// Returns the number of the call whose body this process runs; 0 in the test itself.
 int call_of_this_process() {
   static const int call = static_cast<int>(
       parse_whole(value_of(process_environment(), kCall), 1, 1'000'000).value_or(0));
   return call;
 }
 
-/// A client of the control store. It is never given up: a stopped rank is to find it again.
+/// Connects a client to the control store. The server does not drop it: a rank that was stopped
+/// uses it again.
 std::shared_ptr<Store> connect(const std::string& url, std::chrono::milliseconds timeout) {
   const StoreUrl place = parse_store_url(url).value();
   TcpStoreOptions options;
@@ -41,8 +42,8 @@ std::shared_ptr<Store> connect(const std::string& url, std::chrono::milliseconds
   return make_tcp_store(options);
 }
 
-/// Runs the body in a rank's process.
-[[noreturn]] void be_rank(const Ranks::Body& body) {
+/// Runs the body in the process of a rank and exits.
+[[noreturn]] void run_as_rank(const Ranks::Body& body) {
   const Environment environment = process_environment();
   const auto number = [&environment](const char* name) {
     return static_cast<int>(parse_whole(value_of(environment, name), 0, 1 << 20).value());
@@ -55,7 +56,7 @@ std::shared_ptr<Store> connect(const std::string& url, std::chrono::milliseconds
   } catch (const std::exception& error) {
     FAIL_CHECK("exception: " << std::string(error.what()));
   } catch (...) {
-    // A failed REQUIRE is one, and was reported.
+    // A failed REQUIRE throws, too, and doctest has reported it.
     if (!anything_failed()) FAIL_CHECK("exception of an unknown kind");
   }
   std::cout.flush();
@@ -75,8 +76,8 @@ Ranks::Ranks(int call, int count, const Body& body, const RanksSettings& setting
       children_([this](int rank, ChildStream, std::string_view line) {
         output_[rank] += fmt::format("[{}] {}\n", rank, line);
       }) {
-  if (call_of_this_process() == call) be_rank(body);
-  REQUIRE_MESSAGE(call_of_this_process() == 0, "only one Ranks may be in a test case");
+  if (call_of_this_process() == call) run_as_rank(body);
+  REQUIRE_MESSAGE(call_of_this_process() == 0, "a test case may have only one Ranks");
   store_ = make_server();
   control_server_ = make_server();
   control_ = connect(control_server_.url, settings_.deadline);
@@ -105,7 +106,7 @@ Environment Ranks::environment_of(int rank, int count, int call) const {
                       {"SYMMEM_WORLD_SIZE", std::to_string(count)},
                       {"SYMMEM_LOCAL_RANK", std::to_string(rank)},
                       {"SYMMEM_STORE", store_.url},
-                      // Tests run beside others on few processors.
+                      // Long, because other tests run on the same processors.
                       {"SYMMEM_TIMEOUT", "60s"},
                       {"SYMMEM_LIVENESS", "30s"}};
   for (const auto& [name, value] : settings_.environment) more[name] = value;
@@ -145,7 +146,7 @@ std::string Ranks::output(int rank) const {
 void run_ranks(int count, const Ranks::Body& body, const RanksSettings& settings,
                std::source_location site) {
   const int call = next_call(), mine = call_of_this_process();
-  // In a rank of a later call there is nothing to do for this one.
+  // The process of a rank of another call skips this one.
   if (mine == 0 || mine == call) Ranks(call, count, body, settings).expect_success(site);
 }
 

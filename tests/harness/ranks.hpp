@@ -10,14 +10,14 @@
 #include <string>
 #include <vector>
 
-#include "process/child_processes.hpp"
 #include "base/environment.hpp"
+#include "process/child_processes.hpp"
 #include "symmem/context.hpp"
 #include "symmem/extend/store.hpp"
 
 namespace symmem::harness {
 
-/// Sanitizers make everything slower: so much longer are all deadlines then.
+/// Factor by which all deadlines are longer under sanitizers.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 inline constexpr int kSlow = 2;
 #elif defined(__has_feature)
@@ -30,35 +30,37 @@ inline constexpr int kSlow = 1;
 inline constexpr int kSlow = 1;
 #endif
 
-/// True in the process of a rank, false in that of the test that started it. What a test can use is
-/// found out in the latter: a rank may see less.
+/// Whether this is the process of a rank, not that of the test that started it. The test determines
+/// what it can use, because a rank may see fewer devices.
 bool in_rank_process();
 
-/// What a rank's body has besides the SYMMEM_* variables, from which it may make its Context.
+/// Argument of a rank's body. The body may make its Context from the SYMMEM_* variables.
 struct RankProcess {
   int rank;
   int world_size;
-  /// A store apart from the job's, in which ranks and test meet instead of sleeping.
+  /// A store apart from the job's, through which ranks and test synchronize.
   Store& control;
 };
 
+/// Settings of Ranks.
 struct RanksSettings {
   std::chrono::milliseconds deadline = std::chrono::seconds(120) * kSlow;
-  Environment environment;                    ///< Added to every rank's; an empty value unsets.
-  std::map<int, Environment> environment_of;  ///< Added to that rank's, after the above.
+  Environment environment;                    ///< Changes for all ranks; an empty value unsets.
+  std::map<int, Environment> environment_of;  ///< Further changes, by rank.
 };
 
+/// How a rank ended, with its output.
 struct RankEnd {
   ChildEnd end;
-  std::string output;  ///< All lines, "[rank] " before each.
+  std::string output;  ///< All lines, each with the prefix "[rank] ".
 };
 
-/// The ranks of one test case as processes. In the test, the constructor starts this program again
-/// for each rank, with this test case alone; in such a process the same constructor runs `body` and
-/// exits, with code 1 if a check failed. A body's captures are therefore the rank's own: what it
-/// does to them is not seen by the test.
+/// The ranks of one test case as processes. In the test, the constructor executes this program for
+/// each rank with a filter for this test case. In such a process the same constructor runs `body`
+/// and exits, with code 1 if a check failed. The test therefore does not see what a body does to
+/// its captures.
 ///
-/// One in a test case, and none in a SUBCASE: the rank must come to it by the same way.
+/// A test case may have one, outside of SUBCASEs: each rank must reach it on the same path.
 class Ranks {
  public:
   using Body = std::function<void(RankProcess&)>;
@@ -71,19 +73,19 @@ class Ranks {
   int count() const { return children_.count(); }
   /// The same store as RankProcess::control.
   Store& control() { return *control_; }
-  /// Ends the server of the job's store, as if its process had died.
+  /// Stops the server of the job's store, as if its process had died.
   void end_store() { store_.server.reset(); }
-  /// As SYMMEM_STORE has it.
+  /// Returns the value for SYMMEM_STORE.
   const std::string& store_url() const { return store_.url; }
 
   pid_t pid(int rank) const { return children_.pid(rank); }
   void signal(int rank, int number) { children_.signal(rank, number); }
   /// Waits until `rank` has ended. At the deadline the test case fails and the rank is killed.
   RankEnd wait(int rank);
-  /// Waits until all have ended. The first failure ends the others and fails the test case, and so
-  /// does the deadline.
+  /// Waits until all ranks have ended. The first failure or the deadline stops the others and fails
+  /// the test case.
   void expect_success(std::source_location site = std::source_location::current());
-  /// What `rank` wrote so far, as far as a wait has read it.
+  /// Returns the output of `rank` that the waits have read so far.
   std::string output(int rank) const;
 
  private:
@@ -92,7 +94,7 @@ class Ranks {
   Environment environment_of(int rank, int count, int call) const;
 
   RanksSettings settings_;
-  /// For one job of a random name.
+  /// Serves one job with a random name.
   struct Server {
     std::unique_ptr<StoreServer> server;
     std::string url;
@@ -105,12 +107,12 @@ class Ranks {
   ChildProcesses children_;
 };
 
-/// Runs `body` in `count` processes. Whatever fails in one, a check, an exception, a signal, a
-/// sanitizer, fails this test case and shows the output of all. May be called several times.
+/// Runs `body` in `count` processes. A failed check, an exception, a signal or a sanitizer report
+/// in one of them fails this test case and prints the output of all. May be called several times.
 void run_ranks(int count, const Ranks::Body& body, const RanksSettings& settings = {},
                std::source_location site = std::source_location::current());
 
-/// The same for a body that takes the Context of its rank.
+/// Overload for a body that takes the Context of its rank.
 template <std::invocable<Context&> Body>
 void run_ranks(int count, const Body& body, const RanksSettings& settings = {},
                std::source_location site = std::source_location::current()) {

@@ -20,7 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// "socket" of "socket:[4711]": inode numbers tell nothing.
+/// Removes inode numbers, which differ from run to run: "socket" for "socket:[4711]".
 std::string kind_of(const std::string& target) {
   const bool numbered = target.ends_with(']') && !target.starts_with("anon_inode");
   return numbered ? target.substr(0, target.find(':')) : target;
@@ -28,10 +28,10 @@ std::string kind_of(const std::string& target) {
 
 void count_descriptors(std::map<std::string, int>& counts) {
   for (const fs::directory_entry& entry : fs::directory_iterator("/proc/self/fd")) {
-    std::error_code gone;
-    const std::string target = fs::read_symlink(entry.path(), gone);
-    // The listings themselves have these open, also that of another thread.
-    if (!gone && target.find("/proc/") != 0 && target != "/dev/shm")
+    std::error_code closed;
+    const std::string target = fs::read_symlink(entry.path(), closed);
+    // Exclude the directories that this listing, or that of another thread, has open.
+    if (!closed && target.find("/proc/") != 0 && target != "/dev/shm")
       ++counts["fd " + kind_of(target)];
   }
 }
@@ -45,8 +45,8 @@ void count_mappings(std::map<std::string, int>& counts) {
   }
 }
 
-/// Whether `stat` of /proc/self/task/<tid> (proc_pid_stat(5)) is that of a thread that is about to
-/// be gone. A thread that was joined stays listed until the kernel is through with its exit.
+/// Whether `stat` of /proc/self/task/<tid> (proc_pid_stat(5)) is that of an exiting thread. The
+/// kernel lists a joined thread until it has completed the exit.
 bool is_exiting(const std::string& stat) {
   constexpr unsigned kExiting = 0x4;  // PF_EXITING of the kernel's include/linux/sched.h.
   std::istringstream after_name(stat.substr(stat.rfind(')') + 1));
@@ -64,12 +64,12 @@ void count_threads(std::map<std::string, int>& counts) {
     std::string name, stat;
     std::getline(std::ifstream(entry.path() / "comm"), name);
     std::getline(std::ifstream(entry.path() / "stat"), stat);
-    // Empty: it ended meanwhile.
+    // Empty: the thread ended meanwhile.
     if (!name.empty() && !stat.empty() && !is_exiting(stat)) ++counts["thread " + name];
   }
 }
 
-/// Names of ours only: other programs come and go there.
+/// Counts only names of symmem, because other programs use the directory, too.
 void count_shared_files(std::map<std::string, int>& counts) {
   std::error_code absent;
   for (const fs::directory_entry& entry : fs::directory_iterator("/dev/shm", absent))
@@ -111,17 +111,17 @@ std::set<int> open_descriptors() {
   std::set<int> open;
   for (const fs::directory_entry& entry : fs::directory_iterator("/proc/self/fd"))
     open.insert(std::stoi(entry.path().filename()));
-  // The listing's own is closed by now.
+  // The descriptor of the listing itself is closed by now.
   std::erase_if(open, [](int fd) { return ::fcntl(fd, F_GETFD) < 0; });
   return open;
 }
 
 void leaving_nothing(const std::function<void()>& body, std::source_location site) {
-  std::thread([] {}).join();  // With the first one a sanitizer starts one of its own.
+  std::thread([] {}).join();  // A sanitizer starts its own thread with the first one.
   const Resources before = Resources::now();
   body();
   if (const std::string changes = before.changes(); !changes.empty())
-    fail_at(site, "what this process holds has changed: " + changes);
+    fail_at(site, "resources of this process leaked: " + changes);
 }
 
 }  // namespace symmem::harness

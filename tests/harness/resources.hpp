@@ -9,29 +9,30 @@
 
 namespace symmem::harness {
 
-/// What this process holds of the system, by kind and name: "fd socket", "mapping /memfd:symmem",
-/// "thread symmem", "/dev/shm/symmem-1". Anonymous memory and shared libraries are left out: the
-/// allocator and the resolver keep them.
+/// Counts of this process's system resources, by kind and name: "fd socket", "mapping
+/// /memfd:symmem", "thread symmem", "/dev/shm/symmem-1". Excludes anonymous memory and shared
+/// libraries, which the allocator and the resolver keep.
 ///
 ///   const Resources before = Resources::now();
-///   ... what must leave nothing behind ...
+///   ... code that must not leak ...
 ///   CHECK(before.changes() == "");
 class Resources {
  public:
   static Resources now();
 
-  /// What differs now, "fd socket: 3 -> 4", by ", "; empty if nothing does. Measures again while
-  /// there is a difference, for some seconds: what others are about to give back is no leak.
+  /// Returns the differences, "fd socket: 3 -> 4", separated by ", "; empty if there are none.
+  /// Polls for some seconds while there is a difference, because other threads may be releasing
+  /// resources.
   std::string changes() const;
 
  private:
   std::map<std::string, int> counts_;
 };
 
-/// The numbers of this process's open descriptors.
+/// Returns the numbers of this process's open descriptors.
 std::set<int> open_descriptors();
 
-/// Runs `body`, after which this process must hold nothing that it did not hold before.
+/// Runs `body` and checks that it leaks no resources.
 void leaving_nothing(const std::function<void()>& body,
                      std::source_location site = std::source_location::current());
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Test cases that other tests run as a program of its own, to see it fail, or run as ranks.
+// Test cases that other tests run as a separate program, as ranks or to observe a failure.
 #include <doctest/doctest.h>
 #include <signal.h>
 #include <unistd.h>
@@ -90,16 +90,16 @@ TEST_CASE("ranks of a launcher reach host 0 by TCP") {
     context.store()->set("port", std::to_string(server->port()));
   }
   place.port = static_cast<std::uint16_t>(std::stoi(context.store()->get("port")));
-  symmem::make_tcp_store(place)->barrier("all are there", context.world_size());
+  symmem::make_tcp_store(place)->barrier("all joined", context.world_size());
 }
 
 TEST_CASE("rank 1 of a launcher takes its host's link down") {
   symmem::Context context;
   const symmem::Tensor words = two_words(context);
   if (context.rank() == 1) REQUIRE(std::system("ip link set eth0 down") == 0);
-  const auto meet = [&] { context.rendezvous(words); };
-  if (context.rank() == 0) check_error(meet, symmem::Errc::peer_lost, {"rank 1", "lost"});
-  if (context.rank() == 1) check_error(meet, symmem::Errc::store_lost);
+  const auto rendezvous = [&] { context.rendezvous(words); };
+  if (context.rank() == 0) check_error(rendezvous, symmem::Errc::peer_lost, {"rank 1", "lost"});
+  if (context.rank() == 1) check_error(rendezvous, symmem::Errc::store_lost);
 }
 
 TEST_CASE("rank 1 of a launcher takes its host's link down while the others put and get") {
@@ -112,7 +112,7 @@ TEST_CASE("rank 1 of a launcher takes its host's link down while the others put 
   if (self == 1) {
     for (const int rank : {0, 2}) memory->wait_signal(rank, 0);
     REQUIRE(std::system("ip link set eth0 down") == 0);
-    // Nobody tells it who is lost; its deadlines do.
+    // Disconnected, this rank receives no report of the lost ranks; only its deadlines pass.
     CHECK_THROWS_AS(
         {
           for (;;) memory->get(0, 0, own.data(), own.size());
@@ -131,7 +131,7 @@ TEST_CASE("rank 1 of a launcher takes its host's link down while the others put 
   check_error([&] { memory->flush(1); }, symmem::Errc::peer_lost, {"rank 1 ("});
   check_error([&] { memory->wait_signal(1, 0); }, symmem::Errc::peer_lost, {"rank 1 (", "lost"});
   check_error([&] { memory->barrier(1); }, symmem::Errc::peer_lost, {"rank 1 ("});
-  // The two that are left work on.
+  // The two remaining ranks continue.
   own.assign(own.size(), static_cast<char>('0' + self));
   memory->put_with_signal(other, 0, own.data(), own.size(), 2);
   memory->wait_signal(other, 2);

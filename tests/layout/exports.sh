@@ -18,6 +18,6 @@ names="$(sed -E 's/^(typeinfo|typeinfo name|vtable) for //; s/^symmem::([A-Za-z_
 for name in $names; do
   grep -qwr -- "$name" "$2" || { echo "shown, but not declared in $2: $name"; exit 1; }
 done
-for symbol in 'typeinfo for symmem::Error' 'vtable for symmem::Error' 'symmem::Error::add('; do
+for symbol in 'typeinfo for symmem::Error' 'vtable for symmem::Error' 'symmem::Error::add_context('; do
   grep -qF "$symbol" <<<"$shown" || { echo "not shown: $symbol"; exit 1; }
 done

@@ -59,7 +59,7 @@ bool built_with_ucx() {
   return std::count(names.begin(), names.end(), "ucx") == 1;
 }
 
-/// Lowers the soft limit of this process, which those it starts inherit.
+/// RAII: lowers the soft limit of this process and of the processes that it starts.
 struct LowLimit {
   explicit LowLimit(rlim_t files) {
     REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
@@ -72,7 +72,7 @@ struct LowLimit {
 
 }  // namespace
 
-TEST_CASE("doctor finds that host memory works here, and tries every transport") {
+TEST_CASE("doctor finds that host memory works here, and tests every transport") {
   const Ran ran = run_program(doctor_words());
   INFO(ran.output << ran.errors);
   CHECK(ran.code == 0);
@@ -83,7 +83,7 @@ TEST_CASE("doctor finds that host memory works here, and tries every transport")
   CHECK_FALSE(ran.says("\033["));
 }
 
-TEST_CASE("doctor as JSON gives each check a state, and a fix to those that need one") {
+TEST_CASE("doctor as JSON has a state for each check, and a fix for each that is not ok") {
   const Report report = doctor();
   CHECK(report.code == 0);
   CHECK(report.works);
@@ -101,7 +101,7 @@ TEST_CASE("doctor as JSON gives each check a state, and a fix to those that need
   }
 }
 
-TEST_CASE("doctor tests its own ranks, whatever job it was started in") {
+TEST_CASE("doctor tests its own ranks, regardless of the job in which it runs") {
   const Report report = doctor({{"SYMMEM_RANK", "3"},
                                 {"SYMMEM_WORLD_SIZE", "4"},
                                 {"SYMMEM_LOCAL_RANK", "1"},
@@ -113,7 +113,7 @@ TEST_CASE("doctor tests its own ranks, whatever job it was started in") {
   CHECK_MESSAGE(report.at("self test shm").state == "ok", report.at("self test shm").detail);
 }
 
-TEST_CASE("where there is UCX, doctor's ranks reach each other by it") {
+TEST_CASE("with UCX, the ranks of doctor reach each other by it") {
   const Report report = doctor();
   if (report.at("libucp").state != "ok") return skip(report.at("libucp").detail);
   CHECK(report.at("libucp").detail.find("UCX 1.") == 0);
@@ -124,7 +124,9 @@ TEST_CASE("where there is UCX, doctor's ranks reach each other by it") {
   CHECK_MESSAGE(report.at("self test ucx").state == "ok", report.at("self test ucx").detail);
 }
 
-TEST_CASE("a UCX that may use no network fails, with what it offers and the setting to change") {
+TEST_CASE(
+    "a UCX without network transports fails, with the transports it offers and the setting to "
+    "change") {
   const Report before = doctor();
   if (before.at("UCX transports").state != "ok") return skip(before.at("UCX transports").detail);
   for (const char* tls : {"sm", "self,posix"}) {
@@ -132,7 +134,7 @@ TEST_CASE("a UCX that may use no network fails, with what it offers and the sett
     const Line& line = report.at("UCX transports");
     INFO(line.detail);
     CHECK(line.state == "FAIL");
-    CHECK(line.detail.find("no network transport left by UCX_TLS=") != std::string::npos);
+    CHECK(line.detail.find("no network transport left with UCX_TLS=") != std::string::npos);
     CHECK(line.detail.ends_with(before.at("UCX transports").detail));
     CHECK(line.fix.find("UCX_TLS") != std::string::npos);
   }
@@ -140,7 +142,7 @@ TEST_CASE("a UCX that may use no network fails, with what it offers and the sett
   CHECK_MESSAGE((left.state == "ok" && left.detail.find("tcp on ") == 0), left.detail);
 }
 
-TEST_CASE("a libucp that was asked for and is not there fails, and shared memory works on") {
+TEST_CASE("a requested libucp that does not exist fails, and shared memory still works") {
   if (!built_with_ucx()) return;
   const Report report = doctor({{"SYMMEM_UCX_LIBRARY", "/nonexistent"}});
   CHECK(report.code == 0);
@@ -149,30 +151,30 @@ TEST_CASE("a libucp that was asked for and is not there fails, and shared memory
     CHECK(report.at(name).detail.find("/nonexistent") != std::string::npos);
   }
   CHECK(report.at("libucp").fix.find("SYMMEM_UCX_LIBRARY=") != std::string::npos);
-  CHECK(report.at("one UCX").detail == "none is loaded");
+  CHECK(report.at("one UCX").detail == "no UCX is loaded");
   CHECK(report.at("self test shm").state == "ok");
 }
 
-TEST_CASE("a UCX whose parts come from several places fails") {
+TEST_CASE("a UCX with libraries from several directories fails") {
   if (!built_with_ucx()) return;
   const Report before = doctor();
-  const std::string detail = before.at("one UCX").detail, start = "all of it from ";
+  const std::string detail = before.at("one UCX").detail, start = "all libraries from ";
   if (detail.find(start) != 0) return skip(before.at("libucp").detail);
-  char folder[] = "/tmp/symmem-doctor-XXXXXX";
-  REQUIRE(::mkdtemp(folder) != nullptr);
-  const fs::path copy = fs::path(folder) / "libucp.so.0";
+  char directory[] = "/tmp/symmem-doctor-XXXXXX";
+  REQUIRE(::mkdtemp(directory) != nullptr);
+  const fs::path copy = fs::path(directory) / "libucp.so.0";
   fs::copy_file(fs::path(detail.substr(start.size())) / "libucp.so.0", copy);
   const Report report = doctor({{"SYMMEM_UCX_LIBRARY", copy}});
-  fs::remove_all(folder);
+  fs::remove_all(directory);
   CHECK(report.code == 0);
-  // One that looks for its parts beside itself does not find them there.
+  // A UCX that searches its libraries in its own directory does not find them.
   if (report.at("libucp").state != "ok") return skip(report.at("libucp").detail);
   const Line& line = report.at("one UCX");
   CHECK(line.state == "FAIL");
-  CHECK_MESSAGE(line.detail.find(folder) != std::string::npos, line.detail);
+  CHECK_MESSAGE(line.detail.find(directory) != std::string::npos, line.detail);
 }
 
-TEST_CASE("a network device that is not there fails, with those that are named") {
+TEST_CASE("an absent network device fails, and the present ones are named") {
   const Report report = doctor({{"SYMMEM_INTERFACE", "nowhere0"}});
   CHECK(report.code == 0);
   const Line& line = report.at("network devices");
@@ -182,7 +184,7 @@ TEST_CASE("a network device that is not there fails, with those that are named")
   if (report.at("libucp").state == "ok") CHECK(report.at("self test ucx").state == "FAIL");
 }
 
-TEST_CASE("too low a limit of open files fails doctor") {
+TEST_CASE("a low limit of open files fails doctor") {
   const LowLimit low(100);
   const Report report = doctor();
   CHECK(report.code == 1);
@@ -200,7 +202,7 @@ TEST_CASE("descriptors that cannot be passed fail doctor and its self test") {
   CHECK(ran.code == 1);
   CHECK(ran.says("FAIL    fd passing            SYMMEM_SOCKET_DIR"));
   CHECK(ran.says("FAIL    self test shm         rank "));
-  CHECK(ran.says("fix: let the sandbox allow AF_UNIX sockets; with SYMMEM_SOCKET_DIR: chmod 700"));
+  CHECK(ran.says("fix: allow AF_UNIX sockets in the sandbox; with SYMMEM_SOCKET_DIR: chmod 700"));
   CHECK(ran.output.ends_with("host memory between ranks of this host: does not work\n"));
 }
 

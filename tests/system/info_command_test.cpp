@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "options/options.hpp"
 #include "harness/program.hpp"
+#include "options/options.hpp"
 
 using namespace symmem;
 using namespace symmem::harness;
@@ -58,13 +58,13 @@ TEST_CASE("info names a bad option in one line") {
   CHECK(std::count(ran.errors.begin(), ran.errors.end(), '\n') == 1);
 }
 
-TEST_CASE("info warns of a variable that is no option") {
+TEST_CASE("info warns about a variable that is not an option") {
   const Ran ran = symmem_command({"info"}, {{"SYMMEM_TIMEOT", "5s"}});
   CHECK(ran.code == 0);
-  CHECK(ran.says("was SYMMEM_TIMEOUT meant?"));
+  CHECK(ran.says("did you mean SYMMEM_TIMEOUT?"));
 }
 
-TEST_CASE("the command has help and a version, and refuses what it does not know") {
+TEST_CASE("the command has help and a version, and refuses unknown words") {
   CHECK(symmem_command({"--version"}).output.find("symmem ") == 0);
   CHECK(symmem_command({"--help"}).says("store"));
   CHECK(symmem_command({"run", "--help"}).says("Exit code"));

@@ -10,7 +10,7 @@ namespace symmem::harness {
 
 using Words = std::vector<std::string>;
 
-/// `symmem run` with these words behind it.
+/// Returns the command `symmem run` followed by `words`.
 inline Words run_words(const Words& words) {
   Words all = {program_of_build("symmem"), "run"};
   all.insert(all.end(), words.begin(), words.end());

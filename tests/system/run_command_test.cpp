@@ -17,8 +17,8 @@ namespace {
 
 std::vector<std::string> sorted_lines(const std::string& text) {
   std::vector<std::string> lines;
-  LineCutter cutter;
-  cutter.feed(text, [&lines](std::string_view line) { lines.emplace_back(line); });
+  LineSplitter splitter;
+  splitter.feed(text, [&lines](std::string_view line) { lines.emplace_back(line); });
   std::sort(lines.begin(), lines.end());
   return lines;
 }
@@ -50,7 +50,7 @@ struct Running {
 
 }  // namespace
 
-TEST_CASE("each rank gets its place, and its number in front of its lines") {
+TEST_CASE("each rank gets its numbers, and its rank precedes its lines") {
   const Ran ran = run({"-n", "3", "sh", "-c",
                        "echo $SYMMEM_RANK $SYMMEM_LOCAL_RANK of $SYMMEM_WORLD_SIZE; echo e >&2"});
   CHECK(ran.code == 0);
@@ -76,21 +76,21 @@ TEST_CASE("ranks join, with and without a secret in the environment") {
   }
 }
 
-TEST_CASE("the program's own options and dashes are left to it") {
+TEST_CASE("options and dashes after the program are passed to it") {
   CHECK(run({"-n", "1", "echo", "-n", "--timeout", "--", "x"}).output == "[0] --timeout -- x\n");
   CHECK(run({"-n", "1", "--", "echo", "a", "--", "-n"}).output == "[0] a -- -n\n");
 }
 
-TEST_CASE("the first rank that fails gives the exit code, is named, and ends the others") {
+TEST_CASE("the first rank that fails determines the exit code, is named, and stops the others") {
   const Ran ran =
       run({"-n", "3", "sh", "-c", "test $SYMMEM_RANK = 1 && exit 7; exec tail -f /dev/null"});
   CHECK(ran.code == 7);
   CHECK(ran.errors.find("symmem: rank 1 (pid ") == 0);
-  CHECK(ran.says("exited with code 7; the others were ended"));
+  CHECK(ran.says("exited with code 7; the other ranks were stopped"));
 }
 
-TEST_CASE("ranks run as ever where the launcher's own descriptors are closed") {
-  // Their lines go nowhere: what they do is seen by their file.
+TEST_CASE("ranks run normally if descriptors 0 to 2 of the launcher are closed") {
+  // The output of the ranks is lost, so they write a file.
   const std::string file = "/tmp/symmem-run-" + std::to_string(::getpid());
   const Ran ran =
       run_program({"sh", "-c", R"(exec "$@" <&- >&- 2>&-)", "sh", program_of_build("symmem"), "run",
@@ -106,19 +106,19 @@ TEST_CASE("output that cannot be written is an error") {
   CHECK(ran.says("could be written"));
 }
 
-TEST_CASE("a rank killed by a signal gives 128 and the signal") {
+TEST_CASE("a rank killed by a signal yields the exit code 128 plus the signal") {
   const Ran ran = run({"-n", "1", "sh", "-c", "kill -9 $$"});
   CHECK(ran.code == 128 + SIGKILL);
   CHECK(ran.says("was killed by signal 9 (SIGKILL)"));
 }
 
-TEST_CASE("the timeout ends the ranks and names them") {
+TEST_CASE("the timeout stops the ranks and names them") {
   const Ran ran = run({"-n", "2", "--timeout", "200ms", "tail", "-f", "/dev/null"});
   CHECK(ran.code == 124);
-  CHECK(ran.errors == "symmem: ranks 0, 1 still ran after 200ms and were ended\n");
+  CHECK(ran.errors == "symmem: ranks 0, 1 still ran after 200ms and were stopped\n");
 }
 
-TEST_CASE("what cannot be run is said in one line") {
+TEST_CASE("an error of the command line is one line") {
   const auto fails = [](const Words& words, int code, const std::string& text) {
     const Ran ran = run(words);
     INFO(ran.errors);
@@ -129,22 +129,22 @@ TEST_CASE("what cannot be run is said in one line") {
     CHECK(ran.says(text));
   };
   fails({"-n", "2", "no-such-program"}, 127, "cannot start \"no-such-program\": No such file");
-  fails({"-n", "2"}, 2, "no program was named");
+  fails({"-n", "2"}, 2, "no program was given");
   fails({"echo"}, 2, "--ranks is required");
-  fails({"-n", "3", "-x", "5", "true"}, 2, "-x is no option of symmem run");
-  fails({"-n", "3", "--timeot", "5s", "true"}, 2, "--timeot is no option");
+  fails({"-n", "3", "-x", "5", "true"}, 2, "-x is not an option of symmem run");
+  fails({"-n", "3", "--timeot", "5s", "true"}, 2, "--timeot is not an option");
   for (const char* ranks : {"0", "-1", "x", "", "99999999999999999999"})
     fails({"-n", ranks, "true"}, 2, "--ranks");
   for (const char* time : {"5", "-1s", "soon", "0s"})
     fails({"-n", "1", "--timeout", time, "true"}, 2, "--timeout");
 }
 
-TEST_CASE("SIGTERM to the launcher is passed to the ranks and gives 143") {
+TEST_CASE("SIGTERM to the launcher is passed to the ranks and yields 143") {
   Running running;
   running.program.signal(0, SIGTERM);
   CHECK(running.rank_dies());
   CHECK(running.end().exit_code == 128 + SIGTERM);
-  CHECK(running.lines.back() == "symmem: the ranks were ended by signal 15 (SIGTERM)");
+  CHECK(running.lines.back() == "symmem: signal 15 (SIGTERM) stopped the ranks");
 }
 
 TEST_CASE("ranks die with a launcher that is killed") {

@@ -8,11 +8,11 @@
 #include <filesystem>
 #include <set>
 
-#include "process/network_namespace.hpp"
 #include "harness/errors.hpp"
 #include "harness/progress.hpp"
 #include "harness/ranks.hpp"
 #include "harness/ucx.hpp"
+#include "process/network_namespace.hpp"
 #include "system/run.hpp"
 
 using namespace symmem;
@@ -22,24 +22,24 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Why simulated hosts cannot have networks here; empty if they can.
+/// Returns why simulated networks are impossible here; empty if they are possible.
 std::string missing() {
   const auto error = error_of([] { make_network_namespace(); });
   if (error) return error->what();
   if (error_of([] { run_program({"ip", "-V"}); })) return "no command ip (package iproute2)";
   const Ran ran = run({"-n", "1", "--nodes", "1", "--netns", "true"});
-  // Anything else that goes wrong is for the tests to show.
+  // The tests report any other error.
   return ran.says("Operation not permitted") ? ran.errors : "";
 }
 
-/// True if the test case can run; else says why not.
+/// Whether the test case can run. If not, skips it with the reason.
 bool can_run() {
   static const std::string reason = missing();
   if (!reason.empty()) skip(reason);
   return reason.empty();
 }
 
-/// What `readlink` says; empty if that went meanwhile.
+/// Returns the target of a link; empty if the link no longer exists.
 std::string link_at(const fs::path& path) {
   std::error_code gone;
   return fs::read_symlink(path, gone);
@@ -51,7 +51,7 @@ void add_entries(const fs::path& folder, const fs::path& below, std::set<std::st
     links.insert(link_at(below.empty() ? at->path() : at->path() / below));
 }
 
-/// The network namespaces that a process holds, by its threads and its descriptors: "net:[...]".
+/// Returns the network namespaces of a process's threads and descriptors: "net:[...]".
 std::set<std::string> namespaces_of(const fs::path& process) {
   std::set<std::string> links;
   add_entries(process / "task", "ns/net", links);
@@ -68,16 +68,16 @@ std::set<std::string> all_namespaces() {
   return all;
 }
 
-/// The devices of this process's own namespace.
+/// Returns the network devices of this process's namespace.
 std::string devices_here() { return run_program({"ip", "-br", "link"}).output; }
 
-/// A job of two ranks on two hosts that runs until it is killed.
+/// A running job of two ranks on two hosts, which ends when it is killed.
 struct Running {
   ChildProcesses program{
       [this](int, ChildStream, std::string_view line) { lines.emplace_back(line); }};
   Words lines;
   std::vector<Fd> ranks;
-  std::set<std::string> namespaces;  ///< Those of the hosts and of the bridge.
+  std::set<std::string> namespaces;  ///< Of the hosts and of the bridge.
 
   Running() {
     program.start({run_words({"-n", "2", "--nodes", "2", "--netns", "sh", "-c",
@@ -114,8 +114,8 @@ TEST_CASE("each simulated host has a network namespace with its address at eth0"
                        "readlink /proc/self/ns/net; ip -o -4 addr show; ls -x /sys/class/net"});
   CHECK(ran.code == 0);
   std::vector<std::string> lines[3];
-  LineCutter cutter;
-  cutter.feed(ran.output, [&lines](std::string_view line) {
+  LineSplitter splitter;
+  splitter.feed(ran.output, [&lines](std::string_view line) {
     lines[line.at(1) - '0'].emplace_back(line.substr(4));
   });
   for (const auto& of_rank : lines) REQUIRE(of_rank.size() == 4);
@@ -127,12 +127,12 @@ TEST_CASE("each simulated host has a network namespace with its address at eth0"
     const std::string address = rank < 2 ? "10.77.0.1/24" : "10.77.0.2/24";
     CHECK_MESSAGE(lines[rank][2].find("eth0    inet " + address) != std::string::npos,
                   lines[rank][2]);
-    // Libraries look there for devices.
+    // /sys/class/net, where libraries look for devices.
     CHECK(lines[rank][3] == "eth0  lo");
   }
 }
 
-TEST_CASE("ranks of several hosts join across the network, with a secret in any case") {
+TEST_CASE("ranks of several hosts join across the network, always with a secret") {
   if (!can_run()) return;
   const std::string specimen = program_of_build("harness_specimens");
   for (const char* secret : {"", "open sesame"}) {
@@ -167,7 +167,8 @@ TEST_CASE("a host whose link is down is lost to the others") {
   CHECK_MESSAGE(ran.code == 0, ran.output << ran.errors);
 }
 
-TEST_CASE("a host whose link goes down amid puts and gets is lost to the others, who work on") {
+TEST_CASE(
+    "a host whose link goes down during puts and gets is lost to the others, which continue") {
   if (!can_run() || !can_use_ucx()) return;
   const Ran ran = run({"-n", "3", "--nodes", "3", "--netns", program_of_build("harness_specimens"),
                        "--test-case=rank 1 of a launcher takes its host's link down while*"},
@@ -175,7 +176,7 @@ TEST_CASE("a host whose link goes down amid puts and gets is lost to the others,
   CHECK_MESSAGE(ran.code == 0, ran.output << ran.errors);
 }
 
-TEST_CASE("nothing is left of the hosts after SIGTERM or SIGKILL to the launcher") {
+TEST_CASE("no namespace or device remains after SIGTERM or SIGKILL to the launcher") {
   if (!can_run()) return;
   const std::string before = devices_here();
   for (const int number : {SIGTERM, SIGKILL}) {
@@ -193,7 +194,7 @@ TEST_CASE("nothing is left of the hosts after SIGTERM or SIGKILL to the launcher
   }
 }
 
-TEST_CASE("what --netns lacks is said in one line") {
+TEST_CASE("an error of --netns is one line") {
   if (!can_run()) return;
   const auto fails = [](Words words, const std::string& text) {
     const Words command =
@@ -209,5 +210,5 @@ TEST_CASE("what --netns lacks is said in one line") {
   const std::string rights = "needs root, or CAP_SYS_ADMIN and CAP_NET_ADMIN";
   fails({"setpriv", "--bounding-set", "-sys_admin"}, rights);
   fails({"setpriv", "--bounding-set", "-net_admin"}, rights);
-  fails({"env", "PATH=/nowhere"}, "needs the command ip, of the package iproute2");
+  fails({"env", "PATH=/nowhere"}, "needs the command ip of package iproute2");
 }

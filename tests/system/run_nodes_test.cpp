@@ -12,7 +12,7 @@ using namespace symmem::harness;
 
 namespace {
 
-/// By rank, the words that each wrote behind its prefix.
+/// Returns the words that each rank wrote, by the prefix of the rank.
 std::map<std::string, Words> words_of(const Ran& ran) {
   std::map<std::string, Words> words;
   std::istringstream text(ran.output);
@@ -48,7 +48,7 @@ TEST_CASE("the ids of two jobs differ, and without --nodes there are none") {
         Words{"0", "0"});
 }
 
-TEST_CASE("what the launcher sets in the place of the environment's is said") {
+TEST_CASE("the launcher warns about variables that it overrides") {
   const Ran ran = run({"-n", "1", "--nodes", "1", "true"},
                       {{"SYMMEM_STORE", "tcp://there:1/job"}, {"SYMMEM_HOST_ID", "mine"}});
   CHECK(ran.code == 0);
@@ -69,7 +69,7 @@ TEST_CASE("ranks share memory on one simulated host, and not between two") {
   CHECK_MESSAGE(two.says("another host (id node"), two.output << two.errors);
 }
 
-TEST_CASE("a wrong number of simulated hosts is said in one line") {
+TEST_CASE("the error for a wrong number of simulated hosts is one line") {
   const auto fails = [](const Words& words, const std::string& text) {
     const Ran ran = run(words);
     INFO(ran.errors);

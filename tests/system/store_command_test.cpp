@@ -31,7 +31,7 @@ struct Running {
   ChildProcesses program{
       [this](int, ChildStream, std::string_view line) { lines.emplace_back(line); }};
   Words lines;
-  StoreUrl place;
+  StoreUrl url;
 
   explicit Running(const Words& words) {
     program.start({store_words(words), process_environment()});
@@ -41,11 +41,11 @@ struct Running {
     REQUIRE(lines.size() == 1);
     const std::string prefix = "SYMMEM_STORE=";
     REQUIRE(lines[0].find(prefix) == 0);
-    place = parse_store_url(lines[0].substr(prefix.size())).value();
+    url = parse_store_url(lines[0].substr(prefix.size())).value();
   }
   std::shared_ptr<Store> connect(const std::string& job, const std::string& secret = {}) const {
     TcpStoreOptions options;
-    options.port = place.port;
+    options.port = url.port;
     options.job = job;
     options.secret = secret;
     return make_tcp_store(options);
@@ -56,7 +56,7 @@ struct Running {
   }
 };
 
-/// A file that goes with the test case.
+/// RAII: a temporary file.
 struct TemporaryFile {
   std::string path = "/tmp/symmem-test-" + to_hex(random_bytes(8));
   TemporaryFile(const std::string& text, mode_t mode) {
@@ -78,9 +78,9 @@ void refuses(const Words& words, const std::string& text) {
 
 }  // namespace
 
-TEST_CASE("the store says where it is, and keeps jobs apart") {
+TEST_CASE("the store prints its address, and separates jobs") {
   Running running({});
-  CHECK(running.place.host == "127.0.0.1");
+  CHECK(running.url.host == "127.0.0.1");
   const auto left = running.connect("left"), right = running.connect("right");
   left->set("key", "l");
   right->set("key", "r");
@@ -88,7 +88,7 @@ TEST_CASE("the store says where it is, and keeps jobs apart") {
   CHECK(right->get("key") == "r");
 }
 
-TEST_CASE("the store ends with code 0 on SIGTERM and SIGINT, clients or not") {
+TEST_CASE("the store exits with code 0 on SIGTERM and SIGINT, with or without clients") {
   for (const int number : {SIGTERM, SIGINT}) {
     Running running({});
     const auto client = running.connect("");
@@ -99,17 +99,17 @@ TEST_CASE("the store ends with code 0 on SIGTERM and SIGINT, clients or not") {
 
 TEST_CASE("ranks find a standalone store and leave it running") {
   Running running({});
-  const std::string url = "tcp://127.0.0.1:" + std::to_string(running.place.port) + "/job";
+  const std::string job_url = "tcp://127.0.0.1:" + std::to_string(running.url.port) + "/job";
   for (int time = 0; time < 2; ++time) {
     RanksSettings settings;
-    settings.environment = {{"SYMMEM_STORE", url}};
+    settings.environment = {{"SYMMEM_STORE", job_url}};
     run_ranks(
         2, [](Context& context) { CHECK(context.world_size() == 2); }, settings);
   }
   CHECK(running.connect("other")->num_keys() == 0);
 }
 
-TEST_CASE("a secret file lets in who knows the secret, and nobody else") {
+TEST_CASE("with a secret file only clients with the secret are accepted") {
   const TemporaryFile file("open sesame\n", 0600);
   Running running({"--secret-file", file.path});
   running.connect("", "open sesame")->set("key", "value");
@@ -121,23 +121,23 @@ TEST_CASE("a secret file lets in who knows the secret, and nobody else") {
   }
 }
 
-TEST_CASE("a secret file that others may read is refused, and so is one that is not there") {
+TEST_CASE("a secret file that others may read, or that does not exist, is refused") {
   const TemporaryFile file("open sesame\n", 0644);
   refuses({"--secret-file", file.path}, "chmod 600");
   refuses({"--secret-file", "/nonexistent/secret"}, "/nonexistent/secret");
 }
 
-TEST_CASE("beyond loopback the store wants a secret, or to be told to do without") {
+TEST_CASE("beyond loopback the store needs a secret or --insecure") {
   refuses({"--host", "0.0.0.0"}, "secret");
   Running running({"--host", "0.0.0.0", "--insecure"});
-  // Not the address of everything, which leads nowhere.
-  CHECK(running.place.host != "0.0.0.0");
+  // The URL must not have the wildcard address, to which clients cannot connect.
+  CHECK(running.url.host != "0.0.0.0");
   running.connect("")->set("key", "value");
 }
 
-TEST_CASE("a port in use and a bad port are named") {
+TEST_CASE("the error for a port in use or a bad port names it") {
   Running running({});
-  const std::string port = std::to_string(running.place.port);
+  const std::string port = std::to_string(running.url.port);
   refuses({"--port", port}, port);
   for (const char* bad : {"65536", "-1", "x", ""}) refuses({"--port", bad}, "--port");
 }

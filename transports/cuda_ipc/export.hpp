@@ -2,16 +2,16 @@
 #pragma once
 
 #include <memory>
-#include <string>
 
 #include "fd_service/fd_service.hpp"
 #include "symmem/extend/transport.hpp"
+#include "symmem/options.hpp"
 
 namespace symmem::cuda_ipc {
 
-/// Exports a block of GPU memory by every kind of handle that SYMMEM_CUDA_HANDLE, `forms`, allows
+/// Exports a block of GPU memory by every kind of handle that SYMMEM_CUDA_HANDLE, `kind`, allows
 /// and the memory has. Throws Refusal if it has none.
 std::shared_ptr<Export> export_memory(FdService& fds, const std::shared_ptr<Block>& block,
-                                      const std::string& forms);
+                                      CudaHandle kind);
 
 }  // namespace symmem::cuda_ipc

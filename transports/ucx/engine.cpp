@@ -35,9 +35,9 @@ constexpr std::chrono::seconds kLastFlush{5};
 constexpr std::chrono::milliseconds kLastLook{200};
 
 /// SYMMEM_PROGRESS: how long the thread looks before it sleeps.
-std::chrono::nanoseconds patience_of(const std::string& mode) {
-  if (mode == "event") return std::chrono::nanoseconds(0);
-  return mode == "spin" ? std::chrono::nanoseconds::max() : kSpin;
+std::chrono::nanoseconds patience_of(Progress mode) {
+  if (mode == Progress::event) return std::chrono::nanoseconds(0);
+  return mode == Progress::spin ? std::chrono::nanoseconds::max() : kSpin;
 }
 
 }  // namespace

@@ -11,7 +11,7 @@ using namespace symmem;
 using namespace symmem::harness;
 using std::chrono::milliseconds;
 
-TEST_CASE("an empty timeout is the default, a given one wins") {
+TEST_CASE("an empty timeout selects the default, any other replaces it") {
   CHECK(Deadline::in({}, milliseconds(5000)).timeout() == milliseconds(5000));
   CHECK(Deadline::in(milliseconds(70), milliseconds(5000)).timeout() == milliseconds(70));
   CHECK(Deadline::in(std::chrono::hours(1), milliseconds(1)).timeout() == std::chrono::hours(1));
@@ -24,7 +24,7 @@ TEST_CASE("a negative timeout is refused with its value") {
   check_error([] { Deadline::in({}, milliseconds(-1)); }, Errc::invalid_argument);
 }
 
-TEST_CASE("a timeout of zero has passed at once") {
+TEST_CASE("a timeout of zero expires immediately") {
   const Deadline now = Deadline::in(milliseconds(0), {});
   CHECK(now.expired());
   CHECK(now.remaining() == milliseconds(0));
@@ -32,7 +32,7 @@ TEST_CASE("a timeout of zero has passed at once") {
   CHECK(now.elapsed_seconds() >= 0);
 }
 
-TEST_CASE("what remains never grows, is never negative, and is rounded up") {
+TEST_CASE("the remaining time never grows, is never negative, and is rounded up") {
   const Deadline deadline = Deadline::in(milliseconds(2), {});
   milliseconds before = deadline.remaining();
   while (!deadline.expired()) {

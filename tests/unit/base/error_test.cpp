@@ -7,10 +7,33 @@
 #include <set>
 
 #include "base/check.hpp"
+#include "base/error_location.hpp"
+#include "base/log.hpp"
+#include "base/wire.hpp"
 #include "harness/errors.hpp"
 
 using namespace symmem;
 using namespace symmem::harness;
+
+namespace {
+
+/// Restores the process-wide setting, so that other tests see messages without locations.
+struct RestoreLocations {
+  const bool before = error_locations_shown;
+  ~RestoreLocations() { error_locations_shown = before; }
+};
+
+template <typename Call>
+Error thrown_by(Call call) {
+  try {
+    call();
+  } catch (const Error& error) {
+    return error;
+  }
+  return {Errc::internal, "nothing was thrown"};
+}
+
+}  // namespace
 
 TEST_CASE("every code has a name of its own") {
   std::set<std::string_view> names;
@@ -21,29 +44,73 @@ TEST_CASE("every code has a name of its own") {
   CHECK(to_string(Errc::peer_lost) == "peer_lost");
 }
 
-TEST_CASE("each caller further out puts what it was doing before the message") {
+TEST_CASE("add_context puts the operation before the message of this copy") {
   Error error(Errc::timeout, "no answer");
-  error.add("attach rank 2");
+  error.add_context("attach rank 2");
   Error copy = error;
-  error.add("rendezvous");
+  error.add_context("rendezvous");
   CHECK(std::string(error.what()) == "rendezvous: attach rank 2: no answer");
   CHECK(std::string(copy.what()) == "attach rank 2: no answer");
   CHECK(copy.code() == Errc::timeout);
 }
 
-TEST_CASE("fail and require throw the formatted message, and only if they must") {
+TEST_CASE("fail and require throw the formatted message, require only if its condition is false") {
   check_error([] { fail(Errc::refused, "{} and {}", 1, "two"); }, Errc::refused, {"1 and two"});
   CHECK_NOTHROW(require(true, Errc::internal, "{}", 1));
   check_error([] { require(false, Errc::internal, "{}", 1); }, Errc::internal, {"1"});
 }
 
-TEST_CASE("a failed system call says what, why, and whether something ran out") {
+TEST_CASE(
+    "an error of a system call states the operation, the reason and whether a resource is "
+    "exhausted") {
   for (const int error : {ENOMEM, EMFILE, ENFILE, ENOSPC})
     check_error([&] { fail_errno(error, "mmap of 3 bytes"); }, Errc::exhausted,
                 {"mmap of 3 bytes: "});
   check_error([] { fail_errno(EBADF, "fstat"); }, Errc::internal, {"fstat: Bad file descriptor"});
 }
 
-TEST_CASE("an error for want of descriptors names the limit") {
+TEST_CASE("an error of the descriptor limit names the limit") {
   check_error([] { fail_errno(EMFILE, "pipe"); }, Errc::exhausted, {"pipe: ", "RLIMIT_NOFILE"});
+}
+
+TEST_CASE("where() is the line that called fail, require or fail_errno, or made the Error") {
+  const auto check_line = [](const Error& error, unsigned line) {
+    CHECK(error.where().line() == line);
+    CHECK(std::string_view(error.where().file_name()).ends_with("tests/unit/base/error_test.cpp"));
+  };
+  check_line(thrown_by([] { fail(Errc::refused, "{}", 1); }), __LINE__);
+  check_line(thrown_by([] { require(false, Errc::refused, "no values"); }), __LINE__);
+  check_line(thrown_by([] { fail_errno(EBADF, "fstat"); }), __LINE__);
+  check_line(Error(Errc::refused, "no"), __LINE__);
+}
+
+TEST_CASE("what() ends with the location once a log of level debug exists, and not before") {
+  const RestoreLocations restore;
+  error_locations_shown = false;
+  const Log quiet(LogLevel::info);
+  CHECK(std::string(Error(Errc::refused, "no").what()) == "no");
+  const Log verbose(LogLevel::debug);
+  Error error(Errc::refused, "no");
+  const std::string line = std::to_string(error.where().line());
+  error.add_context("attach");
+  const std::string text = error.what();
+  CHECK(text.starts_with("attach: no ["));
+  CHECK(text.ends_with("tests/unit/base/error_test.cpp:" + line + "]"));
+  CHECK(text_without_location(error) == "attach: no");
+}
+
+TEST_CASE("the location is a path below the root of the source tree") {
+  const RestoreLocations restore;
+  error_locations_shown = true;
+  const Error error = thrown_by([] { Reader("", "it").raw(1); });
+  CHECK(
+      contains(error.what(), " [src/base/wire.cpp:" + std::to_string(error.where().line()) + "]"));
+}
+
+TEST_CASE("a text for other ranks is the message if it has no location") {
+  const RestoreLocations restore;
+  error_locations_shown = false;
+  const Error error(Errc::refused, "no");
+  error_locations_shown = true;
+  CHECK(text_without_location(error) == "no");
 }

@@ -30,13 +30,13 @@ struct SocketPair {
   Fd near, far;
 };
 
-bool comes(std::future<void>& event) {
+bool arrives(std::future<void>& event) {
   return event.wait_for(std::chrono::seconds(60)) == std::future_status::ready;
 }
 
 }  // namespace
 
-TEST_CASE("handlers run in turn, on one thread that is not the caller's") {
+TEST_CASE("handlers run in order, on one thread that is not the caller's") {
   EventLoop loop;
   std::vector<int> order;
   std::thread::id first, last;
@@ -49,7 +49,7 @@ TEST_CASE("handlers run in turn, on one thread that is not the caller's") {
   for (int i = 0; i < 100; ++i) CHECK(order[static_cast<std::size_t>(i)] == i);
 }
 
-TEST_CASE("run returns when its handler has run, and at once within the loop") {
+TEST_CASE("run returns when its handler has run, and runs it directly within the loop") {
   EventLoop loop;
   int depth = 0;
   loop.run([&] {
@@ -60,7 +60,7 @@ TEST_CASE("run returns when its handler has run, and at once within the loop") {
   CHECK(depth == 2);
 }
 
-TEST_CASE("a watched descriptor calls whenever there is something to read, and at its end") {
+TEST_CASE("the handler of a watched descriptor runs when there is data, and at end-of-file") {
   EventLoop loop;
   SocketPair pair;
   std::atomic<int> read{0};
@@ -74,30 +74,30 @@ TEST_CASE("a watched descriptor calls whenever there is something to read, and a
     if (got == 0 && read == 3) ++read, ended.set_value();
   });
   pair.write();
-  CHECK(comes(event));
+  CHECK(arrives(event));
   CHECK(read >= 4);
 }
 
-TEST_CASE("after its subscription a handler does not run, and the descriptor is open still") {
+TEST_CASE("a destroyed subscription runs no handler and leaves the descriptor open") {
   EventLoop loop;
   SocketPair pair;
   std::atomic<int> calls{0};
   for (int i = 0; i < 100; ++i) {
-    bool living = true;
+    bool alive = true;
     auto watch = loop.watch(pair.near.get(), [&] {
-      CHECK(living);
+      CHECK(alive);
       ++calls;
     });
     pair.write();
     watch.reset();
-    living = false;
+    alive = false;
     loop.run([] {});
   }
   char bytes[200];
   CHECK(::read(pair.near.get(), bytes, sizeof bytes) == 100);
 }
 
-TEST_CASE("a handler may end its own subscription") {
+TEST_CASE("a handler may destroy its own subscription") {
   EventLoop loop;
   SocketPair pair;
   std::promise<void> done;
@@ -106,31 +106,31 @@ TEST_CASE("a handler may end its own subscription") {
   loop.run([&] {
     watch = loop.watch(pair.near.get(), [&, token = std::make_shared<int>(7)] {
       watch.reset();
-      CHECK(*token == 7);  // Its captures live on until it returns.
+      CHECK(*token == 7);  // The captures live until the handler returns.
       done.set_value();
     });
   });
   pair.write();
-  CHECK(comes(event));
-  loop.run([] {});  // A second call would set the promise again, and end the program.
+  CHECK(arrives(event));
+  loop.run([] {});  // A second call would set the promise twice and terminate the program.
 }
 
-TEST_CASE("a period calls again and again, until the subscription goes") {
+TEST_CASE("a periodic handler runs repeatedly until its subscription is destroyed") {
   EventLoop loop;
   std::atomic<int> ticks{0};
   std::promise<void> fifth;
   auto event = fifth.get_future();
-  auto ticking = loop.every(milliseconds(1), [&] {
+  auto timer = loop.every(milliseconds(1), [&] {
     if (++ticks == 5) fifth.set_value();
   });
-  CHECK(comes(event));
-  ticking.reset();
+  CHECK(arrives(event));
+  timer.reset();
   const int after = ticks;
   loop.run([] {});
   CHECK(ticks == after);
 }
 
-TEST_CASE("a loop that ends drops what has not run, and leaves nothing") {
+TEST_CASE("a destroyed loop drops pending handlers and leaks no resources") {
   const auto before = harness::Resources::now();
   SocketPair pair;
   {
@@ -149,30 +149,30 @@ TEST_CASE("a loop that ends drops what has not run, and leaves nothing") {
   CHECK(before.changes() == "");
 }
 
-TEST_CASE("what a handler throws, run throws") {
+TEST_CASE("run rethrows what its handler throws") {
   EventLoop loop;
-  CHECK_THROWS_WITH_AS(loop.run([] { throw std::runtime_error("told"); }), "told",
+  CHECK_THROWS_WITH_AS(loop.run([] { throw std::runtime_error("reason"); }), "reason",
                        std::runtime_error);
   loop.run([] {});
 }
 
-TEST_CASE("beside stop a handler is run all the same, in the loop or here") {
+TEST_CASE("a handler runs also while stop runs, in the loop or in the caller") {
   for (int i = 0; i < 50; ++i) {
     EventLoop loop;
     int ran = 0;
-    std::promise<void> begun;
+    std::promise<void> started;
     std::thread running([&] {
-      begun.set_value();
+      started.set_value();
       for (int call = 0; call < 100; ++call) loop.run([&] { ++ran; });
     });
-    begun.get_future().wait();
+    started.get_future().wait();
     loop.stop();
     running.join();
     CHECK(ran == 100);
   }
 }
 
-TEST_CASE("the loop's thread takes no signals of the application") {
+TEST_CASE("the loop's thread receives no signals of the application") {
   EventLoop loop;
   loop.run([] {
     sigset_t blocked;
@@ -180,7 +180,7 @@ TEST_CASE("the loop's thread takes no signals of the application") {
     for (const int number : {SIGINT, SIGTERM, SIGUSR1, SIGCHLD, SIGPIPE})
       CHECK(sigismember(&blocked, number) == 1);
   });
-  sigset_t ours;
-  pthread_sigmask(SIG_SETMASK, nullptr, &ours);
-  CHECK(sigismember(&ours, SIGINT) == 0);
+  sigset_t own;
+  pthread_sigmask(SIG_SETMASK, nullptr, &own);
+  CHECK(sigismember(&own, SIGINT) == 0);
 }

@@ -12,7 +12,7 @@ using namespace symmem::harness;
 
 namespace {
 
-/// Runs `check` in a forked child and tells whether it held there.
+/// Runs `check` in a forked child and returns its result.
 bool holds_in_child(const std::function<bool()>& check) {
   const pid_t child = ::fork();
   if (child == 0) ::_exit(check() ? 0 : 1);
@@ -30,7 +30,7 @@ bool refuses(const ForkGuard& guard) {
 
 }  // namespace
 
-TEST_CASE("a guard tells in which process it was made, over several forks") {
+TEST_CASE("a guard detects a fork since its construction, over several forks") {
   const ForkGuard guard;
   CHECK_FALSE(guard.forked());
   CHECK_NOTHROW(guard.check());
@@ -39,5 +39,5 @@ TEST_CASE("a guard tells in which process it was made, over several forks") {
     return guard.forked() && refuses(guard) && !own.forked() &&
            holds_in_child([&] { return refuses(guard) && refuses(own); }) && !own.forked();
   }));
-  CHECK_FALSE(guard.forked());  // The parent goes on.
+  CHECK_FALSE(guard.forked());  // The parent is unaffected.
 }

@@ -5,17 +5,17 @@
 
 using namespace symmem;
 
-TEST_CASE("a host has a name, and an id that is the same whenever it is measured") {
+TEST_CASE("a host has a name, and an id that is equal at each measurement") {
   CHECK_FALSE(host_name().empty());
   CHECK(measure_host_id(true) == measure_host_id(true));
   CHECK(measure_host_id(false) == measure_host_id(false));
 }
 
-TEST_CASE("the network namespace is part of the id only where it matters") {
+TEST_CASE("the network namespace is part of the id only if requested") {
   const std::string with = measure_host_id(true), without = measure_host_id(false);
   CHECK(with != without);
   CHECK(with.starts_with(without));
   CHECK(without.find("/ipc:") != std::string::npos);
   CHECK(with.find("/net:") != std::string::npos);
-  CHECK(with.find(host_name()) == std::string::npos);  // A name identifies nothing.
+  CHECK(with.find(host_name()) == std::string::npos);  // The name is not an identity.
 }

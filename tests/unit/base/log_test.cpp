@@ -16,7 +16,7 @@ using harness::contains;
 
 namespace {
 
-/// What `write` puts on stderr.
+/// Returns the text that `write` writes to stderr.
 std::string errors_of(const std::function<void()>& write) {
   const Fd file(::memfd_create("stderr", MFD_CLOEXEC)), kept(::dup(STDERR_FILENO));
   std::fflush(stderr);
@@ -31,9 +31,9 @@ std::string errors_of(const std::function<void()>& write) {
 
 }  // namespace
 
-TEST_CASE("a line says the level, the process, its rank once known, and the text") {
+TEST_CASE("a line has the level, the process, its rank once known, and the text") {
   const std::string text = errors_of([] {
-    Log log("info");
+    Log log(LogLevel::info);
     log.info("early {}", 1);
     log.name_rank(3);
     log.warn("late {}", "two");
@@ -43,20 +43,20 @@ TEST_CASE("a line says the level, the process, its rank once known, and the text
   CHECK(contains(text, pid + " rank 3 warning: late two\n"));
 }
 
-TEST_CASE("what is below the level is not written, and not formatted") {
-  CHECK(errors_of([] { Log("warn").info("quiet"); }).empty());
-  CHECK(contains(errors_of([] { Log("warn").warn("loud"); }), "loud"));
-  CHECK(errors_of([] { Log("off").write(LogLevel::error, "quiet"); }).empty());
-  CHECK(contains(errors_of([] { Log("debug").write(LogLevel::debug, "fine"); }), "fine"));
-  const Log log("error");
+TEST_CASE("lines below the level are neither written nor formatted") {
+  CHECK(errors_of([] { Log(LogLevel::warn).info("quiet"); }).empty());
+  CHECK(contains(errors_of([] { Log(LogLevel::warn).warn("loud"); }), "loud"));
+  CHECK(errors_of([] { Log(LogLevel::off).write(LogLevel::error, "quiet"); }).empty());
+  CHECK(contains(errors_of([] { Log(LogLevel::debug).write(LogLevel::debug, "fine"); }), "fine"));
+  const Log log(LogLevel::error);
   CHECK_FALSE(log.shows(LogLevel::warn));
   CHECK(log.shows(LogLevel::error));
 }
 
-TEST_CASE("braces in a text are text, and two logs of one process differ in rank") {
-  CHECK(contains(errors_of([] { Log("info").info("{}", "{0} {bad"); }), "{0} {bad"));
+TEST_CASE("braces in an argument stay text, and two logs of one process differ in rank") {
+  CHECK(contains(errors_of([] { Log(LogLevel::info).info("{}", "{0} {bad"); }), "{0} {bad"));
   const std::string text = errors_of([] {
-    Log one("info"), two("info");
+    Log one(LogLevel::info), two(LogLevel::info);
     one.name_rank(1), two.name_rank(2);
     one.info("a"), two.info("b");
   });

@@ -16,17 +16,17 @@ TEST_CASE("ranks fill hosts in contiguous blocks whose sizes differ by one at mo
       std::vector<int> sizes(static_cast<std::size_t>(hosts));
       int host = 0;
       for (int rank = 0; rank < ranks; ++rank) {
-        const cli::RankAssignment place = cli::place_of(rank, ranks, hosts);
-        REQUIRE(place.host >= host);
-        REQUIRE(place.host < hosts);
-        host = place.host;
-        REQUIRE(place.local_rank == sizes[static_cast<std::size_t>(host)]++);
+        const cli::RankAssignment assigned = cli::assign_rank(rank, ranks, hosts);
+        REQUIRE(assigned.host >= host);
+        REQUIRE(assigned.host < hosts);
+        host = assigned.host;
+        REQUIRE(assigned.local_rank == sizes[static_cast<std::size_t>(host)]++);
       }
       const auto [least, most] = std::minmax_element(sizes.begin(), sizes.end());
       CHECK(*least >= 1);
       CHECK(*most - *least <= 1);
     }
   }
-  constexpr int kMost = 1 << 20;  // No overflow on the way.
-  CHECK(cli::place_of(kMost - 1, kMost, kMost) == cli::RankAssignment{kMost - 1, 0});
+  constexpr int kMax = 1 << 20;  // Intermediate products do not overflow.
+  CHECK(cli::assign_rank(kMax - 1, kMax, kMax) == cli::RankAssignment{kMax - 1, 0});
 }

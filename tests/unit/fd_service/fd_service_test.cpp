@@ -45,15 +45,15 @@ Fd connect_to(const std::string& address) {
   return socket;
 }
 
-/// A folder that goes with the test.
-struct Folder {
-  Folder() { path = ::mkdtemp(pattern); }
-  ~Folder() { fs::remove_all(path); }
+/// RAII: a temporary directory.
+struct Directory {
+  Directory() { path = ::mkdtemp(pattern); }
+  ~Directory() { fs::remove_all(path); }
   char pattern[32] = "/tmp/symmem-fds-XXXXXX";
   std::string path;
 };
 
-/// A service that is not ours: accepts one asker, takes its request, and does `answer`.
+/// A foreign service: accepts one client, receives its request and calls `answer`.
 struct Impostor {
   explicit Impostor(const std::function<void(int socket)>& answer) {
     const UnixAddress at(address);
@@ -61,9 +61,9 @@ struct Impostor {
     REQUIRE(::listen(listener.get(), 1) == 0);
     ::fcntl(listener.get(), F_SETFL, 0);
     thread = std::thread([this, answer] {
-      const Fd asker(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
-      receive_with_fd(asker.get(), 100);
-      answer(asker.get());
+      const Fd client(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+      receive_with_fd(client.get(), 100);
+      answer(client.get());
     });
   }
   ~Impostor() { thread.join(); }
@@ -72,7 +72,7 @@ struct Impostor {
   std::thread thread;
 };
 
-/// While it lives this process can open `left` more descriptors.
+/// RAII: limits this process to `left` more descriptors.
 class ScarceDescriptors {
  public:
   explicit ScarceDescriptors(std::size_t left) {
@@ -96,7 +96,7 @@ const std::string kAnyToken(fd_message::kTokenBytes, 't');
 
 }  // namespace
 
-TEST_CASE("who names the token gets the descriptor, close-on-exec, as often as it asks") {
+TEST_CASE("each request with the token receives the descriptor, close-on-exec") {
   EventLoop loop;
   FdService service(loop, "");
   CHECK(service.address().starts_with("@symmem-"));
@@ -111,7 +111,7 @@ TEST_CASE("who names the token gets the descriptor, close-on-exec, as often as i
   }
 }
 
-TEST_CASE("a wrong token, or one whose offer is over, is refused") {
+TEST_CASE("an unknown token and the token of a destroyed ticket are refused") {
   EventLoop loop;
   FdService service(loop, "");
   const Fd file = make_file("it");
@@ -126,7 +126,7 @@ TEST_CASE("a wrong token, or one whose offer is over, is refused") {
               {"no such memory (any more)"});
 }
 
-TEST_CASE("junk from an asker closes its connection and disturbs nobody") {
+TEST_CASE("junk from a client closes its connection and does not affect others") {
   EventLoop loop;
   FdService service(loop, "");
   const Fd file = make_file("it");
@@ -136,19 +136,19 @@ TEST_CASE("junk from an asker closes its connection and disturbs nobody") {
        {std::string("x"), std::string(100'000, 'j'), std::string("SYMMFDQ1"),
         "SYMMFDQ2" + ticket->token(), "SYMMFDQ1" + ticket->token() + "x"}) {
     const Fd socket = connect_to(service.address());
-    // With a descriptor, which the service must not keep.
+    // The attached descriptor must not leak in the service.
     CHECK(send_with_fd(socket.get(), junk, file.get()));
     loop.run([] {});
     CHECK(text_of(fetch_fd(service.address(), ticket->token(), kAmple)) == "it");
     Received reply = receive_with_fd(socket.get(), 100);
     CHECK_FALSE(reply.fd);
   }
-  connect_to(service.address());  // And one that goes without a word.
+  connect_to(service.address());  // A client that disconnects without a request.
   CHECK(text_of(fetch_fd(service.address(), ticket->token(), kAmple)) == "it");
   CHECK(before.changes() == "");
 }
 
-TEST_CASE("many askers at once all get theirs") {
+TEST_CASE("many concurrent clients all receive their descriptor") {
   EventLoop loop;
   FdService service(loop, "");
   const Fd file = make_file("it");
@@ -156,13 +156,13 @@ TEST_CASE("many askers at once all get theirs") {
   const auto errors = errors_of_threads(16, [&](int) {
     for (int i = 0; i < 50; ++i)
       if (text_of(fetch_fd(service.address(), ticket->token(), kAmple)) != "it")
-        FAIL_CHECK("not the descriptor that was asked for");
+        FAIL_CHECK("not the requested descriptor");
   });
   for (const auto& error : errors)
     if (error) FAIL_CHECK(std::string(error->what()));
 }
 
-TEST_CASE("silent askers, more than are served at once, keep nobody out for good") {
+TEST_CASE("more silent clients than the limit do not lock out others") {
   EventLoop loop;
   FdService service(loop, "");
   const Fd file = make_file("it");
@@ -172,16 +172,16 @@ TEST_CASE("silent askers, more than are served at once, keep nobody out for good
   CHECK(text_of(fetch_fd(service.address(), ticket->token(), kAmple)) == "it");
 }
 
-TEST_CASE("a service that is out of descriptors says so, and serves again when it has some") {
+TEST_CASE("a service out of descriptors reports it, and recovers when some are free") {
   EventLoop loop;
   FdService service(loop, "");
   const Fd file = make_file("it");
   const auto ticket = service.offer(file.get());
-  // UBSan needs descriptors to look at a type for the first time, as in the making of a message.
+  // UBSan opens descriptors when it checks a type for the first time, as for an error message.
   check_error([&] { fetch_fd(service.address(), kAnyToken, kAmple); }, Errc::refused);
-  loop.run([] {});  // By then that asker's descriptor is closed.
+  loop.run([] {});  // After this the service has closed its descriptor of that client.
   {
-    const ScarceDescriptors scarce(1);  // For the asker's socket.
+    const ScarceDescriptors scarce(1);  // For the client's socket.
     for (int i = 0; i < 3; ++i)
       check_error([&] { fetch_fd(service.address(), ticket->token(), kAmple); }, Errc::exhausted,
                   {service.address(), "refused", "RLIMIT_NOFILE"});
@@ -189,7 +189,7 @@ TEST_CASE("a service that is out of descriptors says so, and serves again when i
   CHECK(text_of(fetch_fd(service.address(), ticket->token(), kAmple)) == "it");
 }
 
-TEST_CASE("an end of the service, its loop and its tickets in any order leaves nothing") {
+TEST_CASE("service, loop and tickets leak nothing if destroyed in any order") {
   const Resources before = Resources::now();
   {
     EventLoop loop;
@@ -204,15 +204,15 @@ TEST_CASE("an end of the service, its loop and its tickets in any order leaves n
       CHECK(fetch_fd(address, token, kAmple));
     }
     check_error([&] { fetch_fd(address, token, kAmple); }, Errc::refused,
-                {"nobody serves", address, "SYMMEM_SOCKET_DIR"});
+                {"no process serves", address, "SYMMEM_SOCKET_DIR"});
   }
   CHECK(before.changes() == "");
 }
 
-TEST_CASE("an other end that dies, talks junk, refuses or is silent is an error that says so") {
-  const auto answer = [](const std::function<void(int)>& say, Errc code, const std::string& part,
-                         std::chrono::milliseconds timeout = kAmple) {
-    Impostor impostor(say);
+TEST_CASE("a service that dies, sends junk, refuses or is silent causes an error that says so") {
+  const auto answer = [](const std::function<void(int)>& respond, Errc code,
+                         const std::string& part, std::chrono::milliseconds timeout = kAmple) {
+    Impostor impostor(respond);
     check_error([&] { fetch_fd(impostor.address, kAnyToken, timeout); }, code,
                 {impostor.address, part});
   };
@@ -225,9 +225,9 @@ TEST_CASE("an other end that dies, talks junk, refuses or is silent is an error 
          "did not answer within 30 ms", std::chrono::milliseconds(30));
 }
 
-TEST_CASE("with a folder, the socket is a path in it that goes with the service") {
-  const Folder folder;
-  const std::string inner = folder.path + "/made";
+TEST_CASE("with a directory, the socket is a path in it that is removed with the service") {
+  const Directory directory;
+  const std::string inner = directory.path + "/made";
   EventLoop loop;
   {
     FdService service(loop, inner);
@@ -242,47 +242,48 @@ TEST_CASE("with a folder, the socket is a path in it that goes with the service"
   CHECK(fs::is_empty(inner));
 }
 
-TEST_CASE("dead sockets in the folder are removed, living ones and strange files are not") {
-  const Folder folder;
+TEST_CASE("dead sockets in the directory are removed, live ones and foreign files are not") {
+  const Directory directory;
   EventLoop loop;
-  const FdService living(loop, folder.path);
-  const std::string dead = folder.path + "/symmem-dead.sock";
+  const FdService live(loop, directory.path);
+  const std::string dead = directory.path + "/symmem-dead.sock";
   {
     const Fd socket = make_unix_socket();
     const UnixAddress at(dead);
     REQUIRE(::bind(socket.get(), at.get(), at.length) == 0);
     REQUIRE(::listen(socket.get(), 1) == 0);
   }
-  // What a process leaves that is killed before its socket is served; one may be about to be.
-  const std::string unserved = folder.path + "/symmem-old.sock.new";
-  const std::string fresh = folder.path + "/symmem-fresh.sock.new";
+  // Sockets of processes that have not called listen: an old one, whose process was killed, and a
+  // fresh one, which may listen soon.
+  const std::string unserved = directory.path + "/symmem-old.sock.new";
+  const std::string fresh = directory.path + "/symmem-fresh.sock.new";
   for (const std::string& path : {unserved, fresh}) {
     const Fd socket = make_unix_socket();
     const UnixAddress at(path);
     REQUIRE(::bind(socket.get(), at.get(), at.length) == 0);
   }
   fs::last_write_time(unserved, fs::file_time_type::clock::now() - std::chrono::hours(1));
-  std::ofstream(folder.path + "/notes.txt") << "mine";
-  const FdService service(loop, folder.path);
+  std::ofstream(directory.path + "/notes.txt") << "mine";
+  const FdService service(loop, directory.path);
   CHECK_FALSE(fs::exists(dead));
   CHECK_FALSE(fs::exists(unserved));
   CHECK(fs::exists(fresh));
-  CHECK(fs::exists(living.address()));
-  CHECK(fs::exists(folder.path + "/notes.txt"));
+  CHECK(fs::exists(live.address()));
+  CHECK(fs::exists(directory.path + "/notes.txt"));
 }
 
-TEST_CASE("a folder that others can enter, a file, or too long a path is refused") {
-  const Folder folder;
+TEST_CASE("a directory that others can enter, a file, or too long a path is refused") {
+  const Directory directory;
   EventLoop loop;
   const auto serve = [&](const std::string& path) {
     return [&loop, path] { FdService(loop, path); };
   };
-  const std::string open = folder.path + "/open", file = folder.path + "/file";
+  const std::string open = directory.path + "/open", file = directory.path + "/file";
   fs::create_directory(open);
   REQUIRE(::chmod(open.c_str(), 0755) == 0);
   check_error(serve(open), Errc::invalid_argument, {"SYMMEM_SOCKET_DIR", open, "0700", "755"});
   std::ofstream{file};
   check_error(serve(file), Errc::invalid_argument, {"SYMMEM_SOCKET_DIR", file});
-  check_error(serve(folder.path + "/no/such"), Errc::internal, {"SYMMEM_SOCKET_DIR", "mkdir"});
-  check_error(serve(folder.path + "/" + std::string(100, 'l')), Errc::invalid_argument, {"107"});
+  check_error(serve(directory.path + "/no/such"), Errc::internal, {"SYMMEM_SOCKET_DIR", "mkdir"});
+  check_error(serve(directory.path + "/" + std::string(100, 'l')), Errc::invalid_argument, {"107"});
 }

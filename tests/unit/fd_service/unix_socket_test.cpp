@@ -26,7 +26,7 @@ struct Pair {
   Fd a, b;
 };
 
-/// As another program might: any number of descriptors in one message.
+/// Sends any number of descriptors in one message, as another program might.
 void send_many(int socket, const std::vector<int>& fds) {
   char byte = 'x';
   iovec part{&byte, 1};
@@ -75,15 +75,15 @@ TEST_CASE("a message arrives whole, with its descriptor, which is close-on-exec"
   CHECK_FALSE(second.fd);
 }
 
-TEST_CASE("nothing there, and the end, are empty messages") {
+TEST_CASE("an empty queue and a closed peer yield empty messages") {
   Pair pair;
   CHECK(receive_with_fd(pair.b.get(), 100).bytes.empty());
   pair.a = Fd();
   CHECK(receive_with_fd(pair.b.get(), 100).bytes.empty());
-  CHECK_FALSE(send_with_fd(pair.b.get(), "gone", -1));  // And no SIGPIPE.
+  CHECK_FALSE(send_with_fd(pair.b.get(), "lost", -1));  // Without SIGPIPE.
 }
 
-TEST_CASE("a message longer than the limit is cut, not spread over two") {
+TEST_CASE("a message longer than the limit is truncated, not split in two") {
   const Pair pair;
   CHECK(send_with_fd(pair.a.get(), std::string(50, 'l'), -1));
   CHECK(send_with_fd(pair.a.get(), "next", -1));
@@ -91,7 +91,7 @@ TEST_CASE("a message longer than the limit is cut, not spread over two") {
   CHECK(receive_with_fd(pair.b.get(), 10).bytes == "next");
 }
 
-TEST_CASE("descriptors that nobody asked for are not kept open") {
+TEST_CASE("surplus descriptors are not kept open") {
   const Pair pair;
   const Fd file(::memfd_create("many", MFD_CLOEXEC));
   const Resources before = Resources::now();
@@ -102,14 +102,14 @@ TEST_CASE("descriptors that nobody asked for are not kept open") {
   CHECK(before.changes() == "");
 }
 
-TEST_CASE("a descriptor for which the process has no room left is told of") {
+TEST_CASE("a descriptor dropped at the limit of the process is reported") {
   const Pair pair;
   const Fd file(::memfd_create("one", MFD_CLOEXEC));
   CHECK(send_with_fd(pair.a.get(), "message", file.get()));
   rlimit limit{}, before{};
   REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
   limit = before;
-  limit.rlim_cur = 0;  // Those that are open stay.
+  limit.rlim_cur = 0;  // Open descriptors stay open.
   REQUIRE(::setrlimit(RLIMIT_NOFILE, &limit) == 0);
   const Received received = receive_with_fd(pair.b.get(), 100);
   REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);

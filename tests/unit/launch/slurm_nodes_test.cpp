@@ -16,7 +16,7 @@ TEST_CASE("the first node of a Slurm list is found") {
   CHECK(first_slurm_node("rack[1-2]node[00-07],x[1-2]") == "rack1node00");
 }
 
-TEST_CASE("what is no Slurm list is refused and shown") {
+TEST_CASE("text that is not a Slurm list is refused and shown") {
   for (const char* list : {"", ",", "[", "]", "gpu[", "gpu[]", "gpu[-3]", "gpu[a]", "gpu[1", "gpu]",
                            "gpu 1", "gpu[[1]]", "gpu/1", "gpu[,1]", "gpu\n"})
     CHECK_THROWS_AS_MESSAGE(first_slurm_node(list), Error, list);

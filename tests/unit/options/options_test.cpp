@@ -60,7 +60,7 @@ TEST_CASE("every option is read into its field") {
   CHECK(options.secret_file == "/etc/secret");
   CHECK(options.secret == "open sesame");
   CHECK(options.insecure);
-  CHECK(options.log == "debug");
+  CHECK(options.log == LogLevel::debug);
 }
 
 TEST_CASE("an empty variable counts as one that is not set") {
@@ -121,10 +121,10 @@ TEST_CASE("flags take words and digits, and 0 and off mean off") {
     CHECK(contains(refusal("SYMMEM_VERIFY", value), "on, true"));
 }
 
-TEST_CASE("lists of transports are kept or removed, never mixed, and name each once") {
+TEST_CASE("a list of transports uses or excludes, never both, and names each once") {
   for (const char* value :
        {"shm,,ucx", ",", "shm,", "shm,^ucx", "^", "^^ucx", "shm,shm", "SHM", "sh m", "all;ucx"})
-    CHECK_MESSAGE(contains(refusal("SYMMEM_TRANSPORTS", value), "names to keep"), value);
+    CHECK_MESSAGE(contains(refusal("SYMMEM_TRANSPORTS", value), "names to use"), value);
   CHECK(contains(refusal("SYMMEM_REQUIRE", "^ucx"), "names of transports"));
 }
 
@@ -136,7 +136,25 @@ TEST_CASE("the store's address needs scheme, host and port") {
     CHECK_MESSAGE(contains(refusal("SYMMEM_STORE", value), "tcp://host:port"), value);
 }
 
-TEST_CASE("texts refuse control bytes and undue length") {
+TEST_CASE("each choice is read by its name and shown by the same name") {
+  const auto shown = [](const std::string& name, const std::string& value) {
+    const Options options = read_options({{name, value}});
+    for (const OptionRow& row : option_table())
+      if (row.name == name) return row.show(options);
+    return std::string();
+  };
+  for (const char* level : {"debug", "info", "warn", "error", "off"})
+    CHECK(shown("SYMMEM_LOG", level) == level);
+  for (const char* progress : {"adaptive", "spin", "event"})
+    CHECK(shown("SYMMEM_PROGRESS", progress) == progress);
+  for (const char* handle : {"auto", "fd", "legacy", "fabric"})
+    CHECK(shown("SYMMEM_CUDA_HANDLE", handle) == handle);
+  CHECK(read_options({{"SYMMEM_CUDA_HANDLE", "auto"}}).cuda_handle == CudaHandle::automatic);
+  CHECK(to_string(CudaHandle::automatic) == "auto");
+  CHECK(contains(refusal("SYMMEM_CUDA_HANDLE", "automatic"), "auto, fd, legacy or fabric"));
+}
+
+TEST_CASE("texts refuse control bytes and excess length") {
   CHECK(contains(refusal("SYMMEM_HOST_ID", "a\nb"), "\"a\\x0ab\""));
   CHECK(contains(refusal("SYMMEM_HOST_ID", std::string(256, 'x')), "...\""));
   CHECK(contains(refusal("SYMMEM_SOCKET_DIR", "relative"), "absolute path"));
@@ -144,7 +162,7 @@ TEST_CASE("texts refuse control bytes and undue length") {
   CHECK(contains(refusal("SYMMEM_LOG", "loud"), "debug, info, warn"));
 }
 
-TEST_CASE("what the program assigned is checked like the environment") {
+TEST_CASE("options that the program assigned are checked like the environment") {
   Options options;
   check_options(options);
   const auto message = [&options] {
@@ -166,18 +184,21 @@ TEST_CASE("what the program assigned is checked like the environment") {
   options = {};
   options.rank = -1;
   CHECK(contains(message(), "SYMMEM_RANK"));
+  options = {};
+  options.log = static_cast<LogLevel>(7);
+  CHECK(contains(message(), "SYMMEM_LOG=\"7\""));
 }
 
-TEST_CASE("the secret is in no error and no listing") {
-  const std::string secret = "tell nobody\n";
-  CHECK_FALSE(contains(refusal("SYMMEM_SECRET", secret), "tell nobody"));
+TEST_CASE("no error and no listing shows the secret") {
+  const std::string secret = "keep it dark\n";
+  CHECK_FALSE(contains(refusal("SYMMEM_SECRET", secret), "keep it dark"));
   Options options;
-  options.secret = "tell nobody";
+  options.secret = "keep it dark";
   for (const ShownOption& shown : show_options(options, {}))
     if (shown.name == "SYMMEM_SECRET") CHECK(shown.value == "(set)");
 }
 
-TEST_CASE("a listing tells where each value comes from") {
+TEST_CASE("a listing states the origin of each value") {
   const Environment environment = {{"SYMMEM_TIMEOUT", "5s"}, {"SYMMEM_LIVENESS", "4s"}};
   Options options = read_options(environment);
   options.liveness = 3s;
@@ -201,20 +222,20 @@ TEST_CASE("a listing tells where each value comes from") {
   CHECK(origin("SYMMEM_STORE") == "(not set) default");
 }
 
-TEST_CASE("an unknown SYMMEM_ variable is warned of with the nearest option") {
+TEST_CASE("an unknown SYMMEM_ variable causes a warning that names the nearest option") {
   CHECK(unknown_option_warnings({{"SYMMEM_TIMEOUT", "1s"}, {"PATH", "/bin"}, {"SYMMEM", "1"}})
             .empty());
-  const auto slip = unknown_option_warnings({{"SYMMEM_TIMEOT", "1s"}});
-  REQUIRE(slip.size() == 1);
-  CHECK(contains(slip[0], "was SYMMEM_TIMEOUT meant?"));
+  const auto typo = unknown_option_warnings({{"SYMMEM_TIMEOT", "1s"}});
+  REQUIRE(typo.size() == 1);
+  CHECK(contains(typo[0], "did you mean SYMMEM_TIMEOUT?"));
   const auto other = unknown_option_warnings({{"SYMMEM_ENTIRELY_DIFFERENT", "1"}});
   REQUIRE(other.size() == 1);
-  CHECK_FALSE(contains(other[0], "meant"));
+  CHECK_FALSE(contains(other[0], "did you mean"));
 }
 
 TEST_CASE("the page of options names every option once") {
   const std::string page = options_markdown();
   for (const OptionRow& row : option_table()) CHECK(contains(page, "| `" + row.name + "` |"));
   CHECK(std::count(page.begin(), page.end(), '\n') ==
-        9 + static_cast<std::ptrdiff_t>(option_table().size()));
+        11 + static_cast<std::ptrdiff_t>(option_table().size()));
 }

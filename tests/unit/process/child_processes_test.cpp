@@ -17,7 +17,7 @@ namespace {
 
 const Deadline kAmple = Deadline::in(120s, 120s);
 
-/// Children that are shell scripts, and the lines that they wrote.
+/// Child processes that run shell scripts, and their output.
 struct Scripts {
   ChildProcesses children{[this](int child, ChildStream stream, std::string_view line) {
     (stream == ChildStream::output ? output : errors)[child].emplace_back(line);
@@ -29,7 +29,7 @@ struct Scripts {
     for (const auto& [name, value] : more) environment[name] = value;
     return children.start({{"/bin/sh", "-c", script}, environment});
   }
-  /// Returns once `child` wrote its first line.
+  /// Waits until `child` has written its first line.
   void wait_for_line(int child) {
     while (output[child].empty() && !kAmple.expired())
       children.wait(child, Deadline::in(10ms, 10ms));
@@ -39,14 +39,14 @@ struct Scripts {
 
 using Lines = std::vector<std::string>;
 
-/// A script that runs until it is killed: it reads a pipe that nobody writes.
-const std::string kForEver = "echo up; exec tail -f /dev/null";
+/// A script that runs until it is killed.
+const std::string kEndless = "echo up; exec tail -f /dev/null";
 
 bool exists(pid_t pid) { return ::kill(pid, 0) == 0; }
 
 }  // namespace
 
-TEST_CASE("a child's lines come whole, each with its stream, the last without newline too") {
+TEST_CASE("lines are passed whole with their stream, also a last line without newline") {
   Scripts scripts;
   const int child = scripts.start("printf 'a\\nb'; printf 'c\\n\\nlast'; echo oops >&2; exit 3");
   const auto end = scripts.children.wait(child, kAmple);
@@ -57,7 +57,7 @@ TEST_CASE("a child's lines come whole, each with its stream, the last without ne
   CHECK(scripts.errors[child] == Lines{"oops"});
 }
 
-TEST_CASE("output larger than a pipe is read to its end") {
+TEST_CASE("output larger than a pipe is read completely") {
   Scripts scripts;
   const int child = scripts.start("seq 1 100000");
   REQUIRE(scripts.children.wait(child, kAmple));
@@ -65,20 +65,20 @@ TEST_CASE("output larger than a pipe is read to its end") {
   CHECK(scripts.output[child].back() == "100000");
 }
 
-TEST_CASE("a line without end does not fill the memory") {
-  LineCutter cutter;
+TEST_CASE("an endless line does not exhaust memory") {
+  LineSplitter splitter;
   std::size_t lines = 0, bytes = 0;
   const auto count = [&](std::string_view line) {
     ++lines;
     bytes += line.size();
   };
-  for (int i = 0; i < 100; ++i) cutter.feed(std::string(10000, 'x'), count);
-  cutter.finish(count);
+  for (int i = 0; i < 100; ++i) splitter.feed(std::string(10000, 'x'), count);
+  splitter.finish(count);
   CHECK(lines > 10);
   CHECK(bytes == 1'000'000);
 }
 
-TEST_CASE("a child sees the environment it was given, and no other") {
+TEST_CASE("a child has exactly the environment of its command") {
   Scripts scripts;
   const int child = scripts.start("echo $RANK", {{"RANK", "7"}});
   const int bare = scripts.children.start({{"/usr/bin/env"}, {{"ONLY", "this"}}});
@@ -87,18 +87,18 @@ TEST_CASE("a child sees the environment it was given, and no other") {
   CHECK(scripts.output[bare] == Lines{"ONLY=this"});
 }
 
-TEST_CASE("a child gets no descriptor of its sisters") {
+TEST_CASE("a child inherits no descriptors of other children") {
   Scripts scripts;
   const int alone = scripts.start("ls /proc/self/fd");
   REQUIRE(scripts.children.wait(alone, kAmple));
-  scripts.wait_for_line(scripts.start(kForEver));
+  scripts.wait_for_line(scripts.start(kEndless));
   const int second = scripts.start("ls /proc/self/fd");
   REQUIRE(scripts.children.wait(second, kAmple));
   CHECK(scripts.output[second].size() >= 3);
   CHECK(scripts.output[second] == scripts.output[alone]);
 }
 
-TEST_CASE("a program that cannot be started is an error that names it") {
+TEST_CASE("the error for a program that cannot start names it") {
   Scripts scripts;
   CHECK_THROWS_WITH_AS(scripts.children.start({{"no-such-program"}, {}}),
                        "cannot start \"no-such-program\": No such file or directory", Error);
@@ -108,9 +108,9 @@ TEST_CASE("a program that cannot be started is an error that names it") {
   CHECK(scripts.children.count() == 0);
 }
 
-TEST_CASE("the deadline of a wait passes without harm to the child") {
+TEST_CASE("a child survives the deadline of a wait") {
   Scripts scripts;
-  const int child = scripts.start(kForEver);
+  const int child = scripts.start(kEndless);
   CHECK_FALSE(scripts.children.wait(child, Deadline::in(1ms, 1ms)));
   scripts.children.signal(child, SIGTERM);
   const auto end = scripts.children.wait(child, kAmple);
@@ -119,17 +119,17 @@ TEST_CASE("the deadline of a wait passes without harm to the child") {
   CHECK(end->shell_code() == 143);
 }
 
-TEST_CASE("all succeed, and the job does") {
+TEST_CASE("the job succeeds if all children do") {
   Scripts scripts;
   for (int i = 0; i < 3; ++i) scripts.start("exit 0");
   CHECK(scripts.children.wait_all(kAmple).cause == JobEnd::Cause::all_succeeded);
 }
 
-TEST_CASE("the first failure ends the others and is the one that is named") {
+TEST_CASE("the first failure stops the others and is the one reported") {
   Scripts scripts;
-  scripts.start(kForEver);
+  scripts.start(kEndless);
   const int failing = scripts.start("exit 5");
-  scripts.start(kForEver);
+  scripts.start(kEndless);
   const JobEnd end = scripts.children.wait_all(kAmple);
   CHECK(end.cause == JobEnd::Cause::child_failed);
   CHECK(end.child == failing);
@@ -146,20 +146,20 @@ TEST_CASE("a child that ignores SIGTERM is killed after the grace time") {
   CHECK(scripts.children.end(stubborn)->signal == SIGKILL);
 }
 
-TEST_CASE("the deadline names those that still ran") {
+TEST_CASE("the deadline reports the children that still ran") {
   Scripts scripts;
   scripts.start("exit 0");
-  scripts.start(kForEver);
+  scripts.start(kEndless);
   REQUIRE(scripts.children.wait(0, kAmple));
   const JobEnd end = scripts.children.wait_all(Deadline::in(1ms, 1ms));
   CHECK(end.cause == JobEnd::Cause::deadline);
   CHECK(end.unfinished == std::vector<int>{1});
 }
 
-TEST_CASE("a signal to us is passed on and ends the wait") {
+TEST_CASE("a signal to this process is passed on and ends the wait") {
   const SignalFd signals{SIGTERM, SIGINT};
   Scripts scripts;
-  const int child = scripts.start(kForEver);
+  const int child = scripts.start(kEndless);
   scripts.wait_for_line(child);
   ::kill(::getpid(), SIGINT);
   const JobEnd end = scripts.children.wait_all(kAmple, &signals);
@@ -168,7 +168,7 @@ TEST_CASE("a signal to us is passed on and ends the wait") {
   CHECK(scripts.children.end(child)->signal == SIGINT);
 }
 
-TEST_CASE("the destructor kills the children and theirs, and leaves no zombie") {
+TEST_CASE("the destructor kills children and grandchildren, and leaves no zombie") {
   pid_t child = 0, grandchild = 0;
   {
     Scripts scripts;
@@ -179,20 +179,20 @@ TEST_CASE("the destructor kills the children and theirs, and leaves no zombie") 
     REQUIRE(exists(grandchild));
   }
   CHECK_FALSE(exists(child));
-  // Whoever adopts orphans reaps the grandchild in its own time: dead is enough.
+  // The reaper of orphans may reap the grandchild later: a zombie counts as dead.
   const auto dead = [grandchild] {
     if (!exists(grandchild)) return true;
-    Scripts look;
-    const int ps = look.start("sed 's/.*) //' /proc/" + std::to_string(grandchild) + "/stat");
-    look.children.wait(ps, kAmple);
-    return look.output[ps].empty() || look.output[ps][0].front() == 'Z';
+    Scripts probe;
+    const int ps = probe.start("sed 's/.*) //' /proc/" + std::to_string(grandchild) + "/stat");
+    probe.children.wait(ps, kAmple);
+    return probe.output[ps].empty() || probe.output[ps][0].front() == 'Z';
   };
   while (!dead() && !kAmple.expired()) {
   }
   CHECK(dead());
 }
 
-TEST_CASE("a child's own child that holds the pipes does not hold up the wait") {
+TEST_CASE("a grandchild that keeps the pipes open does not delay the wait") {
   Scripts scripts;
   const int child = scripts.start("tail -f /dev/null & echo done");
   REQUIRE(scripts.children.wait(child, kAmple));

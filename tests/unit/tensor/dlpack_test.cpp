@@ -12,7 +12,7 @@ using Values = std::vector<std::int64_t>;
 
 namespace {
 
-/// What some other library made: two rows of three, and a note of its deletion.
+/// A tensor of another library: two rows of three. Counts its deletions.
 struct Foreign {
   std::int32_t data[8] = {9, 9, 0, 1, 2, 3, 4, 5};
   std::int64_t shape[2] = {2, 3};
@@ -31,7 +31,7 @@ struct Foreign {
 
 }  // namespace
 
-TEST_CASE("a tensor survives the way out and back, with its storage") {
+TEST_CASE("an exported and imported tensor equals the original and keeps its storage alive") {
   std::weak_ptr<void> watch;
   DLManagedTensorVersioned* out = nullptr;
   void* at = nullptr;
@@ -59,7 +59,7 @@ TEST_CASE("a tensor survives the way out and back, with its storage") {
   CHECK(watch.expired());
 }
 
-TEST_CASE("a foreign tensor is taken over, with its offset, and deleted once") {
+TEST_CASE("an imported foreign tensor keeps its offset and is deleted once") {
   Foreign foreign;
   {
     const Tensor tensor = Tensor::from_dlpack(&foreign.managed);
@@ -71,14 +71,14 @@ TEST_CASE("a foreign tensor is taken over, with its offset, and deleted once") {
   CHECK(foreign.deleted == 1);
 }
 
-TEST_CASE("absent strides mean row-major, an absent deleter nothing to delete") {
+TEST_CASE("without strides a tensor is row-major, without a deleter nothing is deleted") {
   Foreign foreign;
   foreign.managed.dl_tensor.strides = nullptr;
   foreign.managed.deleter = nullptr;
   CHECK(Tensor::from_dlpack(&foreign.managed).strides() == Values{3, 1});
 }
 
-TEST_CASE("what is not understood is refused, and deleted all the same") {
+TEST_CASE("an unsupported tensor is refused, and deleted nevertheless") {
   const auto refused = [](Errc code, const std::function<void(Foreign&)>& spoil) {
     Foreign foreign;
     spoil(foreign);
@@ -94,7 +94,7 @@ TEST_CASE("what is not understood is refused, and deleted all the same") {
   check_error([] { Tensor::from_dlpack(nullptr); }, Errc::invalid_argument, {"null"});
 }
 
-TEST_CASE("a scalar has no shape to look at") {
+TEST_CASE("a scalar needs no shape") {
   Foreign foreign;
   foreign.managed.dl_tensor.ndim = 0;
   foreign.managed.dl_tensor.shape = foreign.managed.dl_tensor.strides = nullptr;

@@ -36,7 +36,7 @@ TEST_CASE("row-major strides, with sizes of zero and one, and overflow") {
   refused([] { contiguous_strides({4, INT64_MAX, 2}); }, "overflow");
 }
 
-TEST_CASE("the extent is that of the last element by the strides") {
+TEST_CASE("the extent ends at the last element by the strides") {
   CHECK(strided_extent({}, {}, kFloat64) == 8);
   CHECK(strided_extent({3, 4}, {4, 1}, kFloat32) == 48);
   CHECK(strided_extent({3, 4}, {100, 7}, kInt8) == 222);
@@ -44,10 +44,10 @@ TEST_CASE("the extent is that of the last element by the strides") {
   CHECK(strided_extent({5, 0}, {INT64_MAX, INT64_MAX}, kInt64) == 0);
   CHECK(strided_extent({1}, {INT64_MAX}, kInt64) == 8);
   CHECK(strided_extent({INT64_MAX}, {1}, kInt8) == INT64_MAX);
-  CHECK(strided_extent({8}, {1}, DataType{1, 4, 1}) == 8);  // Less than a byte rounds up.
+  CHECK(strided_extent({8}, {1}, DataType{1, 4, 1}) == 8);  // Types below one byte round up.
 }
 
-TEST_CASE("extents that make no sense are refused") {
+TEST_CASE("invalid extents are refused") {
   refused([] { strided_extent({1}, {}, kInt8); }, "differ in length");
   refused([] { strided_extent({-1}, {1}, kInt8); }, "negative");
   refused([] { strided_extent({1}, {-1}, kInt8); }, "negative");
@@ -68,7 +68,7 @@ TEST_CASE("types have names") {
   CHECK(DataType{2, 255, 65535}.bytes() == (255u * 65535u + 7) / 8);
 }
 
-TEST_CASE("views share the storage, and it lives as long as the last of them") {
+TEST_CASE("views share the storage, which lives as long as the last of them") {
   Tensor tensor = counting({10, 10});
   Tensor view = tensor.as_strided({3}, {10}, 5);
   CHECK(view.data<std::int32_t>()[20] == 25);
@@ -84,17 +84,17 @@ TEST_CASE("views stay within the tensor") {
   const Tensor tensor = counting({10, 10});
   CHECK_NOTHROW(tensor.as_strided({100}, {1}, 0));
   CHECK_NOTHROW(tensor.as_strided({0}, {1}, 100));
-  refused([&] { tensor.as_strided({101}, {1}, 0); }, "past");
-  refused([&] { tensor.as_strided({1}, {1}, 100); }, "past");
-  refused([&] { tensor.as_strided({1}, {1}, -1); }, "past");
-  refused([&] { tensor.as_strided({0}, {1}, 101); }, "past");
-  refused([&] { tensor.as_strided({1}, {1}, INT64_MAX); }, "past");
-  refused([&] { tensor.as_strided({2}, {INT64_MAX / 8}, 0); }, "past");
+  refused([&] { tensor.as_strided({101}, {1}, 0); }, "exceed");
+  refused([&] { tensor.as_strided({1}, {1}, 100); }, "exceed");
+  refused([&] { tensor.as_strided({1}, {1}, -1); }, "exceed");
+  refused([&] { tensor.as_strided({0}, {1}, 101); }, "exceed");
+  refused([&] { tensor.as_strided({1}, {1}, INT64_MAX); }, "exceed");
+  refused([&] { tensor.as_strided({2}, {INT64_MAX / 8}, 0); }, "exceed");
   refused([&] { tensor.as_strided({2}, {-1}, 5); }, "negative");
   refused([&] { Tensor().as_strided({1}, {1}, 0); }, "");
 }
 
-TEST_CASE("narrow takes rows of one dimension") {
+TEST_CASE("narrow selects indices of one dimension") {
   const Tensor tensor = counting({4, 5});
   const Tensor rows = tensor.narrow(0, 1, 2), columns = tensor.narrow(1, 3, 2);
   CHECK(rows.sizes() == Values{2, 5});
@@ -105,10 +105,10 @@ TEST_CASE("narrow takes rows of one dimension") {
   CHECK(tensor.narrow(1, 5, 0).numel() == 0);
   refused([&] { tensor.narrow(2, 0, 1); }, "dimension 2");
   refused([&] { tensor.narrow(-1, 0, 1); }, "dimension -1");
-  refused([&] { tensor.narrow(0, 3, 2); }, "past");
-  refused([&] { tensor.narrow(0, -1, 1); }, "past");
-  refused([&] { tensor.narrow(0, 0, -1); }, "past");
-  refused([&] { tensor.narrow(0, INT64_MAX, INT64_MAX); }, "past");
+  refused([&] { tensor.narrow(0, 3, 2); }, "exceed");
+  refused([&] { tensor.narrow(0, -1, 1); }, "exceed");
+  refused([&] { tensor.narrow(0, 0, -1); }, "exceed");
+  refused([&] { tensor.narrow(0, INT64_MAX, INT64_MAX); }, "exceed");
 }
 
 TEST_CASE("a tensor without memory is empty") {

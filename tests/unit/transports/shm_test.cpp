@@ -48,7 +48,7 @@ struct Side {
   Process process;
   EventLoop loop;
   FdService fds{loop, ""};
-  Log log{"off"};
+  Log log{LogLevel::off};
   TransportEnvironment environment{options, host_id, process, fds, log};
   std::shared_ptr<Transport> transport = shm::make_transports(environment).front();
 };
@@ -107,7 +107,7 @@ TEST_CASE("a block that cannot be reached is refused with the reason") {
   check_refusal(peer.attach(handle), "no such memory (any more)");
   ShmHandle nobody = ShmHandle::decode(handle);
   nobody.address = "@symmem-nobody";
-  check_refusal(peer.attach(nobody.encode()), "nobody serves");
+  check_refusal(peer.attach(nobody.encode()), "no process serves");
 }
 
 TEST_CASE("a block that /proc shows is attached without asking its owner") {

@@ -59,7 +59,7 @@ class Exposed {
 /// Two Contexts' engines, each with its endpoint to the other.
 struct Two {
   Options options = Options::from_env();
-  Log log{"off"};
+  Log log{LogLevel::off};
   Engine target{options, 1, log}, engine{options, 2, log};
   std::shared_ptr<Endpoint> back = target.endpoint(2, engine.address());
   std::shared_ptr<Endpoint> endpoint = engine.endpoint(1, target.address());

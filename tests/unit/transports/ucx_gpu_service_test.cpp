@@ -82,7 +82,7 @@ constexpr std::uint64_t kBlock = 2, kOne = 11, kOther = 12;  ///< Two senders.
 constexpr std::size_t kOpen = 256, kBegin = 512;             ///< What is open of the block.
 
 struct Target {
-  Log log{"off"};
+  Log log{LogLevel::off};
   Engine engine{Options::from_env(), 1, log};
   Service& service = engine.service();
   /// Keeps the engine's thread from carrying on in the test's place.

@@ -20,7 +20,7 @@ constexpr std::size_t kOpen = 256, kBegin = 512;  ///< What is open: [kBegin, kB
 
 /// A target that one sender is allowed to, with one block of which one range is open.
 struct Target {
-  Log log{"off"};
+  Log log{LogLevel::off};
   Engine engine{Options::from_env(), 1, log};
   Service& service = engine.service();
   std::shared_ptr<Block> block = make_host_block_maker()->make({1, kBlock}, 4096, 0);

@@ -40,7 +40,7 @@ struct Side {
   Process process;
   EventLoop loop;
   FdService fds{loop, ""};
-  Log log{"off"};
+  Log log{LogLevel::off};
   TransportEnvironment environment{options, host_id, process, fds, log};
   std::shared_ptr<Transport> transport = symmem::ucx::make_transports(environment).front();
 };

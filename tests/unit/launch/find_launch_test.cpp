@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "launch/launch.hpp"
+#include "launch/find_launch.hpp"
 
 #include <doctest/doctest.h>
 
@@ -50,7 +50,7 @@ Environment without(Environment base, const std::string& name) {
 
 }  // namespace
 
-TEST_CASE("the place of a store as the log tells it") {
+TEST_CASE("the address of a store is shown in the log") {
   CHECK(StoreAddress{"host", 29500, 1, ""}.text() == "host:29500");
   CHECK(StoreAddress{"host", 29500, 8, "job"}.text() == "host:29500(+7)/job");
 }
@@ -61,7 +61,7 @@ TEST_CASE("with no launcher there is one rank alone") {
   CHECK_FALSE(launch.store);
 }
 
-TEST_CASE("options win over every launcher") {
+TEST_CASE("options take precedence over every launcher") {
   Options options;
   options.rank = 1;
   options.world_size = 2;
@@ -83,40 +83,40 @@ TEST_CASE("half of rank and world size in the options is an error that names the
   CHECK(contains(refusal({}, options), "rank 1 is out of range, the world size is 1"));
 }
 
-TEST_CASE("torchrun's store is beside the master's port") {
+TEST_CASE("the store of torchrun is at the port after the master's") {
   const Launch launch = find_launch({}, kTorchrun);
   CHECK(launch.text() == "rank 5/8 local 1 (torchrun)");
   CHECK(store_address(launch) == StoreAddress{"head", 29501, 1, "torchrun-r1-0"});
   CHECK(launch.warnings.empty());
 }
 
-TEST_CASE("ranks that torchrun starts on one host meet on loopback") {
+TEST_CASE("ranks that torchrun starts on one host use loopback") {
   const Launch launch = find_launch({}, with(kTorchrun, {{"LOCAL_WORLD_SIZE", "8"}}));
   CHECK(store_address(launch).host == "127.0.0.1");
 }
 
-TEST_CASE("a master port that leaves no room is an error") {
+TEST_CASE("a master port without a port after it is an error") {
   for (const char* port : {"65535", "0", "-1", "x", "70000"})
     CHECK(contains(refusal(with(kTorchrun, {{"MASTER_PORT", port}})), "MASTER_PORT="));
 }
 
-TEST_CASE("torchrun wins over Open MPI, and Open MPI over Slurm") {
+TEST_CASE("torchrun takes precedence over Open MPI, and Open MPI over Slurm") {
   CHECK(find_launch({}, with(with(kTorchrun, kOpenMpi), kSlurm)).origin == "torchrun");
   CHECK(find_launch({}, with(kOpenMpi, kSlurm)).origin == "Open MPI");
 }
 
-TEST_CASE("Open MPI on one host gives a loopback port made of the job's id") {
+TEST_CASE("Open MPI on one host yields a loopback port derived from the job's id") {
   const Launch launch = find_launch({}, kOpenMpi);
   CHECK(launch.text() == "rank 1/4 local 1 (Open MPI)");
-  const StoreAddress place = store_address(launch);
-  CHECK(place.host == "127.0.0.1");
-  CHECK(place.job == "ompi-99");
-  CHECK(place.first_port >= 20000);
-  CHECK(place.first_port + place.port_count <= 32000);
+  const StoreAddress address = store_address(launch);
+  CHECK(address.host == "127.0.0.1");
+  CHECK(address.job == "ompi-99");
+  CHECK(address.first_port >= 20000);
+  CHECK(address.first_port + address.port_count <= 32000);
   const Launch other = find_launch({}, with(kOpenMpi, {{"OMPI_COMM_WORLD_RANK", "3"}}));
-  CHECK(store_address(other) == place);
+  CHECK(store_address(other) == address);
   const Launch job = find_launch({}, with(kOpenMpi, {{"PMIX_NAMESPACE", "100"}}));
-  CHECK(store_address(job).first_port != place.first_port);
+  CHECK(store_address(job).first_port != address.first_port);
 }
 
 TEST_CASE("Open MPI's job id is found under its older names") {
@@ -126,17 +126,18 @@ TEST_CASE("Open MPI's job id is found under its older names") {
   CHECK_FALSE(find_launch({}, old).store);
 }
 
-TEST_CASE("several ranks without an address are told to set one") {
+TEST_CASE("the error for several ranks without an address says how to set one") {
   const Launch launch = find_launch({}, with(kOpenMpi, {{"OMPI_COMM_WORLD_LOCAL_SIZE", "2"}}));
   CHECK_THROWS_WITH_AS(store_address(launch), doctest::Contains("set SYMMEM_STORE=tcp://host:port"),
                        Error);
   Options options;
   options.store = "tcp://head:4711";
-  const Launch told = find_launch(options, with(kOpenMpi, {{"OMPI_COMM_WORLD_LOCAL_SIZE", "2"}}));
-  CHECK(store_address(told).host == "head");
+  const Launch explicit_store =
+      find_launch(options, with(kOpenMpi, {{"OMPI_COMM_WORLD_LOCAL_SIZE", "2"}}));
+  CHECK(store_address(explicit_store).host == "head");
 }
 
-TEST_CASE("half a launcher's pair is an error, a broken launcher further down is none") {
+TEST_CASE("half a launcher's pair is an error, a broken later launcher is ignored") {
   CHECK(contains(refusal(without(kOpenMpi, "OMPI_COMM_WORLD_SIZE")),
                  "OMPI_COMM_WORLD_RANK is set but OMPI_COMM_WORLD_SIZE is not"));
   CHECK(contains(refusal(without(kSlurm, "SLURM_STEP_NUM_TASKS")), "SLURM_STEP_NUM_TASKS is not"));
@@ -157,7 +158,7 @@ TEST_CASE("junk and ranks out of range name the variable") {
   CHECK(contains(refusal(with(kOpenMpi, {{"OMPI_COMM_WORLD_SIZE", "0"}})), "from 1 to"));
 }
 
-TEST_CASE("hydra's ranks are found by PMI's variables") {
+TEST_CASE("ranks of hydra are found by the variables of PMI") {
   const Launch launch = find_launch(
       {},
       {{"PMI_RANK", "1"}, {"PMI_SIZE", "2"}, {"MPI_LOCALRANKID", "1"}, {"MPI_LOCALNRANKS", "2"}});
@@ -165,7 +166,7 @@ TEST_CASE("hydra's ranks are found by PMI's variables") {
   CHECK_FALSE(launch.store);
 }
 
-TEST_CASE("PALS completes what PMI says") {
+TEST_CASE("PALS completes the variables of PMI") {
   const Launch launch = find_launch({}, {{"PMI_RANK", "1"},
                                          {"PMI_SIZE", "2"},
                                          {"PMI_LOCAL_SIZE", "2"},
@@ -186,7 +187,7 @@ TEST_CASE("Flux's job on one host has a store") {
   CHECK(store_address(launch).job == "flux-f12");
 }
 
-TEST_CASE("srun's ranks meet at the first host of the step") {
+TEST_CASE("ranks of srun use the first host of the step") {
   const Launch launch = find_launch({}, kSlurm);
   CHECK(launch.text() == "rank 2/4 local 0 (Slurm)");
   CHECK(store_address(launch).host == "gpu03");
@@ -197,14 +198,14 @@ TEST_CASE("srun's ranks meet at the first host of the step") {
   CHECK(store_address(step).first_port != store_address(launch).first_port);
 }
 
-TEST_CASE("srun's own PMI rank without a size leaves the word to Slurm") {
+TEST_CASE("a PMI rank of srun without a size defers to Slurm") {
   CHECK(find_launch({}, with(kSlurm, {{"PMIX_RANK", "2"}})).origin == "Slurm");
 }
 
-TEST_CASE("srun's PMI variables take the store from Slurm where both agree") {
+TEST_CASE("the PMI variables of srun get the store from Slurm if both agree") {
   const Environment pmi = {{"PMI_RANK", "2"}, {"PMI_SIZE", "4"}};
   CHECK(store_address(find_launch({}, with(kSlurm, pmi))).host == "gpu03");
-  // mpirun inside a step of one task per host: Slurm counts hosts there.
+  // mpirun inside a step with one task per host: Slurm counts hosts, not ranks.
   const Environment hosts = with(kSlurm, {{"SLURM_PROCID", "1"}, {"SLURM_STEP_NUM_TASKS", "2"}});
   CHECK_FALSE(find_launch({}, with(hosts, pmi)).store);
 }
