@@ -107,9 +107,11 @@ CudaIpcHandle locate(const Block& block, const cuda::PointerFacts& facts) {
 }  // namespace
 
 std::shared_ptr<Export> export_memory(FdService& fds, const std::shared_ptr<Block>& block,
-                                      CudaHandle kind) {
+                                      symmem::CudaHandle forms) {
   const OnDevice here(block->device.index);
-  const auto wanted = [&](CudaHandle one) { return kind == CudaHandle::automatic || kind == one; };
+  const auto wanted = [&](symmem::CudaHandle form) {
+    return forms == symmem::CudaHandle::automatic || forms == form;
+  };
   const cuda::PointerFacts facts = cuda::facts_of(block->base);
   CudaIpcHandle handle = locate(*block, facts);
   refuse_unless(block->bytes <= handle.allocation_bytes - handle.offset,
@@ -117,14 +119,15 @@ std::shared_ptr<Export> export_memory(FdService& fds, const std::shared_ptr<Bloc
   Fd own;
   std::unique_ptr<FdService::Ticket> ticket;
   if (const Retained memory(block->base, facts); memory) {
-    if (wanted(CudaHandle::fd) && memory.shares_by(CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR)) {
+    if (wanted(symmem::CudaHandle::fd) &&
+        memory.shares_by(CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR)) {
       if (block->descriptor == -1) own = memory.descriptor();
       ticket = fds.offer(own ? own.get() : block->descriptor);
       handle.fd_service = fds.address();
       handle.fd_token = ticket->token();
     }
-    if (wanted(CudaHandle::fabric)) handle.fabric = memory.fabric();
-  } else if (wanted(CudaHandle::legacy) && facts.legacy_ipc != 0) {
+    if (wanted(symmem::CudaHandle::fabric)) handle.fabric = memory.fabric();
+  } else if (wanted(symmem::CudaHandle::legacy) && facts.legacy_ipc != 0) {
     cudaIpcMemHandle_t ipc;
     if (cudaIpcGetMemHandle(&ipc, block->base) == cudaSuccess)
       handle.legacy.assign(reinterpret_cast<const char*>(&ipc), sizeof ipc);
@@ -135,7 +138,7 @@ std::shared_ptr<Export> export_memory(FdService& fds, const std::shared_ptr<Bloc
       "the memory cannot be shared by a handle of the kind SYMMEM_CUDA_HANDLE={} (cudaMalloc "
       "memory has legacy, cuMemCreate memory the kinds it was created with, cudaMallocAsync memory "
       "none)",
-      to_string(kind));
+      to_string(forms));
   return std::make_shared<CudaExport>(block, std::move(handle), std::move(own), std::move(ticket));
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "fd_service/fd_service.hpp"
 #include "symmem/extend/transport.hpp"
@@ -9,9 +10,9 @@
 
 namespace symmem::cuda_ipc {
 
-/// Exports a block of GPU memory by every kind of handle that SYMMEM_CUDA_HANDLE, `kind`, allows
+/// Exports a block of GPU memory by every kind of handle that SYMMEM_CUDA_HANDLE, `forms`, allows
 /// and the memory has. Throws Refusal if it has none.
 std::shared_ptr<Export> export_memory(FdService& fds, const std::shared_ptr<Block>& block,
-                                      CudaHandle kind);
+                                      CudaHandle forms);
 
 }  // namespace symmem::cuda_ipc
