@@ -34,10 +34,10 @@ void lose_rank_2(RankProcess& self, const std::string& victim) {
   const Tensor tensor = allocate(context);
   arrive(self, "waiting");
   auto barrier = std::async(std::launch::async, [&] {
-    check_error(Errc::peer_lost, {"barrier", victim, "nothing was heard"},
+    check_error(Errc::peer_lost, {"barrier", victim, "nothing was received"},
                 [&] { shared.memory->barrier(); });
   });
-  check_error(Errc::peer_lost, {"rendezvous", victim, "nothing was heard"},
+  check_error(Errc::peer_lost, {"rendezvous", victim, "nothing was received"},
               [&] { context.rendezvous(tensor); });
   barrier.get();
 }
@@ -80,7 +80,7 @@ TEST_CASE("a killed rank whose child keeps open the store that it hosted is foun
             leave_a_child();
             die();
           }
-          check_error(Errc::store_lost, {"barrier", "nothing was heard from its server"},
+          check_error(Errc::store_lost, {"barrier", "nothing was received from its server"},
                       [&] { shared.memory->barrier(); });
         };
         if (rank == 0) take_part();

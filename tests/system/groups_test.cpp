@@ -69,7 +69,7 @@ TEST_CASE("a negative timeout is refused, also where nothing is to be waited for
 TEST_CASE("a rank that comes when the others have given up is told so") {
   run_threads(2, [](Context& context) {
     const Tensor tensor = bytes_tensor(context, 64);
-    const std::string late = "a missing rank that reads this came too late";
+    const std::string late = "a missing rank that receives this error called too late";
     if (context.rank() == 0) {
       check_error([&] { context.rendezvous(tensor, {}, std::chrono::milliseconds(20)); },
                   Errc::timeout, {"missing: rank 1"});
