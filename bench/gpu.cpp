@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// GPU memory: signals, barriers, copies and reductions of ranks on one host, then of two hosts by
-// UCX. Beside each the instructions or the foreign call that must be there. Where ranks share a GPU
-// start the multi-process service, else they take turns.
+// GPU memory: signals, barriers, copies and reductions of ranks on one host, then on two hosts over
+// UCX. Each row has a floor: the bare instructions or CUDA call that it needs. If ranks share a
+// GPU, start the multi-process service: without it the processes are time-sliced.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -16,9 +16,9 @@
 namespace symmem::bench {
 namespace {
 
-/// What the ranks of one job measure.
+/// The benchmarks of one job.
 struct Part {
-  std::string name;       ///< pair, ranks or network; empty: all, one after the other.
+  std::string name;       ///< pair, ranks or network; empty: all.
   std::string transport;  ///< For network.
 };
 
@@ -34,7 +34,7 @@ void append(std::vector<Figure>& figures, std::vector<Figure> more) {
   for (Figure& figure : more) figures.push_back(std::move(figure));
 }
 
-// In a rank.
+// The ranks.
 
 Figure rendezvous(Context& context, const GpuRank& rank, int rounds) {
   Figure figure{"alloc + rendezvous 4 KiB", "ms", "", {}, {}, {Goal::Kind::at_most, 1}};
@@ -52,7 +52,7 @@ Figure rendezvous(Context& context, const GpuRank& rank, int rounds) {
   return figure;
 }
 
-std::vector<Figure> of_pair(Context& context, int rounds) {
+std::vector<Figure> measure_as_pair(Context& context, int rounds) {
   const GpuRank rank(context, 128 << 20);
   std::vector<Figure> figures = launches(rank, rounds);
   append(figures, barriers(rank, rounds));
@@ -65,7 +65,7 @@ std::vector<Figure> of_pair(Context& context, int rounds) {
   return figures;
 }
 
-std::vector<Figure> of_ranks(Context& context, int rounds) {
+std::vector<Figure> measure_as_ranks(Context& context, int rounds) {
   const GpuRank rank(context, 1 << 20);
   std::vector<Figure> figures = barriers(rank, rounds);
   append(figures, replays(rank, rounds));
@@ -82,15 +82,15 @@ void be_rank(int rounds, const Part& part) {
   if (!part.transport.empty()) options.transports = {part.transport};
   Context context(options);
   std::vector<Figure> figures;
-  if (part.name == "pair") figures = of_pair(context, rounds);
-  if (part.name == "ranks") figures = of_ranks(context, rounds);
+  if (part.name == "pair") figures = measure_as_pair(context, rounds);
+  if (part.name == "ranks") figures = measure_as_ranks(context, rounds);
 #ifdef SYMMEM_BENCH_UCX
   if (part.name == "network") figures = across_hosts(context, rounds);
 #endif
   if (context.rank() == 0) tell(figures);
 }
 
-// In the program that starts them.
+// The program that starts them.
 
 std::vector<std::string> words_of(const Part& part, int rounds) {
   std::vector<std::string> words{"--as-rank", "--rounds", std::to_string(rounds), "--only",
@@ -101,7 +101,8 @@ std::vector<std::string> words_of(const Part& part, int rounds) {
   return words;
 }
 
-constexpr const char* kTurns = "without the multi-process service they take turns";
+constexpr const char* kTimeSliced =
+    "without the multi-process service their kernels are time-sliced";
 
 bool shares_gpus() {
   int served = 0;
@@ -109,14 +110,14 @@ bool shares_gpus() {
   return served != 0 || std::getenv("CUDA_MPS_PIPE_DIRECTORY") != nullptr;
 }
 
-/// As many ranks as GPUs, and more.
+/// Returns the numbers of ranks to measure: one a GPU, and more if they can share GPUs.
 std::vector<int> counts() {
   const int count = gpus();
   std::vector<int> counts;
   if (count > 2) counts.push_back(std::min(count, Flags::kMost));
   if (!shares_gpus()) {
-    fmt::print(stderr, "more ranks than GPUs: skipped: {}\n", kTurns);
-  } else if (count == 1) {  // Two are the pair.
+    fmt::print(stderr, "more ranks than GPUs: skipped: {}\n", kTimeSliced);
+  } else if (count == 1) {  // Two ranks: the pair.
     counts.push_back(4);
     counts.push_back(8);
   } else if (2 * count <= Flags::kMost) {
@@ -141,18 +142,19 @@ std::vector<Figure> measure_ranks(int count, int rounds) {
   std::vector<std::string> words{launcher, "run", "-n", "2", "--nodes", "2", self};
   for (std::string& word : words_of({"network", transport}, rounds))
     words.push_back(std::move(word));
-  // The launcher says whose line it is: "[0] ".
+  // The launcher prefixes the line with "[0] ".
   return figures_of(run_program(words).at(0).substr(4));
 }
 
-/// All parts, or the one that is asked for. What one throws does not cost the others' figures.
+/// Runs all parts or one. A part that throws does not affect the figures of the others.
 class Measurement {
  public:
   std::vector<Figure> run(int rounds, const std::string& only) {
     const auto wants = [&](const char* part) { return only.empty() || only == part; };
-    const bool one = gpus() == 1;  // Or none: then nothing is measured.
+    const bool one = gpus() == 1;  // Throws without a GPU.
     if (only.empty() && one && !shares_gpus())
-      fmt::print(stderr, "two ranks on one GPU: skipped: {}; --only pair tries\n", kTurns);
+      fmt::print(stderr, "two ranks on one GPU: skipped: {}; --only pair measures it anyway\n",
+                 kTimeSliced);
     else if (wants("pair"))
       add("two ranks", [&] { return measure_pair(rounds); });
     if (wants("ranks"))
@@ -198,15 +200,17 @@ int main(int argc, char** argv) {
   Measurement measurement;
   const int code = run_main(
       argc, argv, "bench_gpu",
-      {.description = "GPU memory of ranks on one host, and of two hosts by UCX",
+      {.description = "benchmark GPU memory of ranks on one host and on two hosts over UCX",
        .be_rank = [&](int rounds) { be_rank(rounds, part); },
        .measure = [&](int rounds) { return measurement.run(rounds, part.name); },
        .title = title,
        .add_options =
            [&](CLI::App& app) {
-             app.add_option("--only", part.name, "pair: two ranks; ranks: more; network: two hosts")
+             app.add_option("--only", part.name,
+                            "pair: two ranks; ranks: more ranks; network: two hosts")
                  ->check(CLI::IsMember({"pair", "ranks", "network"}));
-             app.add_option("--transport", part.transport, "Of a rank (used by itself)")->group("");
+             app.add_option("--transport", part.transport, "transport of a rank (internal)")
+                 ->group("");
            }});
   return measurement.failed() ? 1 : code;
 }

@@ -10,7 +10,7 @@ namespace {
 constexpr std::size_t kFloats = Parts::kMostFloats;
 constexpr std::size_t kLargest = kFloats * sizeof(float);
 
-/// A kernel of docs/examples beside the same with bare instructions, each on memory of its own.
+/// A kernel of docs/examples and its floor, each on its own memory.
 class AllReduce {
  public:
   AllReduce(Context& context, const GpuRank& rank, By by)
@@ -61,7 +61,7 @@ class AllReduce {
   }
 
  private:
-  /// Zeroed: before the first round no place carries it.
+  /// Zeroed: epoch 0 is no round.
   struct Buffer {
     Buffer(Context& context, const GpuRank& rank)
         : tensor(context.empty_strided_p2p({static_cast<std::int64_t>(Parts::bytes(rank.size()))},

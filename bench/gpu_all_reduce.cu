@@ -11,16 +11,16 @@ using device::Packet;
 
 constexpr int kThreads = 512;
 
-// Floors: nothing but what must be there, each thread's stores, loads and looks.
+// Floors: only the stores, loads and polls that an all-reduce needs.
 
-/// Of the kernels' common parts: where places are in this round, and whose share is what.
+/// The round of a kernel: its set of the buffer, and this thread's share.
 struct Round {
   __device__ Round(const Parts& parts)
       : rank(parts.flags.rank),
         size(parts.flags.size),
         row(Parts::kMostFloats / 2),
         number(parts.rounds[blockIdx.x] + 1),
-        places(number % 2 * row * size),
+        set(number % 2 * row * size),
         begin(blockIdx.x * blockDim.x + threadIdx.x),
         step(gridDim.x * blockDim.x) {}
   __device__ void end(const Parts& parts) const {
@@ -32,7 +32,7 @@ struct Round {
   int rank, size;
   std::size_t row;
   std::uint64_t number;
-  std::size_t places;
+  std::size_t set;
   unsigned begin, step;
 };
 
@@ -40,19 +40,19 @@ __global__ void floor_packets_kernel(Parts parts, const std::uint64_t* input, fl
                                      unsigned count) {
   const Round round(parts);
   for (int k = round.rank + 1; k < round.rank + round.size; ++k) {
-    auto* const theirs = static_cast<Packet*>(parts.buffers[k < round.size ? k : k - round.size]);
+    auto* const remote = static_cast<Packet*>(parts.buffers[k < round.size ? k : k - round.size]);
     for (unsigned i = round.begin; i < count; i += round.step)
-      device::store_packet(theirs + round.places + round.rank * round.row + i,
-                           {input[i], round.number});
+      device::internal::store_packet(remote + round.set + round.rank * round.row + i,
+                                     {input[i], round.number});
   }
-  const auto* const here = static_cast<const Packet*>(parts.buffers[round.rank]) + round.places;
+  const auto* const local = static_cast<const Packet*>(parts.buffers[round.rank]) + round.set;
   for (unsigned i = round.begin; i < count; i += round.step) {
     float2 sum = {0, 0};
-    const std::uint64_t mine = input[i];
+    const std::uint64_t own = input[i];
     for (int from = 0; from < round.size; ++from) {
-      Packet packet{mine, round.number};
+      Packet packet{own, round.number};
       if (from != round.rank) do
-          packet = device::load_packet(here + from * round.row + i);
+          packet = device::internal::load_packet(local + from * round.row + i);
         while (packet.epoch != round.number);
       sum.x += __uint_as_float(static_cast<unsigned>(packet.data));
       sum.y += __uint_as_float(static_cast<unsigned>(packet.data >> 32));
@@ -66,20 +66,20 @@ __global__ void floor_barrier_kernel(Parts parts, const float4* input, float4* r
                                      unsigned count) {
   const Round round(parts);
   for (int k = round.rank + 1; k < round.rank + round.size; ++k) {
-    auto* const theirs = static_cast<float4*>(parts.buffers[k < round.size ? k : k - round.size]);
+    auto* const remote = static_cast<float4*>(parts.buffers[k < round.size ? k : k - round.size]);
     for (unsigned i = round.begin; i < count; i += round.step)
-      theirs[round.places + round.rank * round.row + i] = input[i];
+      remote[round.set + round.rank * round.row + i] = input[i];
   }
   __syncthreads();
   const int lane = static_cast<int>(threadIdx.x);
   if (lane < round.size - 1)
-    meet(words_of(parts.flags, lane, static_cast<int>(blockIdx.x)), round.number);
+    exchange(words_of(parts.flags, lane, static_cast<int>(blockIdx.x)), round.number);
   __syncthreads();
-  const auto* const here = static_cast<const float4*>(parts.buffers[round.rank]) + round.places;
+  const auto* const local = static_cast<const float4*>(parts.buffers[round.rank]) + round.set;
   for (unsigned i = round.begin; i < count; i += round.step) {
     float4 sum = {0, 0, 0, 0};
     for (int from = 0; from < round.size; ++from) {
-      const float4 part = from == round.rank ? input[i] : here[from * round.row + i];
+      const float4 part = from == round.rank ? input[i] : local[from * round.row + i];
       sum = {sum.x + part.x, sum.y + part.y, sum.z + part.z, sum.w + part.w};
     }
     result[i] = sum;

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::size_t kBulk = 128 << 20, kAt = GpuRank::kData;
 
-/// Copies of rank 0 to or from rank 1, one at a time.
+/// Copies by rank 0 to or from rank 1, one at a time.
 class Bulk {
  public:
   Bulk(const GpuRank& rank, bool put) : rank_(rank), put_(put) {
@@ -50,23 +50,23 @@ class Bulk {
     return static_cast<double>(kBulk) / us / 1e3;
   }
 
-  /// Rank 0 puts or gets a mark; whoever has it then looks at all of it.
+  /// Rank 0 puts or gets a mark; the rank that receives it checks every byte.
   template <typename Copy>
   void check(const std::string& what, Copy copy) const {
     constexpr unsigned char kMark = 0x5A;
     std::byte* const own = rank_.data_of(rank_.rank());
     std::byte* const source = put_ ? rank_.local() : own;
     std::byte* const target = put_ ? own : rank_.local();
-    const bool gives = rank_.first() == put_;
-    ok(cudaMemsetAsync(gives ? source : target, gives ? kMark : 0, kBulk, rank_.stream()));
+    const bool sends = rank_.first() == put_;
+    ok(cudaMemsetAsync(sends ? source : target, sends ? kMark : 0, kBulk, rank_.stream()));
     rank_.on().barrier();
     if (rank_.first()) copy();
     rank_.on().barrier();
-    std::vector<unsigned char> came(kBulk);
-    ok(cudaMemcpyAsync(came.data(), target, kBulk, cudaMemcpyDefault, rank_.stream()));
+    std::vector<unsigned char> received(kBulk);
+    ok(cudaMemcpyAsync(received.data(), target, kBulk, cudaMemcpyDefault, rank_.stream()));
     rank_.wait();
-    require(gives || came == std::vector<unsigned char>(kBulk, kMark), Errc::internal,
-            "{}: the data that came is wrong", what);
+    require(sends || received == std::vector<unsigned char>(kBulk, kMark), Errc::internal,
+            "{}: the received data is wrong", what);
     rank_.memory().barrier();
   }
 
@@ -74,8 +74,8 @@ class Bulk {
     ok(cudaMemcpyAsync(to(), from(), kBulk, cudaMemcpyDefault, rank_.stream()));
   }
   void operation() const {
-    put_ ? rank_.on().put(rank_.next(), kAt, rank_.local(), kBulk)
-         : rank_.on().get(rank_.next(), kAt, rank_.local(), kBulk);
+    put_ ? rank_.on().put(rank_.next(), kAt, std::span(rank_.local(), kBulk))
+         : rank_.on().get(rank_.next(), kAt, std::span(rank_.local(), kBulk));
   }
   void bare_kernel() const { floor_copy(rank_.stream(), multiprocessors_, to(), from(), kBulk); }
   void kernel() const {
@@ -86,27 +86,27 @@ class Bulk {
       our_get(rank_.stream(), multiprocessors_, view, rank_.next(), kAt, rank_.local(), kBulk);
   }
 
-  std::byte* theirs() const { return rank_.data_of(rank_.next()); }
-  std::byte* to() const { return put_ ? theirs() : rank_.local(); }
-  const std::byte* from() const { return put_ ? rank_.local() : theirs(); }
+  std::byte* remote() const { return rank_.data_of(rank_.next()); }
+  std::byte* to() const { return put_ ? remote() : rank_.local(); }
+  const std::byte* from() const { return put_ ? rank_.local() : remote(); }
 
   const GpuRank& rank_;
   const bool put_;
   int multiprocessors_ = 0;
 };
 
-/// A pattern put with a signal is what the peer finds.
+/// Checks that a wait for the signal makes the bytes visible.
 void check_put_with_signal(const GpuRank& rank, std::size_t bytes) {
   const auto mark = [](int of) { return 17 + of; };
   ok(cudaMemsetAsync(rank.local(), mark(rank.rank()), bytes, rank.stream()));
-  rank.on().put_with_signal(rank.next(), kAt, rank.local(), bytes, 2);
+  rank.on().put_with_signal(rank.next(), kAt, std::span(rank.local(), bytes), 2);
   rank.on().wait_signal(rank.next(), 2);
-  std::vector<unsigned char> came(bytes);
-  ok(cudaMemcpyAsync(came.data(), rank.data_of(rank.rank()), bytes, cudaMemcpyDefault,
+  std::vector<unsigned char> received(bytes);
+  ok(cudaMemcpyAsync(received.data(), rank.data_of(rank.rank()), bytes, cudaMemcpyDefault,
                      rank.stream()));
   rank.wait();
   const std::vector<unsigned char> wanted(bytes, static_cast<unsigned char>(mark(rank.next())));
-  require(came == wanted, Errc::internal, "put_with_signal: the data that came is wrong");
+  require(received == wanted, Errc::internal, "put_with_signal: the received data is wrong");
   rank.memory().barrier();
 }
 
@@ -115,6 +115,7 @@ Figure put_with_signal(const GpuRank& rank, std::size_t bytes, int rounds) {
                         "cudaMemcpyAsync, bare signal");
   const Flags flags = rank.flags(kPuts);
   const int peer = rank.next();
+  const std::span<const std::byte> source(rank.local(), bytes);
   const Replay floor(rank, [&] {
     const auto send = [&] {
       ok(cudaMemcpyAsync(rank.data_of(peer), rank.local(), bytes, cudaMemcpyDefault,
@@ -127,9 +128,9 @@ Figure put_with_signal(const GpuRank& rank, std::size_t bytes, int rounds) {
   });
   const Replay ours(rank, [&] {
     const StreamOperations on = rank.on();
-    if (rank.first()) on.put_with_signal(peer, kAt, rank.local(), bytes, 2);
+    if (rank.first()) on.put_with_signal(peer, kAt, source, 2);
     on.wait_signal(peer, 2);
-    if (!rank.first()) on.put_with_signal(peer, kAt, rank.local(), bytes, 2);
+    if (!rank.first()) on.put_with_signal(peer, kAt, source, 2);
   });
   alternate(figure, rounds, floor, ours);
   check_put_with_signal(rank, bytes);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// How floor kernels meet: release and acquire at system scope, and nothing else. No deadline.
+/// Synchronisation of floor kernels: release and acquire at system scope, without a deadline.
 #pragma once
 
 #include "gpu_kernels.hpp"
@@ -7,13 +7,13 @@
 
 namespace symmem::bench {
 
-/// A word of a peer that we write, and the one that it writes here.
+/// The word at a peer that this rank writes, and the word here that the peer writes.
 struct Words {
-  std::uint64_t* theirs;
-  const std::uint64_t* mine;
+  std::uint64_t* remote;
+  const std::uint64_t* local;
 };
 
-/// Those of the `i`th peer, of 0 .. size-2, in the `row`th row behind that of `flags`.
+/// Returns the words of peer `i`, 0 .. size-2, `row` rows after that of `flags`.
 __device__ inline Words words_of(const Flags& flags, int i, int row = 0) {
   const int next = flags.rank + 1 + i;
   const int peer = next < flags.size ? next : next - flags.size;
@@ -26,13 +26,13 @@ __device__ inline void store_release(std::uint64_t* word, std::uint64_t value) {
 }
 
 __device__ inline void await(const std::uint64_t* word, std::uint64_t value) {
-  while (device::load_acquire(word) < value) {
+  while (device::internal::load_acquire(word) < value) {
   }
 }
 
-__device__ inline void meet(const Words& words, std::uint64_t value) {
-  store_release(words.theirs, value);
-  await(words.mine, value);
+__device__ inline void exchange(const Words& words, std::uint64_t value) {
+  store_release(words.remote, value);
+  await(words.local, value);
 }
 
 }  // namespace symmem::bench

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What symmem does by UCX on GPU memory of two hosts beside the same loop on raw UCP, on memory of
-// the same kind, with a polling target.
+// GPU memory of two hosts over UCX. Floor: the same loop on raw UCP, with a polling target.
 #include <fmt/format.h>
 
 #include <atomic>
@@ -13,7 +12,7 @@ namespace symmem::bench {
 namespace {
 
 constexpr std::size_t kSmall = 8, kLarge = 1 << 20;
-constexpr std::size_t kCounter = kLarge;  ///< Where the word for fetch_add is.
+constexpr std::size_t kCounter = kLarge;  ///< Offset of the word for fetch_add.
 
 class AcrossHosts {
  public:
@@ -42,7 +41,7 @@ class AcrossHosts {
     raw_takes_gpu_ = raw_on_gpu;
   }
   ~AcrossHosts() {
-    raw_.reset();  // While its memory is there.
+    raw_.reset();  // Before its memory is freed.
     static_cast<void>(cudaFreeHost(host_));
     static_cast<void>(cudaFree(gpu_));
     static_cast<void>(cudaStreamDestroy(stream_));
@@ -61,13 +60,13 @@ class AcrossHosts {
         figures.push_back(trips(local));
       }
     figures.push_back(fetch_add());
-    meet();
+    barrier();
     memory_->close();
     return figures;
   }
 
  private:
-  /// What is put from or got to: of ours and, where UCX does not know GPU memory, another one.
+  /// The local buffer of a put or get. `raw` is host memory if UCX does not support GPU memory.
   struct Local {
     void* ours;
     void* raw;
@@ -76,8 +75,8 @@ class AcrossHosts {
   };
 
   int peer() const { return first_ ? 1 : 0; }
-  /// Without the GPU, which both ranks may share.
-  void meet() const { context_.store()->barrier("bench", 2); }
+  /// Uses the store, not the GPU, which the ranks may share.
+  void barrier() const { context_.store()->barrier("bench", 2); }
 
   std::string name(const char* what, const Local& local, const char* direction) const {
     return fmt::format("{}: {} {}, {} {}", staged_ ? "ucx_staged" : "ucx", what,
@@ -88,7 +87,7 @@ class AcrossHosts {
     return {std::move(what), "GB/s", floor_is_, {}, {}, {Goal::Kind::ratio_at_least, 0.95}};
   }
 
-  /// Both calls do it `count` times with `bytes` each, on rank 0.
+  /// Runs `floor` and `ours` alternately on rank 0; each makes `count` transfers of `bytes`.
   template <typename Floor, typename Ours>
   void measure(Figure& figure, std::size_t bytes, int count, Floor floor, Ours ours) {
     const auto timed = [&](auto call) {
@@ -98,7 +97,7 @@ class AcrossHosts {
     alternate(
         figure, rounds_,
         [&] {
-          meet();
+          barrier();
           if (!first_) {
             raw_->serve();
             return 0.0;
@@ -108,14 +107,14 @@ class AcrossHosts {
           return value;
         },
         [&] {
-          meet();
+          barrier();
           const double value = first_ ? timed(ours) : 0.0;
-          meet();
+          barrier();
           return value;
         });
   }
 
-  /// Small ones are flushed one by one, large ones together.
+  /// Flushes after each small put, and once after all large ones.
   Figure put(const Local& local) {
     Figure figure = figure_of(name("put", local, "from") + ", flush", local.bytes);
     const bool small = local.bytes == kSmall;
@@ -162,7 +161,7 @@ class AcrossHosts {
     return figure;
   }
 
-  /// Data there and data back, each seen by who waits for the signal; both ranks run this.
+  /// Round trip: each rank waits for the signal, then sends its own. Both ranks run this.
   Figure trips(const Local& local) {
     Figure figure =
         in_us(name("put_with_signal", local, "from") + ", round trip",
@@ -171,7 +170,7 @@ class AcrossHosts {
     mark_ += 2;
     fill_local(local, mark_ + context_.rank());
     const auto sample = [&](auto call) {
-      meet();
+      barrier();
       return 1e6 * seconds_each(count, call);
     };
     alternate(
@@ -191,9 +190,9 @@ class AcrossHosts {
             if (!first_) memory_->put_with_signal(peer(), 0, local.ours, local.bytes, 1);
           });
         });
-    meet();
+    barrier();
     memory_->flush(peer());
-    meet();
+    barrier();
     check(staged_ ? landing() : raw_tensor_.data(), mark_ + peer(), local.bytes,
           "floor of " + figure.what);
     check(tensor_.data(), mark_ + peer(), local.bytes, figure.what);
@@ -201,7 +200,7 @@ class AcrossHosts {
     return figure;
   }
 
-  /// The floor: a message there, a kernel that reports to the host, a message back.
+  /// Floor: a message, a kernel that reports to the host, a message back.
   Figure fetch_add() {
     constexpr int kCount = 100;
     Figure figure = in_us(fmt::format("{}: fetch_add 8 B", staged_ ? "ucx_staged" : "ucx"),
@@ -210,7 +209,7 @@ class AcrossHosts {
     auto* const report = static_cast<std::uint64_t*>(host_);
     fill(word, 0, sizeof *word);
     raw_->arrive = [&](const void*, std::size_t) {
-      if (first_) return;  // The answer.
+      if (first_) return;  // The reply.
       std::atomic_ref(*report).store(0);
       floor_atomic(stream_, word, report);
       while (std::atomic_ref(*report).load() == 0) {
@@ -219,16 +218,16 @@ class AcrossHosts {
     alternate(
         figure, rounds_,
         [&] {
-          meet();
+          barrier();
           return 1e6 * seconds_each(kCount, [&] { raw_->trip(); });
         },
         [&] {
-          meet();
+          barrier();
           const double us =
               first_ ? 1e6 * seconds_each(
                                  kCount, [&] { memory_->fetch_add(1, kCounter, std::uint64_t{1}); })
                      : 0.0;
-          meet();
+          barrier();
           return us;
         });
     raw_->arrive = nullptr;
@@ -237,13 +236,13 @@ class AcrossHosts {
     copy(&found_of_floor, word, sizeof found_of_floor);
     const auto wanted = static_cast<std::uint64_t>(kCount) * (static_cast<unsigned>(rounds_) + 1);
     require(first_ || (found == wanted && found_of_floor == wanted), Errc::internal,
-            "{} of {} were added, by the floor {}", found, wanted, found_of_floor);
+            "{} of {} were added; by the floor {}", found, wanted, found_of_floor);
     return figure;
   }
 
-  /// Where the data of raw messages go, on the GPU.
+  /// The target of raw messages, on the GPU.
   std::byte* landing() const { return static_cast<std::byte*>(gpu_) + kLarge; }
-  /// Between any two places; it is there when this returns.
+  /// Copies between any two kinds of memory and waits for the copy.
   void copy(void* to, const void* from, std::size_t bytes) const {
     ok(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream_));
     ok(cudaStreamSynchronize(stream_));
@@ -257,10 +256,10 @@ class AcrossHosts {
     fill(local.raw, mark, local.bytes);
   }
   void check(const void* memory, int mark, std::size_t bytes, const std::string& what) const {
-    std::vector<unsigned char> came(bytes);
-    copy(came.data(), memory, bytes);
-    require(came == std::vector<unsigned char>(bytes, static_cast<unsigned char>(mark)),
-            Errc::internal, "{}: the data that came is wrong", what);
+    std::vector<unsigned char> received(bytes);
+    copy(received.data(), memory, bytes);
+    require(received == std::vector<unsigned char>(bytes, static_cast<unsigned char>(mark)),
+            Errc::internal, "{}: the received data is wrong", what);
   }
 
   Context& context_;
@@ -268,25 +267,24 @@ class AcrossHosts {
   const bool first_, staged_;
   const Tensor tensor_;
   const std::shared_ptr<SymmetricMemory> memory_;
-  const Tensor raw_tensor_;  ///< Not rendezvoused: memory of the same kind, for the floor.
+  const Tensor raw_tensor_;  ///< Memory of the same kind for the floor; not rendezvoused.
   const std::string floor_is_;
   std::unique_ptr<RawUcp> raw_;
   bool raw_takes_gpu_ = false;
   cudaStream_t stream_ = nullptr;
-  void* gpu_ = nullptr;   ///< kLarge to put from and get to, then landing().
+  void* gpu_ = nullptr;   ///< kLarge bytes as local buffer, then landing().
   void* host_ = nullptr;  ///< The same, pinned.
-  int mark_ = 0;          ///< What the next data are made of.
+  int mark_ = 0;          ///< The value of the next data.
 };
 
 }  // namespace
 
 std::vector<Figure> across_hosts(Context& context, int rounds) {
-  const std::string& library = context.options().ucx_library;
-  const std::string& transport = context.options().transports.at(0);
-  bool knows_cuda = false;
+  const auto& library = context.options().ucx_library;
+  const auto& transport = context.options().transports.at(0);
   std::string why = fmt::format("UCX ({}) has no CUDA support, or no driver", library);
   try {
-    knows_cuda = RawUcp::knows_cuda(library);
+    const bool knows_cuda = RawUcp::knows_cuda(library);
     if (knows_cuda || transport == "ucx_staged")
       return AcrossHosts(context, rounds, knows_cuda).run();
   } catch (const Error& e) {

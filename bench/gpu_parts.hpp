@@ -5,23 +5,23 @@
 
 #include "gpu_rank.hpp"
 
-/// What bench_gpu measures, idea by idea. Collective: all ranks call the same in the same order,
-/// and what rank 0 gets counts.
+/// The benchmarks of bench_gpu. Each is collective; the figures of rank 0 are reported.
 namespace symmem::bench {
 
-/// What a launch and a node of a graph cost whatever is in them.
+/// Launches and graph nodes, of empty kernels and of barriers.
 std::vector<Figure> launches(const GpuRank& rank, int rounds);
-/// Barriers of all ranks.
+/// Barriers of all ranks, in kernels and in a graph.
 std::vector<Figure> barriers(const GpuRank& rank, int rounds);
-/// Signals of two ranks.
+/// Signal and packet round trips of two ranks.
 std::vector<Figure> signals(const GpuRank& rank, int rounds);
-/// A graph replayed ten thousand times.
+/// A checked barrier in a graph replayed ten thousand times.
 std::vector<Figure> replays(const GpuRank& rank, int rounds);
-/// Bulk data of two ranks by copy engine and by SM, and small data with a signal.
+/// Bulk copies of two ranks by copy engine and by SMs; small puts with a signal.
 std::vector<Figure> copies(const GpuRank& rank, int rounds);
+/// The one-shot all-reduces of docs/examples.
 std::vector<Figure> all_reduces(Context& context, const GpuRank& rank, int rounds);
 
-/// GPU memory of two ranks on two hosts, by the transport that the options name.
+/// Two ranks on two hosts, over the first transport of the options.
 std::vector<Figure> across_hosts(Context& context, int rounds);
 
 }  // namespace symmem::bench

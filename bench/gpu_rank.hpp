@@ -12,10 +12,10 @@
 
 namespace symmem::bench {
 
-/// Throws Error(internal) unless a call of CUDA's went well.
+/// Throws Error(internal) if a CUDA call failed.
 void ok(cudaError_t result, std::source_location site = std::source_location::current());
 
-/// Rows of flags: whose are they.
+/// Rows of flags by benchmark.
 enum Row {
   kInKernel,
   kTrips,
@@ -29,19 +29,19 @@ enum Row {
   kBlocks = 64
 };
 
-/// The rank's GPU: they are taken in turn.
+/// Returns the rank's GPU, assigned round-robin.
 Device device_of(const Context& context);
 
-/// One rank of a benchmark on GPU memory: symmetric memory for flags and data, as much memory of
-/// its own, and a stream with its clock.
+/// One rank of a benchmark on GPU memory: symmetric memory for flags and data, local memory of the
+/// size of the data, and a stream with timing events.
 class GpuRank {
  public:
-  static constexpr int kNodes = 100;              ///< In one graph, if not said otherwise.
-  static constexpr std::size_t kData = 64 << 10;  ///< Where data begin; before them are flags.
-  static constexpr std::size_t kWord = 48 << 10;  ///< A word for data that is not timed.
-  static constexpr int kRows = 256;               ///< Of flags.
+  static constexpr int kNodes = 100;              ///< Default number of calls in one graph.
+  static constexpr std::size_t kData = 64 << 10;  ///< Offset of the data, after the flags.
+  static constexpr std::size_t kWord = 48 << 10;  ///< Offset of a word for checks.
+  static constexpr int kRows = 256;               ///< Rows of flags.
 
-  /// `bytes` of data, zero at first. Collective.
+  /// Collective. Allocates `bytes` of zeroed data.
   GpuRank(Context& context, std::size_t bytes);
   ~GpuRank();
   GpuRank(const GpuRank&) = delete;
@@ -49,30 +49,31 @@ class GpuRank {
 
   int rank() const { return memory_->rank(); }
   int size() const { return memory_->world_size(); }
-  int next() const { return (rank() + 1) % size(); }  ///< Of two: the other.
+  int next() const { return (rank() + 1) % size(); }  ///< With two ranks: the other.
   bool first() const { return rank() == 0; }
   Device device() const { return device_; }
   cudaStream_t stream() const { return stream_; }
   SymmetricMemory& memory() const { return *memory_; }
   StreamOperations on() const { return memory_->on(stream_); }
 
-  /// First byte of `rank`'s data.
+  /// Returns the first byte of `rank`'s data.
   std::byte* data_of(int rank) const;
-  /// Memory of this rank's own, as many bytes as there are data.
+  /// Returns local memory of the size of the data.
   std::byte* local() const { return local_; }
-  /// The rows behind it may be taken for those of later blocks.
+  /// Returns row `row`; the rows after it may serve later blocks.
   Flags flags(int row) const;
 
-  /// Microseconds that what `enqueue` puts into the stream takes, begun by all ranks together.
+  /// Returns the microseconds on the GPU of the work that `enqueue` enqueues. Collective: starts
+  /// after a barrier.
   template <typename Enqueue>
   double timed(Enqueue enqueue) const {
     begin();
     enqueue();
     return end();
   }
-  /// Waits for the stream.
+  /// Synchronises the stream.
   void wait() const;
-  /// Collective, at the end: throws if a wait on a stream or in a kernel has failed.
+  /// Collective. Throws if a wait on a stream or in a kernel failed.
   void close() const;
 
  private:
@@ -85,10 +86,10 @@ class GpuRank {
   cudaStream_t stream_ = nullptr;
   cudaEvent_t begin_ = nullptr, end_ = nullptr;
   std::byte* local_ = nullptr;
-  std::uint64_t* counts_ = nullptr;  ///< By row of flags.
+  std::uint64_t* counts_ = nullptr;  ///< By row.
 };
 
-/// A graph of `nodes` times what `enqueue` puts into the stream.
+/// A graph that contains the work of `nodes` calls of `enqueue`.
 class Replay {
  public:
   template <typename Enqueue>
@@ -102,7 +103,7 @@ class Replay {
   Replay(const Replay&) = delete;
   Replay& operator=(const Replay&) = delete;
 
-  /// Microseconds of one of them, when the graph is replayed.
+  /// Replays the graph. Returns the microseconds of one call.
   double operator()() const {
     return rank_.timed([&] { launch(); }) / nodes_;
   }
@@ -119,7 +120,7 @@ class Replay {
 
 inline constexpr Goal kCloseToFloor{Goal::Kind::ratio_at_most, 1.15};
 
-/// Fills figure.floor alone: what is stated beside the others, not compared.
+/// Samples figure.floor only, for rows without a comparison.
 template <typename Floor>
 void floor_alone(Figure& figure, int rounds, Floor&& floor) {
   floor();

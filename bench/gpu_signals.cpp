@@ -7,19 +7,19 @@
 namespace symmem::bench {
 namespace {
 
-constexpr int kRounds = 1000;  ///< In one kernel.
-constexpr int kCalls = 100;    ///< Launched one after the other.
+constexpr int kRounds = 1000;  ///< Barriers or round trips in one kernel.
+constexpr int kCalls = 100;    ///< Launches of one sample.
 
-const char* name_of(Shape shape) {
-  switch (shape) {
-    case Shape::thread: return "thread";
-    case Shape::warp: return "warp";
-    case Shape::block: return "block of 256";
+const char* name_of(Scope scope) {
+  switch (scope) {
+    case Scope::thread: return "thread";
+    case Scope::warp: return "warp";
+    case Scope::block: return "block of 256";
   }
   return "";
 }
 
-/// Microseconds of one of kCalls times `enqueue`.
+/// Calls `enqueue` kCalls times. Returns the microseconds of one on the GPU.
 template <typename Enqueue>
 double launched(const GpuRank& rank, Enqueue enqueue) {
   const double us = rank.timed([&] {
@@ -28,7 +28,7 @@ double launched(const GpuRank& rank, Enqueue enqueue) {
   return us / kCalls;
 }
 
-/// The same as the host sees it: how long the call takes.
+/// Calls `enqueue` kCalls times. Returns the microseconds of one call on the host.
 template <typename Enqueue>
 double host_time(const GpuRank& rank, Enqueue enqueue) {
   rank.memory().barrier();
@@ -37,18 +37,18 @@ double host_time(const GpuRank& rank, Enqueue enqueue) {
   return us;
 }
 
-Figure barrier_in_kernel(const GpuRank& rank, Shape shape, int rounds) {
-  Figure figure = in_us(fmt::format("barrier, in a kernel, by {}", name_of(shape)),
+Figure barrier_in_kernel(const GpuRank& rank, Scope scope, int rounds) {
+  Figure figure = in_us(fmt::format("barrier, in a kernel, by {}", name_of(scope)),
                         "store release, load acquire", kCloseToFloor);
   const Flags flags = rank.flags(kInKernel);
   const DeviceView view = rank.memory().device_view();
   alternate(
       figure, rounds,
       [&] {
-        return rank.timed([&] { floor_barriers(rank.stream(), shape, flags, kRounds); }) / kRounds;
+        return rank.timed([&] { floor_barriers(rank.stream(), scope, flags, kRounds); }) / kRounds;
       },
       [&] {
-        return rank.timed([&] { our_barriers(rank.stream(), shape, view, kRounds); }) / kRounds;
+        return rank.timed([&] { our_barriers(rank.stream(), scope, view, kRounds); }) / kRounds;
       });
   return figure;
 }
@@ -83,7 +83,7 @@ Figure packets_in_kernel(const GpuRank& rank, int rounds) {
   constexpr std::size_t kBareAt = GpuRank::kWord + 256, kAt = GpuRank::kWord + 512;
   Figure figure =
       in_us("packet of 8 B, round trip, in a kernel", "16-byte store, 16-byte load", kCloseToFloor);
-  const auto place_of = [&](int of) { return rank.data_of(of) - GpuRank::kData + kBareAt; };
+  const auto address_of = [&](int of) { return rank.data_of(of) - GpuRank::kData + kBareAt; };
   auto* const wrong = reinterpret_cast<std::uint64_t*>(rank.local());
   ok(cudaMemset(wrong, 0, sizeof *wrong));
   ok(cudaDeviceSynchronize());
@@ -95,8 +95,8 @@ Figure packets_in_kernel(const GpuRank& rank, int rounds) {
       figure, rounds,
       [&] {
         return rank.timed([&] {
-          floor_packets(rank.stream(), place_of(rank.next()), place_of(rank.rank()), bare, kRounds,
-                        first, wrong);
+          floor_packets(rank.stream(), address_of(rank.next()), address_of(rank.rank()), bare,
+                        kRounds, first, wrong);
         }) / kRounds;
       },
       [&] {
@@ -104,12 +104,12 @@ Figure packets_in_kernel(const GpuRank& rank, int rounds) {
           our_packets(rank.stream(), view, kAt, epoch, kRounds, first, wrong);
         }) / kRounds;
       });
-  std::uint64_t found[2] = {};  // What was wrong; how many came.
+  std::uint64_t found[2] = {};  // Wrong packets; all packets.
   ok(cudaMemcpy(&found[0], wrong, sizeof *wrong, cudaMemcpyDefault));
   ok(cudaMemcpy(&found[1], epoch, sizeof *epoch, cudaMemcpyDefault));
-  require(found[0] == 0, Errc::internal, "{} packets came with wrong data", found[0]);
+  require(found[0] == 0, Errc::internal, "{} packets with wrong data", found[0]);
   const std::uint64_t wanted = kRounds * (static_cast<std::uint64_t>(rounds) + 1);
-  require(found[1] == wanted, Errc::internal, "{} of {} packets came", found[1], wanted);
+  require(found[1] == wanted, Errc::internal, "{} of {} packets arrived", found[1], wanted);
   return figure;
 }
 
@@ -159,9 +159,9 @@ std::vector<Figure> launches(const GpuRank& rank, int rounds) {
 
 std::vector<Figure> barriers(const GpuRank& rank, int rounds) {
   std::vector<Figure> figures;
-  for (const Shape shape : {Shape::thread, Shape::warp, Shape::block})
-    if (rank.size() == 2 || shape != Shape::thread)
-      figures.push_back(barrier_in_kernel(rank, shape, rounds));
+  for (const Scope scope : {Scope::thread, Scope::warp, Scope::block})
+    if (rank.size() == 2 || scope != Scope::thread)
+      figures.push_back(barrier_in_kernel(rank, scope, rounds));
   figures.push_back(barrier_in_graph(rank, rounds));
   return figures;
 }
@@ -184,7 +184,7 @@ std::vector<Figure> replays(const GpuRank& rank, int rounds) {
     return [&rank, view, wrong, barrier] {
       count_up(rank.stream(), view, kAt);
       barrier();
-      look_at_counts(rank.stream(), view, kAt, wrong);
+      compare_counts(rank.stream(), view, kAt, wrong);
     };
   };
   const Replay floor(rank, proved([&] { floor_barrier(rank.stream(), flags); }), 1);
@@ -198,13 +198,13 @@ std::vector<Figure> replays(const GpuRank& rank, int rounds) {
                         kCloseToFloor);
   alternate(
       figure, rounds, [&] { return sample(floor); }, [&] { return sample(ours); });
-  std::uint64_t found[2] = {};  // What was wrong; how often it was counted.
+  std::uint64_t found[2] = {};  // Wrong counts; replays.
   ok(cudaMemcpy(&found[0], wrong, sizeof *wrong, cudaMemcpyDefault));
   ok(cudaMemcpy(&found[1], rank.data_of(rank.rank()) - GpuRank::kData + kAt, sizeof found[1],
                 cudaMemcpyDefault));
-  require(found[0] == 0, Errc::internal, "a barrier let a peer pass too early, {} times", found[0]);
+  require(found[0] == 0, Errc::internal, "a barrier released a peer too early {} times", found[0]);
   const std::uint64_t wanted = 2 * kTimes * (static_cast<std::uint64_t>(rounds) + 1);
-  require(found[1] == wanted, Errc::internal, "{} of {} replays took place", found[1], wanted);
+  require(found[1] == wanted, Errc::internal, "{} of {} replays ran", found[1], wanted);
   rank.memory().barrier();
   return {figure};
 }

@@ -8,15 +8,13 @@ set_target_properties(symmem PROPERTIES
   LINKER_LANGUAGE CXX)
 target_compile_features(symmem PUBLIC cxx_std_20)
 target_sources(symmem PUBLIC FILE_SET HEADERS BASE_DIRS include FILES
-  include/symmem/extend/allocator.hpp
   include/symmem/api.hpp
-  include/symmem/element.hpp
-  include/symmem/extend/block.hpp
+  include/symmem/buffer.hpp
   include/symmem/context.hpp
   include/symmem/cuda.hpp
   include/symmem/device.cuh
-  include/symmem/device_packets.cuh
   include/symmem/device.hpp
+  include/symmem/device_packets.cuh
   include/symmem/device_state.hpp
   include/symmem/device_view.hpp
   include/symmem/device_waits.cuh
@@ -26,11 +24,14 @@ target_sources(symmem PUBLIC FILE_SET HEADERS BASE_DIRS include FILES
   include/symmem/error.hpp
   include/symmem/key_value_store.hpp
   include/symmem/options.hpp
-  include/symmem/extend/store.hpp
   include/symmem/symmem.hpp
   include/symmem/symmetric_memory.hpp
   include/symmem/tensor.hpp
   include/symmem/timeout.hpp
+  include/symmem/torch_compat.hpp
+  include/symmem/extend/allocator.hpp
+  include/symmem/extend/block.hpp
+  include/symmem/extend/store.hpp
   include/symmem/extend/transport.hpp)
 
 # The dependencies again: the package of a static library must name them.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What bench/barrier.cpp measures, by OpenSHMEM: prints the microseconds of a barrier, by batch.
+// The barrier of OpenSHMEM, for bench/barrier.cpp. Prints the microseconds of a barrier, by batch.
 #include <shmem.h>
 #include <stdio.h>
 #include <time.h>
@@ -21,7 +21,7 @@ int main(void) {
     times[i] = (now() - start) / kBarriers;
   }
   if (shmem_my_pe() == 0)
-    for (int i = 1; i <= kBatches; ++i)  // The first one warms up.
+    for (int i = 1; i <= kBatches; ++i)  // The first batch is a warm-up.
       printf("%s%.4f%s", i == 1 ? "[" : ",", times[i], i == kBatches ? "]\n" : "");
   fflush(stdout);
   shmem_finalize();

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One rank of torch_symm_mem.py: its clocks, and how it tells what it has measured."""
+"""One rank of torch_symm_mem.py: timing, checks and reports."""
 import json
 import statistics
 import warnings
 
-NODES = 100  # In one graph.
+NODES = 100  # Calls in one graph.
 BULK = 128 << 20
 
 
@@ -22,7 +22,7 @@ def text(row):
 
 
 class Rank:
-    """One rank: its clocks, and where rank 0 writes what it has measured."""
+    """One rank of a job. Rank 0 appends its figures to the file `path`."""
 
     def __init__(self, rank, size, backend, rounds, path, prints):
         import torch
@@ -40,11 +40,11 @@ class Rank:
         self.group = dist.group.WORLD.group_name
         if backend != "CUDA":
             symm_mem.set_backend(backend)
-        with warnings.catch_warnings():  # Older ones need it, newer ones call it obsolete.
+        with warnings.catch_warnings():  # Deprecated, but older versions of torch need it.
             warnings.simplefilter("ignore")
             symm_mem.enable_symm_mem_for_group(self.group)
 
-    def tell(self, row, by=None):
+    def report(self, row, by=None):
         if self.rank != 0:
             return
         row = {"ranks": self.size, "by": by or self.by, **row}
@@ -54,21 +54,21 @@ class Rank:
             print(text(row), flush=True)
 
     def measure(self, what, unit, values, by=None):
-        """Tells what `values` returns, or why it cannot. All ranks fail alike, or the job is ended."""
+        """Reports the result of `values`, or why it failed. All ranks must fail alike."""
         try:
-            self.tell({"what": what, "unit": unit, "values": values()}, by)
+            self.report({"what": what, "unit": unit, "values": values()}, by)
         except WrongData:
             raise
         except Exception as error:  # pylint: disable=broad-except
-            self.tell({"what": what, "skipped": (str(error) or repr(error)).splitlines()[0]}, by)
+            self.report({"what": what, "skipped": (str(error) or repr(error)).splitlines()[0]}, by)
 
-    def meet(self):
+    def barrier(self):
         self.dist.barrier()
         self.torch.cuda.synchronize()
 
     def timed(self, work):
-        """Microseconds of `work` on the current stream, begun by all ranks together."""
-        self.meet()
+        """Returns the microseconds of `work` on the current stream, started after a barrier."""
+        self.barrier()
         event = self.torch.cuda.Event
         begin, end = event(enable_timing=True), event(enable_timing=True)
         begin.record()
@@ -78,9 +78,9 @@ class Rank:
         return 1e3 * begin.elapsed_time(end)
 
     def in_graph(self, call):
-        """Times of one `call` in a graph of many."""
-        call()  # Warm, and out of the capture what is done once.
-        self.meet()
+        """Returns the microseconds of one `call` in a graph of NODES calls."""
+        call()  # Warm-up: initialisation must not be captured.
+        self.barrier()
         graph = self.torch.cuda.CUDAGraph()
         with self.torch.cuda.graph(graph):
             for _ in range(NODES):
@@ -89,7 +89,7 @@ class Rank:
         return [self.timed(graph.replay) / NODES for _ in range(self.rounds)]
 
     def rates(self, work):
-        """GB/s of `work` on BULK bytes, by rank 0 alone."""
+        """Returns the GB/s of `work` on BULK bytes by rank 0 alone."""
         mine = work if self.rank == 0 else lambda: None
         mine()
         return [BULK / self.timed(mine) / 1e3 for _ in range(self.rounds)]
@@ -97,4 +97,4 @@ class Rank:
     def require(self, tensor, value, what):
         self.torch.cuda.synchronize()
         if not bool((tensor == value).all()):
-            raise WrongData(f"{what}: the data are wrong on rank {self.rank} of {self.size}")
+            raise WrongData(f"{what}: wrong data on rank {self.rank} of {self.size}")

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """PyTorch's symmetric memory and NCCL on the work of bench_gpu: 2, 4 and 8 ranks, a GPU each.
 
-NVLink multicast is off on both sides. Prints a line a figure, the median of the rounds with least and
-most, or all samples as JSON; what the installed torch lacks is a line that says why. Without torch, or
-with fewer than two GPUs, it says so and ends well.
+NVLink multicast is off on both sides. Prints one line for each figure: the median of the rounds, the
+minimum and the maximum; or all samples as JSON. Reports features that the installed torch lacks as
+skipped, with the reason. Exits with 0 without torch or with fewer than two GPUs.
 """
 import argparse
 import json
@@ -19,8 +19,8 @@ LIMIT = 300  # Seconds for the ranks of one job.
 
 
 def waits(rank, handle):
-    """Whether a barrier waits for a rank that is late: in some backends it does nothing."""
-    late = 20_000_000  # Cycles, some ten milliseconds.
+    """Returns whether a barrier waits for a late rank: in some backends it does nothing."""
+    late = 20_000_000  # Cycles: about ten milliseconds.
     handle.barrier(channel=0)
 
     def work():
@@ -35,7 +35,7 @@ def waits(rank, handle):
 
 def signals(rank, handle):
     names = ("barrier, in a graph", "put_signal + wait_signal round trip, in a graph")
-    why = "barriers of this backend wait for nobody"
+    why = "barriers of this backend do not wait"
     try:
         if waits(rank, handle):
             why = ""
@@ -43,7 +43,7 @@ def signals(rank, handle):
         why = (str(error) or repr(error)).splitlines()[0]
     if why:
         for name in names:
-            rank.tell({"what": name, "skipped": why})
+            rank.report({"what": name, "skipped": why})
         return
     rank.measure(names[0], "us", lambda: rank.in_graph(lambda: handle.barrier(channel=0)))
 
@@ -58,27 +58,27 @@ def signals(rank, handle):
 
 
 def copies(rank, handle, bulk):
-    """By pointer, as a tensor's copy_."""
+    """Copies by pointer, with Tensor.copy_."""
     own = rank.torch.empty_like(bulk)
 
     def put():
-        theirs = handle.get_buffer(rank.peer, bulk.shape, bulk.dtype)
+        remote = handle.get_buffer(rank.peer, bulk.shape, bulk.dtype)
         bulk.zero_()
         own.fill_(3)
-        values = rank.rates(lambda: theirs.copy_(own))
-        rank.meet()
+        values = rank.rates(lambda: remote.copy_(own))
+        rank.barrier()
         if rank.rank == 1:
             rank.require(bulk, 3, "put")
         return values
 
     def get():
-        theirs = handle.get_buffer(rank.peer, bulk.shape, bulk.dtype)
+        remote = handle.get_buffer(rank.peer, bulk.shape, bulk.dtype)
         bulk.fill_(rank.rank + 4)
-        rank.meet()
-        values = rank.rates(lambda: own.copy_(theirs))
+        rank.barrier()
+        values = rank.rates(lambda: own.copy_(remote))
         if rank.rank == 0:
             rank.require(own, rank.peer + 4, "get")
-        rank.meet()
+        rank.barrier()
         return values
 
     rank.measure("put 128 MiB", "GB/s", put)
@@ -86,24 +86,24 @@ def copies(rank, handle, bulk):
 
 
 def nvshmem_copies(rank, bulk):
-    """By NVSHMEM's own operations, between the same tensor of both."""
+    """Copies by the operations of NVSHMEM, between the same tensor on both ranks."""
     ops = rank.torch.ops.symm_mem
 
     def put():
         bulk.fill_(rank.rank + 5)
         values = rank.rates(lambda: ops.nvshmem_put(bulk, rank.peer))
-        rank.meet()
+        rank.barrier()
         if rank.rank == 1:
             rank.require(bulk, 5, "nvshmem_put")
         return values
 
     def get():
         bulk.fill_(rank.rank + 7)
-        rank.meet()
+        rank.barrier()
         values = rank.rates(lambda: ops.nvshmem_get(bulk, rank.peer))
         if rank.rank == 0:
             rank.require(bulk, 8, "nvshmem_get")
-        rank.meet()
+        rank.barrier()
         return values
 
     rank.measure("nvshmem_put 128 MiB", "GB/s", put)
@@ -123,7 +123,7 @@ def one_shot_all_reduces(rank, dtype, name):
 
         def values(part=part, reduce=reduce):
             part.fill_(rank.rank + 1)
-            rank.meet()
+            rank.barrier()
             rank.require(reduce(), total, "one-shot all-reduce")
             return rank.in_graph(reduce)
 
@@ -139,7 +139,7 @@ def nccl_all_reduces(rank, dtype, name):
                                     device=rank.device)
             rank.dist.all_reduce(plain)
             rank.require(plain, total, "NCCL all-reduce")
-            plain.zero_()  # It is reduced over and over.
+            plain.zero_()  # The graph reduces it repeatedly: sums must not overflow.
             return rank.in_graph(lambda: rank.dist.all_reduce(plain))
 
         rank.measure(f"all-reduce {bytes_each >> 10} KiB {name}", "us", values, by="NCCL")
@@ -155,7 +155,7 @@ def be_rank(number, size, backend, rounds, path, prints):
         nvshmem_copies(rank, bulk)
     else:
         copies(rank, handle, bulk)
-    # bench_gpu adds float32; what others publish is bfloat16.
+    # bench_gpu adds float32; published figures are bfloat16.
     for dtype, name in ((torch.float32, "float32"), (torch.bfloat16, "bf16")):
         one_shot_all_reduces(rank, dtype, name)
         if backend == "CUDA":
@@ -164,7 +164,7 @@ def be_rank(number, size, backend, rounds, path, prints):
 
 
 def run(torch, size, backend, port, arguments, path):
-    """One job; what it had measured stays, however it ends."""
+    """Runs one job. Figures reported before a failure are kept."""
     os.environ["MASTER_PORT"] = str(port)
     prints = not arguments.json
     job = torch.multiprocessing.spawn(
@@ -194,9 +194,9 @@ def backends(torch, say):
     import torch.distributed._symmetric_memory as symm_mem
 
     if not hasattr(symm_mem, "set_backend") or not hasattr(symm_mem, "is_nvshmem_available"):
-        say(f"NVSHMEM skipped: torch {torch.__version__} does not know it")
+        say(f"NVSHMEM skipped: torch {torch.__version__} does not support it")
     elif not symm_mem.is_nvshmem_available():
-        say("NVSHMEM skipped: torch is built without it, or it is not installed")
+        say("NVSHMEM skipped: torch is built without it, or the library is not installed")
     else:
         yield "NVSHMEM"
 
@@ -224,12 +224,12 @@ def main():
     os.environ.update(MASTER_ADDR="127.0.0.1", TORCH_SYMM_MEM_DISABLE_MULTICAST="1",
                       NCCL_NVLS_ENABLE="0", NVSHMEM_DISABLE_NVLS="1")
     port = int(os.environ.get("MASTER_PORT", "29517"))
-    well = True
+    ok = True
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "rows")
         for backend in backends(torch, say) if sizes else ():
             for size in sizes:
-                well = run(torch, size, backend, port, arguments, path) and well
+                ok = run(torch, size, backend, port, arguments, path) and ok
                 port += 1
         rows = []
         if os.path.exists(path):
@@ -237,7 +237,7 @@ def main():
                 rows = [json.loads(line) for line in file]
     if arguments.json:
         print(json.dumps(rows, indent=1))
-    return 0 if well else 1
+    return 0 if ok else 1
 
 
 if __name__ == "__main__":

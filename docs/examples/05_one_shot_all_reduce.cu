@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One-shot all-reduces by packets and by a barrier: the kernels are in one_shot_all_reduce.cuh.
+// One-shot all-reduces by packets and by a barrier; one_shot_all_reduce.cuh has the kernels.
 // Run it: symmem run -n 2 symmem_one_shot_all_reduce
 #include <cuda_runtime.h>
 
@@ -20,15 +20,15 @@ constexpr int kThreads = 512, kRounds = 20;
 bool run(symmem::Context& context, int gpu, const char* name, Kernel kernel) {
   const int size = context.world_size(), rank = context.rank();
   const auto bytes = static_cast<std::int64_t>(AllReduceBuffer(size, kCount).bytes());
-  const symmem::Tensor places =
+  const symmem::Tensor buffer =
       context.empty_strided_p2p({bytes}, {1}, symmem::kUint8, {symmem::DeviceType::cuda, gpu});
-  const auto memory = context.rendezvous(places);
+  const auto memory = context.rendezvous(buffer);
   const symmem::DeviceView view = memory->device_view();
-  cudaMemset(places.data(), 0, memory->buffer_size());
+  cudaMemset(buffer.data(), 0, memory->buffer_size());
   cudaDeviceSynchronize();
-  memory->barrier();  // Nobody sends before all have zeroed.
+  memory->barrier();  // All ranks have zeroed their buffers.
 
-  std::vector<float> mine(kCount), sums(kCount);
+  std::vector<float> own(kCount), sums(kCount);
   const std::size_t length = kCount * sizeof(float);
   float *input = nullptr, *result = nullptr;
   cudaMalloc(&input, length), cudaMalloc(&result, length);
@@ -37,19 +37,19 @@ bool run(symmem::Context& context, int gpu, const char* name, Kernel kernel) {
   };
   int wrong = 0;
   for (int round = 0; round < kRounds; ++round) {
-    for (unsigned i = 0; i < kCount; ++i) mine[i] = static_cast<float>(i % 100 + rank + round);
-    cudaMemcpy(input, mine.data(), length, cudaMemcpyDefault);
+    for (unsigned i = 0; i < kCount; ++i) own[i] = static_cast<float>(i % 100 + rank + round);
+    cudaMemcpy(input, own.data(), length, cudaMemcpyDefault);
     reduce();
     cudaMemcpy(sums.data(), result, length, cudaMemcpyDefault);
-    const float others = size * (size - 1) / 2 - size * rank;  // What they have more.
-    for (unsigned i = 0; i < kCount; ++i) wrong += sums[i] != size * mine[i] + others;
+    const float others = size * (size - 1) / 2 - size * rank;  // The differences to this rank.
+    for (unsigned i = 0; i < kCount; ++i) wrong += sums[i] != size * own[i] + others;
   }
   const auto start = std::chrono::steady_clock::now();
   for (int round = 0; round < kRounds; ++round) reduce();
   cudaDeviceSynchronize();
   const std::chrono::duration<double, std::micro> time = std::chrono::steady_clock::now() - start;
-  const cudaError_t error = cudaGetLastError();  // The last that there was, of a launch too.
-  memory->flush();                               // Throws if a wait in a kernel has failed.
+  const cudaError_t error = cudaGetLastError();  // Includes launch errors.
+  memory->flush();                               // Throws if a wait in a kernel failed.
   std::printf("rank %d of %d on GPU %d, by %s: %d sums wrong, %.1f us (%s)\n", rank, size, gpu,
               name, wrong, time.count() / kRounds, cudaGetErrorString(error));
   cudaFree(result), cudaFree(input);

@@ -76,7 +76,7 @@ __device__ inline bool poll_briefly(const std::uint64_t* word, std::uint64_t wan
 /// Waits until `poll`, itself a poll_briefly, returns true for data of `source`. Between polls
 /// reads the clock and, at every 16th turn, the host's word in `gone`: one load of host memory
 /// takes as long as dozens of polls. `poisoned` is a count that `source` poisons when it fails.
-/// `start_ns` is the clock at the first poll of the caller's operation, 0 before.
+/// `start_ns` is 0 until the operation first reads the clock, then the start of its timeout.
 template <typename Poll>
 __device__ inline WaitResult wait_for(const DeviceView& view, Poll poll,
                                       const std::uint64_t* poisoned, bool failed, int source,

@@ -171,7 +171,7 @@ std::vector<Check> library_checks() {
        "remove one of them from LD_PRELOAD and LD_LIBRARY_PATH, or set SYMMEM_UCX_LIBRARY to the "
        "one that is loaded anyway"},
       {"network devices", false, check_devices,
-       "ip link set DEVICE up, or set SYMMEM_INTERFACE to a device that is up"},
+       "ip link set DEVICE up, or select one that is up: SYMMEM_INTERFACE=DEVICE"},
       {"UCX transports", false, check_ucx_transports,
        "unset UCX_TLS and UCX_NET_DEVICES, or set them to what UCX offers, as in UCX_TLS=tcp,self"},
       {"locked memory", false, check_locked_memory,

@@ -24,14 +24,13 @@ void add_run(CLI::App& app, RunCommand& command) {
   run.add_option("--timeout", command.timeout, "Stop the ranks after this time (30s, 2m)");
   run.footer(
       "The program and its arguments follow: symmem run -n 4 ./program --its-own\n"
-      "The rank precedes each line that a rank writes; stdin is /dev/null. The first rank that "
-      "fails stops the others.\n"
-      "Exit code: that of the failed rank (128 + signal if it was killed); 124 after the timeout; "
-      "127 if the program cannot be started.\n\n"
-      "Ranks of different simulated hosts share no memory (SYMMEM_HOST_ID). With --netns each host "
-      "also has its own network: host k has eth0 with 10.77.0.<k+1>; the store is at 10.77.0.254, "
-      "with a random secret unless one is set; a rank disconnects its host by `ip link set eth0 "
-      "down`. The networks end with the job.");
+      "The rank precedes each line that a rank writes; stdin is /dev/null. The first rank that\n"
+      "fails stops the others. Exit code: that of the failed rank (128 + signal if it was\n"
+      "killed); 124 after the timeout; 127 if the program cannot be started.\n\n"
+      "Ranks of different simulated hosts share no memory (SYMMEM_HOST_ID). With --netns each\n"
+      "host also has its own network: host k has eth0 with 10.77.0.<k+1>; the store is at\n"
+      "10.77.0.254, with a random secret unless one is set. A rank disconnects its host by\n"
+      "`ip link set eth0 down`. The networks end with the job.");
   run.prefix_command();
 }
 
@@ -48,8 +47,8 @@ void add_doctor(CLI::App& app, DoctorCommand& command) {
   doctor.add_flag("--json", command.json, "Print JSON");
   doctor.add_flag("--self-test-rank", command.self_test_rank)->group("");  // Hidden from --help.
   doctor.footer(
-      "Each line is ok, FAIL, or absent (a transport needs it and this machine lacks it), with the "
-      "command or setting that fixes it.\n"
+      "Each line is ok, FAIL, or absent (a transport needs it and this machine lacks it), with\n"
+      "the command or setting that fixes it.\n"
       "Exit code: 0 if ranks of this host can share host memory, else 1.");
 }
 

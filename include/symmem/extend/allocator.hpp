@@ -35,8 +35,8 @@ struct AllocationRequest {
 };
 
 /// Makes symmetric memory of one device type. Calls may come from any thread. A pointer may point
-/// anywhere into an allocation; one that points into none is Error(invalid_argument). No function
-/// may call the Context that called it.
+/// anywhere into an allocation; one that points into none is Error(invalid_argument). No function but
+/// rendezvous may call the Context that called it.
 class SymmetricMemoryAllocator {
  public:
   virtual ~SymmetricMemoryAllocator() = default;
