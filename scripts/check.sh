@@ -5,7 +5,7 @@
 # Prints the files that git does not ignore and whose path matches; all files in a tree without git.
 files() { # files <extended regular expression>
   { git ls-files -co --exclude-standard 2>/dev/null ||
-    find . -type f -not -path './build*/*' -not -path './.*/*' -printf '%P\n'; } |
+    find . -type f -not -path './build*/*' -not -path './.cache/*' -printf '%P\n'; } |
     grep -E "$1" | sort -u | while IFS= read -r file; do [[ ! -f $file ]] || echo "$file"; done
 }
 
@@ -24,10 +24,11 @@ check_scripts() {
   files '\.sh$|^dev$|^\.ci/run$' | xargs -d '\n' shellcheck
 }
 
+# inflight: the type InFlight.
 check_spelling() {
   need codespell
   files '' | grep -vE '^(LICENSE|tests/fuzz/corpus/)' |
-    xargs -d '\n' codespell --quiet-level=2
+    xargs -d '\n' codespell --quiet-level=2 --ignore-words-list=inflight
 }
 
 # compile_alone <compiler> <standard> <header>: compiles a file that includes only this header.

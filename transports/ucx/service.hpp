@@ -60,7 +60,7 @@ class Service {
     std::map<std::uint64_t, EarlyMessage> early;
     std::uint64_t refused = 0;  ///< Since its last flush.
   };
-  /// The bytes of a get's reply.
+  /// The bytes of the reply to a get.
   struct ReplyPayload {
     std::shared_ptr<std::byte[]> data;
     std::size_t bytes = 0;
