@@ -186,9 +186,9 @@ void Groups::drop(ClientId client, const std::string& reason, Clock::time_point 
 
 void Groups::mark_departed(Group& group, int rank, Departure how, const std::string& reason,
                            Clock::time_point now) {
-  Member& departure = group.members[static_cast<std::size_t>(rank)];
-  departure.departure = how;
-  departure.reason = reason;
+  Member& member = group.members[static_cast<std::size_t>(rank)];
+  member.departure = how;
+  member.reason = reason;
   --group.live;
   release_name(group);
   if (group.unnotified.empty()) schedule_notify(group, now);

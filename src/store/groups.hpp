@@ -82,7 +82,7 @@ class Groups {
                      Clock::time_point now);
   void schedule_notify(Group& group, Clock::time_point now);
   void notify(Group& group);
-  /// Returns whether member `rank` departed without what the gather needs.
+  /// Returns whether member `rank` departed and the gather still needs it.
   static bool cannot_complete_without(const Group& group, const Gather& gather, int rank);
   void release_name(const Group& group);
   /// Drops the verdicts that all live members have received, and the group if it has ended.
