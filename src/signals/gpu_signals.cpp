@@ -41,8 +41,8 @@ auto GpuSignals::with_context(const char* operation, int channel, Call call) con
   try {
     return call();
   } catch (Error& e) {
-    e.add_context(fmt::format("{} of rank {} on channel {} of group \"{}\"", operation, group_.rank(),
-                      channel, group_.name()));
+    e.add_context(fmt::format("{} of rank {} on channel {} of group \"{}\"", operation,
+                              group_.rank(), channel, group_.name()));
     throw;
   }
 }
