@@ -20,14 +20,13 @@ target_sources(symmem PUBLIC FILE_SET HEADERS BASE_DIRS include FILES
   include/symmem/device_waits.cuh
   include/symmem/device_words.cuh
   include/symmem/dlpack.hpp
-  include/symmem/element.hpp
+  include/symmem/types.hpp
   include/symmem/error.hpp
   include/symmem/key_value_store.hpp
   include/symmem/options.hpp
   include/symmem/symmem.hpp
   include/symmem/symmetric_memory.hpp
   include/symmem/tensor.hpp
-  include/symmem/timeout.hpp
   include/symmem/torch_compat.hpp
   include/symmem/extend/allocator.hpp
   include/symmem/extend/block.hpp

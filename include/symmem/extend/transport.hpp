@@ -19,11 +19,11 @@
 #include <string_view>
 
 #include "symmem/api.hpp"
-#include "symmem/element.hpp"
 #include "symmem/device.hpp"
 #include "symmem/extend/block.hpp"
 #include "symmem/extend/store.hpp"
 #include "symmem/symmetric_memory.hpp"
+#include "symmem/types.hpp"
 
 namespace SYMMEM_API symmem {
 
@@ -79,7 +79,8 @@ class BlockKey {
   virtual void get(std::size_t offset, void* target, std::size_t bytes, Wait& wait) = 0;
   /// Copies several pieces from the peer. Returns when the bytes of all have arrived.
   virtual void get_pieces(std::span<const GetPiece> pieces, Wait& wait) {
-    for (const GetPiece& piece : pieces) get(piece.offset, piece.target.data(), piece.target.size(), wait);
+    for (const GetPiece& piece : pieces)
+      get(piece.offset, piece.target.data(), piece.target.size(), wait);
   }
   /// Non-blocking forms: the next flush completes them, and releases the local memory.
   virtual void put_nbi(std::size_t offset, const void* source, std::size_t bytes, Wait& wait) = 0;

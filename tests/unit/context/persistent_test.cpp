@@ -23,7 +23,7 @@ class FailingOnce : public PlainAllocator {
 };
 
 struct Fixture {
-  Persistent::Storage take(std::uint64_t id, std::size_t bytes = 8,
+  std::shared_ptr<void> take(std::uint64_t id, std::size_t bytes = 8,
                            const std::string& group = "g") {
     return persistent.take(DeviceType::host, {.bytes = bytes, .group_name = group, .id = id},
                            allocator);
@@ -36,19 +36,19 @@ struct Fixture {
 
 TEST_CASE("an id's memory is allocated once, and returned again whenever nobody owns it") {
   Fixture f;
-  void* const at = f.take(1).pointer;
-  CHECK(f.allocator->living == 1);
-  for (int i = 0; i < 3; ++i) CHECK(f.take(1).pointer == at);
-  CHECK(f.allocator->living == 1);
-  CHECK(f.take(2).pointer != at);
-  CHECK(f.allocator->living == 2);
+  void* const at = f.take(1).get();
+  CHECK(f.allocator->allocations == 1);
+  for (int i = 0; i < 3; ++i) CHECK(f.take(1).get() == at);
+  CHECK(f.allocator->allocations == 1);
+  CHECK(f.take(2).get() != at);
+  CHECK(f.allocator->allocations == 2);
 }
 
 TEST_CASE("an id in use is refused, by copies of the owner too") {
   Fixture f;
   auto storage = f.take(1);
-  auto copy = storage.owner;
-  storage.owner.reset();
+  auto copy = storage;
+  storage.reset();
   check_error([&] { f.take(1); }, Errc::invalid_argument, {"still active", "alloc_id 1"});
   copy.reset();
   CHECK_NOTHROW(f.take(1));
@@ -68,10 +68,10 @@ TEST_CASE("forgetting a group frees its memory, once nobody owns it") {
   auto storage = f.take(2);
   f.take(3, 8, "other");
   f.persistent.forget_group("g");
-  CHECK(f.allocator->living == 2);
-  CHECK(f.take(2, 16).pointer != storage.pointer);  // A new allocation, with another size.
-  storage.owner.reset();
-  CHECK(f.allocator->living == 2);
+  CHECK(f.allocator->allocations == 2);
+  CHECK(f.take(2, 16).get() != storage.get());  // A new allocation, with another size.
+  storage.reset();
+  CHECK(f.allocator->allocations == 2);
 }
 
 TEST_CASE("an allocation that fails leaves the id unknown") {
