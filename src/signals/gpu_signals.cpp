@@ -23,7 +23,7 @@ GpuSignals::GpuSignals(Group& group, int channels, std::vector<PeerPad> pads, Gp
       state_(state),
       waiting_(static_cast<std::size_t>(channels) * pads_.size()) {
   group_.add_observer(this);
-  group_changed();  // For members that were gone before.
+  GpuSignals::group_changed();  // For members that were gone before.
 }
 
 GpuSignals::~GpuSignals() {
