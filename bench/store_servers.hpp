@@ -9,14 +9,13 @@
 #include "process/child_process.hpp"
 #include "symmem/key_value_store.hpp"
 
-/// The servers that bench_store measures, each a process of its own for as long as its object
-/// lives.
+/// The servers that bench_store measures, each a process that ends with its object.
 namespace symmem::bench {
 
-/// Returns how many descriptors this process may have from now on.
+/// Raises the limit of open descriptors to the hard limit and returns it.
 rlim_t raise_descriptor_limit();
 
-/// What the process of OurServer does: a store at `host` and an echo, until it is killed.
+/// Serves a store at `host` and an echo until killed: the process of OurServer.
 int serve(const std::string& host);
 
 struct OurServer {
@@ -28,7 +27,7 @@ struct OurServer {
 };
 
 struct Redis {
-  /// Throws if there is none.
+  /// Starts redis-server. Throws Error if it is not installed.
   Redis();
 
   std::uint16_t port;

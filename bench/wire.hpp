@@ -9,16 +9,16 @@
 
 namespace symmem::bench {
 
-/// A plain, blocking TCP connection on loopback: what a figure of the store is compared with, and
-/// what speaks other servers' protocols. Errors throw.
+/// A blocking TCP connection on loopback, for the baselines of the store's figures and for other
+/// servers' protocols. Throws Error on failure.
 class Wire {
  public:
   explicit Wire(std::uint16_t port);
-  /// Takes over a connected socket.
+  /// Owns a connected socket and makes it blocking.
   explicit Wire(Fd socket);
 
   void send(std::string_view bytes);
-  /// Takes exactly `count` bytes; valid until the next call.
+  /// Receives exactly `count` bytes, valid until the next call.
   std::string_view receive(std::size_t count);
 
  private:
@@ -26,17 +26,18 @@ class Wire {
   std::string buffer_;
 };
 
-/// Bare TCP between processes: a socket that listens on every address, its port, and the two ends.
+/// Plain TCP between processes: a socket that listens on every address, its port, and both ends of
+/// a connection.
 Fd listen_anywhere();
 std::uint16_t port_of(const Fd& socket);
 Fd accept_one(const Fd& listening);
 Fd connect_to(const std::string& address, std::uint16_t port);
 
-/// Echoes what comes over each connection until it closes, connections one after the other. Runs in
-/// a thread that nobody joins: it ends with its process. Returns the port.
+/// Starts an echo server in a detached thread that ends with the process. It serves one connection
+/// at a time. Returns the port.
 std::uint16_t start_echo_server();
 
-/// A port of loopback that was free a moment ago.
+/// Returns a port of loopback that was free during the call.
 std::uint16_t free_port();
 
 }  // namespace symmem::bench

@@ -11,8 +11,10 @@
 #include "cli/doctor_checks.hpp"
 #include "cli/host_network.hpp"
 #include "context/builtin.hpp"
+#include "context/join.hpp"
 #include "fd_service/fd_service.hpp"
 #include "process/child_processes.hpp"
+#include "symmem/key_value_store.hpp"
 
 namespace symmem::cli {
 namespace {

@@ -12,8 +12,10 @@
 #include "cli/host_network.hpp"
 #include "cli/rank_assignment.hpp"
 #include "context/builtin.hpp"
+#include "context/join.hpp"
 #include "options/options.hpp"
 #include "process/child_processes.hpp"
+#include "symmem/key_value_store.hpp"
 
 namespace symmem::cli {
 namespace {
@@ -52,16 +54,16 @@ JobSize read_size(const RunCommand& command) {
 }
 
 /// The job's store and its address.
-struct JobStore {
+struct HostedStore {
   TcpStoreOptions place;
   std::optional<StoreServer> server;
   std::string url() const { return server->url() + "/" + place.job; }
 };
 
 /// Serves a store on loopback, or at the bridge if there is a simulated network.
-JobStore serve(const std::optional<HostNetwork>& network) {
+HostedStore serve(const std::optional<HostNetwork>& network) {
   const Options options = read_options(process_environment());
-  JobStore store;
+  HostedStore store;
   store.place.job = to_hex(random_bytes(8));
   store.place.secret = store_secret(options);
   store.place.liveness = options.liveness;
@@ -77,7 +79,8 @@ JobStore serve(const std::optional<HostNetwork>& network) {
 }
 
 /// Returns the environment that is equal for all ranks.
-Environment job_environment(const RunCommand& command, const JobSize& size, const JobStore& store) {
+Environment job_environment(const RunCommand& command, const JobSize& size,
+                            const HostedStore& store) {
   Environment environment = process_environment();
   environment["SYMMEM_WORLD_SIZE"] = std::to_string(size.ranks);
   environment["SYMMEM_STORE"] = store.url();
@@ -100,7 +103,7 @@ void warn_of_overrides(const RunCommand& command) {
 
 /// Starts each rank on its host.
 void start_ranks(ChildProcesses& children, const RunCommand& command, const JobSize& size,
-                 const std::optional<HostNetwork>& network, const JobStore& store) {
+                 const std::optional<HostNetwork>& network, const HostedStore& store) {
   const Environment environment = job_environment(command, size, store);
   for (int rank = 0; rank < size.ranks; ++rank) {
     const RankAssignment place = assign_rank(rank, size.ranks, size.hosts);
@@ -150,7 +153,7 @@ int run(const RunCommand& command) {
   std::optional<HostNetwork> network;
   if (command.namespaces) network.emplace(size.hosts);
   warn_of_overrides(command);
-  const JobStore store = serve(network);
+  const HostedStore store = serve(network);
   ChildProcesses children(print_line);
   try {
     start_ranks(children, command, size, network, store);

@@ -6,9 +6,11 @@
 #include "base/random.hpp"
 #include "cli/doctor_checks.hpp"
 #include "context/builtin.hpp"
+#include "context/join.hpp"
 #include "options/options.hpp"
 #include "process/child_processes.hpp"
 #include "symmem/context.hpp"
+#include "symmem/key_value_store.hpp"
 
 namespace symmem::cli {
 namespace {
@@ -39,22 +41,22 @@ void use_peer(SymmetricMemory& memory, int rank) {
   // Read by a get from this rank itself: the CPU may not load GPU memory.
   const auto own = [&](std::int64_t word) {
     std::int64_t value = 0;
-    memory.get(rank, offset_of(word), &value, sizeof value);
+    memory.get(rank, offset_of(word), std::span(&value, 1));
     return value;
   };
   const std::vector<std::int64_t> sent = pattern(rank), expected = pattern(peer);
-  memory.put(peer, 0, sent.data(), offset_of(kBulk));
+  memory.put(peer, 0, std::span(sent));
   memory.barrier();
   std::vector<std::int64_t> back(kBulk);
-  memory.get(rank, 0, back.data(), offset_of(kBulk));
+  memory.get(rank, 0, std::span(back));
   require_correct(back == expected, "put and barrier", peer);
 
-  memory.get(peer, 0, back.data(), offset_of(kBulk));
+  memory.get(peer, 0, std::span(back));
   require_correct(back == sent, "get", peer);
 
   const std::int64_t before = memory.fetch_add(peer, offset_of(kCounter), std::int64_t{5});
   require_correct(before == 0, "fetch_add", peer);
-  memory.put_with_signal(peer, offset_of(kSmall), sent.data(), sizeof sent[0], kChannel);
+  memory.put_with_signal(peer, offset_of(kSmall), std::span(sent).first(1), kChannel);
   memory.wait_signal(peer, kChannel);
   require_correct(own(kSmall) == expected[0], "put_with_signal", peer);
   require_correct(own(kCounter) == 5, "fetch_add before a signal", peer);
@@ -139,7 +141,7 @@ std::string fix_of(const std::string& transport) {
 void run_self_test_rank() {
   Context context;
   const Device device = device_of(context.options().transports.at(0));
-  const Tensor words = context.empty_strided_p2p({kWords}, {1}, kInt64, device);
+  const auto words = context.allocate<std::int64_t>(kWords, device);
   const auto memory = context.rendezvous(words);
   use_peer(*memory, context.rank());
   memory->barrier();

@@ -9,8 +9,10 @@
 #include "base/parse.hpp"
 #include "cli/commands.hpp"
 #include "context/builtin.hpp"
+#include "context/join.hpp"
 #include "options/options.hpp"
 #include "process/signal_fd.hpp"
+#include "symmem/key_value_store.hpp"
 
 namespace symmem::cli {
 namespace {

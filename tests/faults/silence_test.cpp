@@ -35,10 +35,10 @@ void check_rank_2_lost(RankProcess& self, const std::string& victim) {
   const auto buffer = allocate(context);
   arrive(self, "waiting");
   auto barrier = std::async(std::launch::async, [&] {
-    check_error(Errc::peer_lost, {"barrier", victim, "nothing was heard"},
+    check_error(Errc::peer_lost, {"barrier", victim, "nothing was received"},
                 [&] { shared.memory->barrier(); });
   });
-  check_error(Errc::peer_lost, {"rendezvous", victim, "nothing was heard"},
+  check_error(Errc::peer_lost, {"rendezvous", victim, "nothing was received"},
               [&] { context.rendezvous(buffer); });
   barrier.get();
 }
@@ -81,7 +81,7 @@ TEST_CASE("a store is lost if its killed rank's child keeps the connections open
             leave_a_child();
             die();
           }
-          check_error(Errc::store_lost, {"barrier", "nothing was heard from its server"},
+          check_error(Errc::store_lost, {"barrier", "nothing was received from its server"},
                       [&] { shared.memory->barrier(); });
         };
         if (rank == 0) run();

@@ -69,7 +69,7 @@ TEST_CASE("a negative timeout is refused, also if the call would not wait") {
 TEST_CASE("a rank that is late for a rendezvous that timed out gets an error that says so") {
   run_threads(2, [](Context& context) {
     const auto buffer = allocate(context, 64);
-    const std::string late = "a missing rank that reads this came too late";
+    const std::string late = "a missing rank that receives this error called too late";
     if (context.rank() == 0) {
       check_error([&] { context.rendezvous(buffer, {}, std::chrono::milliseconds(20)); },
                   Errc::timeout, {"missing: rank 1"});

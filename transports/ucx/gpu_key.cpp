@@ -79,7 +79,7 @@ void GpuKey::get(std::size_t offset, void* target, std::size_t bytes, Wait& wait
     const Staged staged(gpu_, bytes - done);
     std::vector<GetPiece> pieces;
     staged.each([&](std::size_t at, std::byte* stage, std::size_t piece) {
-      pieces.push_back({offset + done + at, stage, piece});
+      pieces.push_back({offset + done + at, {stage, piece}});
     });
     UcxKey::get_pieces(pieces, wait);
     gpu_.copy(staged.copies([&](std::size_t at, std::byte* stage, std::size_t piece) {

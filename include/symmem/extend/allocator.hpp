@@ -17,7 +17,7 @@
 
 #include "symmem/api.hpp"
 #include "symmem/device.hpp"
-#include "symmem/timeout.hpp"
+#include "symmem/types.hpp"
 
 namespace SYMMEM_API symmem {
 
