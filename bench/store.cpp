@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The store's server in a process of its own: one request at a time beside a raw TCP echo of the
-// same bytes and beside Redis, pipelined requests beside Redis, and many clients joining at once.
+// The store's server, in a process of its own: one request at a time beside a raw TCP echo of the
+// same bytes and beside Redis, pipelined requests beside Redis, and many clients that join at once.
 #include <sched.h>
 
 #include <CLI/CLI.hpp>
@@ -27,9 +27,9 @@ using store::Kind;
 const std::string kKey = "some/key", kValue = "12345678";
 constexpr int kRounds = 15;
 
-/// Where this thread and what it starts runs. Servers get core 0. One request at a time, the client
-/// is there too: between two cores, what one sees is how fast a sleeping core wakes, which in a
-/// virtual machine is anything from 5 to 200 us. Pipelining, the client has a core of its own.
+/// Pins this thread and its later children to a core. Servers run on core 0. The client of one
+/// request at a time runs there too: between two cores the wake-up of a sleeping core dominates, 5
+/// to 200 us in a virtual machine. The pipelining client has a core of its own.
 void run_on_core(unsigned core) {
   cpu_set_t cores;
   CPU_ZERO(&cores);
@@ -39,7 +39,7 @@ void run_on_core(unsigned core) {
 
 // One at a time.
 
-/// Redis' form of a command.
+/// Encodes a command in Redis' protocol.
 std::string resp(const std::vector<std::string>& words) {
   std::string text = fmt::format("*{}\r\n", words.size());
   for (const std::string& word : words) text += fmt::format("${}\r\n{}\r\n", word.size(), word);
@@ -48,9 +48,9 @@ std::string resp(const std::vector<std::string>& words) {
 
 struct Operation {
   std::string name;
-  std::function<void(KeyValueStore&)> call;  // Checks what comes back.
-  store::Request request;                    // The same, to know its bytes.
-  std::string redis, redis_reply;            // An empty reply: any line.
+  std::function<void(KeyValueStore&)> call;  ///< Checks the reply.
+  store::Request request;                    ///< The request that `call` sends.
+  std::string redis, redis_reply;            ///< The same for Redis.
 };
 
 std::vector<Operation> operations() {
@@ -62,20 +62,22 @@ std::vector<Operation> operations() {
        "+OK\r\n"},
       {"get",
        [](KeyValueStore& store) {
-         require(store.get(kKey) == kValue, Errc::internal, "another value");
+         require(store.get(kKey) == kValue, Errc::internal, "get returned another value");
        },
        {.kind = Kind::get, .keys = {kKey}},
        resp({"GET", kKey}),
        "$8\r\n12345678\r\n"},
       {"add 0",
-       [](KeyValueStore& store) { require(store.add(kKey, 0) == 12345678, Errc::internal, "sum"); },
+       [](KeyValueStore& store) {
+         require(store.add(kKey, 0) == 12345678, Errc::internal, "wrong sum");
+       },
        {.kind = Kind::add, .keys = {kKey}, .numbers = {0}},
        resp({"INCRBY", kKey, "0"}),
        ":12345678\r\n"},
   };
 }
 
-/// Microseconds that a request and its reply take.
+/// Returns the microseconds of one request and its reply.
 double exchange(Wire& wire, std::string_view request, std::string_view reply, int count) {
   return 1e6 * seconds_each(count, [&] {
            wire.send(request);
@@ -110,14 +112,14 @@ void one_at_a_time(const OurServer& server, const Redis* redis, std::vector<Figu
   }
 }
 
-// Pipelined, as redis-benchmark -c 50 -P 16 does it; both servers get the same load.
+// Pipelined, as by redis-benchmark -c 50 -P 16; both servers have the same load.
 
 struct Load {
   std::vector<Wire> wires;
   std::string batch;
   std::size_t reply_bytes;
 
-  /// Thousands of requests a second.
+  /// Returns thousands of requests a second.
   double run() {
     constexpr int kTurns = 40, kDepth = 16;
     const double seconds = seconds_each(kTurns, [&] {
@@ -175,7 +177,7 @@ double join_all(int clients) {
           auto& store = stores[static_cast<std::size_t>(mine)];
           TcpStoreOptions options = server.options();
           options.timeout = options.liveness = std::chrono::minutes(1);
-          // As from many hosts: of one pair of addresses the kernel searches for free ports long.
+          // Many addresses, as of many hosts: for one pair the kernel is slow to find free ports.
           options.host = fmt::format("127.0.0.{}", 1 + mine % 100);
           store = store::connect_tcp_store(options, process, poller);
           store->add("joined", 1);
@@ -197,13 +199,13 @@ void joining(int wanted, std::vector<Figure>& figures) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App app("Measures the store beside a raw TCP echo and Redis");
+  CLI::App app("benchmark the store beside a raw TCP echo and Redis");
   std::string serve_at;
   bool json = false;
   int clients = 16'384;
-  app.add_option("--serve", serve_at, "Be the server's process, at this address");
-  app.add_flag("--json", json, "All samples, for programs");
-  app.add_option("--clients", clients, "How many join at once");
+  app.add_option("--serve", serve_at, "run as the server process at this address (internal)");
+  app.add_flag("--json", json, "print all samples as JSON");
+  app.add_option("--clients", clients, "number of clients that join at once");
   CLI11_PARSE(app, argc, argv);
   if (!serve_at.empty()) return serve(serve_at);
   std::vector<Figure> figures;

@@ -24,7 +24,7 @@ int serve(const std::string& host) {
   raise_descriptor_limit();
   TcpStoreOptions options;
   options.host = host;
-  options.insecure = true;  // Nobody but this machine is asked to come.
+  options.insecure = true;  // Only this machine connects.
   const StoreServer server(options, StoreServer::Serves::one_job);
   std::printf("%u %u\n", server.port(), start_echo_server());
   std::fflush(stdout);

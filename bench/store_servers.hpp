@@ -9,14 +9,13 @@
 #include "process/child_process.hpp"
 #include "symmem/key_value_store.hpp"
 
-/// The servers that bench_store measures, each a process of its own for as long as its object
-/// lives.
+/// The servers that bench_store measures. Each object owns a server process.
 namespace symmem::bench {
 
-/// Returns how many descriptors this process may have from now on.
+/// Raises the soft limit of descriptors to the hard limit, which it returns.
 rlim_t raise_descriptor_limit();
 
-/// What the process of OurServer does: a store at `host` and an echo, until it is killed.
+/// Runs the server process of OurServer, a store at `host` and an echo server, until it is killed.
 int serve(const std::string& host);
 
 struct OurServer {
@@ -28,7 +27,7 @@ struct OurServer {
 };
 
 struct Redis {
-  /// Throws if there is none.
+  /// Throws Error if redis-server does not start.
   Redis();
 
   std::uint16_t port;

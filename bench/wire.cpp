@@ -101,9 +101,9 @@ Fd accept_one(const Fd& listening) {
 
 Fd connect_to(const std::string& address, std::uint16_t port) {
   Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in place = loopback(port);
-  ::inet_pton(AF_INET, address.c_str(), &place.sin_addr);
-  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&place), sizeof place) != 0)
+  sockaddr_in target = loopback(port);
+  ::inet_pton(AF_INET, address.c_str(), &target.sin_addr);
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&target), sizeof target) != 0)
     fail_errno(errno, fmt::format("connect to {} port {}", address, port));
   set_no_delay(socket.get());
   return socket;

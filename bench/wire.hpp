@@ -9,16 +9,16 @@
 
 namespace symmem::bench {
 
-/// A plain, blocking TCP connection on loopback: what a figure of the store is compared with, and
-/// what speaks other servers' protocols. Errors throw.
+/// A blocking TCP connection on loopback, for floors and for the protocols of other servers. Throws
+/// Error if a call fails.
 class Wire {
  public:
   explicit Wire(std::uint16_t port);
-  /// Takes over a connected socket.
+  /// Takes ownership of a connected socket.
   explicit Wire(Fd socket);
 
   void send(std::string_view bytes);
-  /// Takes exactly `count` bytes; valid until the next call.
+  /// Receives exactly `count` bytes; the result is valid until the next call.
   std::string_view receive(std::size_t count);
 
  private:
@@ -26,17 +26,16 @@ class Wire {
   std::string buffer_;
 };
 
-/// Bare TCP between processes: a socket that listens on every address, its port, and the two ends.
+/// Bare TCP between processes. listen_anywhere() binds all addresses.
 Fd listen_anywhere();
 std::uint16_t port_of(const Fd& socket);
 Fd accept_one(const Fd& listening);
 Fd connect_to(const std::string& address, std::uint16_t port);
 
-/// Echoes what comes over each connection until it closes, connections one after the other. Runs in
-/// a thread that nobody joins: it ends with its process. Returns the port.
+/// Starts a detached thread that echoes all bytes of one connection at a time. Returns its port.
 std::uint16_t start_echo_server();
 
-/// A port of loopback that was free a moment ago.
+/// Returns a port of loopback that was free during the call.
 std::uint16_t free_port();
 
 }  // namespace symmem::bench
