@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The store's server, in a process of its own: one request at a time beside a raw TCP echo of the
-// same bytes and beside Redis, pipelined requests beside Redis, and many clients that join at once.
+// Measures the store with its server in another process: single requests beside a raw TCP echo of
+// the same bytes and beside Redis, pipelined requests beside Redis, and many clients that join.
 #include <sched.h>
 
 #include <CLI/CLI.hpp>
@@ -27,9 +27,9 @@ using store::Kind;
 const std::string kKey = "some/key", kValue = "12345678";
 constexpr int kRounds = 15;
 
-/// Pins this thread and its later children to a core. Servers run on core 0. The client of one
-/// request at a time runs there too: between two cores the wake-up of a sleeping core dominates, 5
-/// to 200 us in a virtual machine. The pipelining client has a core of its own.
+/// Binds this thread and its children to one core. Servers run on core 0. For single requests the
+/// client runs there, too: between two cores the wake-up of a sleeping core dominates, 5 to 200 us
+/// in a virtual machine. For pipelined requests the client has a core of its own.
 void run_on_core(unsigned core) {
   cpu_set_t cores;
   CPU_ZERO(&cores);
@@ -39,7 +39,7 @@ void run_on_core(unsigned core) {
 
 // One at a time.
 
-/// Encodes a command in Redis' protocol.
+/// Encodes a command for Redis.
 std::string resp(const std::vector<std::string>& words) {
   std::string text = fmt::format("*{}\r\n", words.size());
   for (const std::string& word : words) text += fmt::format("${}\r\n{}\r\n", word.size(), word);
@@ -48,9 +48,9 @@ std::string resp(const std::vector<std::string>& words) {
 
 struct Operation {
   std::string name;
-  std::function<void(KeyValueStore&)> call;  ///< Checks the reply.
-  store::Request request;                    ///< The request that `call` sends.
-  std::string redis, redis_reply;            ///< The same for Redis.
+  std::function<void(KeyValueStore&)> call;  // Checks the result.
+  store::Request request;                    // The same request, for its bytes.
+  std::string redis, redis_reply;            // The expected reply.
 };
 
 std::vector<Operation> operations() {
@@ -77,7 +77,7 @@ std::vector<Operation> operations() {
   };
 }
 
-/// Returns the microseconds of one request and its reply.
+/// Returns the round trip of a request in microseconds.
 double exchange(Wire& wire, std::string_view request, std::string_view reply, int count) {
   return 1e6 * seconds_each(count, [&] {
            wire.send(request);
@@ -112,14 +112,14 @@ void one_at_a_time(const OurServer& server, const Redis* redis, std::vector<Figu
   }
 }
 
-// Pipelined, as by redis-benchmark -c 50 -P 16; both servers have the same load.
+// Pipelined as by redis-benchmark -c 50 -P 16, with equal load for both servers.
 
 struct Load {
   std::vector<Wire> wires;
   std::string batch;
   std::size_t reply_bytes;
 
-  /// Returns thousands of requests a second.
+  /// Returns thousands of requests per second.
   double run() {
     constexpr int kTurns = 40, kDepth = 16;
     const double seconds = seconds_each(kTurns, [&] {
@@ -177,7 +177,7 @@ double join_all(int clients) {
           auto& store = stores[static_cast<std::size_t>(mine)];
           TcpStoreOptions options = server.options();
           options.timeout = options.liveness = std::chrono::minutes(1);
-          // Many addresses, as of many hosts: for one pair the kernel is slow to find free ports.
+          // Many addresses: for one pair of them the kernel's search for a free port is slow.
           options.host = fmt::format("127.0.0.{}", 1 + mine % 100);
           store = store::connect_tcp_store(options, process, poller);
           store->add("joined", 1);
@@ -199,13 +199,13 @@ void joining(int wanted, std::vector<Figure>& figures) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App app("benchmark the store beside a raw TCP echo and Redis");
+  CLI::App app("Measures the store beside a raw TCP echo and Redis");
   std::string serve_at;
   bool json = false;
   int clients = 16'384;
-  app.add_option("--serve", serve_at, "run as the server process at this address (internal)");
-  app.add_flag("--json", json, "print all samples as JSON");
-  app.add_option("--clients", clients, "number of clients that join at once");
+  app.add_option("--serve", serve_at, "Run the server's process at this address");
+  app.add_flag("--json", json, "Print all samples as JSON");
+  app.add_option("--clients", clients, "Number of clients that join at once");
   CLI11_PARSE(app, argc, argv);
   if (!serve_at.empty()) return serve(serve_at);
   std::vector<Figure> figures;

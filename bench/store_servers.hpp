@@ -9,13 +9,13 @@
 #include "process/child_process.hpp"
 #include "symmem/key_value_store.hpp"
 
-/// The servers that bench_store measures. Each object owns a server process.
+/// The servers that bench_store measures, each a process that ends with its object.
 namespace symmem::bench {
 
-/// Raises the soft limit of descriptors to the hard limit, which it returns.
+/// Raises the limit of open descriptors to the hard limit and returns it.
 rlim_t raise_descriptor_limit();
 
-/// Runs the server process of OurServer, a store at `host` and an echo server, until it is killed.
+/// Serves a store at `host` and an echo until killed: the process of OurServer.
 int serve(const std::string& host);
 
 struct OurServer {
@@ -27,7 +27,7 @@ struct OurServer {
 };
 
 struct Redis {
-  /// Throws Error if redis-server does not start.
+  /// Starts redis-server. Throws Error if it is not installed.
   Redis();
 
   std::uint16_t port;

@@ -8,7 +8,6 @@
 
 #include <array>
 #include <cerrno>
-#include <memory>
 #include <thread>
 
 #include "base/check.hpp"
@@ -101,24 +100,25 @@ Fd accept_one(const Fd& listening) {
 
 Fd connect_to(const std::string& address, std::uint16_t port) {
   Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in target = loopback(port);
-  ::inet_pton(AF_INET, address.c_str(), &target.sin_addr);
-  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&target), sizeof target) != 0)
+  sockaddr_in remote = loopback(port);
+  ::inet_pton(AF_INET, address.c_str(), &remote.sin_addr);
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&remote), sizeof remote) != 0)
     fail_errno(errno, fmt::format("connect to {} port {}", address, port));
   set_no_delay(socket.get());
   return socket;
 }
 
 std::uint16_t start_echo_server() {
-  const auto listening = std::make_shared<Fd>(listen_on(0));
-  std::thread([listening] {
+  Fd listening = listen_on(0);
+  const std::uint16_t port = port_of(listening.get());
+  std::thread([listening = std::move(listening)] {
     while (true) {
-      const Fd socket(::accept4(listening->get(), nullptr, nullptr, SOCK_CLOEXEC));
+      const Fd socket(::accept4(listening.get(), nullptr, nullptr, SOCK_CLOEXEC));
       set_no_delay(socket.get());
       echo(socket.get());
     }
   }).detach();
-  return port_of(listening->get());
+  return port;
 }
 
 std::uint16_t free_port() { return port_of(listen_on(0).get()); }

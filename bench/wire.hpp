@@ -9,16 +9,16 @@
 
 namespace symmem::bench {
 
-/// A blocking TCP connection on loopback, for floors and for the protocols of other servers. Throws
-/// Error if a call fails.
+/// A blocking TCP connection on loopback, for the baselines of the store's figures and for other
+/// servers' protocols. Throws Error on failure.
 class Wire {
  public:
   explicit Wire(std::uint16_t port);
-  /// Takes ownership of a connected socket.
+  /// Owns a connected socket and makes it blocking.
   explicit Wire(Fd socket);
 
   void send(std::string_view bytes);
-  /// Receives exactly `count` bytes; the result is valid until the next call.
+  /// Receives exactly `count` bytes, valid until the next call.
   std::string_view receive(std::size_t count);
 
  private:
@@ -26,13 +26,15 @@ class Wire {
   std::string buffer_;
 };
 
-/// Bare TCP between processes. listen_anywhere() binds all addresses.
+/// Plain TCP between processes: a socket that listens on every address, its port, and both ends of
+/// a connection.
 Fd listen_anywhere();
 std::uint16_t port_of(const Fd& socket);
 Fd accept_one(const Fd& listening);
 Fd connect_to(const std::string& address, std::uint16_t port);
 
-/// Starts a detached thread that echoes all bytes of one connection at a time. Returns its port.
+/// Starts an echo server in a detached thread that ends with the process. It serves one connection
+/// at a time. Returns the port.
 std::uint16_t start_echo_server();
 
 /// Returns a port of loopback that was free during the call.

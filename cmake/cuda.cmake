@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-# Sets SYMMEM_WITH_CUDA, and enables the language if so. The runtime is linked statically and finds
-# the driver by itself: the same binary runs on hosts without one.
+# Sets SYMMEM_WITH_CUDA and, if it is ON, enables language CUDA. The runtime is linked statically and
+# opens the driver at run time: the same binary runs on hosts without a driver.
 set(SYMMEM_WITH_CUDA OFF)
 string(TOUPPER "${SYMMEM_CUDA}" wanted)
 if(NOT wanted MATCHES "^(AUTO|ON|OFF)$")
-  message(FATAL_ERROR "SYMMEM_CUDA=${SYMMEM_CUDA}: it is AUTO, ON or OFF")
+  message(FATAL_ERROR "SYMMEM_CUDA=${SYMMEM_CUDA}: must be AUTO, ON or OFF")
 endif()
 if(NOT wanted STREQUAL "OFF")
   if(CMAKE_CUDA_COMPILER)
@@ -17,9 +17,9 @@ if(NOT wanted STREQUAL "OFF")
   endif()
   if(SYMMEM_NVCC)
     set(CMAKE_CUDA_COMPILER ${SYMMEM_NVCC})
-    # A project around this one may have chosen for itself; CMake's own choice is too old.
+    # An enclosing project's choice is for its own targets. CMake's default is too old.
     if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES OR NOT PROJECT_IS_TOP_LEVEL)
-      set(SYMMEM_CUDA_ARCHITECTURES 80-real 90 CACHE STRING "GPUs that symmem has code for")
+      set(SYMMEM_CUDA_ARCHITECTURES 80-real 90 CACHE STRING "Architectures that symmem is compiled for")
       set(CMAKE_CUDA_ARCHITECTURES ${SYMMEM_CUDA_ARCHITECTURES})
     endif()
     enable_language(CUDA)
@@ -29,6 +29,6 @@ if(NOT wanted STREQUAL "OFF")
     message(FATAL_ERROR "SYMMEM_CUDA=ON, but there is no nvcc (PATH, CUDACXX, CMAKE_CUDA_COMPILER); "
       "install the CUDA toolkit 12.5 or newer")
   else()
-    message(STATUS "No nvcc: built without GPU memory")
+    message(STATUS "No nvcc: building without GPU memory")
   endif()
 endif()

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-# Flags for everything that is built here, and never for those who link symmem.
+# Flags for all targets of this build. Programs that link symmem do not get them.
 add_library(symmem_flags INTERFACE)
-# nvcc puts code of its own between ours and the compiler: of -Wpedantic it would not pass.
+# Not -Wpedantic for CUDA: code that nvcc generates does not pass it.
 target_compile_options(symmem_flags INTERFACE
   $<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;-Wshadow;-Wconversion>
   $<$<COMPILE_LANGUAGE:CUDA>:-std=c++20;-Xcompiler=-Wall,-Wextra>
   $<$<BOOL:${SYMMEM_WARNINGS_AS_ERRORS}>:$<IF:$<COMPILE_LANGUAGE:CUDA>,-Werror=all-warnings,-Werror>>)
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-  # GCC 12 sees an overlap in std::string's own code: gcc.gnu.org/PR105651.
+  # GCC 12 reports an overlap inside std::string: gcc.gnu.org/PR105651.
   target_compile_options(symmem_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>)
 endif()
 
@@ -17,7 +17,7 @@ if(SYMMEM_SANITIZE)
     list(APPEND sanitize -fno-sanitize-recover=undefined)
   endif()
   if(SYMMEM_SANITIZE MATCHES thread)
-    # Asio's fences are unknown to TSan; without them it orders by atomics, which TSan knows.
+    # TSan does not support Asio's fences. Without them Asio uses atomics, which TSan supports.
     target_compile_definitions(symmem_flags INTERFACE BOOST_ASIO_DISABLE_FENCED_BLOCK)
   endif()
   target_compile_options(symmem_flags INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:${sanitize}>")
@@ -30,5 +30,5 @@ if(SYMMEM_FUZZ)
   target_compile_options(symmem_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
-# For this folder and those below, so that no target can be forgotten.
+# For every target of this folder and those below.
 link_libraries($<BUILD_INTERFACE:symmem_flags>)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Installs library, headers, command, CMake package and symmem.pc; the prefix may be moved.
+# Installs the library, headers, command, CMake package and symmem.pc; the prefix is relocatable.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/symmem)
@@ -19,7 +19,7 @@ write_basic_package_version_file(symmemConfigVersion.cmake COMPATIBILITY SameMin
 install(FILES ${PROJECT_BINARY_DIR}/symmemConfig.cmake ${PROJECT_BINARY_DIR}/symmemConfigVersion.cmake
         DESTINATION ${package_dir})
 
-# A shared library keeps what it needs to itself.
+# Users of a shared library need none of its dependencies.
 if(NOT BUILD_SHARED_LIBS)
   set(pkgconfig_requires "spdlog, fmt, libcrypto")
   if(SYMMEM_WITH_CUDA)

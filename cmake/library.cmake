@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# The library that users link, made of symmem_objects.
+# The library that users link: the objects of symmem_objects.
 add_library(symmem)
 add_library(symmem::symmem ALIAS symmem)
 set_target_properties(symmem PROPERTIES
@@ -20,21 +20,20 @@ target_sources(symmem PUBLIC FILE_SET HEADERS BASE_DIRS include FILES
   include/symmem/device_waits.cuh
   include/symmem/device_words.cuh
   include/symmem/dlpack.hpp
-  include/symmem/element.hpp
+  include/symmem/types.hpp
   include/symmem/error.hpp
   include/symmem/key_value_store.hpp
   include/symmem/options.hpp
   include/symmem/symmem.hpp
   include/symmem/symmetric_memory.hpp
   include/symmem/tensor.hpp
-  include/symmem/timeout.hpp
   include/symmem/torch_compat.hpp
   include/symmem/extend/allocator.hpp
   include/symmem/extend/block.hpp
   include/symmem/extend/store.hpp
   include/symmem/extend/transport.hpp)
 
-# The named ones again, since an installed static library must name what it needs.
+# The dependencies again: the package of a static library must name them.
 target_link_libraries(symmem PRIVATE $<BUILD_INTERFACE:symmem_objects>
   Threads::Threads OpenSSL::Crypto fmt::fmt spdlog::spdlog
   $<$<BOOL:${SYMMEM_WITH_CUDA}>:CUDA::cudart_static>)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// In every program of a build with sanitizers. They guess where the thread-local memory of libraries
-// opened at run time lies (UCX is one). In some memory layouts they guess wrong: LSan then ends the
-// process by SIGSEGV, and TSan asks for terabytes. CUDA maps memory where ASan keeps a gap.
+// Linked into every program of a build with sanitizers. Sanitizers guess the address of thread-local
+// memory of libraries that are opened at run time (UCX). A wrong guess ends the process: LSan by
+// SIGSEGV, TSan by a request for terabytes. CUDA maps memory where ASan keeps its shadow gap.
 extern "C" {
 const char* __asan_default_options();
 const char* __tsan_default_options();

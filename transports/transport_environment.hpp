@@ -6,8 +6,8 @@
 #include <string_view>
 
 #include "symmem/device.hpp"
-#include "symmem/options.hpp"
 #include "symmem/extend/store.hpp"
+#include "symmem/options.hpp"
 
 namespace symmem {
 
@@ -15,7 +15,7 @@ class FdService;
 class Gpus;
 class Log;
 
-/// What a Context lends to the transports it makes; outlives them.
+/// What a Context passes to its transports. Outlives them.
 struct TransportEnvironment {
   const Options& options;
   const std::string& host_id;
@@ -25,7 +25,8 @@ struct TransportEnvironment {
   std::shared_ptr<Gpus> gpus = nullptr;  ///< Null in a build without CUDA.
 };
 
-/// A transport as a list of them names it: once for each kind of memory that it carries.
+/// An entry in the list of transports: a transport name and one device type whose memory it
+/// carries.
 struct Carrier {
   std::string_view transport;
   DeviceType device;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Buffers: symmetric memory of one rank, before and after it is shared.
-///
-/// Context::allocate returns one; Context::rendezvous makes it reachable for every rank:
+/// Buffers: symmetric memory of one rank. Context::allocate returns one, and Context::rendezvous
+/// makes it reachable for every rank:
 ///
 ///   auto buffer = context.allocate<double>(1024);  // local
 ///   buffer.data()[0] = 1.0;
@@ -36,38 +35,29 @@ struct AllocateOptions {
   std::string name = {};        ///< Appears in explain() and in errors.
 };
 
-/// Owns one allocation, `size()` elements of T. Movable, not copyable. The destructor returns the
+/// Owns one allocation of `size()` elements of T. Movable, not copyable. The destructor returns the
 /// memory to its Context; while a peer may still access it, the memory is not used again. May
 /// outlive the Context.
 template <typename T = std::byte>
 class Buffer {
  public:
   Buffer() = default;
-  Buffer(Buffer&& other) noexcept { *this = std::move(other); }
-  Buffer& operator=(Buffer&& other) noexcept {
-    allocation_ = std::exchange(other.allocation_, nullptr);
-    data_ = std::exchange(other.data_, nullptr);
-    size_ = std::exchange(other.size_, 0);
-    device_ = other.device_;
-    return *this;
-  }
+  Buffer(Buffer&&) noexcept = default;
+  Buffer& operator=(Buffer&&) noexcept = default;
 
-  T* data() const { return data_; }  ///< On a GPU, an address for kernels and CUDA calls.
-  std::size_t size() const { return size_; }
-  std::size_t size_bytes() const { return size_ * sizeof(T); }
-  std::span<T> span() const { return {data_, size_}; }
+  T* data() const { return static_cast<T*>(memory_.get()); }  ///< On a GPU, an address for kernels.
+  std::size_t size() const { return memory_ ? size_ : 0; }
+  std::size_t size_bytes() const { return size() * sizeof(T); }
+  std::span<T> span() const { return {data(), size()}; }
   Device device() const { return device_; }
 
  private:
   friend class Context;
-  Buffer(std::shared_ptr<void> allocation, void* data, std::size_t size, Device device)
-      : allocation_(std::move(allocation)),
-        data_(static_cast<T*>(data)),
-        size_(size),
-        device_(device) {}
+  Buffer(std::shared_ptr<void> memory, std::size_t size, Device device)
+      : memory_(std::move(memory)), size_(size), device_(device) {}
 
-  std::shared_ptr<void> allocation_;  ///< Frees at its end; the type is the Context's.
-  T* data_ = nullptr;
+  std::shared_ptr<void>
+      memory_;  ///< Points to the first element and keeps its owner, the Context's.
   std::size_t size_ = 0;
   Device device_;
 };

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Context: one process's membership in a job. It allocates memory and shares it.
-///
-/// Make one at the start of each rank, after the launcher started all of them:
+/// Context: one process's membership in a job. It allocates memory and shares it. Make one at the
+/// start of each rank:
 ///
 ///   symmem::Context context;                       // joins the job (collective)
 ///   auto buffer = context.allocate<float>(1 << 20);
@@ -18,7 +17,7 @@
 #include "symmem/buffer.hpp"
 #include "symmem/options.hpp"
 #include "symmem/symmetric_memory.hpp"
-#include "symmem/timeout.hpp"
+#include "symmem/types.hpp"
 
 namespace SYMMEM_API symmem {
 
@@ -69,8 +68,7 @@ class SYMMEM_API Context {
   /// Error(exhausted).
   template <typename T = std::byte>
   Buffer<T> allocate(std::size_t count, const AllocateOptions& options = {}) {
-    const Allocated made = allocate_elements(count, sizeof(T), alignof(T), options);
-    return {made.owner, made.data, count, options.device};
+    return {allocate_elements(count, sizeof(T), alignof(T), options), count, options.device};
   }
   template <typename T = std::byte>
   Buffer<T> allocate(std::size_t count, Device device) {
@@ -111,20 +109,15 @@ class SYMMEM_API Context {
   /// ranks, before the first rendezvous that uses it. Error(invalid_argument) for a name in use.
   void register_transport(DeviceType type, std::shared_ptr<Transport> transport);
 
-  /// True once destruction has begun.
-  bool is_finalizing() const;
+  bool is_finalizing() const;  ///< True once destruction has begun.
 
   class [[gnu::visibility("hidden")]] Impl;  ///< The library's own.
 
  private:
   friend class DefaultContext;
-  struct Allocated {
-    std::shared_ptr<void> owner;
-    void* data = nullptr;
-  };
   explicit Context(std::unique_ptr<Impl> impl);
-  Allocated allocate_elements(std::size_t count, std::size_t size, std::size_t alignment,
-                              const AllocateOptions& options);
+  std::shared_ptr<void> allocate_elements(std::size_t count, std::size_t size,
+                                          std::size_t alignment, const AllocateOptions& options);
   std::shared_ptr<SymmetricMemory> rendezvous_at(void* pointer, Device device,
                                                  const std::string& group_name, Timeout timeout);
 

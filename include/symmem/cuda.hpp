@@ -17,8 +17,7 @@
 
 #include "symmem/api.hpp"
 #include "symmem/device_view.hpp"
-#include "symmem/element.hpp"
-#include "symmem/timeout.hpp"
+#include "symmem/types.hpp"
 
 struct CUstream_st;
 

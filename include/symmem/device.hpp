@@ -23,9 +23,7 @@ struct Device {
   friend bool operator==(const Device&, const Device&) = default;
 };
 
-/// Returns "host" or "cuda", or "device type 7" for a type without a name.
-std::string to_string(DeviceType type);
-/// Returns "host" or "cuda:1".
-std::string to_string(const Device& device);
+std::string to_string(DeviceType type);       ///< "host", "cuda"; else "device type 7".
+std::string to_string(const Device& device);  ///< "host", "cuda:1".
 
 }  // namespace symmem

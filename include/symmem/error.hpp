@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Errors: the one exception type of symmem and the codes by which a program reacts to it.
-///
-/// Catch `Error` around any call; branch on `code()`, print `what()`:
+/// Errors: the one exception type of symmem. Catch it around any call and branch on code():
 ///
 ///   try {
 ///     memory->wait_signal(peer, /*channel=*/0);
@@ -32,22 +30,19 @@ enum class Errc {
   internal,          ///< A bug in symmem: report it with the message.
 };
 
-/// Returns the enumerator's name: "peer_lost".
-std::string_view to_string(Errc code);
+std::string_view to_string(Errc code);  ///< "peer_lost".
 
 /// The exception that every call of symmem throws. Copies share nothing.
 class Error : public std::exception {
  public:
   Error(Errc code, std::string message,
         std::source_location where = std::source_location::current());
-
   Errc code() const noexcept { return code_; }
   /// One line: the operation, the rank, host and pid concerned, what was expected and what to do.
   /// Ends with where() if a Context of this process has SYMMEM_LOG=debug.
   const char* what() const noexcept override { return message_.c_str(); }
   /// The line of symmem (or of an extension) that threw.
   const std::source_location& where() const noexcept { return where_; }
-
   /// Puts `operation` and ": " before the message: what the caller was doing.
   void add_context(std::string_view operation);
 

@@ -18,7 +18,7 @@
 
 #include "symmem/api.hpp"
 #include "symmem/extend/store.hpp"
-#include "symmem/timeout.hpp"
+#include "symmem/types.hpp"
 
 namespace SYMMEM_API symmem {
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Options: every knob of a Context. Each is also an environment variable, SYMMEM_<NAME>.
-///
-/// Read the environment, change fields, pass the result to a Context:
+/// Options: every knob of a Context. Each is also an environment variable, SYMMEM_<NAME>. Read the
+/// environment, change fields, pass the result to a Context:
 ///
 ///   symmem::Options options = symmem::Options::from_env();
 ///   options.timeout = std::chrono::minutes(2);
@@ -22,8 +21,7 @@ namespace SYMMEM_API symmem {
 enum class LogLevel { debug, info, warn, error, off };
 /// How the progress thread of UCX waits: polls, then blocks; polls always; blocks always.
 enum class Progress { adaptive, spin, event };
-/// How GPU memory is shared on one host: the best that works; a file descriptor; a CUDA IPC handle
-/// (cudaMalloc); a fabric handle.
+/// How GPU memory is shared: as works best; by file descriptor; CUDA IPC handle; fabric handle.
 enum class CudaHandle { automatic, fd, legacy, fabric };
 
 /// The options of one Context, which copies them. A field that the program assigns takes precedence
@@ -41,8 +39,7 @@ struct Options {
   std::string interface;   ///< Network devices for UCX, "eth0"; empty: UCX chooses.
   std::string socket_dir;  ///< Directory of the descriptor service's socket; empty: abstract.
   int channels = 64;       ///< Channels of each signal pad; equal on all ranks.
-  std::size_t block_size = std::size_t{2}
-                           << 20;  ///< Bytes of a block that small allocations share.
+  std::size_t block_size = 2u << 20;  ///< Bytes of a block that small allocations share.
   CudaHandle cuda_handle = CudaHandle::automatic;
   std::string ucx_library = "libucp.so.0";
   Progress progress = Progress::adaptive;

@@ -14,4 +14,4 @@
 #include "symmem/error.hpp"
 #include "symmem/options.hpp"
 #include "symmem/symmetric_memory.hpp"
-#include "symmem/timeout.hpp"
+#include "symmem/types.hpp"

@@ -18,8 +18,7 @@
 
 #include "symmem/api.hpp"
 #include "symmem/device.hpp"
-#include "symmem/element.hpp"
-#include "symmem/timeout.hpp"
+#include "symmem/types.hpp"
 
 namespace SYMMEM_API symmem {
 
@@ -39,8 +38,7 @@ struct Route {
   std::vector<RefusedTransport> refused;
 };
 
-/// A peer's buffer for an application's own use of the transport's library (ucx:
-/// ucp_ep_rkey_unpack).
+/// A peer's buffer, for an application that uses UCX itself (ucp_ep_rkey_unpack).
 struct RemoteKey {
   std::string key;            ///< The packed remote key.
   std::string worker;         ///< The address of the peer's worker, for an endpoint of one's own.
@@ -118,7 +116,7 @@ class SYMMEM_API SymmetricMemory : public std::enable_shared_from_this<Symmetric
   /// Copies `source` into `peer`'s buffer. Returns when `source` may be reused. They must not
   /// overlap. Local spans are host memory or memory of the buffer's GPU.
   void put(int peer, std::size_t offset, std::span<const std::byte> source);
-  /// Copies out of `peer`'s buffer. Returns when the bytes are in `target`.
+  /// Copies out of `peer`'s buffer. Returns when `target` holds the bytes.
   void get(int peer, std::size_t offset, std::span<std::byte> target);
   /// List forms: all pieces are checked before the first is copied.
   void put(int peer, std::span<const PutPiece> pieces);
@@ -132,8 +130,7 @@ class SYMMEM_API SymmetricMemory : public std::enable_shared_from_this<Symmetric
   /// `source`. For key peers they wait while 8 MiB of puts or 4 MiB of gets are in flight.
   void put_nbi(int peer, std::size_t offset, std::span<const std::byte> source);
   void get_nbi(int peer, std::size_t offset, std::span<std::byte> target);
-  /// put, then put_signal, in one message if a key reaches the peer. Returns when `source` may be
-  /// reused.
+  /// put, then put_signal, in one message for a key peer. Returns when `source` may be reused.
   void put_with_signal(int peer, std::size_t offset, std::span<const std::byte> source, int channel,
                        Timeout timeout = {});
 

@@ -5,7 +5,7 @@
 #include <cstddef>
 
 #include "base/check.hpp"
-#include "symmem/element.hpp"
+#include "symmem/types.hpp"
 
 namespace symmem {
 

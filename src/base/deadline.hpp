@@ -5,7 +5,7 @@
 #include <chrono>
 
 #include "base/check.hpp"
-#include "symmem/timeout.hpp"
+#include "symmem/types.hpp"
 
 namespace symmem {
 

@@ -35,7 +35,7 @@ class CudaBlock : public Block {
   Fd fd_;
 };
 
-/// RAII: a reference to physical memory of a device, which a mapping outlives.
+/// RAII: a reference to physical memory of a device. A mapping keeps the memory after the release.
 class Physical {
  public:
   Physical(std::size_t bytes, const CUmemAllocationProp& properties) {
@@ -200,12 +200,12 @@ class PinnedBlockMaker : public BlockMaker {
 
 }  // namespace
 
-std::shared_ptr<BlockMaker> make_block_maker(std::shared_ptr<Gpus> gpus, bool fabric) {
-  return std::make_shared<CudaBlockMaker>(std::move(gpus), fabric);
+std::unique_ptr<BlockMaker> make_block_maker(std::shared_ptr<Gpus> gpus, bool fabric) {
+  return std::make_unique<CudaBlockMaker>(std::move(gpus), fabric);
 }
 
-std::shared_ptr<BlockMaker> make_pinned_block_maker(std::shared_ptr<Gpus> gpus) {
-  return std::make_shared<PinnedBlockMaker>(std::move(gpus));
+std::unique_ptr<BlockMaker> make_pinned_block_maker(std::shared_ptr<Gpus> gpus) {
+  return std::make_unique<PinnedBlockMaker>(std::move(gpus));
 }
 
 }  // namespace symmem::cuda

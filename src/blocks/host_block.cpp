@@ -84,6 +84,6 @@ class HostBlockMaker : public BlockMaker {
 
 }  // namespace
 
-std::shared_ptr<BlockMaker> make_host_block_maker() { return std::make_shared<HostBlockMaker>(); }
+std::unique_ptr<BlockMaker> make_host_block_maker() { return std::make_unique<HostBlockMaker>(); }
 
 }  // namespace symmem

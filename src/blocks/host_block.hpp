@@ -11,6 +11,6 @@ namespace symmem {
 /// shrink them under a reader. The kernel allocates a page at its first access (see populate).
 /// make() throws Error(exhausted) for a block beyond the available memory of host or cgroup:
 /// without the check the kernel would end the process later.
-std::shared_ptr<BlockMaker> make_host_block_maker();
+std::unique_ptr<BlockMaker> make_host_block_maker();
 
 }  // namespace symmem

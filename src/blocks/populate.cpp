@@ -75,7 +75,7 @@ void touch_pages(std::byte* at, std::size_t bytes) {
   if (bytes == 0) return;
   const Pages pages(at, bytes);
   for (std::size_t done = 0; done < pages.bytes; done += page_size()) {
-    // Stores what is there; atomically, since others may store to the same byte.
+    // Stores the byte's own value, atomically, since other threads may store to it.
     std::atomic_ref byte(reinterpret_cast<unsigned char&>(pages.begin[done]));
     unsigned char value = byte.load(std::memory_order_relaxed);
     while (!byte.compare_exchange_weak(value, value, std::memory_order_relaxed)) {

@@ -39,10 +39,11 @@ void BlockAllocator::free(void* ptr) {
   require(freed != AllocationTable::Freed::unknown, Errc::invalid_argument,
           "free: pointer {} was not returned by alloc for type {}, or was freed before", ptr,
           to_string(maker_->device_type()));
-  require(freed != AllocationTable::Freed::owned, Errc::invalid_argument,
-          "free: pointer {} belongs to a Buffer, a Tensor or an alloc_id; it is freed with its last "
-          "owner, or when the id's group ends",
-          ptr);
+  require(
+      freed != AllocationTable::Freed::owned, Errc::invalid_argument,
+      "free: pointer {} belongs to a Buffer, a Tensor or an alloc_id; it is freed with its last "
+      "owner, or when the id's group ends",
+      ptr);
 }
 
 void BlockAllocator::set_owned(void* ptr, bool owned) {

@@ -11,8 +11,8 @@
 
 namespace symmem {
 
-/// The built-in allocator of one device type: ranges of blocks that a BlockMaker makes, from one pool
-/// a group and device. May outlive the Context; then only free works.
+/// The built-in allocator of one device type: ranges of blocks that a BlockMaker makes, from one
+/// pool a group and device. May outlive the Context; then only free works.
 class BlockAllocator : public SymmetricMemoryAllocator {
  public:
   /// The references are used until `lifetime` has ended.

@@ -57,8 +57,8 @@ std::vector<std::shared_ptr<BlockMaker>> make_builtin_block_makers(
     const std::shared_ptr<Gpus>& gpus, const Options& options) {
   std::vector<std::shared_ptr<BlockMaker>> makers = {make_host_block_maker()};
 #ifdef SYMMEM_CUDA
-  const bool fabric = options.cuda_handle == CudaHandle::automatic ||
-                      options.cuda_handle == CudaHandle::fabric;
+  const bool fabric =
+      options.cuda_handle == CudaHandle::automatic || options.cuda_handle == CudaHandle::fabric;
   makers.push_back(cuda::make_block_maker(gpus, fabric));
 #else
   static_cast<void>(gpus), static_cast<void>(options);

@@ -30,8 +30,8 @@ std::shared_ptr<Gpus> make_builtin_gpus();
 /// One maker for each device type.
 std::vector<std::shared_ptr<BlockMaker>> make_builtin_block_makers(
     const std::shared_ptr<Gpus>& gpus, const Options& options);
-/// Makes pinned host memory, for pads that the network writes and GPUs read; null in a build without
-/// CUDA.
+/// Makes pinned host memory, for pads that the network writes and GPUs read; null in a build
+/// without CUDA.
 std::shared_ptr<BlockMaker> make_builtin_pinned_maker(const std::shared_ptr<Gpus>& gpus);
 
 }  // namespace symmem

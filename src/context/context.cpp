@@ -7,6 +7,7 @@
 
 #include "base/check.hpp"
 #include "context/context_impl.hpp"
+#include "context/owned_memory.hpp"
 #include "options/options.hpp"
 
 namespace symmem {
@@ -79,9 +80,9 @@ void Context::end_group(const std::string& group_name, Timeout timeout) {
   impl_->groups.end(group_name, timeout, [&] { impl_->persistent.forget_group(group_name); });
 }
 
-Context::Allocated Context::allocate_elements(std::size_t count, std::size_t size,
-                                              std::size_t alignment,
-                                              const AllocateOptions& options) {
+std::shared_ptr<void> Context::allocate_elements(std::size_t count, std::size_t size,
+                                                 std::size_t alignment,
+                                                 const AllocateOptions& options) {
   require(count <= std::numeric_limits<std::size_t>::max() / size, Errc::exhausted,
           "allocate: {} elements of {} bytes exceed the address space", count, size);
   const AllocationRequest request{.bytes = count * size,
@@ -91,22 +92,15 @@ Context::Allocated Context::allocate_elements(std::size_t count, std::size_t siz
                                   .populate = options.populate,
                                   .name = options.name,
                                   .id = options.id};
-  const auto allocator = impl_->allocator(options.device.type);
-  Allocated made;
-  if (options.id) {
-    auto storage = impl_->persistent.take(options.device.type, request, allocator);
-    made = {std::move(storage.owner), storage.pointer};
-  } else {
-    made.data = allocator->allocate(request);
-    require(made.data != nullptr, Errc::exhausted,
-            "the allocator registered for {} returned null for {} bytes",
-            to_string(options.device.type), request.bytes);
-    made.owner = std::make_shared<OwnedMemory>(allocator, made.data);
-  }
-  require(reinterpret_cast<std::uintptr_t>(made.data) % request.alignment == 0, Errc::unsupported,
+  const DeviceType type = options.device.type;
+  const auto allocator = impl_->allocator(type);
+  auto memory = options.id ? impl_->persistent.take(type, request, allocator)
+                           : allocate_owned(type, request, allocator);
+  require(reinterpret_cast<std::uintptr_t>(memory.get()) % request.alignment == 0,
+          Errc::unsupported,
           "the allocator registered for {} returned {}, which is not aligned to {} bytes",
-          to_string(options.device.type), made.data, request.alignment);
-  return made;
+          to_string(type), memory.get(), request.alignment);
+  return memory;
 }
 
 std::shared_ptr<SymmetricMemory> Context::rendezvous_at(void* pointer, Device device,

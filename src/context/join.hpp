@@ -21,8 +21,8 @@ struct JobStore {
 /// The shared secret of the job, from the options or the file that they name; empty if none.
 std::string store_secret(const Options& options);
 
-/// Connects to the store that `launch` names. Rank 0 hosts it unless a standalone store listens there
-/// already. One rank alone gets a store within the process. The client runs on `loop`.
+/// Connects to the store that `launch` names. Rank 0 hosts it unless a standalone store listens
+/// there already. One rank alone gets a store within the process. The client runs on `loop`.
 JobStore open_store(const Options& options, const Process& process,
                     const std::shared_ptr<EventLoop>& loop, const Launch& launch);
 

@@ -4,25 +4,12 @@
 #include <vector>
 
 #include "base/check.hpp"
+#include "context/owned_memory.hpp"
 
 namespace symmem {
 
-OwnedMemory::OwnedMemory(std::shared_ptr<SymmetricMemoryAllocator> allocator, void* pointer)
-    : allocator_(std::move(allocator)), pointer_(pointer) {
-  allocator_->set_owned(pointer_, true);
-}
-
-OwnedMemory::~OwnedMemory() {
-  if (fork_.forked()) return;  // The memory, and maybe the allocator's lock, are the parent's.
-  try {
-    allocator_->set_owned(pointer_, false);
-    allocator_->free(pointer_);
-  } catch (...) {  // An application's allocator may throw anything.
-  }
-}
-
-Persistent::Storage Persistent::take(DeviceType type, const AllocationRequest& request,
-                                     const std::shared_ptr<SymmetricMemoryAllocator>& allocator) {
+std::shared_ptr<void> Persistent::take(DeviceType type, const AllocationRequest& request,
+                                       const std::shared_ptr<SymmetricMemoryAllocator>& allocator) {
   const Device device{type, request.device_index};
   const std::uint64_t id = *request.id;
   const std::lock_guard lock(mutex_);
@@ -31,11 +18,7 @@ Persistent::Storage Persistent::take(DeviceType type, const AllocationRequest& r
   if (is_new) try {
       entry.device = device;
       entry.request = request;
-      void* const pointer = allocator->allocate(request);
-      require(pointer != nullptr, Errc::exhausted,
-              "the allocator registered for {} returned null for {} bytes", to_string(type),
-              request.bytes);
-      entry.memory = std::make_shared<OwnedMemory>(allocator, pointer);
+      entry.memory = allocate_owned(type, request, allocator);
     } catch (...) {
       entries_.erase(found);
       throw;
@@ -52,14 +35,15 @@ Persistent::Storage Persistent::take(DeviceType type, const AllocationRequest& r
   same("bytes", entry.request.bytes, request.bytes);
   same("device", to_string(entry.device), to_string(device));
   same("group", entry.request.group_name, request.group_name);
-  // An owner of its own for each take: it expires with its holders, the memory stays.
-  auto owner = std::make_shared<std::shared_ptr<OwnedMemory>>(entry.memory);
-  entry.active = owner;
-  return {std::move(owner), entry.memory->pointer()};
+  // A count of its own for each take: it expires with the result's copies, the memory stays.
+  const auto holder = std::make_shared<std::shared_ptr<void>>(entry.memory);
+  const std::shared_ptr<void> result(holder, entry.memory.get());
+  entry.active = result;
+  return result;
 }
 
 void Persistent::forget_group(const std::string& group) {
-  std::vector<std::shared_ptr<OwnedMemory>> dropped;  // Freed after the lock.
+  std::vector<std::shared_ptr<void>> dropped;  // Freed after the lock.
   const std::lock_guard lock(mutex_);
   std::erase_if(entries_, [&](const auto& item) {
     const bool ends = item.second.request.group_name == group;

@@ -7,41 +7,20 @@
 #include <mutex>
 #include <string>
 
-#include "base/fork.hpp"
 #include "symmem/device.hpp"
 #include "symmem/extend/allocator.hpp"
 
 namespace symmem {
 
-/// Owns memory that an allocator returned, and frees it. Until then the allocator's free refuses it:
-/// memory freed behind its owner's back would be freed again by then another's.
-class OwnedMemory {
- public:
-  OwnedMemory(std::shared_ptr<SymmetricMemoryAllocator> allocator, void* pointer);
-  ~OwnedMemory();
-  OwnedMemory(const OwnedMemory&) = delete;
-  OwnedMemory& operator=(const OwnedMemory&) = delete;
-  void* pointer() const { return pointer_; }
-
- private:
-  const std::shared_ptr<SymmetricMemoryAllocator> allocator_;
-  void* const pointer_;
-  const ForkGuard fork_;
-};
-
 /// The allocations that have an id. Each is allocated once and handed out again whenever nobody
 /// holds it, until its group ends. Calls may come from any thread.
 class Persistent {
  public:
-  /// Memory and its shared owner.
-  struct Storage {
-    std::shared_ptr<void> owner;
-    void* pointer = nullptr;
-  };
-  /// Allocates `request`, which has an id, at the id's first use. Error(invalid_argument) while the
-  /// owner returned last lives, or if bytes, device or group differ from the first use.
-  Storage take(DeviceType type, const AllocationRequest& request,
-               const std::shared_ptr<SymmetricMemoryAllocator>& allocator);
+  /// Returns the memory of `request`, which has an id; allocates it at the id's first use.
+  /// Error(invalid_argument) while a copy of the last result lives, or if bytes, device or group
+  /// differ from the first use.
+  std::shared_ptr<void> take(DeviceType type, const AllocationRequest& request,
+                             const std::shared_ptr<SymmetricMemoryAllocator>& allocator);
 
   /// Forgets the ids of `group`. Memory with a living owner is freed with it.
   void forget_group(const std::string& group);
@@ -50,8 +29,8 @@ class Persistent {
   struct Entry {
     Device device;
     AllocationRequest request;
-    std::shared_ptr<OwnedMemory> memory;
-    std::weak_ptr<void> active;  ///< The owner returned last.
+    std::shared_ptr<void> memory;
+    std::weak_ptr<void> active;  ///< The result of the last take.
   };
 
   mutable std::mutex mutex_;  ///< Guards entries_.

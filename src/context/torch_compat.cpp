@@ -56,8 +56,8 @@ std::shared_ptr<SymmetricMemory> rendezvous(const Tensor& tensor, const std::str
 
 std::shared_ptr<SymmetricMemory> get_symmetric_memory(Context& context, const Tensor& tensor,
                                                       const std::string& group_name) {
-  auto memory = context.get_allocator(tensor.device().type)
-                    ->get_symmetric_memory(tensor.data(), group_name);
+  auto memory =
+      context.get_allocator(tensor.device().type)->get_symmetric_memory(tensor.data(), group_name);
   require(memory != nullptr, Errc::invalid_argument,
           "get_symmetric_memory: pointer {} has no rendezvous in {}; call rendezvous on all its "
           "ranks first",

@@ -194,7 +194,7 @@ class CudaGpu : public Gpu {
     CUcontext context = nullptr;
     check(Driver::get().StreamGetCtx(stream, &context), "cuStreamGetCtx");
     require(context == context_, Errc::invalid_argument,
-            "the stream is not one of cuda:{}, on which the memory is", device_);
+            "the stream is not one of cuda:{}, the device of the memory", device_);
   }
   /// Returns true if kernels on this GPU can load from `from`: memory of this GPU, or host memory
   /// that CUDA knows. Conservative for memory of other GPUs.
@@ -243,6 +243,6 @@ class CudaGpus : public Gpus {
 
 }  // namespace
 
-std::shared_ptr<Gpus> make_gpus() { return std::make_shared<CudaGpus>(); }
+std::unique_ptr<Gpus> make_gpus() { return std::make_unique<CudaGpus>(); }
 
 }  // namespace symmem::cuda

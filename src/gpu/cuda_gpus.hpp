@@ -7,8 +7,7 @@
 
 namespace symmem::cuda {
 
-/// Returns access to the GPUs of this process. The first use of each loads kernels and creates
-/// streams.
-std::shared_ptr<Gpus> make_gpus();
+/// Returns the GPUs of this process. The first use of each loads kernels and creates streams.
+std::unique_ptr<Gpus> make_gpus();
 
 }  // namespace symmem::cuda

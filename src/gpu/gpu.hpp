@@ -8,7 +8,7 @@
 #include <memory>
 #include <span>
 
-#include "symmem/element.hpp"
+#include "symmem/types.hpp"
 #include "symmem/device_view.hpp"
 #include "symmem/cuda.hpp"
 

@@ -59,8 +59,7 @@ class InternalStreams {
    private:
     InternalStreams& pool_;
     InternalStream stream_;
-    bool busy_ =
-        false;  ///< Work may still run on it after release; the pool must not reuse it yet.
+    bool busy_ = false;  ///< Work may still run after the release: not reusable yet.
     std::chrono::steady_clock::time_point queried_{};  ///< When the stream's status was last read.
     const int exceptions_ = std::uncaught_exceptions();
   };

@@ -24,54 +24,55 @@ std::string without_brackets(const std::string& host) {
   return bracketed ? host.substr(1, host.size() - 2) : host;
 }
 
-struct Answer {
+struct Resolution {
   int error = 0;
   std::vector<Address> addresses;
 };
 
-Answer look_up(const std::string& host, const std::string& port, int flags) {
+Resolution resolve_blocking(const std::string& host, const std::string& port, int flags) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = flags | AI_NUMERICSERV;
   addrinfo* first = nullptr;
-  Answer answer;
-  answer.error = ::getaddrinfo(host.c_str(), port.c_str(), &hints, &first);
+  Resolution resolution;
+  resolution.error = ::getaddrinfo(host.c_str(), port.c_str(), &hints, &first);
   const UniqueHandle<addrinfo*, ::freeaddrinfo> list(first);
   for (const addrinfo* at = first; at; at = at->ai_next) {
     Address address;
     std::memcpy(&address.storage, at->ai_addr, at->ai_addrlen);
     address.length = at->ai_addrlen;
-    answer.addresses.push_back(address);
+    resolution.addresses.push_back(address);
   }
-  return answer;
+  return resolution;
 }
 
-/// getaddrinfo has no deadline, so it gets a thread, which we stop waiting for.
-Answer look_up_by(const Deadline& deadline, const std::string& host, const std::string& port) {
+/// Runs getaddrinfo, which has no deadline, in a detached thread and waits until the deadline.
+Resolution resolve_in_thread(const Deadline& deadline, const std::string& host,
+                             const std::string& port) {
   struct Shared {
     std::mutex mutex;
     std::condition_variable done;
-    std::optional<Answer> answer;
+    std::optional<Resolution> resolution;
   };
   const auto shared = std::make_shared<Shared>();
   const AllSignalsBlocked blocked;
   try {
     std::thread([shared, host, port] {
       pthread_setname_np(pthread_self(), "symmem-resolve");
-      Answer answer = look_up(host, port, 0);
+      Resolution resolution = resolve_blocking(host, port, 0);
       const std::lock_guard lock(shared->mutex);
-      shared->answer = std::move(answer);
+      shared->resolution = std::move(resolution);
       shared->done.notify_one();
     }).detach();
   } catch (const std::system_error& e) {
     fail(Errc::exhausted, "cannot start a thread to resolve host {}: {}", host, e.what());
   }
   std::unique_lock lock(shared->mutex);
-  const bool in_time =
-      shared->done.wait_until(lock, deadline.when(), [&] { return shared->answer.has_value(); });
+  const bool in_time = shared->done.wait_until(lock, deadline.when(),
+                                               [&] { return shared->resolution.has_value(); });
   require(in_time, Errc::timeout, "host {} was not resolved within {:.3f} s", host,
           deadline.elapsed_seconds());
-  return std::move(*shared->answer);
+  return std::move(*shared->resolution);
 }
 
 }  // namespace
@@ -103,18 +104,19 @@ std::vector<Address> resolve(const std::string& host, std::uint16_t port,
                              const Deadline& deadline) {
   const std::string name = without_brackets(host);
   require(!name.empty() && name.find('\0') == std::string::npos, Errc::invalid_argument,
-          "the store's host is empty or not a name");
-  Answer answer = look_up(name, std::to_string(port), AI_NUMERICHOST);
-  if (answer.error == EAI_NONAME) answer = look_up_by(deadline, name, std::to_string(port));
-  require(answer.error == 0 && !answer.addresses.empty(), Errc::invalid_argument,
-          "host {} cannot be resolved: {}", name, ::gai_strerror(answer.error));
-  return std::move(answer.addresses);
+          "the store's host is empty or contains a null byte");
+  Resolution resolution = resolve_blocking(name, std::to_string(port), AI_NUMERICHOST);
+  if (resolution.error == EAI_NONAME)
+    resolution = resolve_in_thread(deadline, name, std::to_string(port));
+  require(resolution.error == 0 && !resolution.addresses.empty(), Errc::invalid_argument,
+          "host {} cannot be resolved: {}", name, ::gai_strerror(resolution.error));
+  return std::move(resolution.addresses);
 }
 
 void check_ports(const TcpStoreOptions& options) {
   const int most = options.port == 0 ? 1 : 65'536 - options.port;
   require(options.port_count >= 1 && options.port_count <= most, Errc::invalid_argument,
-          "{} ports from port {} on are not to be had: 1 to {} are", options.port_count,
+          "{} ports from port {} on do not exist; port_count must be 1 to {}", options.port_count,
           options.port, most);
 }
 

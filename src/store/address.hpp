@@ -24,14 +24,15 @@ struct Address {
   Address with_port(std::uint16_t port) const;
 };
 
-/// All addresses of a name or address, brackets around IPv6 allowed. Throws Error(timeout) after
-/// `deadline`, Error(invalid_argument) if there is none; for both with the resolver's reason.
+/// Resolves a name or address, IPv6 with or without brackets, to all its addresses. Throws
+/// Error(timeout) after `deadline`, Error(invalid_argument) with the resolver's reason if there is
+/// none.
 std::vector<Address> resolve(const std::string& host, std::uint16_t port, const Deadline& deadline);
 
-/// Throws Error(invalid_argument) unless the options' ports are all there: 1 to 65535, or one 0.
+/// Throws Error(invalid_argument) unless all ports of the options are in 1 .. 65535, or one is 0.
 void check_ports(const TcpStoreOptions& options);
 
-/// "tcp://127.0.0.1:4711", "tcp://[::1]:4711"
+/// Returns "tcp://127.0.0.1:4711" or "tcp://[::1]:4711".
 std::string url_of(const std::string& host, std::uint16_t port);
 
 }  // namespace symmem::store

@@ -12,13 +12,12 @@ namespace symmem::store {
 
 using Clock = std::chrono::steady_clock;
 
-/// Things to do at some time, in order of time. It has no clock and no thread: whoever owns it
-/// calls run().
+/// Actions to run at given times. Has no clock and no thread: its owner calls run().
 class Alarms {
   using Key = std::pair<Clock::time_point, std::uint64_t>;
 
  public:
-  /// An alarm that is set; its destruction unsets it. Must not outlive the Alarms.
+  /// RAII: cancels its action when destroyed. Must not outlive the Alarms.
   class Alarm {
    public:
     Alarm() = default;
@@ -48,7 +47,7 @@ class Alarms {
     if (pending_.empty()) return std::nullopt;
     return pending_.begin()->first.first;
   }
-  /// Runs what is due. An action may set and unset any alarm.
+  /// Runs the due actions in order of time. An action may set and cancel any alarm.
   void run(Clock::time_point now) {
     while (!pending_.empty() && pending_.begin()->first.first <= now) {
       const auto action = std::move(pending_.begin()->second);

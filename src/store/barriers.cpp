@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/check.hpp"
-#include "store/names.hpp"
+#include "store/error_text.hpp"
 
 namespace symmem::store {
 
@@ -13,12 +13,13 @@ void Barriers::enter(Ticket ticket, const Request& request, Clock::time_point no
   const std::string key(request.keys[0]);
   const std::uint64_t count = request.numbers[0];
   require(count > 0 && count <= INT32_MAX, Errc::invalid_argument,
-          "barrier {} of {} callers; there must be one at least", in_quotes(key),
+          "barrier {} of {} callers; the count must be at least 1", in_quotes(key),
           static_cast<std::int64_t>(count));
   const auto at = barriers_.try_emplace(key, Barrier{count, {}}).first;
   Barrier& barrier = at->second;
   require(barrier.count == count, Errc::invalid_argument,
-          "barrier {} of {} callers; those in it expect {}", in_quotes(key), count, barrier.count);
+          "barrier {} of {} callers; the waiting ones expect {}", in_quotes(key), count,
+          barrier.count);
   const auto timeout = request.timeout;
   const auto [entered, fresh] = barrier.waiting.try_emplace(ticket);
   require(fresh, Errc::invalid_argument, "request id {} is in use", ticket.request);
@@ -37,10 +38,11 @@ void Barriers::expire(const std::string& key, Ticket ticket, std::chrono::millis
   for (const auto& [waiting, alarm] : at->second.waiting)
     present.push_back(name_of(outbox_.process(waiting.client)));
   outbox_.reply(
-      ticket, encode_failure(Errc::timeout,
-                             fmt::format("barrier {} timed out after {}: {} of {} callers came: {}",
-                                         in_quotes(key), seconds(timeout), present.size(),
-                                         at->second.count, enumerate(present))));
+      ticket,
+      encode_failure(
+          Errc::timeout,
+          fmt::format("barrier {} timed out after {}: {} of {} callers arrived: {}", in_quotes(key),
+                      seconds(timeout), present.size(), at->second.count, enumerate(present))));
   at->second.waiting.erase(ticket);
   if (at->second.waiting.empty()) barriers_.erase(at);
 }

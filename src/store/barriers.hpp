@@ -9,12 +9,14 @@
 
 namespace symmem::store {
 
-/// The barriers of one job. One exists while somebody waits in it, so its key may be used again.
+/// The barriers of one job. A barrier exists only while a caller waits in it, so its key may be
+/// used again.
 class Barriers {
  public:
   Barriers(Outbox& outbox, Alarms& alarms) : outbox_(outbox), alarms_(alarms) {}
 
   void enter(Ticket ticket, const Request& request, Clock::time_point now);
+  /// Drops the waiting requests of a closed client.
   void drop(ClientId client);
 
  private:

@@ -19,26 +19,28 @@
 namespace symmem::store {
 namespace {
 
-/// How long one of several ports is tried at first, and at most: a mute program at one port must
-/// not keep us from the next, nor a slow network from any.
-constexpr std::chrono::milliseconds kTryPort{500}, kTryPortLongest{8'000};
-/// Left of the time when a peer that comes late is tried for the last time.
-constexpr std::chrono::milliseconds kLastTry{20};
+/// Time limit for one of several ports, at first and at most. It grows, so that neither a silent
+/// program at one port nor a slow network prevents the connection.
+constexpr std::chrono::milliseconds kFirstPortTime{500}, kLongestPortTime{8'000};
+/// Remaining time at which the last attempt begins.
+constexpr std::chrono::milliseconds kLastAttemptTime{20};
 
-/// Nobody there yet, or gone again: worth another try.
-class NotYet : public std::exception {
+/// A failure after which connect() tries again: no server yet, or the connection broke.
+class Retryable : public std::exception {
  public:
-  explicit NotYet(std::string reason) : reason_(std::move(reason)) {}
+  explicit Retryable(std::string reason) : reason_(std::move(reason)) {}
   const char* what() const noexcept override { return reason_.c_str(); }
 
  private:
   std::string reason_;
 };
 
-[[noreturn]] void not_yet(int error) { throw NotYet(std::generic_category().message(error)); }
+[[noreturn]] void fail_retryable(int error) {
+  throw Retryable(std::generic_category().message(error));
+}
 
-/// Waits until one of `sockets` has an event; false if the deadline passed first.
-bool wait_for(std::vector<pollfd>& sockets, const Deadline& deadline) {
+/// Waits until one of `sockets` has an event. Returns false after the deadline.
+bool poll_until(std::vector<pollfd>& sockets, const Deadline& deadline) {
   while (true) {
     const int count = ::poll(sockets.data(), sockets.size(), deadline.remaining_for_poll());
     if (count > 0) return true;
@@ -47,8 +49,8 @@ bool wait_for(std::vector<pollfd>& sockets, const Deadline& deadline) {
   }
 }
 
-/// A port picked for our end may be the very port that nobody listens on yet: TCP then connects the
-/// socket to itself.
+/// Detects TCP self-connection: the kernel may pick the target port, on which no server listens
+/// yet, as the local one.
 bool connected_to_itself(int socket) {
   Address here, there;
   here.length = there.length = sizeof(sockaddr_storage);
@@ -58,7 +60,7 @@ bool connected_to_itself(int socket) {
          std::memcmp(&here.storage, &there.storage, here.length) == 0;
 }
 
-/// Connects to all addresses at once; the first that answers wins.
+/// Connects to all addresses at once and returns the first connection.
 Fd connect_any(const std::vector<Address>& addresses, const Deadline& deadline) {
   std::vector<Fd> sockets;
   std::vector<pollfd> waiting;
@@ -76,7 +78,7 @@ Fd connect_any(const std::vector<Address>& addresses, const Deadline& deadline) 
     sockets.push_back(std::move(socket));
   }
   while (!sockets.empty()) {
-    if (!wait_for(waiting, deadline)) not_yet(ETIMEDOUT);
+    if (!poll_until(waiting, deadline)) fail_retryable(ETIMEDOUT);
     for (std::size_t i = sockets.size(); i-- > 0;) {
       if (waiting[i].revents == 0) continue;
       socklen_t length = sizeof error;
@@ -87,34 +89,35 @@ Fd connect_any(const std::vector<Address>& addresses, const Deadline& deadline) 
       waiting.erase(waiting.begin() + static_cast<std::ptrdiff_t>(i));
     }
   }
-  not_yet(error);
+  fail_retryable(error);
 }
 
 void send_frame(int socket, Kind kind, std::string_view body) {
   std::string bytes;
   append_frame(bytes, kind, 0, body);
-  // A fresh connection takes these few bytes at once, or it is gone.
+  // The send buffer of a new connection holds these bytes; a partial send means it is broken.
   const ssize_t sent = ::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-  if (sent < 0) not_yet(errno);
-  if (static_cast<std::size_t>(sent) != bytes.size()) not_yet(ENOBUFS);
+  if (sent < 0) fail_retryable(errno);
+  if (static_cast<std::size_t>(sent) != bytes.size()) fail_retryable(ENOBUFS);
 }
 
 Frame receive_frame(int socket, FrameReader& frames, const Deadline& deadline) {
   while (true) {
     if (const auto frame = frames.next()) return *frame;
     std::vector<pollfd> waiting{{socket, POLLIN, 0}};
-    if (!wait_for(waiting, deadline)) throw NotYet("connected, but no answer to our hello");
+    if (!poll_until(waiting, deadline))
+      throw Retryable("connected, but the hello was not answered");
     const auto space = frames.space();
     const ssize_t count = ::recv(socket, space.data(), space.size(), 0);
-    if (count == 0) throw NotYet("connection closed during the handshake");
+    if (count == 0) throw Retryable("connection closed during the handshake");
     if (count > 0)
       frames.filled(static_cast<std::size_t>(count));
     else if (errno != EAGAIN && errno != EINTR)
-      not_yet(errno);
+      fail_retryable(errno);
   }
 }
 
-Connected shake_hands(Fd socket, const ClientHandshake& handshake, const Deadline& deadline) {
+Connected authenticate(Fd socket, const ClientHandshake& handshake, const Deadline& deadline) {
   const int on = 1;
   ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   Connected connected{std::move(socket), FrameReader(kMaxHandshakeBytes), {}};
@@ -134,16 +137,16 @@ Connected attempt(const TcpStoreOptions& options, std::uint16_t port,
   for (Address& address : addresses) address = address.with_port(port);
   Fd socket = connect_any(addresses, deadline);
   try {
-    return shake_hands(std::move(socket), handshake, deadline);
+    return authenticate(std::move(socket), handshake, deadline);
   } catch (const Error& error) {
     if (error.code() != Errc::invalid_argument) throw;
-    // What its bytes are is no frame, or no message of ours.
+    // The received bytes are no frame or no handshake message.
     fail(Errc::refused, "{} is not a symmem store: {}", url, error.what());
   }
 }
 
-/// The addresses of the store's host; none, with the reason, while its name is not known: the host
-/// may still be starting.
+/// Returns the addresses of the store's host; none, and the reason, if its name does not resolve
+/// yet: the host may still be starting.
 std::vector<Address> resolve_now(const TcpStoreOptions& options, const Deadline& deadline,
                                  std::string& reason) {
   try {
@@ -159,37 +162,37 @@ std::vector<Address> resolve_now(const TcpStoreOptions& options, const Deadline&
 
 Connected connect(const TcpStoreOptions& options, const Process& process,
                   const Deadline& deadline) {
-  require(options.port != 0, Errc::invalid_argument, "{}: port 0 is no port to connect to",
+  require(options.port != 0, Errc::invalid_argument, "{}: cannot connect to port 0",
           url_of(options.host, options.port));
   check_ports(options);
   std::optional<Error> refusal;
   std::string last;
-  auto try_port = kTryPort;
+  auto port_time = kFirstPortTime;
   for (auto pause = std::chrono::milliseconds(5);;
        pause = std::min(2 * pause, std::chrono::milliseconds(500))) {
     const std::vector<Address> addresses = resolve_now(options, deadline, last);
     for (int i = 0; i < options.port_count && !addresses.empty(); ++i) {
       try {
         return attempt(options, static_cast<std::uint16_t>(options.port + i), addresses, process,
-                       options.port_count == 1 ? deadline : deadline.or_sooner(try_port));
-      } catch (const NotYet& reason) {
+                       options.port_count == 1 ? deadline : deadline.or_sooner(port_time));
+      } catch (const Retryable& reason) {
         last = reason.what();
       } catch (const Error& error) {
         if (options.port_count == 1) throw;
         refusal = error;
       }
     }
-    try_port = std::min(2 * try_port, kTryPortLongest);
-    if (deadline.remaining() <= kLastTry) break;
-    // The low bits of the process's id keep thousands of ranks from trying in step.
+    port_time = std::min(2 * port_time, kLongestPortTime);
+    if (deadline.remaining() <= kLastAttemptTime) break;
+    // The process's random id spreads the attempts of thousands of ranks over time.
     const auto jitter =
         std::chrono::milliseconds(process.id % (static_cast<std::uint64_t>(pause.count()) / 2 + 1));
-    const auto most = deadline.remaining() - kLastTry;
+    const auto most = deadline.remaining() - kLastAttemptTime;
     ::poll(nullptr, 0, static_cast<int>(std::min(pause - jitter, most).count()));
   }
   if (refusal) throw *refusal;
   fail(Errc::timeout,
-       "no store answered at {}{} within {:.3f} s ({}); is it up, is this its address?",
+       "no store answered at {}{} within {:.3f} s ({}); is the store running, is this its address?",
        url_of(options.host, options.port),
        options.port_count == 1 ? "" : fmt::format(" and the next {} ports", options.port_count - 1),
        deadline.elapsed_seconds(), last);

@@ -9,17 +9,17 @@
 
 namespace symmem::store {
 
-/// A connection on which the handshake is done.
+/// An authenticated connection.
 struct Connected {
   Fd socket;           // Non-blocking, no Nagle delay.
-  FrameReader frames;  // May hold what came after the welcome.
+  FrameReader frames;  // May hold bytes received after the welcome.
   Welcome welcome;
 };
 
-/// Connects to options.host and port: all addresses of the name at once, again with growing pauses
-/// while nobody listens or the name is not known yet. Throws Error(timeout) after `deadline`, with
-/// the last reason, or at once what the handshake refuses. With several ports to try a refusal only
-/// means that another job's store is there; it is told if none better is found by the deadline.
+/// Connects to options.host and port and authenticates. Tries all addresses of the name at once and
+/// retries with back-off while no server listens or the name does not resolve yet. Throws
+/// Error(timeout) with the last reason after `deadline`. A refusal is thrown at once if there is
+/// one port; of several ports the others may still be right, so it is thrown at the deadline.
 Connected connect(const TcpStoreOptions& options, const Process& process, const Deadline& deadline);
 
 }  // namespace symmem::store

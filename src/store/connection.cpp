@@ -22,27 +22,27 @@ Connection::Connection(Connected connected, Poller& poller, std::string name,
       name_(std::move(name)),
       liveness_(liveness),
       frames_(std::move(connected.frames)),
-      watched_for_(EPOLLIN),
+      watched_events_(EPOLLIN),
       last_ping_(Clock::now()) {
   ::fcntl(socket_.get(), F_SETFL, ::fcntl(socket_.get(), F_GETFL) & ~O_NONBLOCK);
 }
 
-std::string Connection::call(const Request& request, const Link::Seen& seen) {
+std::string Connection::call(const Request& request, const Link::OnReply& on_reply) {
   const std::string body = encode(request);
   require(body.size() <= kMaxFrameBytes, Errc::invalid_argument,
           "{} with {} bytes in all; at most {} fit into one request", store::name(request.kind),
           body.size(), kMaxFrameBytes);
-  Call mine{store::name(request.kind), Clock::now() + request.timeout + grace(), seen};
+  Call mine{store::name(request.kind), Clock::now() + request.timeout + grace(), on_reply};
   std::uint64_t id = 0;
   {
     const std::lock_guard lock(mutex_);
     require_not_lost();
     id = next_id_++;
     calls_.emplace(id, &mine);
-    adjust_watch(Listen::soon);
+    adjust_watch(Watch::later);
   }
   send(request.kind, id, body);
-  await(mine);
+  wait_for_reply(mine);
   return std::move(*mine.reply);
 }
 
@@ -50,8 +50,8 @@ void Connection::require_not_lost() const {
   if (lost_) fail(Errc::store_lost, "{} is lost: {}", name_, *lost_);
 }
 
-// Sending. Frames are queued; who finds the queue idle sends, so that one system call may carry the
-// frames of many threads, and nobody waits for a slow socket.
+// Sending. A thread that enqueues into an idle queue sends it, so that one system call may send the
+// frames of many threads, and no thread waits for a slow socket.
 
 void Connection::send(Kind kind, std::uint64_t id, std::string_view body) {
   int error = 0;
@@ -62,15 +62,16 @@ void Connection::send(Kind kind, std::uint64_t id, std::string_view body) {
     error = flush();
     if (error == 0 && !blocked_) return;
   } catch (const std::exception& e) {
-    // Out of memory, perhaps within a frame. Whoever waits for a reply must not do so for ever.
-    return lose(e.what());
+    // Out of memory, perhaps within a frame: ends the waits of all callers.
+    return mark_lost(e.what());
   }
-  if (error != 0) return lose(std::generic_category().message(error));
+  if (error != 0) return mark_lost(std::generic_category().message(error));
   const std::lock_guard lock(mutex_);
-  adjust_watch(Listen::soon);
+  adjust_watch(Watch::later);
 }
 
-/// Sends what the socket takes; returns errno's value if that failed. Needs out_mutex_.
+/// Sends until the socket's buffer is full. Returns errno's value of a failure, else 0. Needs
+/// out_mutex_.
 int Connection::flush() {
   while (sent_ < out_.size()) {
     const ssize_t count = ::send(socket_.get(), out_.data() + sent_, out_.size() - sent_,
@@ -93,7 +94,7 @@ int Connection::flush() {
 
 // Receiving.
 
-void Connection::await(Call& mine) {
+void Connection::wait_for_reply(Call& mine) {
   std::unique_lock lock(mutex_);
   while (!mine.reply && !lost_) {
     if (reading_) {
@@ -102,48 +103,47 @@ void Connection::await(Call& mine) {
     }
     reading_ = true;
     lock.unlock();
-    // Nothing but bytes or the connection's end wakes this; tick() sees to it that one of them
-    // comes.
+    // Returns on bytes or on the end of the connection; tick() guarantees one of them.
     receive(0);
     lock.lock();
     reading_ = false;
   }
-  pass_on(Listen::soon);
+  hand_over_reading(Watch::later);
   if (!mine.reply) require_not_lost();
 }
 
-/// Finds somebody to read on: another waiting thread, else the poller's. Needs mutex_.
-void Connection::pass_on(Listen when) {
+/// Wakes another waiting thread to read, else lets the poller's thread read. Needs mutex_.
+void Connection::hand_over_reading(Watch when) {
   if (reading_) return;
   if (!calls_.empty()) calls_.begin()->second->changed.notify_one();
   adjust_watch(when);
 }
 
-/// Takes what is there and gives it to whom it is for; false if nothing was. By whom holds
-/// reading_.
+/// Receives once and dispatches the complete frames. Returns whether more data may be available.
+/// The caller has set reading_.
 bool Connection::receive(int flags) try {
   const auto space = frames_.space();
   const ssize_t count = ::recv(socket_.get(), space.data(), space.size(), flags);
   if (count < 0) {
-    if (errno != EAGAIN && errno != EINTR) lose(std::generic_category().message(errno));
+    if (errno != EAGAIN && errno != EINTR) mark_lost(std::generic_category().message(errno));
     return false;
   }
   if (count == 0) {
-    lose("the connection was closed by its server");
+    mark_lost("its server closed the connection");
     return false;
   }
   frames_.filled(static_cast<std::size_t>(count));
-  take_frames();
+  dispatch_frames();
   for (const MembersGone& event : events_) listeners_.members_gone(event);
   events_.clear();
   return static_cast<std::size_t>(count) == space.size();
 } catch (const std::exception& e) {
-  // What follows cannot be told apart into frames, or there is no memory for it.
-  lose(e.what());
+  // The rest of the stream has no frame borders, or memory is exhausted.
+  mark_lost(e.what());
   return false;
 }
 
-void Connection::take_frames() {
+void Connection::dispatch_frames() {
   const std::lock_guard lock(mutex_);
   unanswered_since_.reset();
   while (const auto frame = frames_.next()) {
@@ -154,10 +154,10 @@ void Connection::take_frames() {
     require(frame->kind == Kind::reply, Errc::internal, "it sent a frame of kind {}",
             static_cast<std::uint32_t>(frame->kind));
     const auto found = calls_.find(frame->id);
-    if (found == calls_.end()) continue;  // A pong, or for a caller that gave up.
+    if (found == calls_.end()) continue;  // A pong.
     Call& call = *found->second;
     calls_.erase(found);
-    if (call.seen) call.seen(frame->body);
+    if (call.on_reply) call.on_reply(frame->body);
     call.reply = frame->body;
     call.changed.notify_one();
   }
@@ -166,7 +166,7 @@ void Connection::take_frames() {
 void Connection::ready() {
   {
     std::unique_lock lock(mutex_);
-    resting_ = false;
+    poll_scheduled_ = false;
     if (lost_) return;
     if (!reading_) {
       reading_ = true;
@@ -175,7 +175,7 @@ void Connection::ready() {
       }
       lock.lock();
       reading_ = false;
-      pass_on(Listen::now);
+      hand_over_reading(Watch::now);
     }
   }
   int error = 0;
@@ -183,36 +183,36 @@ void Connection::ready() {
     const std::lock_guard lock(out_mutex_);
     if (blocked_) error = flush();
   }
-  if (error != 0) return lose(std::generic_category().message(error));
+  if (error != 0) return mark_lost(std::generic_category().message(error));
   const std::lock_guard lock(mutex_);
-  adjust_watch(Listen::now);
+  adjust_watch(Watch::now);
 }
 
-/// Tells the poller what its thread is to wait for. One that calls often calls again soon, so the
-/// poller is not told to listen after each call: it looks after a while. Needs mutex_.
-void Connection::adjust_watch(Listen when) {
+/// Updates the events that the poller watches. After a call it does not watch for input at once but
+/// polls later, since another call often follows: this saves two system calls. Needs mutex_.
+void Connection::adjust_watch(Watch when) {
   if (lost_) return;
   std::uint32_t events = 0;
   if (!reading_ && calls_.empty()) {
-    if (when == Listen::now || (watched_for_ & EPOLLIN) != 0)
+    if (when == Watch::now || (watched_events_ & EPOLLIN) != 0)
       events |= EPOLLIN;
-    else if (!std::exchange(resting_, true))
-      poller_.look_soon(socket_.get());
+    else if (!std::exchange(poll_scheduled_, true))
+      poller_.poll_later(socket_.get());
   }
   {
     const std::lock_guard lock(out_mutex_);
     if (blocked_) events |= EPOLLOUT;
   }
-  if (events == watched_for_) return;
-  watched_for_ = events;
+  if (events == watched_events_) return;
+  watched_events_ = events;
   poller_.watch_for(socket_.get(), events);
 }
 
-// Life and death.
+// Liveness.
 
-std::optional<std::string> Connection::why_lost(Clock::time_point now) const {
+std::optional<std::string> Connection::loss_reason(Clock::time_point now) const {
   if (unanswered_since_ && now - *unanswered_since_ > liveness_)
-    return fmt::format("nothing was heard from its server for {} ms", liveness_.count());
+    return fmt::format("nothing was received from its server for {} ms", liveness_.count());
   for (const auto& [id, call] : calls_)
     if (now >= call->limit)
       return fmt::format("it did not answer {} by its deadline and {} ms more", call->what,
@@ -221,29 +221,29 @@ std::optional<std::string> Connection::why_lost(Clock::time_point now) const {
 }
 
 void Connection::tick() {
-  // What lies in the socket is heard first: this process may have been stopped meanwhile.
+  // Receives pending data first: this process may have been stopped for a while.
   ready();
   const auto now = Clock::now();
   std::optional<std::string> reason;
   {
     const std::lock_guard lock(mutex_);
     if (lost_) return;
-    reason = why_lost(now);
+    reason = loss_reason(now);
     if (!reason && now - last_ping_ < std::min(std::chrono::milliseconds(1000), liveness_ / 4))
       return;
     last_ping_ = now;
     if (!unanswered_since_) unanswered_since_ = now;
   }
-  if (reason) return lose(*reason);
+  if (reason) return mark_lost(*reason);
   send(Kind::ping, 0, encode(Request{}));
 }
 
-void Connection::lose(const std::string& reason) {
+void Connection::mark_lost(const std::string& reason) {
   {
     const std::lock_guard lock(mutex_);
-    if (lost_ || std::exchange(losing_, true)) return;
+    if (lost_ || std::exchange(notifying_loss_, true)) return;
   }
-  // First: whoever gets Error(store_lost) finds that its group knows.
+  // Before the callers get Error(store_lost), so that their groups know the reason by then.
   listeners_.store_lost(fmt::format("{} is lost: {}", name_, reason));
   {
     const std::lock_guard lock(mutex_);
@@ -252,7 +252,7 @@ void Connection::lose(const std::string& reason) {
     calls_.clear();
   }
   poller_.remove(socket_.get());
-  // Wakes a thread that is in recv(), and tells the server.
+  // Wakes a thread in recv() and notifies the server.
   ::shutdown(socket_.get(), SHUT_RDWR);
 }
 

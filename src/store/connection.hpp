@@ -12,25 +12,26 @@
 #include "store/alarms.hpp"
 #include "store/connect.hpp"
 #include "store/limits.hpp"
-#include "store/link.hpp"
 #include "store/poller.hpp"
+#include "store/request_store.hpp"
 
 namespace symmem::store {
 
-/// A client's connection to the server: requests of all threads pipelined over one socket.
+/// A client's connection to the server: pipelines the requests of all threads over one socket.
 ///
-/// Whoever waits for a reply reads the socket itself, one thread at a time, and hands others
-/// theirs: a lone caller's round trip costs no switch of threads. While nobody waits, the poller's
-/// thread reads (for pushes and pings). The connection is lost for good by an error, by silence, or
-/// when a request is not answered soon after its deadline.
+/// One of the threads that wait for a reply reads the socket and dispatches the replies of all, so
+/// the round trip of a single caller needs no thread switch. While no thread waits, the poller's
+/// thread reads pushes and pongs. The connection is lost, permanently, after an error, after the
+/// liveness time without received data, or when a reply is overdue.
 class Connection final : public Poller::Watched {
  public:
   Connection(Connected connected, Poller& poller, std::string name,
              std::chrono::milliseconds liveness);
 
-  std::string call(const Request& request, const Link::Seen& seen);
+  /// See Link::call.
+  std::string call(const Request& request, const Link::OnReply& on_reply);
   Listeners& listeners() { return listeners_; }
-  /// Ends it from our side: the listeners hear nothing more.
+  /// Closes it locally: the listeners are not called any more.
   void close();
 
   void ready() override;
@@ -39,25 +40,25 @@ class Connection final : public Poller::Watched {
  private:
   struct Call {
     std::string_view what;
-    Clock::time_point limit;  // Without a reply by then the server is lost.
-    const Link::Seen& seen;
+    Clock::time_point limit;  // Without a reply by then the connection is lost.
+    const Link::OnReply& on_reply;
     std::optional<std::string> reply = {};
     std::condition_variable changed = {};
   };
 
   void send(Kind kind, std::uint64_t id, std::string_view body);
   int flush();
-  void await(Call& mine);
+  void wait_for_reply(Call& mine);
   bool receive(int flags);
-  void take_frames();
-  void lose(const std::string& reason);
+  void dispatch_frames();
+  void mark_lost(const std::string& reason);
   void require_not_lost() const;
-  enum class Listen { now, soon };
-  void adjust_watch(Listen when);
-  void pass_on(Listen when);
-  /// How long after a request's deadline its reply may still come.
+  enum class Watch { now, later };  // When the poller's thread shall read.
+  void adjust_watch(Watch when);
+  void hand_over_reading(Watch when);
+  /// How long after a request's deadline its reply is still awaited.
   std::chrono::milliseconds grace() const { return std::min(liveness_, kGrace); }
-  std::optional<std::string> why_lost(Clock::time_point now) const;
+  std::optional<std::string> loss_reason(Clock::time_point now) const;
 
   const Fd socket_;
   Poller& poller_;
@@ -65,26 +66,26 @@ class Connection final : public Poller::Watched {
   const std::chrono::milliseconds liveness_;
   Listeners listeners_;
 
-  // Whoever set reading_ (under mutex_) alone uses these until it clears it.
+  // Used only by the thread that set reading_ under mutex_, until it clears it.
   FrameReader frames_;
   std::vector<MembersGone> events_;
 
-  mutable std::mutex mutex_;  // May be held when taking out_mutex_, never the other way round.
+  mutable std::mutex mutex_;  // Guards the next group. Locked before out_mutex_, never after it.
   bool reading_ = false;
   std::map<std::uint64_t, Call*> calls_;
   std::uint64_t next_id_ = 1;
-  bool losing_ = false;              // The listeners are being told; lost_ follows.
-  std::optional<std::string> lost_;  // Why.
-  std::uint32_t watched_for_;
-  bool resting_ = false;  // The poller will look soon.
-  // Lost by silence: nothing was heard since a ping that is older than the liveness time.
+  bool notifying_loss_ = false;      // The listeners are being called; lost_ is set next.
+  std::optional<std::string> lost_;  // The reason.
+  std::uint32_t watched_events_;
+  bool poll_scheduled_ = false;  // Poller::poll_later was called.
+  // Lost if nothing was received since a ping that is older than the liveness time.
   Clock::time_point last_ping_;
   std::optional<Clock::time_point> unanswered_since_;
 
-  std::mutex out_mutex_;
+  std::mutex out_mutex_;  // Guards what follows.
   std::string out_;
-  std::size_t sent_ = 0;  // Bytes of out_ that are.
-  bool blocked_ = false;  // The socket takes no more; the poller's thread goes on.
+  std::size_t sent_ = 0;  // Bytes of out_ that were sent.
+  bool blocked_ = false;  // The socket's buffer is full; the poller's thread continues.
 };
 
 }  // namespace symmem::store

@@ -10,7 +10,7 @@
 namespace symmem::store {
 
 void append_frame(std::string& out, Kind kind, std::uint64_t id, std::string_view body) {
-  out.reserve(out.size() + kHeaderBytes + body.size());  // All of the frame or nothing.
+  out.reserve(out.size() + kHeaderBytes + body.size());  // Throws before it changes `out`.
   const auto put = [&](auto value) {
     char coded[sizeof value];
     for (std::size_t i = 0; i < sizeof value; ++i) coded[i] = static_cast<char>(value >> (8 * i));
@@ -23,23 +23,23 @@ void append_frame(std::string& out, Kind kind, std::uint64_t id, std::string_vie
 }
 
 std::span<char> FrameReader::space() {
-  constexpr std::size_t kSmallest = 1u << 10;  // Thousands of idle connections are the rule.
-  constexpr std::size_t kUsual = 64u << 10;    // Enough that a system call is not the bottleneck.
+  constexpr std::size_t kSmallest = 1u << 10;  // Thousands of connections are mostly idle.
+  constexpr std::size_t kUsual = 64u << 10;    // Amortizes the system call.
   const std::size_t left = end_ - begin_;
   if (left == 0 && buffer_.size() > kUsual) std::vector<char>().swap(buffer_);
   if (left > 0 && begin_ > 0) std::memmove(buffer_.data(), buffer_.data() + begin_, left);
   begin_ = 0;
   end_ = left;
   const bool full = buffer_.size() - end_ <= buffer_.size() / 2;
-  if (full || (more_at_once_ && buffer_.size() < kUsual))
+  if (full || (filled_completely_ && buffer_.size() < kUsual))
     buffer_.resize(std::max(kSmallest, 2 * buffer_.size()));
-  more_at_once_ = false;
+  filled_completely_ = false;
   return std::span(buffer_).subspan(end_);
 }
 
 void FrameReader::filled(std::size_t count) {
   end_ += count;
-  more_at_once_ = end_ == buffer_.size();
+  filled_completely_ = end_ == buffer_.size();
 }
 
 std::optional<Frame> FrameReader::next() {

@@ -11,7 +11,7 @@
 
 namespace symmem::store {
 
-/// What a frame is. docs/wire.md has the table; numbers are never given anew.
+/// The kind of a frame; docs/wire.md has the table. Numbers are never reused.
 enum class Kind : std::uint32_t {
   // Requests. `set` and `get` take any number of keys.
   set = 1,
@@ -36,7 +36,7 @@ enum class Kind : std::uint32_t {
   proof,
   welcome,
   refusal,
-  // What the server says afterwards.
+  // Sent by the server after the handshake.
   reply = 128,
   members_gone,
 };
@@ -50,29 +50,30 @@ struct Frame {
 
 inline constexpr std::size_t kHeaderBytes = 16;
 
+/// Appends a frame to `out`, completely or, if memory is exhausted, not at all.
 void append_frame(std::string& out, Kind kind, std::uint64_t id, std::string_view body);
 
-/// Cuts a byte stream into frames. Its memory grows with the bytes that have arrived (at most about
-/// four times as many), never with the length that a header announces.
+/// Splits a byte stream into frames. Its memory is at most about four times the received bytes and
+/// does not depend on the length that a header announces.
 class FrameReader {
  public:
   explicit FrameReader(std::size_t max_body) : max_body_(max_body) {}
 
-  /// Where the next bytes go; never empty. Frames taken before are invalid from here on.
+  /// Returns the non-empty space for the next bytes. Invalidates earlier frames.
   std::span<char> space();
-  /// Says that `count` bytes were put there.
+  /// Adds the first `count` bytes of space().
   void filled(std::size_t count);
-  /// The next complete frame. Throws Error(invalid_argument) if its length is over the limit: the
-  /// stream cannot be read on from there.
+  /// Returns the next complete frame. Throws Error(invalid_argument) if its length exceeds the
+  /// limit; the rest of the stream is then unreadable.
   std::optional<Frame> next();
   void set_max_body(std::size_t max_body) { max_body_ = max_body; }
 
  private:
   std::size_t max_body_;
   std::vector<char> buffer_;
-  std::size_t begin_ = 0;  // What is not taken yet lies in [begin_, end_).
+  std::size_t begin_ = 0;  // [begin_, end_) is received and not returned yet.
   std::size_t end_ = 0;
-  bool more_at_once_ = false;
+  bool filled_completely_ = false;
 };
 
 }  // namespace symmem::store

@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "store/error_text.hpp"
 #include "store/limits.hpp"
-#include "store/names.hpp"
 
 namespace symmem::store {
 namespace {
@@ -33,12 +33,12 @@ const std::vector<Member>* Groups::find(std::string_view name) const {
 
 Groups::Group& Groups::group_of(Ticket ticket, std::string_view id, std::uint64_t rank) {
   const auto found = groups_.find(id);
-  require(found != groups_.end(), Errc::finished, "the group with id {} is over", in_quotes(id));
+  require(found != groups_.end(), Errc::finished, "the group with id {} has ended", in_quotes(id));
   Group& group = found->second;
   require(rank < group.members.size() && group.members[rank].client == ticket.client,
-          Errc::invalid_argument, "rank {} of group {} is not this connection's", rank,
+          Errc::invalid_argument, "rank {} of group {} does not belong to this connection", rank,
           in_quotes(group.name));
-  require(!group.members[rank].gone, Errc::finished, "rank {} has left group {}", rank,
+  require(!group.members[rank].departure, Errc::finished, "rank {} has left group {}", rank,
           in_quotes(group.name));
   return group;
 }
@@ -56,13 +56,12 @@ void Groups::post(Ticket ticket, const Request& request, GatherKey key, std::str
   Group& group = group_of(ticket, request.keys[0], request.numbers[0]);
   const int rank = static_cast<int>(request.numbers[0]);
   Gather& gather = group.gathers[key];
-  require(!gather.waiting.contains(rank) && !gather.told.contains(rank), Errc::invalid_argument,
-          "{}: rank {} takes part for the second time; a key is used once",
-          describe(key, group.name), rank);
+  require(!gather.waiting.contains(rank) && !gather.answered.contains(rank), Errc::invalid_argument,
+          "{}: rank {} called twice; each key is used once", describe(key, group.name), rank);
   if (gather.verdict) {
-    gather.told.insert(rank);
+    gather.answered.insert(rank);
     outbox_.reply(ticket, *gather.verdict);
-    return sweep(group);
+    return reclaim(group);
   }
   const auto timeout = request.timeout;
   gather.waiting[rank] = {ticket,
@@ -74,26 +73,27 @@ void Groups::post(Ticket ticket, const Request& request, GatherKey key, std::str
   gather.bytes += value.size();
   if (group.live < group.members.size())
     for (int other = 0; other < static_cast<int>(group.members.size()); ++other)
-      if (stopped_by(group, gather, other)) return fail_for(group, key, gather, other);
+      if (cannot_complete_without(group, gather, other)) return fail_for(group, key, gather, other);
   if (gather.waiting.size() == group.members.size() || gather.bytes > kMaxFrameBytes)
     complete(group, key, gather);
 }
 
 void Groups::complete(Group& group, const GatherKey& key, Gather& gather) {
   if (gather.bytes > kMaxFrameBytes)
-    return decide(group, gather,
-                  encode_failure(Errc::invalid_argument,
-                                 fmt::format("{}: the values of {} ranks have {} bytes; at most {} "
-                                             "fit into one gather",
-                                             describe(key, group.name), gather.waiting.size(),
-                                             gather.bytes, kMaxFrameBytes)));
-  if (!key) end_others(group);
+    return decide(
+        group, gather,
+        encode_failure(Errc::invalid_argument,
+                       fmt::format("{}: the values of {} ranks have {} bytes; the limit is "
+                                   "{}",
+                                   describe(key, group.name), gather.waiting.size(), gather.bytes,
+                                   kMaxFrameBytes)));
+  if (!key) fail_open_gathers(group);
   const std::vector<std::string_view> values(gather.values.begin(), gather.values.end());
   decide(group, gather, encode_reply(values));
 }
 
-/// The group ends: what some of its members still wait for in it will not come.
-void Groups::end_others(Group& group) {
+/// Fails the undecided gathers of a group that ends.
+void Groups::fail_open_gathers(Group& group) {
   std::vector<GatherKey> open;
   for (const auto& [key, gather] : group.gathers)
     if (key && !gather.verdict) open.push_back(key);
@@ -102,7 +102,7 @@ void Groups::end_others(Group& group) {
            encode_failure(Errc::finished, fmt::format("{} failed: the group has ended",
                                                       describe(key, group.name))));
   group.ended = true;
-  forget_name(group);
+  release_name(group);
 }
 
 void Groups::expire(const std::string& id, const GatherKey& key, int rank,
@@ -120,33 +120,34 @@ void Groups::expire(const std::string& id, const GatherKey& key, int rank,
                                                 enumerate(missing), kIfMissing)));
 }
 
-/// Fails a gather because member `rank` went, of which everyone hears first.
+/// Fails a gather because member `rank` departed. Notifies all members first.
 void Groups::fail_for(Group& group, const GatherKey& key, Gather& gather, int rank) {
-  if (!group.untold.empty()) tell(group);
+  if (!group.unnotified.empty()) notify(group);
   const Member& member = group.members[static_cast<std::size_t>(rank)];
   decide(group, gather,
          encode_failure(Errc::peer_lost,
                         fmt::format("{} failed: {} {}: {}", describe(key, group.name),
                                     name_of(rank, member.process),
-                                    *member.gone == Departure::lost ? "was lost" : "has left",
+                                    *member.departure == Departure::lost ? "was lost" : "has left",
                                     member.reason)));
 }
 
 void Groups::decide(Group& group, Gather& gather, std::string verdict) {
   gather.verdict = std::move(verdict);
   for (const auto& [rank, waiting] : gather.waiting) {
-    gather.told.insert(rank);
+    gather.answered.insert(rank);
     outbox_.reply(waiting.ticket, *gather.verdict);
   }
   gather.waiting.clear();
   gather.values = {};
-  sweep(group);
+  reclaim(group);
 }
 
-void Groups::sweep(Group& group) {
+void Groups::reclaim(Group& group) {
   const auto needed = [&](const Gather& gather) {
     for (std::size_t rank = 0; rank < group.members.size(); ++rank)
-      if (!group.members[rank].gone && !gather.told.contains(static_cast<int>(rank))) return true;
+      if (!group.members[rank].departure && !gather.answered.contains(static_cast<int>(rank)))
+        return true;
     return false;
   };
   std::erase_if(group.gathers,
@@ -164,7 +165,8 @@ void Groups::sweep(Group& group) {
 void Groups::leave(Ticket ticket, const Request& request, Clock::time_point now) {
   Group& group = group_of(ticket, request.keys[0], request.numbers[0]);
   outbox_.reply(ticket, encode_reply({}));
-  mark_gone(group, static_cast<int>(request.numbers[0]), Departure::left, "it said so", now);
+  mark_departed(group, static_cast<int>(request.numbers[0]), Departure::left, "it called leave",
+                now);
 }
 
 void Groups::drop(ClientId client, const std::string& reason, Clock::time_point now) {
@@ -175,25 +177,25 @@ void Groups::drop(ClientId client, const std::string& reason, Clock::time_point 
   for (const auto& [id, ranks] : mine) {
     for (const int rank : ranks) {
       const auto group = groups_.find(id);
-      if (group == groups_.end()) break;  // It went with the last of its members.
-      if (!group->second.members[static_cast<std::size_t>(rank)].gone)
-        mark_gone(group->second, rank, Departure::lost, reason, now);
+      if (group == groups_.end()) break;  // Its last member was dropped before.
+      if (!group->second.members[static_cast<std::size_t>(rank)].departure)
+        mark_departed(group->second, rank, Departure::lost, reason, now);
     }
   }
 }
 
-void Groups::mark_gone(Group& group, int rank, Departure how, const std::string& reason,
-                       Clock::time_point now) {
-  Member& gone = group.members[static_cast<std::size_t>(rank)];
-  gone.gone = how;
-  gone.reason = reason;
+void Groups::mark_departed(Group& group, int rank, Departure how, const std::string& reason,
+                           Clock::time_point now) {
+  Member& member = group.members[static_cast<std::size_t>(rank)];
+  member.departure = how;
+  member.reason = reason;
   --group.live;
-  forget_name(group);
-  if (group.untold.empty()) tell_soon(group, now);
-  group.untold[{how, reason}].push_back(rank);
+  release_name(group);
+  if (group.unnotified.empty()) schedule_notify(group, now);
+  group.unnotified[{how, reason}].push_back(rank);
   std::vector<GatherKey> failing;
   for (const auto& [key, gather] : group.gathers)
-    if (!gather.verdict && stopped_by(group, gather, rank)) failing.push_back(key);
+    if (!gather.verdict && cannot_complete_without(group, gather, rank)) failing.push_back(key);
   const std::string id = group.id;
   for (const GatherKey& key : failing) {
     const auto found = groups_.find(id);
@@ -201,34 +203,34 @@ void Groups::mark_gone(Group& group, int rank, Departure how, const std::string&
     fail_for(found->second, key, found->second.gathers.find(key)->second, rank);
   }
   const auto found = groups_.find(id);
-  if (found != groups_.end()) sweep(found->second);
+  if (found != groups_.end()) reclaim(found->second);
 }
 
-void Groups::tell_soon(Group& group, Clock::time_point now) {
-  const auto when = std::max(now, group.told_at + tell_every_);
-  group.telling = alarms_.set(when, [this, id = group.id, when] {
+void Groups::schedule_notify(Group& group, Clock::time_point now) {
+  const auto when = std::max(now, group.notified_at + notify_interval_);
+  group.notify_alarm = alarms_.set(when, [this, id = group.id, when] {
     Group& waiting = groups_.find(id)->second;
-    waiting.told_at = when;
-    tell(waiting);
+    waiting.notified_at = when;
+    notify(waiting);
   });
 }
 
-void Groups::tell(Group& group) {
+void Groups::notify(Group& group) {
   std::set<ClientId> clients;
   for (const Member& member : group.members)
-    if (!member.gone) clients.insert(member.client);
+    if (!member.departure) clients.insert(member.client);
   const std::vector<ClientId> all(clients.begin(), clients.end());
-  for (const auto& [manner, ranks] : std::exchange(group.untold, {}))
+  for (const auto& [manner, ranks] : std::exchange(group.unnotified, {}))
     outbox_.push(all, {group.id, ranks, manner.first, manner.second});
 }
 
-bool Groups::stopped_by(const Group& group, const Gather& gather, int rank) {
-  const auto& gone = group.members[static_cast<std::size_t>(rank)].gone;
-  // A member that left may have done its part of a gather before; a lost one fails all.
-  return gone && (*gone == Departure::lost || !gather.waiting.contains(rank));
+bool Groups::cannot_complete_without(const Group& group, const Gather& gather, int rank) {
+  const auto& departure = group.members[static_cast<std::size_t>(rank)].departure;
+  // A member that left may have posted its value before; a lost one fails every gather.
+  return departure && (*departure == Departure::lost || !gather.waiting.contains(rank));
 }
 
-void Groups::forget_name(const Group& group) {
+void Groups::release_name(const Group& group) {
   const auto name = names_.find(group.name);
   if (name != names_.end() && name->second == group.id) names_.erase(name);
 }

@@ -14,32 +14,32 @@
 
 namespace symmem::store {
 
-/// One who joined a group.
+/// A rank of a group.
 struct Member {
   Process process;
   ClientId client = 0;
-  std::optional<Departure> gone = {};
+  std::optional<Departure> departure = {};
   std::string reason = {};
 };
 
-/// The groups of one job that have formed, and their gathers. Each gather is decided once; its
-/// verdict is kept until every member that has not gone has it.
+/// The complete groups of one job and their gathers. Each gather is decided once; its verdict is
+/// kept until every member that has not departed has received it.
 class Groups {
  public:
-  /// Members are told of departures at once, but once in `tell_every` at most.
-  Groups(Outbox& outbox, Alarms& alarms, std::chrono::milliseconds tell_every)
-      : outbox_(outbox), alarms_(alarms), tell_every_(tell_every) {}
+  /// Notifies members of departures at once, but at most once per `notify_interval`.
+  Groups(Outbox& outbox, Alarms& alarms, std::chrono::milliseconds notify_interval)
+      : outbox_(outbox), alarms_(alarms), notify_interval_(notify_interval) {}
 
-  /// Makes a group of all its members.
+  /// Makes a complete group. `members` is by rank.
   void form(const std::string& id, const std::string& name, std::vector<Member> members);
-  /// The members of the group that has this name now, or nullptr. A group keeps its name until it
-  /// ends or its first member goes.
+  /// Returns the members of the group that has this name, or nullptr. A group keeps its name until
+  /// it ends or its first member departs.
   const std::vector<Member>* find(std::string_view name) const;
 
   void gather(Ticket ticket, const Request& request, Clock::time_point now);
   void end(Ticket ticket, const Request& request, Clock::time_point now);
   void leave(Ticket ticket, const Request& request, Clock::time_point now);
-  /// Marks all memberships of a client as lost.
+  /// Marks all memberships of a closed client as lost.
   void drop(ClientId client, const std::string& reason, Clock::time_point now);
 
  private:
@@ -51,8 +51,8 @@ class Groups {
     std::map<int, Waiting> waiting = {};  // By rank, while undecided.
     std::vector<std::string> values = {};
     std::size_t bytes = 0;
-    std::optional<std::string> verdict = {};  // The reply that every rank gets.
-    std::set<int> told = {};
+    std::optional<std::string> verdict = {};  // The reply to every rank.
+    std::set<int> answered = {};              // Ranks that have received the verdict.
   };
   /// The group's end is a gather without a key.
   using GatherKey = std::optional<std::string>;
@@ -62,37 +62,38 @@ class Groups {
     std::size_t live = members.size();
     std::map<GatherKey, Gather> gathers = {};
     bool ended = false;
-    /// Who went and the others were not told of yet, by how and why.
-    std::map<std::pair<Departure, std::string>, std::vector<int>> untold = {};
-    Clock::time_point told_at = Clock::time_point::min();
-    Alarms::Alarm telling = {};
+    /// Departures of which the members are not notified yet, by manner and reason.
+    std::map<std::pair<Departure, std::string>, std::vector<int>> unnotified = {};
+    Clock::time_point notified_at = Clock::time_point::min();
+    Alarms::Alarm notify_alarm = {};
   };
 
+  /// Throws Error unless `rank` is a present member and belongs to the ticket's client.
   Group& group_of(Ticket ticket, std::string_view id, std::uint64_t rank);
   void post(Ticket ticket, const Request& request, GatherKey key, std::string_view value,
             Clock::time_point now);
   void expire(const std::string& id, const GatherKey& key, int rank,
               std::chrono::milliseconds timeout);
   void complete(Group& group, const GatherKey& key, Gather& gather);
-  void end_others(Group& group);
+  void fail_open_gathers(Group& group);
   void decide(Group& group, Gather& gather, std::string verdict);
   void fail_for(Group& group, const GatherKey& key, Gather& gather, int rank);
-  void mark_gone(Group& group, int rank, Departure how, const std::string& reason,
-                 Clock::time_point now);
-  void tell_soon(Group& group, Clock::time_point now);
-  void tell(Group& group);
-  /// Whether the gather cannot succeed any more because of member `rank`.
-  static bool stopped_by(const Group& group, const Gather& gather, int rank);
-  void forget_name(const Group& group);
-  /// Drops verdicts that every live member has, and the group if none needs it any more.
-  void sweep(Group& group);
+  void mark_departed(Group& group, int rank, Departure how, const std::string& reason,
+                     Clock::time_point now);
+  void schedule_notify(Group& group, Clock::time_point now);
+  void notify(Group& group);
+  /// Returns whether member `rank` departed and the gather still needs it.
+  static bool cannot_complete_without(const Group& group, const Gather& gather, int rank);
+  void release_name(const Group& group);
+  /// Drops the verdicts that all live members have received, and the group if it has ended.
+  void reclaim(Group& group);
 
   Outbox& outbox_;
   Alarms& alarms_;
-  const std::chrono::milliseconds tell_every_;
+  const std::chrono::milliseconds notify_interval_;
   std::map<std::string, Group, std::less<>> groups_;       // By id.
   std::map<std::string, std::string, std::less<>> names_;  // From name to id.
-  /// By client, then group's id: its ranks, gone ones too.
+  /// By client and group id: the client's ranks, departed ones included.
   std::map<ClientId, std::map<std::string, std::vector<int>>> ranks_of_;
 };
 

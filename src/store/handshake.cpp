@@ -6,7 +6,7 @@
 #include "base/check.hpp"
 #include "base/random.hpp"
 #include "base/wire.hpp"
-#include "store/names.hpp"
+#include "store/error_text.hpp"
 #include "store/secret.hpp"
 
 namespace symmem::store {
@@ -27,7 +27,7 @@ void put_process(Writer& out, const Process& process) {
       .put(process.id);
 }
 
-/// Of a server that has not proven anything yet.
+/// Limits the text of a server that is not authenticated yet, in bytes.
 constexpr std::size_t kMaxRefusal = 1000;
 
 Process read_process(Reader& in) {
@@ -60,7 +60,7 @@ ClientHandshake::ClientHandshake(const Hello& hello, std::string secret, std::st
 void ClientHandshake::require_kind(const Frame& frame, Kind expected) const {
   if (frame.kind == expected) return;
   require(frame.kind == Kind::refusal, Errc::refused,
-          "{} is not a symmem store, or of another version: it sent a frame of kind {}", server_,
+          "{} is not a symmem store, or has another version: it sent a frame of kind {}", server_,
           static_cast<std::uint32_t>(frame.kind));
   Reader in(frame.body, "store refusal");
   const auto code = static_cast<Errc>(std::min<int>(in.get<std::uint8_t>(), int(Errc::internal)));
@@ -76,10 +76,10 @@ std::string ClientHandshake::answer(const Frame& frame) const {
   const std::string proof = in.string();
   in.finish();
   require(!proof.empty() || secret_.empty(), Errc::refused,
-          "the store at {} has no secret but this process has one: give the store the same",
+          "the store at {} has no secret but this process has one: set the same for the store",
           server_);
   require(proof.empty() || !secret_.empty(), Errc::refused,
-          "the store at {} asks for a secret and this process has none: set SYMMEM_SECRET_FILE",
+          "the store at {} requires a secret and this process has none: set SYMMEM_SECRET_FILE",
           server_);
   const std::string transcript = hello_ + std::string(nonce);
   require(equal_in_constant_time(proof, proof_of(kServerRole, secret_, transcript)), Errc::refused,
@@ -95,7 +95,7 @@ Welcome ClientHandshake::finish(const Frame& frame) const {
   return welcome;
 }
 
-std::optional<std::string> ServerHandshake::take(const Frame& frame) {
+std::optional<std::string> ServerHandshake::accept(const Frame& frame) {
   const bool first = transcript_.empty();
   require(frame.kind == (first ? Kind::hello : Kind::proof), Errc::refused,
           "this is a symmem store; a connection begins with a hello and a proof, not frame kind {}",

@@ -7,19 +7,19 @@
 #include "base/fork.hpp"
 #include "base/host.hpp"
 #include "base/random.hpp"
-#include "store/link.hpp"
+#include "store/request_store.hpp"
 #include "store/state.hpp"
 
 namespace symmem::store {
 namespace {
 
-/// A State within this process. The threads that call are all there is: each one that waits also
-/// watches the time.
+/// A State within this process and without a thread of its own: each waiting caller runs the
+/// alarms.
 class LocalLink final : public Link, private Outbox {
  public:
-  std::string call(const Request& request, const Seen& seen) override {
+  std::string call(const Request& request, const OnReply& on_reply) override {
     fork_.check();
-    Call mine{seen, {}, {}};
+    Call mine{on_reply, {}, {}};
     std::vector<MembersGone> events;
     {
       std::unique_lock lock(mutex_);
@@ -28,17 +28,17 @@ class LocalLink final : public Link, private Outbox {
       const auto now = Clock::now();
       try {
         state_.handle(ticket, request, now);
-      } catch (...) {  // Out of memory: nobody waits here for a reply any more.
+      } catch (...) {  // Out of memory: `mine` is destroyed.
         calls_.erase(ticket.request);
         throw;
       }
       alarms_.run(now);
       while (!mine.reply) {
-        // Those who caused an event tell of it, but not while they wait.
+        // The thread that caused an event calls the listeners, before it waits.
         if (!events_.empty()) {
           events.swap(events_);
           lock.unlock();
-          tell(events);
+          notify(events);
           lock.lock();
           continue;
         }
@@ -47,14 +47,14 @@ class LocalLink final : public Link, private Outbox {
       }
       events.swap(events_);
     }
-    tell(events);
+    notify(events);
     return std::move(*mine.reply);
   }
   Listeners& listeners() override { return listeners_; }
 
  private:
   struct Call {
-    const Seen& seen;
+    const OnReply& on_reply;
     std::optional<std::string> reply;
     std::condition_variable changed;
   };
@@ -64,7 +64,7 @@ class LocalLink final : public Link, private Outbox {
     if (found == calls_.end()) return;
     Call& call = *found->second;
     calls_.erase(found);
-    if (call.seen) call.seen(body);
+    if (call.on_reply) call.on_reply(body);
     call.reply = body;
     call.changed.notify_one();
   }
@@ -73,7 +73,7 @@ class LocalLink final : public Link, private Outbox {
   }
   const Process& process(ClientId) override { return process_; }
 
-  void tell(std::vector<MembersGone>& events) {
+  void notify(std::vector<MembersGone>& events) {
     for (const MembersGone& event : events) listeners_.members_gone(event);
     events.clear();
   }
@@ -83,7 +83,7 @@ class LocalLink final : public Link, private Outbox {
   const Process process_{host_name(), ::getpid(), random_u64()};
   std::mutex mutex_;
   Alarms alarms_;
-  // Told of at once: nobody watches the time for those who are not in a call.
+  // Notifies at once: no thread runs a later alarm for members that are not in a call.
   State state_{*this, alarms_, to_hex(random_bytes(8)), std::chrono::milliseconds(0)};
   std::unordered_map<std::uint64_t, Call*> calls_;
   std::vector<MembersGone> events_;

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "store/error_text.hpp"
 #include "store/limits.hpp"
-#include "store/names.hpp"
 
 namespace symmem::store {
 
@@ -23,7 +23,7 @@ void Joins::join(Ticket ticket, const Request& request, Clock::time_point now) {
   const int size = static_cast<int>(world_size);
   const Process process{printable(std::string(request.values[0]), kMaxHostName),
                         static_cast<std::int64_t>(request.numbers[2]), request.numbers[3]};
-  if (told_of_failure(ticket, name, rank)) return;
+  if (reply_if_failed(ticket, name, rank)) return;
   require_vacant(name, rank, process);
 
   const auto at = forming_.try_emplace(name, Forming{size, {}}).first;
@@ -52,11 +52,11 @@ void Joins::join(Ticket ticket, const Request& request, Clock::time_point now) {
   if (joiners.size() == world_size) form(at);
 }
 
-bool Joins::told_of_failure(Ticket ticket, const std::string& name, int rank) {
+bool Joins::reply_if_failed(Ticket ticket, const std::string& name, int rank) {
   const auto failed = failed_.find(name);
-  if (failed == failed_.end() || !failed->second.told.insert(rank).second) return false;
+  if (failed == failed_.end() || !failed->second.answered.insert(rank).second) return false;
   outbox_.reply(ticket, failed->second.verdict);
-  if (failed->second.told.size() >= failed->second.world_size) failed_.erase(failed);
+  if (failed->second.answered.size() >= failed->second.world_size) failed_.erase(failed);
   return true;
 }
 
@@ -66,7 +66,7 @@ void Joins::require_vacant(const std::string& name, int rank, const Process& pro
   const auto index = static_cast<std::size_t>(rank);
   if (index < members->size())
     symmem::fail(Errc::invalid_argument,
-                 "join of group {}: rank {} is taken by {}; {} came too late", in_quotes(name),
+                 "join of group {}: rank {} is taken by {}; {} called too late", in_quotes(name),
                  rank, name_of((*members)[index].process), name_of(process));
   symmem::fail(Errc::invalid_argument, "join of group {}: it has {} ranks, so {} cannot be rank {}",
                in_quotes(name), members->size(), name_of(process), rank);
@@ -108,10 +108,10 @@ void Joins::fail(AllForming::iterator at, Errc code, const std::string& text) {
       encode_failure(code, text), static_cast<std::size_t>(at->second.world_size), {}, {}};
   for (const auto& [rank, joiner] : at->second.joiners) {
     outbox_.reply(joiner.ticket, failed.verdict);
-    failed.told.insert(rank);
+    failed.answered.insert(rank);
     failed.participants.insert(joiner.ticket.client);
   }
-  if (failed.told.size() < failed.world_size)
+  if (failed.answered.size() < failed.world_size)
     failed_.insert_or_assign(at->first, std::move(failed));
   else
     failed_.erase(at->first);

@@ -11,15 +11,16 @@
 
 namespace symmem::store {
 
-/// The groups of one job that are forming. A join ends alike on all ranks: with the group, or with
-/// one error, which is kept for the ranks that did not come yet.
+/// The incomplete groups of one job. A join has one result for all ranks: the group, or one error,
+/// which is kept for the ranks that have not called yet.
 class Joins {
  public:
-  /// `id_seed` begins the ids of groups and must differ from that of any other store.
+  /// `id_seed` is the prefix of group ids and unique to this store.
   Joins(Outbox& outbox, Alarms& alarms, Groups& groups, std::string id_seed)
       : outbox_(outbox), alarms_(alarms), groups_(groups), id_seed_(std::move(id_seed)) {}
 
   void join(Ticket ticket, const Request& request, Clock::time_point now);
+  /// Fails the joins in which a closed client takes part.
   void drop(ClientId client, const std::string& reason);
 
  private:
@@ -35,13 +36,13 @@ class Joins {
   struct Failed {
     std::string verdict;
     std::size_t world_size;
-    std::set<int> told;
-    std::set<ClientId> participants;  // The record goes when these have gone.
+    std::set<int> answered;
+    std::set<ClientId> participants;  // Dropped when all of these have closed.
   };
   using AllForming = std::map<std::string, Forming, std::less<>>;
 
-  /// Replies to a rank that comes after its join has failed.
-  bool told_of_failure(Ticket ticket, const std::string& name, int rank);
+  /// Sends the verdict of a failed join to a rank that calls late; false if there is none.
+  bool reply_if_failed(Ticket ticket, const std::string& name, int rank);
   void require_vacant(const std::string& name, int rank, const Process& process) const;
   void expire(const std::string& name, int rank, std::chrono::milliseconds timeout);
   void form(AllForming::iterator at);

@@ -5,8 +5,8 @@
 #include <charconv>
 
 #include "base/check.hpp"
+#include "store/error_text.hpp"
 #include "store/limits.hpp"
-#include "store/names.hpp"
 
 namespace symmem::store {
 namespace {
@@ -15,7 +15,7 @@ std::int64_t to_number(std::string_view key, std::string_view text) {
   std::int64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   require(error == std::errc() && end == text.data() + text.size() && !text.empty(),
-          Errc::invalid_argument, "add to {}: its value {} is no 64-bit decimal number",
+          Errc::invalid_argument, "add to {}: its value {} is not a 64-bit decimal number",
           in_quotes(key), in_quotes(text));
   return number;
 }
@@ -33,7 +33,7 @@ void Keys::store(std::string_view key, std::string_view value) {
 void Keys::set(Ticket ticket, const Request& request) {
   for (std::size_t i = 0; i < request.keys.size(); ++i) store(request.keys[i], request.values[i]);
   outbox_.reply(ticket, encode_reply({}));
-  for (const std::string_view key : request.keys) wake(key);
+  for (const std::string_view key : request.keys) key_set(key);
 }
 
 void Keys::add(Ticket ticket, const Request& request) {
@@ -43,12 +43,12 @@ void Keys::add(Ticket ticket, const Request& request) {
   std::int64_t sum = 0;
   if (__builtin_add_overflow(found == values_.end() ? 0 : to_number(key, found->second), amount,
                              &sum))
-    fail(Errc::invalid_argument, "add {} to {}: {} and that do not fit into 64 bits", amount,
+    fail(Errc::invalid_argument, "add {} to {}: the sum with {} overflows 64 bits", amount,
          in_quotes(key), found->second);
   char text[24];
   store(key, {text, std::to_chars(text, text + sizeof text, sum).ptr});
   outbox_.reply(ticket, encode_reply(static_cast<std::uint64_t>(sum)));
-  wake(key);
+  key_set(key);
 }
 
 void Keys::compare_set(Ticket ticket, const Request& request) {
@@ -60,7 +60,7 @@ void Keys::compare_set(Ticket ticket, const Request& request) {
   outbox_.reply(ticket, encode_reply(std::span(&current, 1)));
   if (!equal) return;
   store(key, request.values[1]);
-  wake(key);
+  key_set(key);
 }
 
 void Keys::check(Ticket ticket, const Request& request) {
@@ -83,7 +83,7 @@ void Keys::append(Ticket ticket, const Request& request) {
   else
     values_.emplace(key, added);
   outbox_.reply(ticket, encode_reply({}));
-  wake(key);
+  key_set(key);
 }
 
 void Keys::remove(Ticket ticket, const Request& request) {
@@ -108,7 +108,7 @@ void Keys::await(Ticket ticket, const Request& request, Clock::time_point now) {
   const auto missing =
       std::find_if(request.keys.begin(), request.keys.end(),
                    [&](std::string_view key) { return values_.find(key) == values_.end(); });
-  if (missing == request.keys.end()) return answer(ticket, request.kind, request.keys);
+  if (missing == request.keys.end()) return reply_found(ticket, request.kind, request.keys);
   const Clock::time_point when = now + request.timeout;
   const auto [at, fresh] = waits_.emplace(
       ticket, Wait{request.kind,
@@ -121,24 +121,24 @@ void Keys::await(Ticket ticket, const Request& request, Clock::time_point now) {
 }
 
 template <typename Strings>
-void Keys::answer(Ticket ticket, Kind kind, const Strings& keys) {
+void Keys::reply_found(Ticket ticket, Kind kind, const Strings& keys) {
   std::vector<std::string_view> values;
   if (kind == Kind::get)
     for (const auto& key : keys) values.push_back(values_.find(key)->second);
   outbox_.reply(ticket, encode_reply(values));
 }
 
-void Keys::wake(std::string_view key) {
+void Keys::key_set(std::string_view key) {
   const auto found = parked_.find(key);
   if (found == parked_.end()) return;
   const std::vector<Ticket> woken = std::move(found->second);
   parked_.erase(found);
-  for (const Ticket ticket : woken) settle(waits_.find(ticket));
+  for (const Ticket ticket : woken) resume_wait(waits_.find(ticket));
 }
 
-/// Answers a wait whose key came, or parks it on the next missing one. It looks on from where it
-/// was and then around, since a key that was there may have been deleted: linear in all.
-void Keys::settle(Waits::iterator at) {
+/// Replies to a wait, or parks it on the next missing key. Searches circularly from the last
+/// missing key, since a key found before may have been deleted: linear in total.
+void Keys::resume_wait(Waits::iterator at) {
   Wait& wait = at->second;
   const std::size_t count = wait.keys.size();
   for (std::size_t step = 0; step < count; ++step) {
@@ -148,7 +148,7 @@ void Keys::settle(Waits::iterator at) {
     parked_[wait.keys[i]].push_back(at->first);
     return;
   }
-  answer(at->first, wait.kind, wait.keys);
+  reply_found(at->first, wait.kind, wait.keys);
   waits_.erase(at);
 }
 
@@ -163,11 +163,10 @@ void Keys::expire(Ticket ticket, Clock::time_point when) {
   std::vector<std::string> missing;
   for (const std::string& key : at->second.keys)
     if (values_.find(key) == values_.end()) missing.push_back(in_quotes(key));
-  outbox_.reply(
-      ticket,
-      encode_failure(Errc::timeout,
-                     fmt::format("{} timed out after {}: nobody set {}", name(at->second.kind),
-                                 seconds(when - at->second.since), enumerate(missing))));
+  outbox_.reply(ticket, encode_failure(
+                            Errc::timeout,
+                            fmt::format("{} timed out after {}: missing: {}", name(at->second.kind),
+                                        seconds(when - at->second.since), enumerate(missing))));
   unpark(at);
   waits_.erase(at);
 }

@@ -11,8 +11,8 @@
 
 namespace symmem::store {
 
-/// The keys of one job, and those who wait for some. Requests are validated; a request that cannot
-/// be done throws and changes nothing.
+/// The keys of one job and the requests that wait for keys. Requests were validated by the caller;
+/// a request that fails throws and changes nothing.
 class Keys {
  public:
   Keys(Outbox& outbox, Alarms& alarms) : outbox_(outbox), alarms_(alarms) {}
@@ -20,39 +20,39 @@ class Keys {
   void set(Ticket ticket, const Request& request);
   void add(Ticket ticket, const Request& request);
   void compare_set(Ticket ticket, const Request& request);
-  /// get and wait: replied to when all keys exist.
+  /// Handles get and wait: replies when all keys exist.
   void await(Ticket ticket, const Request& request, Clock::time_point now);
   void check(Ticket ticket, const Request& request);
   void append(Ticket ticket, const Request& request);
   void remove(Ticket ticket, const Request& request);
   void count(Ticket ticket);
   void list(Ticket ticket, const Request& request);
-  /// Forgets the waits of a client that went.
+  /// Drops the waiting requests of a closed client.
   void drop(ClientId client);
 
  private:
   struct Wait {
     Kind kind;
     std::vector<std::string> keys;
-    std::size_t parked_at;  // The index of the one missing key that it is parked on.
+    std::size_t parked_at;  // Index of the missing key under which parked_ lists it.
     Clock::time_point since;
     Alarms::Alarm alarm;
   };
   using Waits = std::map<Ticket, Wait>;
 
   void store(std::string_view key, std::string_view value);
-  void wake(std::string_view key);
-  void settle(Waits::iterator at);
+  void key_set(std::string_view key);
+  void resume_wait(Waits::iterator at);
   void unpark(Waits::iterator at);
   void expire(Ticket ticket, Clock::time_point when);
   template <typename Strings>
-  void answer(Ticket ticket, Kind kind, const Strings& keys);
+  void reply_found(Ticket ticket, Kind kind, const Strings& keys);
 
   Outbox& outbox_;
   Alarms& alarms_;
   std::map<std::string, std::string, std::less<>> values_;
   Waits waits_;
-  // Each wait is parked on one missing key; when that comes, it looks for the next missing one.
+  // By key: the waits that continue when it is set. Each wait is under one missing key.
   std::map<std::string, std::vector<Ticket>, std::less<>> parked_;
 };
 

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kAny = kMaxListEntries + 1;
 
-/// How many keys, values and numbers a command takes.
+/// The numbers of keys, values and numbers of a command.
 struct Form {
   Kind kind;
   std::string_view name;
@@ -66,8 +66,8 @@ void put_list(Writer& out, const List& list) {
   for (const auto& entry : list) out.put(entry);
 }
 
-/// The length of a list of entries that take `entry_bytes` at least, before anything is sized by
-/// it.
+/// Reads the length of a list whose entries have at least `entry_bytes`, and checks it against the
+/// bytes that are left.
 std::size_t read_count(Reader& in, std::size_t entry_bytes, std::size_t most) {
   const std::size_t count = in.get<std::uint32_t>();
   require(count <= in.left() / entry_bytes, Errc::invalid_argument,
@@ -96,7 +96,7 @@ std::string_view name(Kind kind) {
 
 void validate(const Request& request) {
   const Form* form = find_form(request.kind);
-  require(form != nullptr, Errc::invalid_argument, "the store knows no command {}",
+  require(form != nullptr, Errc::invalid_argument, "the store has no command {}",
           static_cast<std::uint32_t>(request.kind));
   require_count(*form, "keys", request.keys.size(), form->keys);
   require_count(*form, "values", request.values.size(), form->values);
@@ -121,7 +121,7 @@ std::string encode(const Request& request) {
 void decode(const Frame& frame, Request& request) {
   Reader in(frame.body, "store request");
   request.kind = frame.kind;
-  // Anything that would overflow a clock is "for ever": a century.
+  // Limited to a century, so that no sum with a clock overflows.
   constexpr std::uint64_t kForEver = std::chrono::milliseconds(std::chrono::hours(876'000)).count();
   request.timeout = std::chrono::milliseconds(std::min(in.get<std::uint64_t>(), kForEver));
   read_views(in, request.keys);
@@ -134,14 +134,13 @@ void decode(const Frame& frame, Request& request) {
 
 std::string encode_reply(std::span<const std::string_view> values,
                          std::span<const std::uint64_t> numbers) {
-  // Summed up first: one large value may be asked for many times in one request.
+  // Checked before the encoding: one request may name one large value many times.
   std::size_t bytes = 1 + 4 + 4 + 8 * numbers.size();
   for (const std::string_view value : values) bytes += 4 + value.size();
   if (bytes > kMaxFrameBytes)
-    return encode_failure(
-        Errc::invalid_argument,
-        fmt::format("the reply has {} bytes; at most {} fit into one: ask for less", bytes,
-                    kMaxFrameBytes));
+    return encode_failure(Errc::invalid_argument,
+                          fmt::format("the reply has {} bytes; the limit is {}: request less",
+                                      bytes, kMaxFrameBytes));
   Writer out;
   out.put(std::uint8_t{0});
   put_list(out, values);

@@ -14,8 +14,8 @@
 
 namespace symmem::store {
 
-/// A request as all commands have it: lists whose lengths and meanings the command's row in
-/// message.cpp gives. It borrows the strings: from the caller's arguments, or from the frame.
+/// A request of any command. The command's row in message.cpp has the lengths and meanings of the
+/// lists. Borrows the strings from the caller's arguments or from the frame.
 struct Request {
   Kind kind = Kind::ping;
   std::chrono::milliseconds timeout{0};
@@ -24,16 +24,16 @@ struct Request {
   std::vector<std::uint64_t> numbers = {};
 };
 
-/// The command's name, "compare_set".
+/// Returns the command's name: "compare_set".
 std::string_view name(Kind kind);
 
-/// Throws Error(invalid_argument) that names the limit or the count that the request breaks.
+/// Throws Error(invalid_argument) that names the violated limit or count.
 void validate(const Request& request);
 std::string encode(const Request& request);
-/// Fills `request` with what the frame says, reusing its memory. Not validated yet.
+/// Decodes a frame into `request` and reuses its memory. Does not validate.
 void decode(const Frame& frame, Request& request);
 
-/// What comes back when a request succeeds.
+/// The reply to a request that succeeded.
 struct Reply {
   std::vector<std::string> values;
   std::vector<std::uint64_t> numbers;
@@ -43,10 +43,10 @@ std::string encode_reply(std::span<const std::string_view> values,
                          std::span<const std::uint64_t> numbers = {});
 std::string encode_reply(std::uint64_t number);
 std::string encode_failure(Errc code, std::string_view text);
-/// Throws the Error that the reply carries, or Error(internal) if it cannot be read.
+/// Throws the Error in the reply, or Error(internal) if the reply is malformed.
 Reply decode_reply(std::string_view body);
 
-/// A push: members of the group that went, all in the same way.
+/// A push: members of a group that departed in one manner.
 struct MembersGone {
   std::string group_id;
   std::vector<int> ranks;

@@ -11,23 +11,23 @@
 
 namespace symmem::store {
 
-/// A connection, or what stands for one within a process. Never given twice.
+/// Identifies a connection, or a caller within the process. Never reused.
 using ClientId = std::uint64_t;
 
-/// One request of one client, to be replied to once.
+/// Identifies one request of one client, which gets one reply.
 struct Ticket {
   ClientId client = 0;
   std::uint64_t request = 0;
   friend auto operator<=>(const Ticket&, const Ticket&) = default;
 };
 
-/// Takes what the store says to its clients. It must not call the store back.
+/// Receives replies and pushes for clients. Must not call the State.
 class Outbox {
  public:
   virtual ~Outbox() = default;
   virtual void reply(Ticket ticket, std::string_view body) = 0;
   virtual void push(std::span<const ClientId> clients, const MembersGone& event) = 0;
-  /// The client's process, for messages.
+  /// Returns the client's process, for error messages.
   virtual const Process& process(ClientId client) = 0;
 };
 

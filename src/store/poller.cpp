@@ -51,21 +51,21 @@ void Poller::remove(int fd) {
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
 }
 
-void Poller::look_soon(int fd) {
-  constexpr long kSoon = 10'000'000;  // Nanoseconds.
+void Poller::poll_later(int fd) {
+  constexpr long kDelay = 10'000'000;  // Nanoseconds.
   const std::lock_guard lock(mutex_);
-  soon_.push_back(fd);
-  if (soon_.size() > 1) return;
+  due_later_.push_back(fd);
+  if (due_later_.size() > 1) return;
   itimerspec when{};
-  when.it_value.tv_nsec = kSoon;
+  when.it_value.tv_nsec = kDelay;
   ::timerfd_settime(timer_.get(), 0, &when, nullptr);
 }
 
-std::vector<int> Poller::take_soon() {
+std::vector<int> Poller::take_due() {
   const std::lock_guard lock(mutex_);
   std::uint64_t count = 0;
   static_cast<void>(!::read(timer_.get(), &count, sizeof count));
-  return std::exchange(soon_, {});
+  return std::exchange(due_later_, {});
 }
 
 void Poller::poll() {
@@ -76,7 +76,7 @@ void Poller::poll() {
     if (fd != timer_.get())
       call_ready(fd);
     else
-      for (const int resting : take_soon()) call_ready(resting);
+      for (const int due : take_due()) call_ready(due);
   }
 }
 

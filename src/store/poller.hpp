@@ -13,11 +13,12 @@
 
 namespace symmem::store {
 
-/// Watches store connections in an event loop's thread. Unlike EventLoop::watch, what a descriptor
-/// is watched for can be changed by any thread at the price of one system call: a thread that waits
-/// for its reply reads by itself, and the loop must not be woken for that.
+/// Watches store connections in an event loop's thread. Unlike with EventLoop::watch, any thread
+/// can change the watched events of a descriptor by one system call and without waking the loop: a
+/// thread that waits for a reply reads the socket itself.
 class Poller {
  public:
+  /// A connection. Both calls are made in the loop's thread.
   class Watched {
    public:
     virtual ~Watched() = default;
@@ -25,26 +26,26 @@ class Poller {
     virtual void tick() = 0;
   };
 
-  /// Ticks every `period`.
+  /// Calls tick() of each connection every `period`.
   Poller(std::shared_ptr<EventLoop> loop, std::chrono::milliseconds period);
 
   void add(int fd, std::shared_ptr<Watched> watched);
-  /// `events` as epoll(7) has them; 0 for none.
+  /// Sets the watched events: EPOLLIN, EPOLLOUT, or 0 for none.
   void watch_for(int fd, std::uint32_t events);
-  /// Calls ready() for `fd` a little later, even if nothing has come by then.
-  void look_soon(int fd);
+  /// Calls ready() for `fd` once, 10 ms later, whether or not it is readable.
+  void poll_later(int fd);
   void remove(int fd);
 
  private:
   void poll();
   void tick();
   void call_ready(int fd);
-  std::vector<int> take_soon();
+  std::vector<int> take_due();
 
   const std::shared_ptr<EventLoop> loop_;
   const Fd epoll_, timer_;
   std::mutex mutex_;
-  std::vector<int> soon_;
+  std::vector<int> due_later_;
   std::unordered_map<int, std::shared_ptr<Watched>> watched_;
   std::unique_ptr<EventLoop::Subscription> readable_, ticking_;
 };

@@ -65,7 +65,7 @@ class PrefixStore final : public KeyValueStore {
     membership.group = request.group;
     return membership;
   }
-  // What follows a join goes by the group's id, which needs no prefix.
+  // After a join the group's id identifies it, without a prefix.
   std::vector<std::string> gather(const Membership& group, const std::string& key,
                                   const std::string& value, Timeout timeout) override {
     return base_->gather(group, key, value, timeout);
@@ -87,7 +87,8 @@ class PrefixStore final : public KeyValueStore {
 
 std::shared_ptr<KeyValueStore> make_prefix_store(std::string prefix,
                                                  std::shared_ptr<KeyValueStore> store) {
-  require(store != nullptr, Errc::invalid_argument, "prefix store \"{}\" over no store", prefix);
+  require(store != nullptr, Errc::invalid_argument, "make_prefix_store \"{}\": the store is null",
+          prefix);
   return std::make_shared<PrefixStore>(std::move(prefix), std::move(store));
 }
 

@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "base/check.hpp"
-#include "store/link.hpp"
+#include "store/request_store.hpp"
 
 namespace symmem::store {
 
@@ -15,7 +15,7 @@ void Listeners::add(const std::string& group_id, int rank,
 }
 
 void Listeners::remove(const std::string& group_id, int rank) {
-  std::shared_ptr<GroupListener> last;  // Destroyed after the lock: it may own anything.
+  std::shared_ptr<GroupListener> last;  // Destroyed after the unlock: its destructor may lock.
   const std::lock_guard lock(mutex_);
   const auto found = listeners_.find({group_id, rank});
   if (found == listeners_.end()) return;
@@ -118,12 +118,12 @@ class RequestStore final : public KeyValueStore {
 
   Membership join(const JoinRequest& request, std::shared_ptr<GroupListener> listener,
                   Timeout timeout) override {
-    // The listener must be in place before the push that may follow the reply.
+    // Registered before any push that follows the reply.
     const auto listen = [&](std::string_view body) {
       try {
         const Reply reply = decode_reply(body);
         if (!reply.values.empty()) link_->listeners().add(reply.values[0], request.rank, listener);
-      } catch (const Error&) {  // The caller gets it from the same reply.
+      } catch (const Error&) {  // call() throws it, too.
       }
     };
     return to_membership(request,
@@ -155,17 +155,17 @@ class RequestStore final : public KeyValueStore {
     link_->listeners().remove(group.id, group.rank);
     try {
       call({.kind = Kind::leave, .keys = {group.id}, .numbers = {to_u64(group.rank)}}, {});
-    } catch (const Error&) {  // Lost, or over already: either way it is left.
+    } catch (const Error&) {  // Lost or ended: in both cases it has left.
     }
   }
 
  private:
   static std::uint64_t to_u64(std::int64_t number) { return static_cast<std::uint64_t>(number); }
 
-  Reply call(Request request, Timeout timeout, const Link::Seen& seen = {}) {
+  Reply call(Request request, Timeout timeout, const Link::OnReply& on_reply = {}) {
     request.timeout = Deadline::in(timeout, timeout_).timeout();
     validate(request);
-    return decode_reply(link_->call(request, seen));
+    return decode_reply(link_->call(request, on_reply));
   }
   static std::string value(Reply reply) {
     require(reply.values.size() == 1, Errc::internal, "the store answered with {} values, not one",

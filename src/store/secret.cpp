@@ -18,7 +18,7 @@ namespace symmem::store {
 
 std::string read_secret_file(const std::string& path) {
   constexpr std::size_t kLongest = 1024;
-  // Non-blocking: a FIFO without a writer must not hold us up. It is refused below.
+  // Non-blocking: opening a FIFO without a writer would block. It is refused below.
   const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat info {};
   require(file && ::fstat(file.get(), &info) == 0, Errc::invalid_argument, "secret file {}: {}",
@@ -26,10 +26,10 @@ std::string read_secret_file(const std::string& path) {
   require(S_ISREG(info.st_mode), Errc::invalid_argument, "secret file {} is not a regular file",
           path);
   require(info.st_uid == ::geteuid(), Errc::refused,
-          "secret file {} belongs to user {}, who knows the secret then, and not to this one, {}",
+          "secret file {} belongs to user {}, who can read it; it must belong to this user, {}",
           path, info.st_uid, ::geteuid());
   require((info.st_mode & 077) == 0, Errc::refused,
-          "secret file {} has mode {:04o}, so others may read it; chmod 600 it", path,
+          "secret file {} has mode {:04o}, so other users may access it; chmod 600 it", path,
           info.st_mode & 07777);
   std::string secret(kLongest + 2, '\0');
   const ssize_t count = ::read(file.get(), secret.data(), secret.size());
@@ -38,7 +38,8 @@ std::string read_secret_file(const std::string& path) {
   secret.resize(static_cast<std::size_t>(count));
   if (secret.ends_with('\n')) secret.pop_back();
   require(!secret.empty() && secret.size() <= kLongest, Errc::invalid_argument,
-          "secret file {} must have 1 to {} bytes and a newline at most", path, kLongest);
+          "secret file {} must have 1 to {} bytes and at most one newline at the end", path,
+          kLongest);
   return secret;
 }
 

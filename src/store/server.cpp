@@ -16,19 +16,19 @@
 #include "base/deadline.hpp"
 #include "base/host.hpp"
 #include "base/random.hpp"
-#include "store/names.hpp"
+#include "store/error_text.hpp"
 
 namespace symmem::store {
 namespace asio = boost::asio;
 using asio::ip::tcp;
 
 struct Server::Io {
-  // The address family is for Asio's own use when it opens sockets; these are open.
+  // Asio uses the address family only when it opens a socket; this one is open.
   Io(asio::io_context& context, Fd listening)
       : io(context),
         acceptor(io, tcp::v4(), listening.get()),
         alarm_timer(io),
-        life_timer(io),
+        liveness_timer(io),
         accept_timer(io) {
     listening.release();
     acceptor.non_blocking(true);
@@ -36,7 +36,7 @@ struct Server::Io {
 
   asio::io_context& io;
   tcp::acceptor acceptor;
-  asio::steady_timer alarm_timer, life_timer, accept_timer;
+  asio::steady_timer alarm_timer, liveness_timer, accept_timer;
 };
 
 Server::Server(asio::io_context& io, Fd listening, const TcpStoreOptions& options,
@@ -48,17 +48,15 @@ Server::Server(asio::io_context& io, Fd listening, const TcpStoreOptions& option
 Server::~Server() = default;
 
 void Server::start() {
-  accept_soon();
-  check_lives();
+  arm_accept();
+  check_liveness();
 }
 
 void Server::close() {
   closed_ = true;
-  boost::system::error_code ignored;
-  io_->acceptor.close(ignored);
-  for (auto* timer : {&io_->alarm_timer, &io_->life_timer, &io_->accept_timer}) timer->cancel();
   while (!sessions_.empty()) sessions_.begin()->second->close("the store was closed");
   unflushed_.clear();
+  io_.reset();
 }
 
 bool Server::wait_until_left(std::chrono::milliseconds timeout, std::uint64_t except) {
@@ -69,35 +67,32 @@ bool Server::wait_until_left(std::chrono::milliseconds timeout, std::uint64_t ex
 
 // Accepting.
 
-void Server::accept_soon() {
+void Server::arm_accept() {
   if (accepting_ || closed_) return;
   accepting_ = true;
-  io_->acceptor.async_wait(tcp::acceptor::wait_read,
-                           [self = shared_from_this()](const auto& error) {
-                             self->accepting_ = false;
-                             if (!error && !self->closed_) self->accept_some();
-                           });
+  io_->acceptor.async_wait(tcp::acceptor::wait_read, [this](const auto& error) {
+    accepting_ = false;
+    if (!error && !closed_) accept_batch();
+  });
 }
 
-/// Accepts a few at a time, so that members do not wait for a crowd.
-void Server::accept_some() {
+/// Accepts a bounded number per turn, so that new connections do not delay members.
+void Server::accept_batch() {
   for (int i = 0; i < 32; ++i) {
-    // Those who wait in the kernel's queue cost nothing until others have proven themselves or
-    // left.
-    if (strangers_ >= kMaxStrangers || sessions_.size() >= kMaxConnections) return;
+    // Beyond the limits connections wait in the kernel's queue, at no cost to this process.
+    if (unauthenticated_ >= kMaxUnauthenticated || sessions_.size() >= kMaxConnections) return;
     Fd socket(::accept4(io_->acceptor.native_handle(), nullptr, nullptr, SOCK_CLOEXEC));
     if (socket) {
       add_session(std::move(socket));
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
       io_->accept_timer.expires_after(std::chrono::milliseconds(50));
-      io_->accept_timer.async_wait(
-          [self = shared_from_this()](const auto&) { self->accept_soon(); });
+      io_->accept_timer.async_wait([this](const auto&) { arm_accept(); });
       return;
     } else if (errno == EAGAIN) {
       break;
     }
   }
-  accept_soon();
+  arm_accept();
 }
 
 void Server::add_session(Fd socket) {
@@ -105,22 +100,22 @@ void Server::add_session(Fd socket) {
   ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   const ClientId id = next_client_++;
   try {
-    const auto session = std::make_shared<Session>(shared_from_this(), id, io_->io,
-                                                   std::move(socket), options_.secret);
+    const auto session =
+        std::make_shared<Session>(*this, id, io_->io, std::move(socket), options_.secret);
     sessions_.emplace(id, session);
-    ++strangers_;
+    ++unauthenticated_;
     session->start();
   } catch (const std::exception&) {
-    // Out of memory or of epoll watches: this connection is not to be the end of all others.
-    strangers_ -= sessions_.erase(id);
+    // Out of memory or epoll watches: drops this connection, not the server.
+    unauthenticated_ -= sessions_.erase(id);
   }
 }
 
 // Sessions.
 
-// Ids of groups are never given twice, also not by another server.
+// The random seed makes group ids unique across servers.
 Server::Job::Job(Outbox& outbox, Alarms& alarms)
-    : state(outbox, alarms, to_hex(random_bytes(8)), kTellEvery) {}
+    : state(outbox, alarms, to_hex(random_bytes(8)), kNotifyInterval) {}
 
 State& Server::admit(Session& session) {
   const std::string& job = session.hello().job;
@@ -129,24 +124,24 @@ State& Server::admit(Session& session) {
          in_quotes(options_.job), name_of(process_), in_quotes(job));
   const auto at = jobs_.try_emplace(job, *this, alarms_).first;
   ++at->second.members;
-  --strangers_;
-  accept_soon();
+  --unauthenticated_;
+  arm_accept();
   const std::lock_guard lock(left_mutex_);
   connected_.insert(session.hello().process.id);
   return at->second.state;
 }
 
-void Server::forget(Session& session, State* state, const std::string& reason) {
+void Server::remove_session(Session& session, State* state, const std::string& reason) {
   const auto kept = session.shared_from_this();
   sessions_.erase(session.id());
-  accept_soon();
+  arm_accept();
   if (!state) {
-    --strangers_;
+    --unauthenticated_;
     return;
   }
   state->drop(session.id(), reason, now());
   const auto job = jobs_.find(session.hello().job);
-  // One job's own server keeps what it has, for those who come again.
+  // The server of one job keeps its state for clients that reconnect.
   if (--job->second.members == 0 && serves_ == StoreServer::Serves::any_job) jobs_.erase(job);
   const std::lock_guard lock(left_mutex_);
   connected_.erase(connected_.find(session.hello().process.id));
@@ -156,8 +151,7 @@ void Server::forget(Session& session, State* state, const std::string& reason) {
 void Server::reply(Ticket ticket, std::string_view body) {
   const auto found = sessions_.find(ticket.client);
   if (found == sessions_.end()) return;
-  found->second->queue(Kind::reply, ticket.request, body);
-  found->second->reply_sent();
+  found->second->reply(ticket.request, body);
 }
 
 void Server::push(std::span<const ClientId> clients, const MembersGone& event) {
@@ -179,8 +173,8 @@ Clock::time_point Server::now() {
   return *now_;
 }
 
-void Server::settle() {
-  // Closing a session while flushing may have more to say to others.
+void Server::finish_turn() {
+  // A flush that closes its session may enqueue frames for others.
   do {
     alarms_.run(now());
     flushing_.swap(unflushed_);
@@ -193,25 +187,25 @@ void Server::settle() {
 
 void Server::set_timer() {
   const auto next = alarms_.next();
-  // A timer that is set too early does no harm, and most alarms are unset before their time.
+  // A timer that fires early is harmless; most alarms are unset before they are due.
   if (closed_ || !next || (timer_set_for_ && *timer_set_for_ <= *next)) return;
   timer_set_for_ = *next;
   io_->alarm_timer.expires_at(*next);
-  io_->alarm_timer.async_wait([self = shared_from_this()](const auto& error) {
-    if (error || self->closed_) return;
-    self->timer_set_for_.reset();
-    self->settle();
+  io_->alarm_timer.async_wait([this](const auto& error) {
+    if (error || closed_) return;
+    timer_set_for_.reset();
+    finish_turn();
   });
 }
 
-void Server::check_lives() {
+void Server::check_liveness() {
   if (closed_) return;
   std::vector<std::shared_ptr<Session>> all;
   for (const auto& [id, session] : sessions_) all.push_back(session);
-  for (const auto& session : all) session->check_life(now());
-  settle();
-  io_->life_timer.expires_after(std::chrono::milliseconds(100));
-  io_->life_timer.async_wait([self = shared_from_this()](const auto&) { self->check_lives(); });
+  for (const auto& session : all) session->check_liveness(now());
+  finish_turn();
+  io_->liveness_timer.expires_after(std::chrono::milliseconds(100));
+  io_->liveness_timer.async_wait([this](const auto&) { check_liveness(); });
 }
 
 }  // namespace symmem::store

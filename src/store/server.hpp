@@ -22,32 +22,20 @@ class io_context;
 
 namespace symmem::store {
 
-/// Accepts connections and brings together sessions, jobs and time. Everything but wait_until_left
-/// happens in the thread that runs `io`.
-class Server : public std::enable_shared_from_this<Server>, public Outbox {
+/// Accepts connections and connects sessions, the states of jobs, and alarms. All calls but
+/// wait_until_left are made in the thread that runs `io`, which must drop its pending handlers
+/// before the Server is destroyed.
+class Server final : public SessionHost, public Outbox {
  public:
-  /// `listening` is a socket that listens.
+  /// `listening` is a listening socket.
   Server(boost::asio::io_context& io, Fd listening, const TcpStoreOptions& options,
          StoreServer::Serves serves);
   ~Server();
 
   void start();
+  /// Closes all connections. Once, before destruction.
   void close();
   bool wait_until_left(std::chrono::milliseconds timeout, std::uint64_t except);
-
-  // For sessions.
-  /// The State of the session's job. Error(refused) if that job is not served here.
-  State& admit(Session& session);
-  void forget(Session& session, State* state, const std::string& reason);
-  void flush_later(Session& session) { unflushed_.push_back(session.shared_from_this()); }
-  /// Ends every handler: runs alarms that are due and sends what is queued.
-  void settle();
-  void reply(Ticket ticket, std::string_view body) override;
-  /// When the handler that runs began.
-  Clock::time_point now();
-  /// One for all: a request is done with before the next one is read.
-  Request& request() { return request_; }
-  Welcome welcome() const { return {process_, serves_ == StoreServer::Serves::any_job}; }
 
  private:
   struct Job {
@@ -56,16 +44,27 @@ class Server : public std::enable_shared_from_this<Server>, public Outbox {
     std::size_t members = 0;
   };
 
+  State& admit(Session& session) override;
+  void remove_session(Session& session, State* state, const std::string& reason) override;
+  void schedule_flush(Session& session) override {
+    unflushed_.push_back(session.shared_from_this());
+  }
+  void finish_turn() override;
+  Clock::time_point now() override;
+  Request& request() override { return request_; }
+  Welcome welcome() const override { return {process_, serves_ == StoreServer::Serves::any_job}; }
+
+  void reply(Ticket ticket, std::string_view body) override;
   void push(std::span<const ClientId> clients, const MembersGone& event) override;
   const Process& process(ClientId client) override;
-  void accept_soon();
-  void accept_some();
+  void arm_accept();
+  void accept_batch();
   void add_session(Fd socket);
   void set_timer();
-  void check_lives();
+  void check_liveness();
 
-  struct Io;  // Asio's part: the acceptor and the timers.
-  const std::unique_ptr<Io> io_;
+  struct Io;                // The acceptor and the timers.
+  std::unique_ptr<Io> io_;  // Null after close.
   const TcpStoreOptions options_;
   const StoreServer::Serves serves_;
   const Process process_;
@@ -76,13 +75,13 @@ class Server : public std::enable_shared_from_this<Server>, public Outbox {
   std::vector<std::shared_ptr<Session>> unflushed_, flushing_;
   Request request_;
   ClientId next_client_ = 1;
-  std::size_t strangers_ = 0;
+  std::size_t unauthenticated_ = 0;
   bool accepting_ = false;
   bool closed_ = false;
   std::optional<Clock::time_point> now_;
   std::optional<Clock::time_point> timer_set_for_;
 
-  std::mutex left_mutex_;  // For what wait_until_left looks at.
+  std::mutex left_mutex_;  // Guards connected_.
   std::condition_variable left_;
   std::multiset<std::uint64_t> connected_;  // Ids of the clients' processes.
 };

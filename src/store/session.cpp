@@ -8,23 +8,23 @@
 
 #include "base/check.hpp"
 #include "base/error_location.hpp"
-#include "store/names.hpp"
-#include "store/server.hpp"
+#include "store/error_text.hpp"
+#include "store/state.hpp"
 
 namespace symmem::store {
 namespace asio = boost::asio;
 
 struct Session::Socket : asio::ip::tcp::socket {
-  // The address family is for Asio's own use when it opens sockets; this one is open.
+  // Asio uses the address family only when it opens a socket; this one is open.
   Socket(asio::io_context& io, Fd fd) : asio::ip::tcp::socket(io, asio::ip::tcp::v4(), fd.get()) {
     fd.release();
     non_blocking(true);
   }
 };
 
-Session::Session(std::shared_ptr<Server> server, ClientId id, asio::io_context& io, Fd socket,
+Session::Session(SessionHost& host, ClientId id, asio::io_context& io, Fd socket,
                  std::string secret)
-    : server_(std::move(server)),
+    : host_(host),
       id_(id),
       socket_(std::make_unique<Socket>(io, std::move(socket))),
       handshake_(std::move(secret)) {}
@@ -42,67 +42,68 @@ void Session::read() {
           self->close(error == asio::error::eof ? "its connection was closed" : error.message());
         else
           self->on_read(count);
-        self->server_->settle();
+        self->host_.finish_turn();
       });
 }
 
 void Session::on_read(std::size_t count) {
-  // A stranger's time runs from its connection: bytes that trickle in do not prolong it.
-  if (is_member()) heard_ = server_->now();
+  // The handshake's time limit counts from the connection; single bytes do not extend it.
+  if (is_member()) last_received_ = host_.now();
   frames_.filled(count);
-  take_frames();
+  handle_frames();
 }
 
-void Session::take_frames() {
+void Session::handle_frames() {
   try {
     while (!closed_ && !refused_) {
       paused_ = out_.size() > kMaxUnsentBytes;
       if (paused_) return;
       const auto frame = frames_.next();
       if (!frame) return read();
-      take(*frame);
+      handle_frame(*frame);
     }
   } catch (const Error& error) {
-    // What follows cannot be told apart into frames.
+    // The rest of the stream has no frame borders.
     refuse(error.code(), text_without_location(error));
   } catch (const std::exception& error) {
-    // Out of memory: the end of this connection, not of the server.
-    close(fmt::format("the store could not carry out its request ({})", error.what()));
+    // Out of memory: closes this connection, not the server.
+    close(fmt::format("the store could not execute its request ({})", error.what()));
   }
 }
 
-void Session::take(const Frame& frame) {
+void Session::handle_frame(const Frame& frame) {
   if (is_member())
-    take_request(frame);
+    handle_request(frame);
   else
-    take_handshake(frame);
+    handle_handshake(frame);
 }
 
-void Session::take_handshake(const Frame& frame) {
+void Session::handle_handshake(const Frame& frame) {
   try {
-    if (const auto challenge = handshake_.take(frame)) return queue(Kind::challenge, 0, *challenge);
-    state_ = &server_->admit(*this);
-    heard_ = server_->now();
+    if (const auto challenge = handshake_.accept(frame))
+      return queue(Kind::challenge, 0, *challenge);
+    state_ = &host_.admit(*this);
+    last_received_ = host_.now();
     frames_.set_max_body(kMaxFrameBytes);
-    queue(Kind::welcome, 0, encode_welcome(server_->welcome()));
+    queue(Kind::welcome, 0, encode_welcome(host_.welcome()));
   } catch (const Error& error) {
     refuse(error.code(), text_without_location(error));
   }
 }
 
-void Session::take_request(const Frame& frame) {
-  ++waiting_;
+void Session::handle_request(const Frame& frame) {
+  ++pending_requests_;
   const Ticket ticket{id_, frame.id};
-  Request& request = server_->request();
+  Request& request = host_.request();
   try {
     decode(frame, request);
-    require(waiting_ <= kMaxWaiting, Errc::exhausted,
-            "{} requests of this connection wait for a reply; at most {}", waiting_ - 1,
-            kMaxWaiting);
+    require(pending_requests_ <= kMaxPendingRequests, Errc::exhausted,
+            "{} requests of this connection are pending; at most {}", pending_requests_ - 1,
+            kMaxPendingRequests);
   } catch (const Error& error) {
-    return server_->reply(ticket, encode_failure(error.code(), text_without_location(error)));
+    return reply(frame.id, encode_failure(error.code(), text_without_location(error)));
   }
-  state_->handle(ticket, request, server_->now());
+  state_->handle(ticket, request, host_.now());
 }
 
 void Session::refuse(Errc code, const std::string& text) {
@@ -114,13 +115,18 @@ void Session::refuse(Errc code, const std::string& text) {
 
 void Session::queue(Kind kind, std::uint64_t id, std::string_view body) {
   append_frame(out_, kind, id, body);
-  if (!dirty_) server_->flush_later(*this);
-  dirty_ = true;
+  if (!flush_scheduled_) host_.schedule_flush(*this);
+  flush_scheduled_ = true;
+}
+
+void Session::reply(std::uint64_t request, std::string_view body) {
+  queue(Kind::reply, request, body);
+  --pending_requests_;
 }
 
 void Session::flush() {
-  dirty_ = false;
-  if (closed_ || writing_) return;
+  flush_scheduled_ = false;
+  if (closed_ || awaiting_writable_) return;
   std::size_t sent = 0;
   while (sent < out_.size()) {
     boost::system::error_code error;
@@ -133,35 +139,35 @@ void Session::flush() {
   if (out_.empty()) {
     if (out_.capacity() > kMaxUnsentBytes) std::string().swap(out_);
     if (refused_) return close("refused");
-    if (paused_) take_frames();
+    if (paused_) handle_frames();
     return;
   }
-  writing_ = true;
+  awaiting_writable_ = true;
   socket_->async_wait(Socket::wait_write, [self = shared_from_this()](const auto&) {
     if (self->closed_) return;
-    self->writing_ = false;
-    self->heard_ = Clock::now();  // It took something, so it lives.
+    self->awaiting_writable_ = false;
+    self->last_received_ = Clock::now();  // The client read data, so it is alive.
     self->flush();
-    self->server_->settle();
+    self->host_.finish_turn();
   });
 }
 
 // Ending.
 
-void Session::check_life(Clock::time_point now) {
+void Session::check_liveness(Clock::time_point now) {
   const auto allowed = is_member() ? hello().liveness : kHandshakeTime;
-  if (now - heard_ <= allowed) return;
-  // A server that was held up itself has not read yet what lies there.
+  if (now - last_received_ <= allowed) return;
+  // Unread data proves that the client is alive: this thread was late, not the client.
   boost::system::error_code error;
   if (is_member() && !paused_ && socket_->available(error) > 0) return;
-  close(fmt::format("nothing was heard from it for {}", seconds(now - heard_)));
+  close(fmt::format("nothing was received from it for {}", seconds(now - last_received_)));
 }
 
 void Session::close(const std::string& reason) {
   if (std::exchange(closed_, true)) return;
   boost::system::error_code ignored;
   socket_->close(ignored);
-  server_->forget(*this, state_, reason);
+  host_.remove_session(*this, state_, reason);
 }
 
 }  // namespace symmem::store

@@ -17,27 +17,50 @@ class io_context;
 
 namespace symmem::store {
 
-class Server;
+class Session;
 class State;
 
-/// The server's end of one connection. Lives in the server's thread. A session that was closed
-/// stays as long as an operation of its socket does.
+/// What sessions call: the server that accepted them. All calls are made in its thread.
+class SessionHost {
+ public:
+  /// Counts the session as a member of its job and returns the job's State. Throws Error(refused)
+  /// if this server does not serve the job.
+  virtual State& admit(Session& session) = 0;
+  /// Drops a closed session. `state` is what admit returned, or null.
+  virtual void remove_session(Session& session, State* state, const std::string& reason) = 0;
+  /// Calls Session::flush before the current turn ends.
+  virtual void schedule_flush(Session& session) = 0;
+  /// Ends a turn, which is one run of a handler: runs the due alarms and flushes.
+  virtual void finish_turn() = 0;
+  /// Returns the time at which the current turn began.
+  virtual Clock::time_point now() = 0;
+  /// Returns the one Request into which all sessions decode: each is handled before the next.
+  virtual Request& request() = 0;
+  virtual Welcome welcome() const = 0;
+
+ protected:
+  ~SessionHost() = default;
+};
+
+/// The server's end of one connection. Used in the server's thread alone. Shared with the pending
+/// operations of its socket, which outlive close().
 class Session : public std::enable_shared_from_this<Session> {
  public:
-  Session(std::shared_ptr<Server> server, ClientId id, boost::asio::io_context& io, Fd socket,
+  /// `host` must outlive the event loop's pending operations.
+  Session(SessionHost& host, ClientId id, boost::asio::io_context& io, Fd socket,
           std::string secret);
   ~Session();
 
   void start() { read(); }
-  /// Puts a frame into the queue; Server::settle sends it.
+  /// Enqueues a frame, which is sent when the turn ends.
   void queue(Kind kind, std::uint64_t id, std::string_view body);
-  void reply_sent() { --waiting_; }
-  /// Sends what the socket takes.
+  void reply(std::uint64_t request, std::string_view body);
+  /// Sends until the socket's buffer is full.
   void flush();
-  /// Closes the socket; the server forgets the session.
+  /// Closes the socket and removes the session from its host.
   void close(const std::string& reason);
-  /// Closes if the peer has not been heard of for too long.
-  void check_life(Clock::time_point now);
+  /// Closes if nothing was received from the client for its liveness time.
+  void check_liveness(Clock::time_point now);
 
   ClientId id() const { return id_; }
   const Hello& hello() const { return handshake_.hello(); }
@@ -46,26 +69,26 @@ class Session : public std::enable_shared_from_this<Session> {
  private:
   void read();
   void on_read(std::size_t count);
-  void take_frames();
-  void take(const Frame& frame);
-  void take_handshake(const Frame& frame);
-  void take_request(const Frame& frame);
+  void handle_frames();
+  void handle_frame(const Frame& frame);
+  void handle_handshake(const Frame& frame);
+  void handle_request(const Frame& frame);
   void refuse(Errc code, const std::string& text);
 
-  const std::shared_ptr<Server> server_;
+  SessionHost& host_;
   const ClientId id_;
   struct Socket;  // Asio's.
   const std::unique_ptr<Socket> socket_;
   ServerHandshake handshake_;
-  State* state_ = nullptr;  // Of its job, once the handshake is done.
+  State* state_ = nullptr;  // Its job's, after the handshake.
   FrameReader frames_{kMaxHandshakeBytes};
   std::string out_;
-  std::size_t waiting_ = 0;  // Requests without a reply yet.
-  Clock::time_point heard_ = Clock::now();
-  bool dirty_ = false;    // In the server's list of sessions to flush.
-  bool writing_ = false;  // Waits for the socket to take more.
-  bool paused_ = false;   // Not read from until what was said has been sent.
-  bool refused_ = false;  // To be closed when the refusal is sent.
+  std::size_t pending_requests_ = 0;  // Requests without a reply yet.
+  Clock::time_point last_received_ = Clock::now();
+  bool flush_scheduled_ = false;
+  bool awaiting_writable_ = false;  // Waits for the socket to handle_frame more.
+  bool paused_ = false;             // Not read from until out_ is sent.
+  bool refused_ = false;            // Closes when the refusal is sent.
   bool closed_ = false;
 };
 

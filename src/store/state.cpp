@@ -32,7 +32,7 @@ void State::dispatch(Ticket ticket, const Request& request, Clock::time_point no
     case Kind::end: return groups_.end(ticket, request, now);
     case Kind::leave: return groups_.leave(ticket, request, now);
     default:
-      return outbox_.reply(ticket, encode_reply({}));  // ping: validate() let nothing else in
+      return outbox_.reply(ticket, encode_reply({}));  // ping: validate() refuses all others.
   }
 }
 

@@ -10,26 +10,26 @@
 
 namespace symmem::store {
 
-/// All that the store knows of one job, and what every command means: the in-process store and the
-/// server both drive this. No I/O, no thread, no clock: time is passed in, replies go to the
-/// outbox. After each call run `alarms` with the same time: a request with no time left fails by
-/// its alarm.
+/// The state of one job and the execution of every command, for the in-process store and for the
+/// server. Has no I/O, thread or clock: the caller passes the time and the outbox receives the
+/// replies. After each call the caller runs `alarms` with the same time: a request without time
+/// left fails by its alarm.
 class State {
  public:
   State(Outbox& outbox, Alarms& alarms, const std::string& id_seed,
-        std::chrono::milliseconds tell_every)
+        std::chrono::milliseconds notify_interval)
       : outbox_(outbox),
         keys_(outbox, alarms),
         barriers_(outbox, alarms),
-        groups_(outbox, alarms, tell_every),
+        groups_(outbox, alarms, notify_interval),
         joins_(outbox, alarms, groups_, id_seed) {}
   State(const State&) = delete;
   State& operator=(const State&) = delete;
 
-  /// Carries out one request; whatever is wrong with it becomes its reply. `ticket` must not be
-  /// that of a request that still waits; if it is, this one is refused.
+  /// Executes one request. An error becomes its reply, also if `ticket` is that of a request that
+  /// still waits.
   void handle(Ticket ticket, const Request& request, Clock::time_point now);
-  /// The client's connection is gone: its requests are forgotten, its memberships are lost.
+  /// Drops a closed client: its requests get no reply, its memberships are lost.
   void drop(ClientId client, const std::string& reason, Clock::time_point now);
 
  private:

@@ -13,17 +13,16 @@
 namespace symmem {
 namespace {
 
-/// Binds to the first address of the name: to one, not to all, and never to the wildcard unasked.
-/// Empty if the port is in use and others may be tried.
+/// Binds the first address of the name. Returns an empty descriptor if the port is in use and more
+/// ports may be tried.
 Fd listen_on(const TcpStoreOptions& options) {
   const store::Address address =
       store::resolve(options.host, options.port, Deadline::in(options.timeout, {}))[0];
   const std::string url = store::url_of(options.host, options.port);
-  require(
-      address.is_loopback() || !options.secret.empty() || options.insecure, Errc::refused,
-      "a store at {} can be reached from other hosts and has no secret: set SYMMEM_SECRET_FILE, "
-      "or SYMMEM_INSECURE=1 if nobody else is on this network",
-      url);
+  require(address.is_loopback() || !options.secret.empty() || options.insecure, Errc::refused,
+          "a store at {} is reachable from other hosts and has no secret: set SYMMEM_SECRET_FILE, "
+          "or SYMMEM_INSECURE=1 on a network without other users",
+          url);
   Fd socket(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!socket) fail_errno(errno, "socket for the store's server");
   const int on = 1;
@@ -62,8 +61,15 @@ class StoreServer::Impl {
     store::check_ports(options);
     Fd socket = listen_on_first_free(options);
     port = bound_port(socket.get());
-    server = std::make_shared<store::Server>(loop.io(), std::move(socket), options, serves);
-    loop.run([this] { server->start(); });
+    server = std::make_unique<store::Server>(loop.io(), std::move(socket), options, serves);
+    loop.run([this] {
+      try {
+        server->start();
+      } catch (...) {
+        server->close();
+        throw;
+      }
+    });
   }
   ~Impl() {
     loop.run([this] { server->close(); });
@@ -72,14 +78,14 @@ class StoreServer::Impl {
   const ForkGuard fork;
   const std::string host;
   std::uint16_t port = 0;
+  std::unique_ptr<store::Server> server;  // Outlives the loop, whose handlers use it.
   EventLoop loop;
-  std::shared_ptr<store::Server> server;
 };
 
 StoreServer::StoreServer(const TcpStoreOptions& options, Serves serves)
     : impl_(std::make_unique<Impl>(options, serves)) {}
 StoreServer::~StoreServer() {
-  // In a forked child the sockets are the parent's, and the thread to stop is not there.
+  // A forked child has no thread to stop and must not close the parent's sockets.
   if (impl_ && impl_->fork.forked()) static_cast<void>(impl_.release());
 }
 StoreServer::StoreServer(StoreServer&&) noexcept = default;

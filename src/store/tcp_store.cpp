@@ -11,7 +11,7 @@
 #include "base/random.hpp"
 #include "store/address.hpp"
 #include "store/connection.hpp"
-#include "store/names.hpp"
+#include "store/error_text.hpp"
 
 namespace symmem::store {
 namespace {
@@ -23,8 +23,8 @@ class TcpLink final : public Link {
     Connected connected = connect(options, process, Deadline::in(options.timeout, options.timeout));
     require(
         !options.standalone_only || connected.welcome.standalone, Errc::refused,
-        "the store at {} is hosted by another run's rank 0 {}, which has not ended yet: wait for "
-        "it, or take another port or job name",
+        "the store at {} is hosted by rank 0 of another run {}, which has not ended yet: wait for "
+        "it, or use another port or job name",
         url_of(options.host, options.port), name_of(connected.welcome.server));
     fd_ = connected.socket.get();
     const std::string name = fmt::format("the store at {} {}", url_of(options.host, options.port),
@@ -35,7 +35,7 @@ class TcpLink final : public Link {
   }
   ~TcpLink() override {
     if (fork_.forked()) {
-      // In a forked child the connection is its parent's, and the loop to stop has no thread.
+      // A forked child must not close its parent's connection; the loop has no thread there.
       static_cast<void>(new auto(std::move(poller_)));
       return;
     }
@@ -43,9 +43,9 @@ class TcpLink final : public Link {
     connection_->close();
   }
 
-  std::string call(const Request& request, const Seen& seen) override {
+  std::string call(const Request& request, const OnReply& on_reply) override {
     fork_.check();
-    return connection_->call(request, seen);
+    return connection_->call(request, on_reply);
   }
   Listeners& listeners() override { return connection_->listeners(); }
 

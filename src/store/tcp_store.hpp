@@ -9,11 +9,11 @@
 
 namespace symmem::store {
 
-/// What make_tcp_store does, for a known process and on a loop that others use too.
+/// Connects as make_tcp_store does, for a given process and on a shared loop.
 std::shared_ptr<KeyValueStore> connect_tcp_store(const TcpStoreOptions& options,
                                                  const Process& process,
                                                  std::shared_ptr<EventLoop> loop);
-/// The same for many stores at one descriptor each.
+/// The same on a shared Poller: many stores with one descriptor each.
 std::shared_ptr<KeyValueStore> connect_tcp_store(const TcpStoreOptions& options,
                                                  const Process& process,
                                                  std::shared_ptr<Poller> poller);

@@ -10,7 +10,7 @@ using namespace symmem::contract;
 
 namespace {
 
-/// Words whose sums wrap and whose bits differ.
+/// Values whose sums overflow and whose bits differ.
 template <typename T>
 std::vector<T> words() {
   return {T{0},
@@ -27,7 +27,7 @@ T plus(T a, T b) {
   return static_cast<T>(static_cast<U>(static_cast<U>(a) + static_cast<U>(b)));
 }
 
-/// Runs every operation on a word of the next rank, beside words that must stay as they are.
+/// Runs each operation on a word of the next rank. The words beside it must not change.
 template <typename T>
 void compare_with_reference(Context& context, const Shared& shared) {
   const int peer = next_of(context);
@@ -35,12 +35,12 @@ void compare_with_reference(Context& context, const Shared& shared) {
   const T guards[2] = {static_cast<T>(0x11223344), static_cast<T>(0x55667788)};
   const auto set = [&](T value) {
     const T three[3] = {guards[0], value, guards[1]};
-    shared->put(peer, kAt - sizeof(T), three, sizeof three);
+    shared->put(peer, kAt - sizeof(T), std::span(three));
     shared->flush(peer);
   };
   const auto check = [&](T before, T returned, T wanted) {
     T three[3];
-    shared->get(peer, kAt - sizeof(T), three, sizeof three);
+    shared->get(peer, kAt - sizeof(T), std::span(three));
     CHECK(returned == before);
     CHECK(three[1] == wanted);
     CHECK((three[0] == guards[0] && three[2] == guards[1]));
@@ -60,7 +60,7 @@ void compare_with_reference(Context& context, const Shared& shared) {
 
 }  // namespace
 
-TEST_CASE("every atomic operation gives what the same one gives here, and touches its word only") {
+TEST_CASE("every atomic operation returns what it returns locally, and changes its own word only") {
   on_ranks([](Context& context) {
     const Shared shared = share(context, 256);
     compare_with_reference<std::int32_t>(context, shared);
@@ -71,7 +71,7 @@ TEST_CASE("every atomic operation gives what the same one gives here, and touche
   });
 }
 
-TEST_CASE("no addition of any rank is lost, whoever owns the word") {
+TEST_CASE("no addition of any rank is lost, whichever rank owns the word") {
   on_ranks([](Context& context) {
     const auto times = static_cast<std::uint64_t>(rounds(context, 300));
     const int size = context.world_size();
@@ -89,8 +89,8 @@ TEST_CASE("no addition of any rank is lost, whoever owns the word") {
     std::uint64_t sum = 0;
     std::int32_t negative = 0;
     for (int rank = 0; rank < size; ++rank) {
-      shared->get(rank, 8, &sum, sizeof sum);
-      shared->get(rank, 4, &negative, sizeof negative);
+      shared->get(rank, 8, std::span(&sum, 1));
+      shared->get(rank, 4, std::span(&negative, 1));
       CHECK(sum == times * static_cast<std::uint64_t>(size));
       CHECK(negative == -3 * static_cast<std::int32_t>(sum));
     }
@@ -98,11 +98,11 @@ TEST_CASE("no addition of any rank is lost, whoever owns the word") {
   });
 }
 
-TEST_CASE("each value of a counter is given to one caller only") {
+TEST_CASE("fetch_add returns each value of a counter to one caller only") {
   on_ranks([](Context& context) {
     const auto tickets = static_cast<std::uint64_t>(rounds(context, 400));
     const auto size = static_cast<std::uint64_t>(context.world_size());
-    // Word 0 hands out tickets; behind it, whoever draws one marks it.
+    // Word 0 is the ticket counter. The words after it count the callers that got each ticket.
     const Shared shared = share(context, 8 + tickets * size * 4);
     for (std::uint64_t i = 0; i < tickets; ++i) {
       const auto ticket = shared->fetch_add<std::uint64_t>(0, 0, 1);
@@ -110,13 +110,13 @@ TEST_CASE("each value of a counter is given to one caller only") {
     }
     shared->barrier();
     std::vector<std::uint32_t> marks(tickets * size);
-    shared->get(0, 8, marks.data(), marks.size() * 4);
+    shared->get(0, 8, std::span(marks));
     CHECK(std::count(marks.begin(), marks.end(), 1u) == static_cast<std::ptrdiff_t>(marks.size()));
     shared->close();
   });
 }
 
-TEST_CASE("additions made by compare_swap in a loop are all there") {
+TEST_CASE("additions made by compare_swap in a loop are not lost") {
   on_ranks([](Context& context) {
     const int times = rounds(context, 200);
     const Shared shared = share(context, 64);
@@ -128,13 +128,13 @@ TEST_CASE("additions made by compare_swap in a loop are all there") {
       }
     shared->barrier();
     std::uint32_t total = 0;
-    shared->get(0, 0, &total, sizeof total);
+    shared->get(0, 0, std::span(&total, 1));
     CHECK(total == static_cast<std::uint32_t>(times * context.world_size()));
     shared->close();
   });
 }
 
-TEST_CASE("each rank's bits come and go, whatever the others do to theirs") {
+TEST_CASE("each rank sets and clears its own bit while the others change theirs") {
   on_ranks([](Context& context) {
     const Shared shared = share(context, 64);
     const std::uint64_t mine = 1ull << context.rank();
@@ -149,19 +149,19 @@ TEST_CASE("each rank's bits come and go, whatever the others do to theirs") {
     shared->fetch_or<std::uint64_t>(0, 0, mine);
     shared->barrier();
     std::uint64_t all = 0;
-    shared->get(0, 0, &all, sizeof all);
+    shared->get(0, 0, std::span(&all, 1));
     CHECK(all == (1ull << context.world_size()) - 1);
     shared->close();
   });
 }
 
-TEST_CASE("the owner's own std::atomic_ref counts with the peers' operations") {
+TEST_CASE("additions by the owner's std::atomic_ref and by peers are atomic with each other") {
   on_ranks([](Context& context) {
     constexpr std::uint64_t kTimes = 1000;
     const Shared shared = share(context, 64);
-    // On a GPU the owner's own are those of its kernels.
+    // std::atomic_ref cannot access GPU memory.
     if (shared->device().type != DeviceType::host) return shared->close();
-    std::atomic_ref own(*shared.tensor.data<std::uint64_t>());
+    std::atomic_ref own(*reinterpret_cast<std::uint64_t*>(shared.buffer.data()));
     for (std::uint64_t i = 0; i < kTimes; ++i) {
       own.fetch_add(1);
       shared->fetch_add<std::uint64_t>(next_of(context), 0, 1);
@@ -181,9 +181,9 @@ TEST_CASE("an atomic operation on a word that is not aligned or not inside is re
     check_error([&] { shared->swap<std::uint32_t>(peer, 2, 1); }, Errc::invalid_argument,
                 {"offset 2", "4 bytes"});
     check_error([&] { shared->fetch_or<std::uint64_t>(peer, 64, 1); }, Errc::invalid_argument,
-                {"past the end"});
+                {"exceed the buffer"});
     check_error([&] { shared->compare_swap<std::int32_t>(peer, SIZE_MAX - 3, 1, 1); },
-                Errc::invalid_argument, {"past the end"});
+                Errc::invalid_argument, {"exceed the buffer"});
     CHECK(shared->fetch_add<std::uint32_t>(peer, 60, 1) == 0);
     shared->close();
   });

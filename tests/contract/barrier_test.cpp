@@ -4,7 +4,7 @@
 using namespace symmem;
 using namespace symmem::contract;
 
-TEST_CASE("a thousand barriers, over several channels: none is passed before all ranks came") {
+TEST_CASE("none of a thousand barriers on several channels returns before all ranks called it") {
   on_ranks([](Context& context) {
     constexpr int kChannels = 5;
     const int count = rounds(context, 1000);
@@ -12,15 +12,15 @@ TEST_CASE("a thousand barriers, over several channels: none is passed before all
     const Shared shared = share(context, static_cast<std::size_t>(size) * sizeof(int));
     int wrong = 0;
     for (int round = 1; round <= count; ++round) {
-      // Each writes its round to one peer, another one each time, and finds what came from one.
+      // Each rank writes the round's number to one peer, which differs in each round.
       const int shift = round % size;
       const int to = (context.rank() + shift) % size, from = (context.rank() + size - shift) % size;
-      shared->put(to, static_cast<std::size_t>(context.rank()) * sizeof round, &round,
-                  sizeof round);
+      shared->put(to, static_cast<std::size_t>(context.rank()) * sizeof round,
+                  std::span(&round, 1));
       shared->barrier(round % kChannels);
-      int seen = 0;
-      shared->get(context.rank(), static_cast<std::size_t>(from) * sizeof seen, &seen, sizeof seen);
-      wrong += seen != round;
+      int got = 0;
+      shared->get(context.rank(), static_cast<std::size_t>(from) * sizeof got, std::span(&got, 1));
+      wrong += got != round;
     }
     CHECK(wrong == 0);
     shared->close();
@@ -37,7 +37,7 @@ TEST_CASE("a rank that runs ahead does not pass a barrier that others have not r
       shared->fetch_add<std::uint64_t>(0, 0, 1);
       shared->barrier();
       const auto arrived = shared->fetch_add<std::uint64_t>(0, 0, 0);
-      // Others may be in the next round already, by one arrival each.
+      // Each other rank may have arrived for the next round already.
       all_there = all_there && arrived >= round * size && arrived < (round + 1) * size;
     }
     CHECK(all_there);
@@ -45,7 +45,7 @@ TEST_CASE("a rank that runs ahead does not pass a barrier that others have not r
   });
 }
 
-TEST_CASE("a barrier that times out names who is missing and fails its channel, not the others") {
+TEST_CASE("a barrier that times out names the missing ranks and fails on its channel only") {
   on_ranks([](Context& context) {
     const Shared shared = share(context, 64);
     if (context.world_size() > 1 && context.rank() == 0) {
@@ -54,28 +54,29 @@ TEST_CASE("a barrier that times out names who is missing and fails its channel, 
       check_error([&] { shared->barrier(1); }, Errc::finished, {"channel 1"});
     }
     for (int i = 0; i < 10; ++i) shared->barrier(2);
-    // The signals of that channel go on.
+    // Signals still work on that channel.
     shared->put_signal(next_of(context), 1);
     shared->wait_signal(previous_of(context), 1);
     shared->close();
   });
 }
 
-TEST_CASE("every rank, channel and timeout that does not exist is refused") {
+TEST_CASE("ranks and channels out of range and negative timeouts are refused") {
   on_ranks_leaving_nothing([](Context& context) {
     const Shared shared = share(context, 64);
     const int size = context.world_size(), channels = shared->channels();
     const std::chrono::milliseconds negative{-1};
     int word = 0;
+    const std::span one(&word, 1);
     for (const int rank : {-1, size, 1 << 30}) {
       const std::vector<std::string> parts{"rank " + std::to_string(rank), "0 to"};
-      check_error([&] { shared->put(rank, 0, &word, 4); }, Errc::invalid_argument, parts);
-      check_error([&] { shared->get(rank, 0, &word, 4); }, Errc::invalid_argument, parts);
+      check_error([&] { shared->put(rank, 0, one); }, Errc::invalid_argument, parts);
+      check_error([&] { shared->get(rank, 0, one); }, Errc::invalid_argument, parts);
       check_error([&] { shared->put_signal(rank, 0); }, Errc::invalid_argument, parts);
       check_error([&] { shared->wait_signal(rank, 0); }, Errc::invalid_argument, parts);
       check_error([&] { shared->flush(rank); }, Errc::invalid_argument, parts);
       check_error([&] { shared->fetch_add(rank, 0, 1); }, Errc::invalid_argument, parts);
-      check_error([&] { shared->get_buffer(rank, {1}, kInt32); }, Errc::invalid_argument, parts);
+      check_error([&] { get_buffer(*shared.memory, rank, {1}, kInt32); }, Errc::invalid_argument, parts);
       check_error([&] { shared->peer(rank); }, Errc::invalid_argument, parts);
       check_error([&] { shared->route(rank); }, Errc::invalid_argument, parts);
     }
@@ -84,7 +85,7 @@ TEST_CASE("every rank, channel and timeout that does not exist is refused") {
       check_error([&] { shared->put_signal(0, channel); }, Errc::invalid_argument, parts);
       check_error([&] { shared->wait_signal(0, channel); }, Errc::invalid_argument, parts);
       check_error([&] { shared->barrier(channel); }, Errc::invalid_argument, parts);
-      check_error([&] { shared->put_with_signal(0, 0, &word, 4, channel); }, Errc::invalid_argument,
+      check_error([&] { shared->put_with_signal(0, 0, one, channel); }, Errc::invalid_argument,
                   parts);
     }
     const std::vector<std::string> parts{"-1 ms", "negative"};
@@ -93,10 +94,10 @@ TEST_CASE("every rank, channel and timeout that does not exist is refused") {
     check_error([&] { shared->barrier(0, negative); }, Errc::invalid_argument, parts);
     check_error([&] { shared->flush(negative); }, Errc::invalid_argument, parts);
     check_error([&] { shared->flush(0, negative); }, Errc::invalid_argument, parts);
-    check_error([&] { shared->put_with_signal(0, 0, &word, 4, 0, negative); },
+    check_error([&] { shared->put_with_signal(0, 0, one, 0, negative); },
                 Errc::invalid_argument, parts);
     check_error([&] { shared->close(negative); }, Errc::invalid_argument, parts);
-    shared->barrier();  // None of this has failed the channel, or the memory.
+    shared->barrier();  // The refused calls left the channel and the memory usable.
     shared->close();
   });
 }

@@ -16,17 +16,18 @@
 #include "harness/ranks.hpp"
 #include "harness/resources.hpp"
 #include "symmem/symmem.hpp"
+#include "symmem/torch_compat.hpp"
 
-/// What every transport must do. The tests name none, and no kind of memory: the ctest entry sets
-/// SYMMEM_TRANSPORTS and HARNESS_DEVICE.
+/// The behaviour that every transport must have. The tests name no transport and no device: the
+/// ctest entry sets SYMMEM_TRANSPORTS and HARNESS_DEVICE.
 namespace symmem::contract {
 
 using harness::check_error;
 using Bytes = std::vector<std::byte>;
 using Body = std::function<void(Context&)>;
 
-/// Runs `body` on ranks that are processes, then on ranks that are threads. In a rank's process the
-/// call for it does not return, hence the order.
+/// Runs `body` on ranks that are processes, then on ranks that are threads. The processes are first
+/// because the call does not return in the process of a rank.
 inline void on_ranks(const Body& body,
                      std::source_location site = std::source_location::current()) {
   if (!harness::can_use_tested_device()) return;
@@ -36,8 +37,8 @@ inline void on_ranks(const Body& body,
         count, body, [](Options&) {}, site);
 }
 
-/// The same for what is to be refused. Then on ranks that are threads once more, which must leave
-/// nothing: the first time a transport may keep things for ever. GPU memory has a test of its own.
+/// Like on_ranks, and then checks that another run on threads leaks nothing. A transport may keep
+/// resources of its first use. Checks no leaks of GPU memory, which has a test of its own.
 inline void on_ranks_leaving_nothing(const Body& body,
                                      std::source_location site = std::source_location::current()) {
   on_ranks(body, site);
@@ -49,36 +50,35 @@ inline void on_ranks_leaving_nothing(const Body& body,
   harness::leaving_nothing(again, site);
 }
 
-/// A tensor of bytes and what the rendezvous made of it.
+/// A buffer of bytes and its symmetric memory.
 struct Shared {
-  Tensor tensor;
+  Buffer<> buffer;
   std::shared_ptr<SymmetricMemory> memory;
 
-  /// The own buffer's bytes, read and written by the owner's pointer.
-  Bytes look(std::size_t offset, std::size_t bytes) const {
-    Bytes seen(bytes);
-    harness::copy_on(tensor.device(), seen.data(), tensor.data<std::byte>() + offset, bytes);
-    return seen;
+  /// Reads this rank's buffer through the owner's pointer.
+  Bytes read(std::size_t offset, std::size_t bytes) const {
+    Bytes copy(bytes);
+    harness::copy_on(buffer.device(), copy.data(), buffer.data() + offset, bytes);
+    return copy;
   }
+  /// Writes to this rank's buffer through the owner's pointer.
   void write(const Bytes& bytes) const {
-    harness::copy_on(tensor.device(), tensor.data(), bytes.data(), bytes.size());
+    harness::copy_on(buffer.device(), buffer.data(), bytes.data(), bytes.size());
   }
   SymmetricMemory* operator->() const { return memory.get(); }
 };
 
 inline Shared share(Context& context, std::size_t bytes) {
-  const auto size = static_cast<std::int64_t>(bytes);
-  const Device device = harness::tested_device(context.rank());
-  Shared shared{context.empty_strided_p2p({size}, {1}, kUint8, device), nullptr};
-  shared.memory = context.rendezvous(shared.tensor);
+  Shared shared{context.allocate(bytes, harness::tested_device(context.rank())), nullptr};
+  shared.memory = context.rendezvous(shared.buffer);
   return shared;
 }
 
-/// Bytes that tell the writer, the target and the place apart: a piece of one long noise, since
-/// making noise anew takes minutes under ThreadSanitizer.
+/// Returns bytes that differ between writers, targets and offsets. They are a part of one random
+/// sequence, because generating one for each call takes minutes under ThreadSanitizer.
 inline Bytes pattern(int from, int to, std::size_t bytes) {
   constexpr std::size_t kStarts = 1 << 16, kLongest = 1 << 20;
-  static const Bytes noise = [] {
+  static const Bytes random = [] {
     Bytes made(kStarts + kLongest);
     std::uint32_t state = 12345;
     for (std::byte& byte : made) {
@@ -88,17 +88,17 @@ inline Bytes pattern(int from, int to, std::size_t bytes) {
     return made;
   }();
   const auto start = static_cast<std::size_t>(from * 1009 + to * 9176) % kStarts;
-  const std::byte* at = noise.data() + start;
+  const std::byte* at = random.data() + start;
   return Bytes(at, at + bytes);
 }
 
-/// How often to repeat what takes `times` rounds: ranks that take turns at a GPU do fewer.
+/// Returns how many of `times` rounds to run. Ranks that share a GPU run fewer.
 inline int rounds(const Context& context, int times) {
   const bool slow = harness::tests_gpu_memory() && harness::takes_turns(context.world_size());
   return slow ? std::max(1, times / 20) : times;
 }
 
-/// The next rank, around.
+/// The next and the previous rank of the ring.
 inline int next_of(const Context& context) { return (context.rank() + 1) % context.world_size(); }
 inline int previous_of(const Context& context) {
   return (context.rank() + context.world_size() - 1) % context.world_size();

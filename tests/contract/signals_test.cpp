@@ -6,13 +6,13 @@ using namespace symmem::contract;
 
 namespace {
 
-constexpr std::chrono::milliseconds kNow{0};
+constexpr std::chrono::milliseconds kPollOnce{0};
 
 }  // namespace
 
-TEST_CASE("whoever waited for a signal sees the bytes that were put before it") {
+TEST_CASE("a rank that waited for a signal reads the bytes that were put before it") {
   on_ranks([](Context& context) {
-    constexpr int kData = 0, kAgain = 1;
+    constexpr int kData = 0, kConsumed = 1;
     const int count = rounds(context, 300);
     constexpr std::size_t kLargest = 64 << 10;
     const Shared shared = share(context, kLargest);
@@ -22,22 +22,22 @@ TEST_CASE("whoever waited for a signal sees the bytes that were put before it") 
       const std::size_t bytes = round % 3 == 0 ? 8 : round % 3 == 1 ? 3001 : kLargest;
       const Bytes sent = pattern(context.rank(), round, bytes);
       if (round % 2 == 0) {
-        shared->put_with_signal(next, 0, sent.data(), bytes, kData);
+        shared->put_with_signal(next, 0, sent, kData);
       } else {
-        shared->put(next, 0, sent.data(), bytes);
+        shared->put(next, 0, sent);
         shared->put_signal(next, kData);
       }
       shared->wait_signal(previous, kData);
-      wrong += shared.look(0, bytes) != pattern(previous, round, bytes);
-      shared->put_signal(previous, kAgain);
-      shared->wait_signal(next, kAgain);
+      wrong += shared.read(0, bytes) != pattern(previous, round, bytes);
+      shared->put_signal(previous, kConsumed);
+      shared->wait_signal(next, kConsumed);
     }
     CHECK(wrong == 0);
     shared->close();
   });
 }
 
-TEST_CASE("a hundred signals before any wait are a hundred signals") {
+TEST_CASE("a hundred signals sent before any wait are counted as a hundred") {
   on_ranks([](Context& context) {
     const Shared shared = share(context, 64);
     const int size = context.world_size();
@@ -46,15 +46,15 @@ TEST_CASE("a hundred signals before any wait are a hundred signals") {
     shared->flush();
     shared->barrier();
     for (int from = 0; from < size; ++from) {
-      for (int i = 0; i < 100; ++i) shared->wait_signal(from, 3, kNow);
-      check_error([&] { shared->wait_signal(from, 3, kNow); }, Errc::timeout,
+      for (int i = 0; i < 100; ++i) shared->wait_signal(from, 3, kPollOnce);
+      check_error([&] { shared->wait_signal(from, 3, kPollOnce); }, Errc::timeout,
                   {"channel 3", "rank " + std::to_string(from), "nothing was consumed"});
     }
     shared->close();
   });
 }
 
-TEST_CASE("a signal arrives on its own channel, from its own source, and nowhere else") {
+TEST_CASE("a signal is received on its own channel and from its own source only") {
   on_ranks([](Context& context) {
     const Shared shared = share(context, 64);
     const int last = shared->channels() - 1;
@@ -64,8 +64,8 @@ TEST_CASE("a signal arrives on its own channel, from its own source, and nowhere
     for (int from = 0; from < context.world_size(); ++from)
       for (const int channel : {0, last - 1, last})
         if (from != previous_of(context) || channel != last)
-          check_error([&] { shared->wait_signal(from, channel, kNow); }, Errc::timeout);
-    shared->wait_signal(previous_of(context), last, kNow);
+          check_error([&] { shared->wait_signal(from, channel, kPollOnce); }, Errc::timeout);
+    shared->wait_signal(previous_of(context), last, kPollOnce);
     shared->close();
   });
 }
@@ -80,7 +80,7 @@ TEST_CASE("a wait that timed out consumed nothing") {
     shared->barrier();
     shared->put_signal(next_of(context), 0);
     shared->wait_signal(previous_of(context), 0);
-    check_error([&] { shared->wait_signal(previous_of(context), 0, kNow); }, Errc::timeout);
+    check_error([&] { shared->wait_signal(previous_of(context), 0, kPollOnce); }, Errc::timeout);
     shared->close();
   });
 }
@@ -93,28 +93,28 @@ TEST_CASE("signals and barriers on one channel do not consume each other") {
       shared->barrier(2);
       shared->put_signal(next_of(context), 2);
       shared->barrier(2);
-      shared->wait_signal(previous_of(context), 2, kNow);
-      shared->wait_signal(previous_of(context), 2, kNow);
+      shared->wait_signal(previous_of(context), 2, kPollOnce);
+      shared->wait_signal(previous_of(context), 2, kPollOnce);
     }
     shared->barrier(2);
-    check_error([&] { shared->wait_signal(previous_of(context), 2, kNow); }, Errc::timeout);
+    check_error([&] { shared->wait_signal(previous_of(context), 2, kPollOnce); }, Errc::timeout);
     shared->close();
   });
 }
 
-TEST_CASE("signals of one allocation or group are not those of another") {
+TEST_CASE("a signal is not received by another allocation or group") {
   on_ranks([](Context& context) {
     const Shared one = share(context, 64), other = share(context, 64);
     context.set_group_info("again", context.rank(), context.world_size(),
                            context.get_group_info(kWorld).store);
-    const auto again = context.rendezvous(one.tensor, "again");
+    const auto again = context.rendezvous(one.buffer, "again");
     one->put_signal(next_of(context), 0);
     again->put_signal(next_of(context), 1);
     one->flush();
     one->barrier();
-    check_error([&] { other->wait_signal(previous_of(context), 0, kNow); }, Errc::timeout);
-    check_error([&] { again->wait_signal(previous_of(context), 0, kNow); }, Errc::timeout);
-    check_error([&] { one->wait_signal(previous_of(context), 1, kNow); }, Errc::timeout);
+    check_error([&] { other->wait_signal(previous_of(context), 0, kPollOnce); }, Errc::timeout);
+    check_error([&] { again->wait_signal(previous_of(context), 0, kPollOnce); }, Errc::timeout);
+    check_error([&] { one->wait_signal(previous_of(context), 1, kPollOnce); }, Errc::timeout);
     one->wait_signal(previous_of(context), 0);
     again->wait_signal(previous_of(context), 1);
     again->close();
@@ -123,7 +123,7 @@ TEST_CASE("signals of one allocation or group are not those of another") {
   });
 }
 
-TEST_CASE("threads that use a channel each do not disturb each other") {
+TEST_CASE("threads that use one channel each do not affect each other") {
   on_ranks([](Context& context) {
     constexpr int kThreads = 4;
     const int count = rounds(context, 100);
@@ -132,10 +132,10 @@ TEST_CASE("threads that use a channel each do not disturb each other") {
       const auto at = static_cast<std::size_t>(channel) * sizeof(int);
       for (int round = 0; round < count; ++round) {
         const int sent = round * kThreads + channel;
-        shared->put_with_signal(next_of(context), at, &sent, sizeof sent, channel);
+        shared->put_with_signal(next_of(context), at, std::span(&sent, 1), channel);
         shared->wait_signal(previous_of(context), channel);
         int got = -1;
-        shared->get(context.rank(), at, &got, sizeof got);
+        shared->get(context.rank(), at, std::span(&got, 1));
         if (got != sent) FAIL_CHECK("channel " << channel << ": " << got << " is not " << sent);
         shared->barrier(channel);
       }
@@ -146,7 +146,7 @@ TEST_CASE("threads that use a channel each do not disturb each other") {
   });
 }
 
-TEST_CASE("waiting ranks sleep and are woken: a signal passed around the ring comes back") {
+TEST_CASE("a signal passed around the ring wakes each rank that sleeps in a wait") {
   on_ranks([](Context& context) {
     const Shared shared = share(context, 64);
     for (int round = 0; round < rounds(context, 200); ++round) {

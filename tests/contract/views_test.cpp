@@ -7,12 +7,12 @@
 using namespace symmem;
 using namespace symmem::contract;
 
-TEST_CASE("a view of a peer's buffer shows its elements, from the offset on") {
+TEST_CASE("a view of a peer's buffer has its elements from the offset on") {
   on_ranks([](Context& context) {
     constexpr std::int64_t kCount = 120;
     const Device device = harness::tested_device(context.rank());
-    const Tensor tensor = context.empty_strided_p2p({kCount}, {1}, kInt32, device);
-    const auto memory = context.rendezvous(tensor);
+    const Tensor tensor = empty_strided_p2p(context, {kCount}, {1}, kInt32, device);
+    const auto memory = rendezvous(context, tensor);
     std::vector<std::int32_t> mine(kCount);
     std::iota(mine.begin(), mine.end(), context.rank() * 1000);
     harness::copy_on(device, tensor.data(), mine.data(), kCount * sizeof mine[0]);
@@ -23,15 +23,15 @@ TEST_CASE("a view of a peer's buffer shows its elements, from the offset on") {
     };
     memory->barrier();
     for (int of = 0; of < context.world_size(); ++of) {
-      if (memory->peer(of).pointer == nullptr) continue;
-      const Tensor view = memory->get_buffer(of, {4, 5}, kInt32, 100);
+      if (memory->peer(of).key) continue;
+      const Tensor view = get_buffer(*memory, of, {4, 5}, kInt32, 100);
       CHECK(view.sizes() == std::vector<std::int64_t>{4, 5});
       CHECK(view.strides() == std::vector<std::int64_t>{5, 1});
       CHECK(view.device() == tensor.device());
       CHECK(element(view, 0) == of * 1000 + 100);
       CHECK(element(view, 19) == of * 1000 + 119);
-      // The offset counts in elements of the view's own type.
-      const Tensor bytes = memory->get_buffer(of, {4}, kUint8, 4);
+      // The offset is in elements of the view's type.
+      const Tensor bytes = get_buffer(*memory, of, {4}, kUint8, 4);
       CHECK(element(bytes, 0) == of * 1000 + 1);
     }
     memory->barrier();
@@ -43,15 +43,16 @@ TEST_CASE("a view that does not fit the buffer is refused") {
   on_ranks_leaving_nothing([](Context& context) {
     const Shared shared = share(context, 400);
     const int peer = next_of(context);
-    if (shared->peer(peer).pointer != nullptr) {
-      CHECK_NOTHROW(shared->get_buffer(peer, {100}, kInt32));
-      CHECK_NOTHROW(shared->get_buffer(peer, {0}, kInt32, 100));
-      CHECK_NOTHROW(shared->get_buffer(peer, {}, kInt32, 99));
+    const SymmetricMemory& memory = *shared.memory;
+    if (!memory.peer(peer).key) {
+      CHECK_NOTHROW(get_buffer(memory, peer, {100}, kInt32));
+      CHECK_NOTHROW(get_buffer(memory, peer, {0}, kInt32, 100));
+      CHECK_NOTHROW(get_buffer(memory, peer, {}, kInt32, 99));
     } else {
-      check_error([&] { shared->get_buffer(peer, {100}, kInt32); }, Errc::unsupported);
+      check_error([&] { get_buffer(memory, peer, {100}, kInt32); }, Errc::unsupported);
     }
     const auto refused = [&](std::vector<std::int64_t> sizes, DataType dtype, std::int64_t offset) {
-      check_error([&] { shared->get_buffer(peer, sizes, dtype, offset); }, Errc::invalid_argument);
+      check_error([&] { get_buffer(memory, peer, sizes, dtype, offset); }, Errc::invalid_argument);
     };
     refused({101}, kInt32, 0);
     refused({100}, kInt32, 1);
@@ -71,28 +72,22 @@ TEST_CASE("each peer is reached by a pointer or by a key, never by both") {
     const Shared shared = share(context, 64);
     for (int of = 0; of < context.world_size(); ++of) {
       const Peer peer = shared->peer(of);
-      CHECK((peer.pointer != nullptr) != peer.key.has_value());
-      CHECK(shared->buffer_ptrs()[static_cast<std::size_t>(of)] == peer.pointer);
-      CHECK((shared->signal_pad_ptrs()[static_cast<std::size_t>(of)] == nullptr) ==
-            peer.key.has_value());
+      const auto index = static_cast<std::size_t>(of);
+      CHECK((peer.mapped.data() != nullptr) != peer.key.has_value());
+      CHECK(get_buffer_ptrs(*shared.memory)[index] == peer.mapped.data());
+      CHECK((get_signal_pad_ptrs(*shared.memory)[index] == nullptr) == peer.key.has_value());
       if (!peer.key) continue;
-      const std::uint64_t mine = 1000u * static_cast<unsigned>(context.rank()) + 7;
-      peer.key->put(8 * static_cast<std::size_t>(context.rank()), &mine, sizeof mine);
-      peer.key->flush();
-      std::uint64_t back = 0;
-      peer.key->get(8 * static_cast<std::size_t>(context.rank()), &back, sizeof back);
-      CHECK(back == mine);
-      // Messages alone need none.
-      CHECK(peer.key->packed().key.empty() == (peer.transport == "ucx_staged"));
-      CHECK(!peer.key->packed().worker.empty());
-      CHECK(peer.key->packed().address != 0);
+      // A transport that only sends messages needs no remote key.
+      CHECK(peer.key->key.empty() == (shared->route(of).transport == "ucx_staged"));
+      CHECK(!peer.key->worker.empty());
+      CHECK(peer.key->address != 0);
     }
     shared->barrier();
     shared->close();
   });
 }
 
-TEST_CASE("a memory knows its ranks, group, sizes, channels and routes") {
+TEST_CASE("a memory returns its ranks, group, sizes, channels and routes") {
   on_ranks([](Context& context) {
     const Shared shared = share(context, 1000);
     CHECK(shared->rank() == context.rank());
@@ -102,7 +97,7 @@ TEST_CASE("a memory knows its ranks, group, sizes, channels and routes") {
     CHECK(shared->buffer_size() == 1000);
     CHECK(shared->channels() == context.options().channels);
     CHECK(shared->signal_pad_size() >= static_cast<std::size_t>(shared->channels()) * 8);
-    CHECK(shared->signal_pad_ptrs().size() == shared->buffer_ptrs().size());
+    CHECK(get_signal_pad_ptrs(*shared.memory).size() == get_buffer_ptrs(*shared.memory).size());
     const std::string text = shared->explain();
     for (int rank = 0; rank < context.world_size(); ++rank) {
       const std::string& transport = shared->route(rank).transport;

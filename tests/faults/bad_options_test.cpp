@@ -17,7 +17,7 @@ struct BadOption {
   std::vector<std::string> values;
 };
 
-/// For every option junk, negative and overflowing values, as far as its form knows them.
+/// Returns, for every option, junk, negative and overflowing values as its format allows.
 const std::vector<BadOption>& bad_options() {
   static const std::vector<std::string> number{"junk", "-1", kHuge, "1.5", " 1", "1 ", "0x1", "+1"};
   static const std::vector<std::string> time{"junk", "-1s", std::string(kHuge) + "s", "10", "0s",
@@ -52,7 +52,7 @@ const std::vector<BadOption>& bad_options() {
   return all;
 }
 
-/// An option's variable, set for as long as this lives.
+/// RAII: sets the variable of an option.
 class Variable {
  public:
   Variable(const char* name, const std::string& value)
@@ -79,7 +79,7 @@ TEST_CASE("a bad value of any option is an error that names variable, value and 
           CAPTURE(value);
           const Variable set(variable, value);
           const bool hidden = std::string(variable) == "SYMMEM_SECRET";
-          // Of a long value, or one with control bytes, the beginning is shown.
+          // The message may cut long values and escape control bytes.
           const std::string shown = hidden ? "(hidden)" : "\"" + value.substr(0, 1);
           const std::string text = check_error(
               Errc::invalid_argument, {std::string(variable) + "=", shown, "is not allowed: give "},
@@ -94,14 +94,14 @@ TEST_CASE("a bad value of any option is an error that names variable, value and 
   });
 }
 
-TEST_CASE("the table of bad values leaves out no option") {
-  std::set<std::string> tested, there;
+TEST_CASE("the table of bad values has every option") {
+  std::set<std::string> tested, existing;
   for (const BadOption& option : bad_options()) tested.insert(option.variable);
-  for (const OptionRow& row : option_table()) there.insert(row.name);
-  CHECK(tested == there);
+  for (const OptionRow& row : option_table()) existing.insert(row.name);
+  CHECK(tested == existing);
 }
 
-TEST_CASE("an empty value of any option counts as none") {
+TEST_CASE("an empty value of any option counts as not set") {
   run_ranks(1, [](RankProcess&) {
     leaving_nothing([] {
       for (const BadOption& option : bad_options()) ::setenv(option.variable, "", 1);
@@ -114,7 +114,7 @@ TEST_CASE("an empty value of any option counts as none") {
   });
 }
 
-TEST_CASE("options that fit no launch, folder or file are errors that say what to do") {
+TEST_CASE("options that no launch, folder or file allows are errors that name what to change") {
   RanksSettings settings;
   settings.environment = {{"SYMMEM_STORE", ""}};
   run_ranks(

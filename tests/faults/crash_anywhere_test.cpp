@@ -18,7 +18,7 @@ constexpr std::uint32_t kSeed = 20'240'229;
 struct Role {
   int round;
   int victim;  ///< Its rank.
-  int rank;    ///< Ours.
+  int rank;    ///< The rank of this process.
   std::string at(const char* point) const { return fmt::format("round {}/{}", round, point); }
 };
 
@@ -28,19 +28,20 @@ Role role_of(int process, int round) {
   return {round, victim, (victim + 1 + process) % 3};
 }
 
-/// Allocates, meets, puts, signals and closes without end; `point` is called in between.
+/// Allocates, makes a rendezvous, puts, signals and closes in an endless loop. Calls `point` between
+/// the steps.
 void work(Context& context, const std::function<void()>& point) {
   const int next = (context.rank() + 1) % 3, previous = (context.rank() + 2) % 3;
   for (std::int64_t i = 0;; ++i) {
-    // Small blocks are shared and large ones are not.
-    const Tensor tensor = allocate(context, kWorld, i % 2 == 0 ? 8192 : 3 << 20);
+    // A range of a shared block and a block of its own in turn.
+    const auto buffer = allocate(context, kWorld, i % 2 == 0 ? 8192 : 3 << 20);
     point();
-    const auto memory = context.rendezvous(tensor);
+    const auto memory = context.rendezvous(buffer);
     point();
-    memory->put_with_signal(next, 0, &i, sizeof i, 0);
+    memory->put_with_signal(next, 0, std::span(&i, 1), 0);
     point();
     memory->wait_signal(previous, 0);
-    CHECK(*tensor.data<std::int64_t>() == i);
+    CHECK(*reinterpret_cast<const std::int64_t*>(buffer.data()) == i);
     point();
     memory->barrier();
     point();
@@ -49,7 +50,7 @@ void work(Context& context, const std::function<void()>& point) {
   }
 }
 
-void fall(RankProcess& self, const Role& role) {
+void work_until_killed(RankProcess& self, const Role& role) {
   await_all(self.control, role.at("begin"), {0, 1});
   HookedContext context(as_rank(role.rank, 3), [](int) {});
   arrive(self, role.at("name"), name_here(role.victim));
@@ -57,8 +58,8 @@ void fall(RankProcess& self, const Role& role) {
   work(*context, [] {});
 }
 
-/// Process 0 kills the victim at a random point of its own work, be it within a rendezvous: that is
-/// any point of the victim's.
+/// Process 0 kills the victim at a random point of its own work, also within a rendezvous. The victim
+/// may then be at any point of its work.
 void survive(RankProcess& self, const Role& role) {
   CAPTURE(role.round);
   std::mt19937 random(kSeed + static_cast<std::uint32_t>(role.round));
@@ -73,23 +74,23 @@ void survive(RankProcess& self, const Role& role) {
   pid = std::stoi(await(self.control, role.at("pid"), victim));
   check_error(Errc::peer_lost, {await(self.control, role.at("name"), victim)},
               [&] { work(*context, point); });
-  // Neither survivor leaves before the other one has met the victim's end, and not its own.
-  meet(self, role.at("end"), {0, 1});
+  // A survivor that left before the other has seen the victim's death would be lost, too.
+  arrive_and_await(self, role.at("end"), {0, 1});
 }
 
 }  // namespace
 
-TEST_CASE("ranks killed anywhere end the others' work with their name, and nothing is left") {
+TEST_CASE("a rank killed at any point is named by the errors of the others, and nothing leaks") {
   const SocketFolder folder;
   Ranks ranks(
       kSurvivors + kRounds,
       [](RankProcess& self) {
-        if (self.rank >= kSurvivors) return fall(self, role_of(self.rank, self.rank - kSurvivors));
+        if (self.rank >= kSurvivors) return work_until_killed(self, role_of(self.rank, self.rank - kSurvivors));
         leaving_nothing([&] {
           for (int round = 0; round < kRounds; ++round) survive(self, role_of(self.rank, round));
         });
-        meet(self, "all rounds done", {0, 1});
-        // Whoever comes next removes the sockets of the killed.
+        arrive_and_await(self, "all rounds done", {0, 1});
+        // The next Context removes the sockets of killed processes.
         if (self.rank == 0) leaving_nothing([&] { const Context last(as_rank(0, 1)); });
       },
       folder.settings());

@@ -21,9 +21,11 @@
 #include "harness/resources.hpp"
 #include "signals/signal_pad.hpp"
 #include "symmem/context.hpp"
+#include "symmem/key_value_store.hpp"
+#include "symmem/torch_compat.hpp"
 
-/// What the tests of faults share. Processes meet at named points in the control store: so a fault
-/// comes when the others are where the test wants them, on any machine and under any load.
+/// Helpers of the fault tests. Processes synchronize at named points in the control store, so that a
+/// fault happens when the others are where the test needs them, on any machine and under any load.
 namespace symmem::faults {
 
 using harness::leaving_nothing;
@@ -33,12 +35,12 @@ using harness::RanksSettings;
 using harness::Resources;
 using harness::run_ranks;
 
-/// Says that this process is at `point`, with something to tell the others.
-inline void arrive(RankProcess& self, const std::string& point, const std::string& word = {}) {
-  self.control.set(fmt::format("{}.{}", point, self.rank), word);
+/// Reports that this process is at `point`, with a value for the others.
+inline void arrive(RankProcess& self, const std::string& point, const std::string& value = {}) {
+  self.control.set(fmt::format("{}.{}", point, self.rank), value);
 }
 
-/// Waits until process `rank` is at `point`; returns its word.
+/// Waits until process `rank` is at `point`; returns its value.
 inline std::string await(KeyValueStore& control, const std::string& point, int rank) {
   return control.get(fmt::format("{}.{}", point, rank));
 }
@@ -48,12 +50,13 @@ inline void await_all(KeyValueStore& control, const std::string& point,
   for (const int rank : ranks) await(control, point, rank);
 }
 
-inline void meet(RankProcess& self, const std::string& point, const std::vector<int>& ranks) {
+inline void arrive_and_await(RankProcess& self, const std::string& point,
+                             const std::vector<int>& ranks) {
   arrive(self, point);
   await_all(self.control, point, ranks);
 }
 
-/// This process as errors name it when it is `rank`.
+/// Returns the name of this process in errors if it is `rank`.
 inline std::string name_here(int rank) {
   return fmt::format("rank {} (host {}, pid {})", rank, host_name(), ::getpid());
 }
@@ -72,15 +75,15 @@ inline std::string check_error(Errc code, const std::vector<std::string>& parts,
   return error ? error->what() : "";
 }
 
-/// What happens must end the waits, not their deadline: one that goes on hangs until the test's
-/// own.
+/// Returns settings with which the fault must end each wait: its own deadline is after that of the
+/// test.
 inline RanksSettings with_endless_waits() {
   RanksSettings settings;
   settings.environment = {{"SYMMEM_TIMEOUT", "1h"}};
   return settings;
 }
 
-/// The options of a process that plays `rank` of `size`: a test may play several jobs in turn.
+/// Returns options for `rank` of `size`. A test may run several jobs in turn.
 inline Options as_rank(int rank, int size) {
   Options options = Options::from_env();
   options.rank = options.local_rank = rank;
@@ -88,33 +91,32 @@ inline Options as_rank(int rank, int size) {
   return options;
 }
 
-/// A store's server at a free port, for one job of that name.
+/// Starts the server of a store at a free port.
 inline StoreServer serve(const std::string& job) {
   TcpStoreOptions options;
   options.job = job;
   return {options, StoreServer::Serves::any_job};
 }
 
-/// Where rank 0 may host a store: the port was free a moment ago. Rank 0 picks, all return the
-/// same.
+/// Returns the same URL on all ranks, at which rank 0 may host a store: rank 0 found the port free.
 inline std::string agree_on_url(RankProcess& self, int rank) {
   if (rank == 0) {
-    // The server is gone before anybody hears of it.
+    // The server has ended before the others get the URL.
     const std::string url = serve({}).url() + "/hosted";
     self.control.set("url", url);
   }
   return self.control.get("url");
 }
 
-/// The options of a job of all ranks whose rank 0 hosts the store.
+/// Returns options for a job of all ranks whose rank 0 hosts the store.
 inline Options hosted(RankProcess& self) {
   Options options = Options::from_env();
   options.store = agree_on_url(self, self.rank);
   return options;
 }
 
-/// The store that `options` name. Kept by a rank whose join is to fail: the store forgets a verdict
-/// when all who took part are gone.
+/// Connects to the store that `options` name. A rank whose join must fail keeps the connection: the
+/// store forgets a verdict when all its participants have disconnected.
 inline std::shared_ptr<KeyValueStore> connect(const Options& options) {
   const StoreUrl url = parse_store_url(options.store).value();
   TcpStoreOptions at;
@@ -126,43 +128,50 @@ inline std::shared_ptr<KeyValueStore> connect(const Options& options) {
   return make_tcp_store(at);
 }
 
-inline Tensor allocate(Context& context, const std::string& group = kWorld,
-                       std::int64_t bytes = 4096) {
-  return context.empty_strided_p2p({bytes}, {1}, kUint8, {}, group);
+inline Buffer<> allocate(Context& context, const std::string& group = kWorld,
+                         std::size_t bytes = 4096) {
+  return context.allocate(bytes, AllocateOptions{.group = group});
 }
 
-/// Memory that all ranks of `group` have met on.
+/// A buffer and its symmetric memory in `group`.
 struct Shared {
-  explicit Shared(Context& context, const std::string& group = kWorld, std::int64_t bytes = 4096)
-      : tensor(allocate(context, group, bytes)), memory(context.rendezvous(tensor)) {}
-  Tensor tensor;
+  explicit Shared(Context& context, const std::string& group = kWorld, std::size_t bytes = 4096)
+      : buffer(allocate(context, group, bytes)), memory(context.rendezvous(buffer)) {}
+
+  /// This rank's buffer as elements of T.
+  template <typename T>
+  T* own() const {
+    return reinterpret_cast<T*>(buffer.data());
+  }
+
+  Buffer<> buffer;
   std::shared_ptr<SymmetricMemory> memory;
 };
 
-/// Waits until `count` threads of `rank` sleep in waits on `memory`, or are about to: what happens
-/// next must wake them.
+/// Waits until `count` threads of `rank` sleep in waits on `memory`, or are about to. A fault after
+/// it must wake them.
 inline void await_sleepers(const SymmetricMemory& memory, int rank, std::uint32_t count = 1) {
   const SignalPad pad(
-      static_cast<std::byte*>(memory.signal_pad_ptrs().at(static_cast<std::size_t>(rank))),
+      static_cast<std::byte*>(get_signal_pad_ptrs(memory).at(static_cast<std::size_t>(rank))),
       memory.world_size());
   while (std::atomic_ref(pad.doorbell().sleepers()).load() < count) ::sched_yield();
 }
 
-/// Returns when no thread of `rank` runs any more.
+/// Stops all threads of `rank` (SIGSTOP). Returns when none runs.
 inline void stop(Ranks& ranks, int rank) {
   ranks.signal(rank, SIGSTOP);
   siginfo_t stopped;
   REQUIRE(::waitid(P_PID, static_cast<id_t>(ranks.pid(rank)), &stopped, WSTOPPED | WNOWAIT) == 0);
 }
 
-/// Checks that the processes 0 to `survivors`-1 succeed and all others were killed.
+/// Checks that processes 0 to `survivors`-1 succeed and that all others were killed.
 inline void expect_survivors(Ranks& ranks, int survivors) {
   for (int rank = 0; rank < ranks.count(); ++rank) {
     const harness::RankEnd got = ranks.wait(rank);
-    const bool as_wanted = rank < survivors ? !got.end.failed() : got.end.signal == SIGKILL;
-    CHECK_MESSAGE(as_wanted, "process ", rank, " ", got.end.text(), "\n", got.output);
-    // The victims of a survivor that failed would wait for it in vain.
-    if (!as_wanted) return;
+    const bool expected = rank < survivors ? !got.end.failed() : got.end.signal == SIGKILL;
+    CHECK_MESSAGE(expected, "process ", rank, " ", got.end.text(), "\n", got.output);
+    // A victim waits for the survivors, so it would hang after one that failed.
+    if (!expected) return;
   }
 }
 

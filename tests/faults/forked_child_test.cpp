@@ -15,78 +15,81 @@ namespace {
 
 using Calls = std::vector<std::pair<const char*, std::function<void()>>>;
 
-/// The calls of `calls` that end otherwise than in Error(finished), by ", ".
+/// Returns the calls that do not throw Error(finished), separated by ", ".
 std::string not_refused(const Calls& calls) {
   std::string wrong;
   for (const auto& [what, call] : calls) {
-    std::string end = "returned";
+    std::string outcome = "returned";
     try {
       call();
     } catch (const Error& error) {
-      end = error.code() == Errc::finished ? "" : error.what();
+      outcome = error.code() == Errc::finished ? "" : error.what();
     }
-    if (!end.empty()) wrong += fmt::format("{}{} ({})", wrong.empty() ? "" : ", ", what, end);
+    if (!outcome.empty())
+      wrong += fmt::format("{}{} ({})", wrong.empty() ? "" : ", ", what, outcome);
   }
   return wrong;
 }
 
-/// What a parent had, as its child has it.
-struct Had {
+/// Objects of the parent that its child inherits.
+struct Inherited {
   Context& context;
-  const Tensor& tensor;
+  const Buffer<>& buffer;
   SymmetricMemory& memory;
   std::shared_ptr<SymmetricMemoryAllocator> allocator;
-  std::shared_ptr<Transport> transport;  ///< Of the program's own.
-  KeyValueStore& local;                  ///< Within the process.
-  std::optional<RemoteKey> key;          ///< Of rank 1, where no pointer reaches it.
+  std::shared_ptr<Transport> transport;  ///< Made by the program.
+  KeyValueStore& local;                  ///< In-process.
 };
 
 std::int64_t word = 0;
+const std::span one_word(&word, 1);
 
-Calls calls_on_context(const Had& had) {
-  auto& context = had.context;
-  auto& tensor = had.tensor;
-  auto& allocator = *had.allocator;
+Calls calls_on_context(const Inherited& from) {
+  auto& context = from.context;
+  auto& buffer = from.buffer;
+  auto& allocator = *from.allocator;
   const auto type = DeviceType::host;
   const auto store = context.store();
   return {
-      {"register_allocator", [&, type] { context.register_allocator(type, had.allocator); }},
-      {"register_transport", [&, type] { context.register_transport(type, had.transport); }},
+      {"register_allocator", [&, type] { context.register_allocator(type, from.allocator); }},
+      {"register_transport", [&, type] { context.register_transport(type, from.transport); }},
       {"get_allocator", [&] { context.get_allocator(DeviceType::host); }},
       {"get_group_info", [&] { context.get_group_info(kWorld); }},
       {"set_group_info", [&] { context.set_group_info("new", 0, 1, make_hash_store()); }},
       {"end_group", [&] { context.end_group(kWorld); }},
-      {"empty_strided_p2p", [&] { allocate(context); }},
-      {"rendezvous", [&] { context.rendezvous(tensor, kWorld); }},
-      {"get_symmetric_memory", [&] { context.get_symmetric_memory(tensor); }},
-      {"register_buffer", [&] { context.register_buffer(&word, sizeof word, {}); }},
+      {"allocate", [&] { allocate(context); }},
+      {"empty_strided_p2p", [&] { empty_strided_p2p(context, {64}, {1}, kUint8); }},
+      {"rendezvous", [&] { context.rendezvous(buffer, kWorld); }},
+      {"get_symmetric_memory", [&] { get_symmetric_memory(context, Tensor()); }},
+      {"rendezvous of a span", [&] { context.rendezvous(std::as_writable_bytes(one_word)); }},
       {"store.set", [=] { store->set("child", "was here"); }},
       {"store.get", [=] { store->get("key"); }},
-      {"local.set", [&] { had.local.set("child", "was here"); }},
+      {"local.set", [&] { from.local.set("child", "was here"); }},
       {"alloc", [&] { allocator.alloc(64, 0, kWorld); }},
-      {"get_alloc_size", [&] { allocator.get_alloc_size(tensor.data()); }},
-      {"allocator.rendezvous", [&] { allocator.rendezvous(tensor.data(), kWorld); }},
+      {"get_alloc_size", [&] { allocator.get_alloc_size(buffer.data()); }},
+      {"allocator.rendezvous", [&] { allocator.rendezvous(buffer.data(), kWorld); }},
       {"allocator.get_symmetric_memory",
-       [&] { allocator.get_symmetric_memory(tensor.data(), kWorld); }},
-      {"is_rendezvous_completed", [&] { allocator.is_rendezvous_completed(tensor.data()); }},
-      {"free", [&] { allocator.free(tensor.data()); }},
+       [&] { allocator.get_symmetric_memory(buffer.data(), kWorld); }},
+      {"is_rendezvous_completed", [&] { allocator.is_rendezvous_completed(buffer.data()); }},
+      {"free", [&] { allocator.free(buffer.data()); }},
   };
 }
 
 Calls calls_on_memory(SymmetricMemory& memory) {
-  static const std::vector<PutPiece> puts{{0, &word, sizeof word}};
-  static const std::vector<GetPiece> gets{{0, &word, sizeof word}};
+  const auto bytes = std::as_writable_bytes(one_word);
+  static const std::vector<PutPiece> puts{{0, bytes}};
+  static const std::vector<GetPiece> gets{{0, bytes}};
   static const Strided shape{.bytes = 4, .count = 2, .local_stride = 4, .peer_stride = 8};
   return {
-      {"put", [&] { memory.put(1, 0, &word, sizeof word); }},
-      {"get", [&] { memory.get(1, 0, &word, sizeof word); }},
+      {"put", [&] { memory.put(1, 0, one_word); }},
+      {"get", [&] { memory.get(1, 0, one_word); }},
       {"put of a list", [&] { memory.put(1, puts); }},
       {"get of a list", [&] { memory.get(1, gets); }},
-      {"put_strided", [&] { memory.put_strided(1, 0, &word, shape); }},
-      {"get_strided", [&] { memory.get_strided(1, 0, &word, shape); }},
-      {"put_nbi", [&] { memory.put_nbi(1, 0, &word, sizeof word); }},
-      {"get_nbi", [&] { memory.get_nbi(1, 0, &word, sizeof word); }},
-      {"put_with_signal", [&] { memory.put_with_signal(1, 0, &word, sizeof word, 0); }},
+      {"put_strided", [&, bytes] { memory.put_strided(1, 0, bytes, shape); }},
+      {"get_strided", [&, bytes] { memory.get_strided(1, 0, bytes, shape); }},
+      {"put_nbi", [&, bytes] { memory.put_nbi(1, 0, bytes); }},
+      {"get_nbi", [&, bytes] { memory.get_nbi(1, 0, bytes); }},
+      {"put_with_signal", [&] { memory.put_with_signal(1, 0, one_word, 0); }},
       {"fetch_add", [&] { memory.fetch_add<std::int64_t>(1, 0, 1); }},
       {"fetch_and", [&] { memory.fetch_and<std::int64_t>(1, 0, 1); }},
       {"fetch_or", [&] { memory.fetch_or<std::int64_t>(1, 0, 1); }},
@@ -100,32 +103,19 @@ Calls calls_on_memory(SymmetricMemory& memory) {
       {"barrier", [&] { memory.barrier(); }},
       {"close", [&] { memory.close(); }},
       {"peer", [&] { memory.peer(1); }},
-      {"get_buffer", [&] { memory.get_buffer(1, {1}, kInt64); }},
+      {"get_buffer", [&] { get_buffer(memory, 1, {1}, kInt64); }},
       {"explain", [&] { memory.explain(); }},
   };
 }
 
-Calls calls_on_key(const RemoteKey& key) {
-  return {
-      {"key.put", [&] { key.put(0, &word, sizeof word); }},
-      {"key.get", [&] { key.get(0, &word, sizeof word); }},
-      {"key.put_nbi", [&] { key.put_nbi(0, &word, sizeof word); }},
-      {"key.get_nbi", [&] { key.get_nbi(0, &word, sizeof word); }},
-      {"key.flush", [&] { key.flush(); }},
-      {"key.packed", [&] { key.packed(); }},
-  };
-}
-
-Calls calls_of(const Had& had) {
-  Calls all = calls_on_context(had), more = calls_on_memory(had.memory);
-  all.insert(all.end(), more.begin(), more.end());
-  if (!had.key) return all;
-  more = calls_on_key(*had.key);
+Calls calls_of(const Inherited& from) {
+  Calls all = calls_on_context(from);
+  const Calls more = calls_on_memory(from.memory);
   all.insert(all.end(), more.begin(), more.end());
   return all;
 }
 
-/// Runs `body` in a forked child; returns what it returned.
+/// Runs `body` in a forked child and returns its result.
 std::string in_child(const std::function<std::string()>& body) {
   int ends[2];
   REQUIRE(::pipe(ends) == 0);
@@ -147,8 +137,8 @@ std::string in_child(const std::function<std::string()>& body) {
   return text;
 }
 
-/// Two ranks, of which the first forks; then both go on as if nothing had been.
-void fork_amid(RankProcess& self) {
+/// Rank 0 of two forks. Then both work as without the fork.
+void fork_and_continue(RankProcess& self) {
   auto context = std::make_optional<Context>();
   std::optional<Shared> shared(*context);
   SymmetricMemory& memory = *shared->memory;
@@ -156,11 +146,11 @@ void fork_amid(RankProcess& self) {
     const auto transport =
         std::make_shared<HookedTransport>(context->options(), HookedTransport::Hook());
     const auto local = make_hash_store();
-    const Had had{
-        *context, shared->tensor,    memory, context->get_allocator(DeviceType::host), transport,
-        *local,   memory.peer(1).key};
-    CHECK(in_child([&] { return not_refused(calls_of(had)); }) == "");
-    // Destructors there must neither hang nor say goodbye in the parent's name.
+    const Inherited from{
+        *context, shared->buffer, memory, context->get_allocator(DeviceType::host), transport,
+        *local};
+    CHECK(in_child([&] { return not_refused(calls_of(from)); }) == "");
+    // Destructors in the child must not hang, and must not leave the parent's groups.
     CHECK(in_child([&] {
             shared.reset();
             context.reset();
@@ -169,34 +159,34 @@ void fork_amid(RankProcess& self) {
   }
   memory.barrier();
   CHECK_FALSE(context->store()->check({"child"}));
-  CHECK(*shared->tensor.data<std::int64_t>() == 0);
+  CHECK(*shared->own<std::int64_t>() == 0);
   Shared after(*context);
   const std::int64_t sent = 7;
-  after.memory->put(1 - self.rank, 0, &sent, sizeof sent);
+  after.memory->put(1 - self.rank, 0, std::span(&sent, 1));
   after.memory->barrier();
-  CHECK(*after.tensor.data<std::int64_t>() == sent);
+  CHECK(*after.own<std::int64_t>() == sent);
   after.memory->close();
   memory.close();
 }
 
 }  // namespace
 
-TEST_CASE("in a forked child every call is refused and ends nothing of the parent's") {
-  run_ranks(2, [](RankProcess& self) { leaving_nothing([&] { fork_amid(self); }); });
+TEST_CASE("in a forked child every call is an error, and the parent is not affected") {
+  run_ranks(2, [](RankProcess& self) { leaving_nothing([&] { fork_and_continue(self); }); });
 }
 
-TEST_CASE("so it is in a forked child whose parent reached another host") {
+TEST_CASE("in a forked child every call is an error if the parent is connected to another host") {
   if (!harness::can_use_ucx()) return;
   run_ranks(
       2,
       [](RankProcess& self) {
         harness::use_ucx_once();
-        leaving_nothing([&] { fork_amid(self); });
+        leaving_nothing([&] { fork_and_continue(self); });
       },
       harness::on_hosts(2));
 }
 
-TEST_CASE("a forked child may make a Context of its own") {
+TEST_CASE("a forked child can make its own Context") {
 #ifdef __SANITIZE_THREAD__
   harness::skip("ThreadSanitizer ends forked children that start threads");
   return;

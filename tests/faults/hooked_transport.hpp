@@ -9,15 +9,16 @@
 #include "base/log.hpp"
 #include "shm/factory.hpp"
 #include "symmem/context.hpp"
+#include "symmem/extend/transport.hpp"
 
 namespace symmem::faults {
 
-/// Shared memory, with a hook before each step of a rendezvous: it may throw, wait or kill.
+/// The transport shm with a hook before each step of a rendezvous. The hook may throw, wait or kill.
 class HookedTransport : public Transport {
  public:
   static constexpr const char* kName = "hooked";
-  /// Gets 0, 1, ... Among three ranks with fresh blocks the steps are: export the buffer, export
-  /// the pad; attach the first peer's buffer, its pad, the second peer's buffer, its pad.
+  /// Gets 0, 1, ... With three ranks and new blocks the steps are: export the buffer, export the pad,
+  /// attach the first peer's buffer, its pad, the second peer's buffer, its pad.
   using Hook = std::function<void(int step)>;
   static constexpr int kExported = 2, kAttached = 6;
 
@@ -51,7 +52,7 @@ class HookedTransport : public Transport {
   const std::shared_ptr<Transport> shm_;
 };
 
-/// A rank that reaches its peers by the hooked transport alone.
+/// A Context that uses the hooked transport alone.
 class HookedContext {
  public:
   HookedContext(Options options, HookedTransport::Hook hook) : context_(only_hooked(options)) {

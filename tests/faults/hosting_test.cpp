@@ -4,7 +4,7 @@
 using namespace symmem;
 using namespace symmem::faults;
 
-TEST_CASE("the rank that hosts the store may end first: it serves until the others have left") {
+TEST_CASE("the rank that hosts the store may end first and then serves until the others have left") {
   run_ranks(
       3,
       [](RankProcess& self) {
@@ -25,11 +25,11 @@ TEST_CASE("the rank that hosts the store may end first: it serves until the othe
       with_endless_waits());
 }
 
-TEST_CASE("when the rank that hosts the store is killed the others learn that the store is lost") {
+TEST_CASE("when the rank that hosts the store is killed the others report a lost store") {
   Ranks ranks(
       3,
       [](RankProcess& self) {
-        // Process 2 is the rank that hosts: the survivors are processes 0 and 1.
+        // Process 2 is rank 0, which hosts the store. Processes 0 and 1 survive.
         const int rank = (self.rank + 1) % 3;
         Options options = as_rank(rank, 3);
         options.store = agree_on_url(self, rank);
@@ -53,7 +53,7 @@ TEST_CASE("when the rank that hosts the store is killed the others learn that th
 }
 
 TEST_CASE(
-    "a rank that hosts the store and whose peers never come ends with an error that says so") {
+    "a rank that hosts the store and whose peers never join names them") {
   run_ranks(1, [](RankProcess& self) {
     leaving_nothing([&] {
       Options options = hosted(self);
@@ -64,7 +64,7 @@ TEST_CASE(
   });
 }
 
-TEST_CASE("a rank whose store never comes says where it looked") {
+TEST_CASE("a rank that finds no store names the address") {
   run_ranks(1, [](RankProcess& self) {
     leaving_nothing([&] {
       Options options = hosted(self);
@@ -77,7 +77,7 @@ TEST_CASE("a rank whose store never comes says where it looked") {
   });
 }
 
-TEST_CASE("a port that another program holds is refused, naming it") {
+TEST_CASE("a port that the store of another job uses is an error that names both") {
   run_ranks(1, [](RankProcess&) {
     leaving_nothing([&] {
       TcpStoreOptions place;

@@ -15,10 +15,11 @@ using namespace symmem::faults;
 
 namespace {
 
-/// Has a block of its own, so that each rendezvous asks the peers' sockets for descriptors.
-constexpr std::int64_t kOwnBlock = 4 << 20;
+/// A buffer of this size has a block of its own, so that each rendezvous requests descriptors from the
+/// peers' sockets.
+constexpr std::size_t kOwnBlock = 4 << 20;
 
-/// Rendezvous, signals and close until the test says that its attack is over, and once more.
+/// Works until the test has ended its attack, and once more after it.
 void work_under_attack(RankProcess& self) {
   leaving_nothing([&] {
     Context context;
@@ -26,16 +27,15 @@ void work_under_attack(RankProcess& self) {
     arrive(self, "working");
     for (std::int64_t over = 0; over == 0;) {
       Shared again(context, kWorld, kOwnBlock);
-      // All ranks must see the same end: rank 0 looks, and tells.
+      // All ranks must end in the same round: rank 0 decides and sends the result.
       if (self.rank == 0) over = self.control.check({"over"}) ? 1 : 0;
       shared.memory->barrier();
       if (self.rank == 0)
         for (int peer = 1; peer < self.world_size; ++peer)
-          shared.memory->put_with_signal(peer, 0, &over, sizeof over, 2);
+          shared.memory->put_with_signal(peer, 0, std::span(&over, 1), 2);
       if (self.rank != 0) {
         shared.memory->wait_signal(0, 2);
-        over = *static_cast<std::int64_t*>(
-            shared.memory->buffer_ptrs()[static_cast<std::size_t>(self.rank)]);
+        over = *shared.own<std::int64_t>();
       }
       again.memory->close();
     }
@@ -43,13 +43,13 @@ void work_under_attack(RankProcess& self) {
   });
 }
 
-/// What strangers send, one message a connection.
+/// Returns what the attackers send, one message for each connection.
 std::vector<std::string> junk() {
   std::mt19937 random(4711);
   std::vector<std::string> all{
       "",
       "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
-      // A TLS client's hello: record header, handshake header, version.
+      // A TLS ClientHello: record header, handshake header, version.
       std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11) + std::string(500, 'r'),
       std::string(16, '\xff'),
       std::string(15, '\0'),
@@ -75,7 +75,7 @@ Fd connect_tcp(std::uint16_t port) {
   return socket;
 }
 
-/// A refused connection (the listen queue is full, say) is an attack that failed.
+/// Connects, or returns an empty Fd: if the listen queue is full the attack fails.
 Fd connect_unix(const std::string& path) {
   Fd socket = make_unix_socket();
   const UnixAddress to(path);
@@ -83,13 +83,13 @@ Fd connect_unix(const std::string& path) {
 }
 
 void send_junk(const Fd& socket, const std::string& bytes) {
-  // Whether it was taken is the job's business, not ours.
+  // The receiver may have closed the connection.
   static_cast<void>(::send(socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
 }
 
 }  // namespace
 
-TEST_CASE("strangers at the store's port do not disturb the job") {
+TEST_CASE("junk at the store's port does not affect the job") {
   Ranks ranks(3, work_under_attack);
   await_all(ranks.control(), "working", {0, 1, 2});
   const std::uint16_t port = parse_store_url(ranks.store_url()).value().port;
@@ -103,7 +103,7 @@ TEST_CASE("strangers at the store's port do not disturb the job") {
   expect_survivors(ranks, 3);
 }
 
-TEST_CASE("strangers at the descriptor sockets do not disturb the job") {
+TEST_CASE("junk at the descriptor sockets does not affect the job") {
   const SocketFolder folder;
   Ranks ranks(3, work_under_attack, folder.settings());
   await_all(ranks.control(), "working", {0, 1, 2});
@@ -115,7 +115,7 @@ TEST_CASE("strangers at the descriptor sockets do not disturb the job") {
       send_junk(connect_unix(path), bytes);
       send_junk(kept.emplace_back(connect_unix(path)), bytes);
     }
-    // More than are served at once: ranks wait behind them until the silent are dropped.
+    // More than are served at once: ranks wait until the silent connections are dropped.
     for (int i = 0; i < 300; ++i) kept.push_back(connect_unix(path));
   }
   ranks.control().set("over", "");

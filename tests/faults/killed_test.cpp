@@ -7,7 +7,7 @@ using namespace symmem::faults;
 
 namespace {
 
-/// Processes 0 and 1 survive; process 2 + n is rank 2 of round n and is killed in it.
+/// Processes 0 and 1 survive; process 2 + n is rank 2 of round n and dies in it.
 constexpr int kSurvivors = 2;
 
 std::string round_name(int round, const char* point) { return fmt::format("{}/{}", round, point); }
@@ -19,12 +19,12 @@ void die_in_rendezvous(RankProcess& self, int round) {
   await_all(self.control, round_name(round, "begin"), {0, 1});
   HookedContext context(as_rank(2, 3), [&](int step) {
     if (step != round) return;
-    // The others are as far as they come without this rank.
+    // The others have done all steps that do not need this rank.
     await_all(self.control, round_name(round, "at step ") + std::to_string(last_step - 1), {0, 1});
     die();
   });
-  const Tensor tensor = allocate(*context);
-  context->rendezvous(tensor);
+  const auto buffer = allocate(*context);
+  context->rendezvous(buffer);
 }
 
 void survive_rendezvous(RankProcess& self, int round) {
@@ -33,20 +33,20 @@ void survive_rendezvous(RankProcess& self, int round) {
   HookedContext context(as_rank(self.rank, 3), [&](int step) {
     arrive(self, round_name(round, "at step ") + std::to_string(step));
   });
-  const Tensor tensor = allocate(*context);
+  const Tensor tensor = empty_strided_p2p(*context, {4096}, {1}, kUint8);
   const std::string text =
       check_error(Errc::peer_lost, {"rendezvous of group \"world\"", victim, "lost"},
-                  [&] { context->rendezvous(tensor); });
+                  [&] { rendezvous(*context, tensor); });
   arrive(self, round_name(round, "error"), text);
   CHECK(await(self.control, round_name(round, "error"), 1 - self.rank) == text);
   check_error(Errc::invalid_argument, {"no rendezvous"},
-              [&] { context->get_symmetric_memory(tensor); });
+              [&] { get_symmetric_memory(*context, tensor); });
 }
 
-/// A wait that needs rank 2. All of it happens in group "team", or in "own" of the store.
+/// A wait that needs rank 2, in group "team" or in group "own" of the store.
 struct Wait {
   const char* what;
-  bool sleeps;  ///< On the memory's pad, and not in a store's call.
+  bool sleeps;  ///< On the signal pad, not in a call of the store.
   std::function<void(Context&, SymmetricMemory&, const Membership&)> run;
 };
 
@@ -63,7 +63,7 @@ const std::vector<Wait>& waits() {
   return all;
 }
 
-/// One rank with memory in "team" and a membership of its own in the store.
+/// A rank with memory in group "team", and a member of group "own" of the store.
 struct Member {
   explicit Member(int rank) : context(as_rank(rank, 3)) {
     context.set_group_info("team", rank, 3, context.store());
@@ -99,7 +99,7 @@ void survive_waiting(RankProcess& self, int round) {
 }  // namespace
 
 TEST_CASE(
-    "a rank killed at any step of rendezvous fails it alike on all others, who keep nothing") {
+    "a rank killed at any step of a rendezvous is one error on all others, and nothing leaks") {
   Ranks ranks(
       kSurvivors + HookedTransport::kAttached,
       [](RankProcess& self) {
@@ -127,7 +127,7 @@ TEST_CASE("a rank killed while others wait for it is named by their errors") {
   expect_survivors(ranks, kSurvivors);
 }
 
-TEST_CASE("after a rank was killed its signals count, and the others work with one another") {
+TEST_CASE("signals of a killed rank can be waited for, and the others work with each other") {
   Ranks ranks(
       3,
       [](RankProcess& self) {
@@ -152,18 +152,17 @@ TEST_CASE("after a rank was killed its signals count, and the others work with o
           check_error(Errc::peer_lost, {victim}, [&] { memory.wait_signal(2, 5); });
 
           const int value = 40 + self.rank;
-          memory.put_with_signal(other, 0, &value, sizeof value, 1);
+          memory.put_with_signal(other, 0, std::span(&value, 1), 1);
           memory.wait_signal(other, 1);
-          CHECK(*static_cast<int*>(memory.buffer_ptrs()[static_cast<std::size_t>(self.rank)]) ==
-                40 + other);
-          int copy = 0;
-          check_error(Errc::peer_lost, {"put: ", victim}, [&] { memory.put(2, 0, &copy, 4); });
-          check_error(Errc::peer_lost, {"get: ", victim}, [&] { memory.get(2, 0, &copy, 4); });
+          CHECK(*shared.own<int>() == 40 + other);
+          int word = 0;
+          check_error(Errc::peer_lost, {"put: ", victim}, [&] { memory.put(2, 0, std::span(&word, 1)); });
+          check_error(Errc::peer_lost, {"get: ", victim}, [&] { memory.get(2, 0, std::span(&word, 1)); });
           check_error(Errc::peer_lost, {"flush: ", victim}, [&] { memory.flush(); });
           check_error(Errc::peer_lost, {"put_signal: ", victim}, [&] { memory.put_signal(2, 0); });
           check_error(Errc::peer_lost, {"close", victim}, [&] { memory.close(); });
-          // A survivor that leaves would be missed, too.
-          meet(self, "end", {0, 1});
+          // The other survivor would lose one that leaves.
+          arrive_and_await(self, "end", {0, 1});
         });
       },
       with_endless_waits());

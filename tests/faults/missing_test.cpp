@@ -7,14 +7,14 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// Ranks 0 and 1 come, rank 2 does not.
+/// A call that ranks 0 and 1 make and rank 2 does not.
 using Operation = std::function<void(Context&, SymmetricMemory&, Timeout)>;
 
 constexpr Timeout kShort = 1s;
 
-/// Checks that `operation` names rank 2 on the two others; the same text on both if it is one that
-/// the store decides.
-void be_missed(RankProcess& self, const std::string& word, const Operation& operation,
+/// Checks that the error of `operation` names rank 2 on the two others, with the same text on both if
+/// the store decides it (`one_verdict`).
+void check_missing(RankProcess& self, const std::string& word, const Operation& operation,
                bool one_verdict) {
   arrive(self, "name", name_here(self.rank));
   leaving_nothing([&] {
@@ -29,8 +29,9 @@ void be_missed(RankProcess& self, const std::string& word, const Operation& oper
   });
 }
 
-/// Plays a rank that gives up at a deadline of its own, or comes when the others have given up.
-std::string be_refused(RankProcess& self, const std::vector<std::string>& parts,
+/// Calls `operation` with a different deadline on each rank; on rank 2 after the others have timed out.
+/// Returns the error's text.
+std::string time_out(RankProcess& self, const std::vector<std::string>& parts,
                        const std::function<void(Timeout)>& operation) {
   const std::vector<Timeout> timeouts{1s, 100s, 50s};
   if (self.rank == 2) await_all(self.control, "error", {0, 1});
@@ -45,7 +46,7 @@ std::string be_refused(RankProcess& self, const std::vector<std::string>& parts,
 
 TEST_CASE("a rank that never joins is named by all others") {
   run_ranks(3, [](RankProcess& self) {
-    meet(self, "start", {0, 1, 2});
+    arrive_and_await(self, "start", {0, 1, 2});
     if (self.rank == 2) return await_all(self.control, "error", {0, 1});
     leaving_nothing([&] {
       Options options = Options::from_env();
@@ -60,31 +61,31 @@ TEST_CASE("a rank that never joins is named by all others") {
   });
 }
 
-TEST_CASE("a rank that never comes to rendezvous is named by all others") {
+TEST_CASE("a rank that never calls rendezvous is named by all others") {
   run_ranks(3, [](RankProcess& self) {
-    const auto meet_anew = [](Context& context, SymmetricMemory&, Timeout timeout) {
+    const auto call = [](Context& context, SymmetricMemory&, Timeout timeout) {
       context.rendezvous(allocate(context), {}, timeout);
     };
-    be_missed(self, "rendezvous of group \"world\"", meet_anew, true);
+    check_missing(self, "rendezvous of group \"world\"", call, true);
   });
 }
 
-TEST_CASE("a rank that never comes to register_buffer is named by all others") {
+TEST_CASE("a rank that never calls rendezvous of a span is named by all others") {
   run_ranks(3, [](RankProcess& self) {
-    const auto meet_on_own = [](Context& context, SymmetricMemory&, Timeout timeout) {
-      char own[64];
-      context.register_buffer(own, sizeof own, {}, kWorld, timeout);
+    const auto call = [](Context& context, SymmetricMemory&, Timeout timeout) {
+      alignas(8) std::byte own[64] = {};
+      context.rendezvous(std::span(own), {}, kWorld, timeout);
     };
-    be_missed(self, "register_buffer of group \"world\"", meet_on_own, true);
+    check_missing(self, "rendezvous of a span of group \"world\"", call, true);
   });
 }
 
-TEST_CASE("a rank that never comes to a barrier is named by all others") {
+TEST_CASE("a rank that never calls barrier is named by all others") {
   run_ranks(3, [](RankProcess& self) {
-    const auto meet_in_barrier = [](Context&, SymmetricMemory& memory, Timeout timeout) {
+    const auto call = [](Context&, SymmetricMemory& memory, Timeout timeout) {
       memory.barrier(3, timeout);
     };
-    be_missed(self, "barrier on channel 3", meet_in_barrier, false);
+    check_missing(self, "barrier on channel 3", call, false);
   });
 }
 
@@ -93,11 +94,11 @@ TEST_CASE("a rank that never signals is named by those who wait") {
     const auto wait = [](Context&, SymmetricMemory& memory, Timeout timeout) {
       memory.wait_signal(2, 7, timeout);
     };
-    be_missed(self, "wait_signal on channel 7", wait, false);
+    check_missing(self, "wait_signal on channel 7", wait, false);
   });
 }
 
-TEST_CASE("a rank that never comes to close is named by all others") {
+TEST_CASE("a rank that never calls close is named by all others") {
   run_ranks(3, [](RankProcess& self) {
     const auto close = [](Context&, SymmetricMemory& memory, Timeout timeout) {
       try {
@@ -107,61 +108,61 @@ TEST_CASE("a rank that never comes to close is named by all others") {
         throw;
       }
     };
-    be_missed(self, "close of group \"world\"", close, true);
+    check_missing(self, "close of group \"world\"", close, true);
   });
 }
 
-TEST_CASE("a rank that never comes to end_group is named by all others") {
+TEST_CASE("a rank that never calls end_group is named by all others") {
   run_ranks(3, [](RankProcess& self) {
     const auto end = [](Context& context, SymmetricMemory&, Timeout timeout) {
       context.end_group(kWorld, timeout);
     };
-    be_missed(self, "end_group of group \"world\"", end, true);
+    check_missing(self, "end_group of group \"world\"", end, true);
   });
 }
 
-TEST_CASE("a rank that never comes to a group's first rendezvous is named by all others") {
+TEST_CASE("a rank that never calls a group's first rendezvous is named by all others") {
   run_ranks(3, [](RankProcess& self) {
     arrive(self, "name", name_here(self.rank));
     leaving_nothing([&] {
       Context context;
       context.set_group_info("team", self.rank, 3, context.store());
       if (self.rank == 2) return await_all(self.control, "error", {0, 1});
-      const Tensor tensor = allocate(context, "team");
-      meet(self, "begin", {0, 1});
+      const auto buffer = allocate(context, "team");
+      arrive_and_await(self, "begin", {0, 1});
       const std::string text =
           check_error(Errc::timeout, {"rendezvous of group \"team\"", "rank 2 (never joined)"},
-                      [&] { context.rendezvous(tensor, {}, kShort); });
+                      [&] { context.rendezvous(buffer, {}, kShort); });
       arrive(self, "error", text);
       CHECK(await(self.control, "error", 1 - self.rank) == text);
     });
   });
 }
 
-TEST_CASE("ranks whose deadlines differ, and one that comes too late, get one verdict") {
+TEST_CASE("ranks with different deadlines and a late rank get one verdict") {
   run_ranks(3, [](RankProcess& self) {
     arrive(self, "name", name_here(self.rank));
     leaving_nothing([&] {
       Context context;
-      const Tensor tensor = allocate(context);
+      const auto buffer = allocate(context);
       const std::string text =
-          be_refused(self, {"rank 0 waited ", await(self.control, "name", 2)},
-                     [&](Timeout timeout) { context.rendezvous(tensor, {}, timeout); });
+          time_out(self, {"rank 0 waited ", await(self.control, "name", 2)},
+                     [&](Timeout timeout) { context.rendezvous(buffer, {}, timeout); });
       CHECK(text == await(self.control, "error", 0));
-      // The group goes on: the ranks still agree on the order of their calls.
-      CHECK(context.rendezvous(tensor) != nullptr);
+      // The group works: the ranks still agree on the order of their calls.
+      CHECK(context.rendezvous(buffer) != nullptr);
     });
   });
 }
 
-TEST_CASE("ranks whose deadlines differ at the end of a group get one verdict") {
+TEST_CASE("ranks with different deadlines at the end of a group get one verdict") {
   run_ranks(3, [](RankProcess& self) {
     leaving_nothing([&] {
       Context context;
       context.set_group_info("team", self.rank, 3, context.store());
       Shared shared(context, "team");
       const std::string text =
-          be_refused(self, {"end_group of group \"team\"", "missing: rank 2 (host"},
+          time_out(self, {"end_group of group \"team\"", "missing: rank 2 (host"},
                      [&](Timeout timeout) { context.end_group("team", timeout); });
       CHECK(text == await(self.control, "error", 0));
       check_error(Errc::invalid_argument, {"no group is named \"team\""},

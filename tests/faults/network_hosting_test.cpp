@@ -6,7 +6,7 @@ using namespace symmem;
 using namespace symmem::faults;
 
 TEST_CASE(
-    "the rank that hosts the store and ends first answers by UCX until the others have left") {
+    "the rank that hosts the store and ends first serves UCX until the others have left") {
   if (!harness::can_use_ucx()) return;
   Ranks ranks(
       3,
@@ -16,7 +16,7 @@ TEST_CASE(
         if (self.rank == 0) return;
         check_error(Errc::peer_lost, {"rank 0 (", "left"},
                     [&] { shared.memory->wait_signal(0, 0); });
-        // Now this one ends, and rank 0 still answers that all has arrived.
+        // This rank now ends. Rank 0 still acknowledges its operations.
       },
       harness::on_hosts(3, 1, with_endless_waits()));
   ranks.expect_success();

@@ -11,32 +11,35 @@ using harness::host_of;
 
 namespace {
 
-/// Processes 0 and 1 survive; process 2 + n is rank 2 of round n and is killed in it. Each rank is
-/// on a host of its own.
+/// Processes 0 and 1 survive; process 2 + n is rank 2 of round n and dies in it. Each rank is on its
+/// own host.
 constexpr int kSurvivors = 2;
 constexpr std::size_t kLarge = 8 << 20, kSmall = 64;
 
-/// Something that reaches rank 2, or waits for it.
+using Bytes = std::vector<std::byte>;
+
+/// An operation that accesses rank 2 or waits for it.
 struct Operation {
   const char* round;
-  const char* named;  ///< As its error has it.
-  std::function<void(SymmetricMemory&, std::vector<char>&)> run;
+  const char* name;  ///< Its name in errors.
+  std::function<void(SymmetricMemory&, Bytes&)> run;
 };
 
 const std::vector<Operation>& operations() {
   static const std::vector<Operation> all{
-      {"small put", "put", [](auto& memory, auto& own) { memory.put(2, 0, own.data(), kSmall); }},
-      {"large put", "put", [](auto& memory, auto& own) { memory.put(2, 0, own.data(), kLarge); }},
-      {"get", "get", [](auto& memory, auto& own) { memory.get(2, 0, own.data(), kLarge); }},
+      {"small put", "put",
+       [](auto& memory, auto& local) { memory.put(2, 0, std::span(local).first(kSmall)); }},
+      {"large put", "put", [](auto& memory, auto& local) { memory.put(2, 0, local); }},
+      {"get", "get", [](auto& memory, auto& local) { memory.get(2, 0, local); }},
       {"atomic", "fetch_add",
        [](auto& memory, auto&) { memory.template fetch_add<std::int64_t>(2, 0, 1); }},
       {"put_signal", "put_signal", [](auto& memory, auto&) { memory.put_signal(2, 1); }},
       {"put_with_signal", "put_with_signal",
-       [](auto& memory, auto& own) { memory.put_with_signal(2, 0, own.data(), kLarge, 1); }},
+       [](auto& memory, auto& local) { memory.put_with_signal(2, 0, local, 1); }},
       {"flush", "flush",
-       [](auto& memory, auto& own) {
+       [](auto& memory, auto& local) {
          try {
-           memory.put_nbi(2, 0, own.data(), kLarge);
+           memory.put_nbi(2, 0, local);
          } catch (const Error&) {
          }
          memory.flush();
@@ -58,7 +61,7 @@ Options options_of(int rank) {
   return options;
 }
 
-void die_at_work(RankProcess& self, const Operation& operation) {
+void work_until_killed(RankProcess& self, const Operation& operation) {
   arrive(self, point(operation, "victim"), name_here(2));
   await_all(self.control, point(operation, "begin"), {0, 1});
   Context context(options_of(2));
@@ -67,16 +70,16 @@ void die_at_work(RankProcess& self, const Operation& operation) {
   die();
 }
 
-/// The others still reach each other, each way.
+/// Checks that the survivors still access each other.
 void check_survivors(SymmetricMemory& memory) {
   const int other = 1 - memory.rank();
   for (const std::size_t bytes : {kSmall, kLarge}) {
-    const std::vector<char> sent(bytes, static_cast<char>('0' + memory.rank()));
-    std::vector<char> got(bytes, ' ');
-    memory.put(other, 0, sent.data(), bytes);
+    const Bytes sent(bytes, static_cast<std::byte>('0' + memory.rank()));
+    Bytes got(bytes);
+    memory.put(other, 0, sent);
     memory.put_signal(other, 2);
     memory.wait_signal(other, 2);
-    memory.get(other, 0, got.data(), bytes);
+    memory.get(other, 0, got);
     CHECK(got == sent);
     memory.put_signal(other, 3);
     memory.wait_signal(other, 3);
@@ -91,28 +94,27 @@ void survive(RankProcess& self, int round) {
   arrive(self, point(operation, "begin"));
   Context context(options_of(self.rank));
   Shared shared(context, kWorld, kLarge);
-  std::vector<char> own(kLarge);
+  Bytes local(kLarge);
   arrive(self, point(operation, "working"));
-  check_error(Errc::peer_lost, {operation.named, victim}, [&] {
-    for (;;) operation.run(*shared.memory, own);
+  check_error(Errc::peer_lost, {operation.name, victim}, [&] {
+    for (;;) operation.run(*shared.memory, local);
   });
   if (std::string_view(operation.round) == "close") return;
   check_survivors(*shared.memory);
-  // One that leaves would be missed, too.
-  meet(self, point(operation, "end"), {0, 1});
+  // The other survivor would lose one that leaves.
+  arrive_and_await(self, point(operation, "end"), {0, 1});
 }
 
 }  // namespace
 
-TEST_CASE("a rank of another host that is killed is named by what reaches or awaits it") {
+TEST_CASE("a killed rank of another host is named by every operation that accesses or awaits it") {
   if (!can_use_ucx()) return;
   const int rounds = static_cast<int>(operations().size());
   Ranks ranks(
       kSurvivors + rounds,
       [rounds](RankProcess& self) {
         if (self.rank >= kSurvivors)
-          return die_at_work(self,
-                             operations().at(static_cast<std::size_t>(self.rank) - kSurvivors));
+          return work_until_killed(self, operations().at(static_cast<std::size_t>(self.rank) - kSurvivors));
         harness::use_ucx_once();
         for (int round = 0; round < rounds; ++round) leaving_nothing([&] { survive(self, round); });
       },
@@ -122,23 +124,23 @@ TEST_CASE("a rank of another host that is killed is named by what reaches or awa
 
 namespace {
 
-/// Puts to and gets from all others, in a way of its own for each round, until it is killed amid.
-/// Behind what the survivors use: what was on its way at its death may arrive when they know of it.
+/// Puts to and gets from all others until it is killed; each round has another mix of operations. The
+/// range is after that of the survivors, because puts in flight may arrive after they saw the death.
 [[noreturn]] void die_putting(SymmetricMemory& memory, int round) {
-  std::vector<char> own(kLarge);
+  Bytes local(kLarge);
   std::thread killer;
   for (int i = 0;; ++i) {
     for (const int to : {0, 1}) {
-      if (round % 2 == 0) memory.put_nbi(to, kLarge, own.data(), kLarge);
+      if (round % 2 == 0) memory.put_nbi(to, kLarge, local);
       if (round % 3 == 0) memory.put_signal(to, 0);
-      if (round % 2 == 1) memory.get_nbi(to, kLarge, own.data(), kLarge);
+      if (round % 2 == 1) memory.get_nbi(to, kLarge, local);
     }
     if (i == 2) killer = std::thread(die);
     if (round % 3 != 1) memory.flush();
   }
 }
 
-void take_part_in_putting(RankProcess& self, int rank, int round) {
+void run_round(RankProcess& self, int rank, int round) {
   const std::string begin = fmt::format("begin {}", round);
   if (rank != 2) arrive(self, begin);
   await_all(self.control, begin, {0, 1});
@@ -149,24 +151,24 @@ void take_part_in_putting(RankProcess& self, int rank, int round) {
   check_error(Errc::peer_lost, {"rank 2 (", "wait_signal"}, [&] {
     for (;;) memory.wait_signal(2, 0);
   });
-  meet(self, fmt::format("lost {}", round), {0, 1});
+  arrive_and_await(self, fmt::format("lost {}", round), {0, 1});
   check_survivors(memory);
-  meet(self, fmt::format("checked {}", round), {0, 1});
+  arrive_and_await(self, fmt::format("checked {}", round), {0, 1});
 }
 
 }  // namespace
 
-TEST_CASE("a rank of another host that is killed while it puts and gets harms nobody") {
+TEST_CASE("a rank of another host that is killed during puts and gets harms no survivor") {
   if (!can_use_ucx()) return;
   // Process 2 + n is rank 2 of round n.
   constexpr int kRounds = 6;
   Ranks ranks(
       kSurvivors + kRounds,
       [](RankProcess& self) {
-        if (self.rank >= kSurvivors) return take_part_in_putting(self, 2, self.rank - kSurvivors);
+        if (self.rank >= kSurvivors) return run_round(self, 2, self.rank - kSurvivors);
         harness::use_ucx_once();
         for (int round = 0; round < kRounds; ++round)
-          leaving_nothing([&] { take_part_in_putting(self, self.rank, round); });
+          leaving_nothing([&] { run_round(self, self.rank, round); });
       },
       with_endless_waits());
   expect_survivors(ranks, kSurvivors);

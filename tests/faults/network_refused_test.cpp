@@ -23,7 +23,8 @@ bool has_opened_ucx() {
   return text.find("libucp") != std::string::npos;
 }
 
-/// Three ranks, of which 0 and 1 share a host, fail to meet: all with one text.
+/// Checks that the rendezvous of three ranks, 0 and 1 of which share a host, fails on all with one text
+/// that has all `parts`.
 void fail_alike(RanksSettings settings, const std::vector<std::string>& parts) {
   for (int rank = 0; rank < 3; ++rank)
     settings.environment_of[rank]["SYMMEM_HOST_ID"] = harness::host_of(rank, 2);
@@ -33,15 +34,15 @@ void fail_alike(RanksSettings settings, const std::vector<std::string>& parts) {
         const auto fail_once = [&](const std::string& point) {
           {
             Context context;
-            const Tensor tensor = allocate(context);
+            const auto buffer = allocate(context);
             const std::string text =
-                check_error(Errc::unsupported, parts, [&] { context.rendezvous(tensor); });
+                check_error(Errc::unsupported, parts, [&] { context.rendezvous(buffer); });
             arrive(self, point, text);
             for (const int rank : {0, 1, 2}) CHECK(await(self.control, point, rank) == text);
           }
-          meet(self, point + ", left", {0, 1, 2});
+          arrive_and_await(self, point + ", left", {0, 1, 2});
         };
-        fail_once("first error");  // A library that was opened stays.
+        fail_once("first error");  // A library that was opened stays loaded.
         leaving_nothing([&] { fail_once("second error"); });
       },
       settings);
@@ -75,7 +76,7 @@ TEST_CASE("a UCX that may use no network is refused, naming UCX_TLS") {
   fail_alike(settings, {"2 pairs", "ucx: ", "UCX_TLS"});
 }
 
-TEST_CASE("a host name that UCX does not stand is refused before UCX is loaded") {
+TEST_CASE("a host name that is too long for UCX is refused before UCX is loaded") {
   if (::unshare(CLONE_NEWUTS) != 0)
     return harness::skip("cannot make a namespace of host names (root can)");
   run_ranks(
@@ -84,47 +85,47 @@ TEST_CASE("a host name that UCX does not stand is refused before UCX is loaded")
         const std::string longest(64, 'h');
         REQUIRE(::sethostname(longest.data(), longest.size()) == 0);
         Context context;
-        const Tensor tensor = allocate(context);
+        const auto buffer = allocate(context);
         check_error(Errc::unsupported, {"a host name of 64 letters"},
-                    [&] { context.rendezvous(tensor); });
+                    [&] { context.rendezvous(buffer); });
         CHECK(!has_opened_ucx());
       },
       on_hosts(2));
 }
 
-TEST_CASE("too few descriptors for UCX are said before it ends the process") {
+TEST_CASE("too few descriptors for UCX are an error, before UCX aborts the process") {
   if (!can_use_ucx()) return;
   for (const std::size_t few : {12, 20}) {
     run_ranks(
         2,
         [&](RankProcess&) {
           Context context;
-          const Tensor tensor = allocate(context);
+          const auto buffer = allocate(context);
           rlimit limit{};
           REQUIRE(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
           const auto open = std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
           limit.rlim_cur = static_cast<rlim_t>(open) + few;
           REQUIRE(::setrlimit(RLIMIT_NOFILE, &limit) == 0);
           check_error(Errc::unsupported, {"ucx: it does not export: UCX needs some", "ulimit -n"},
-                      [&] { context.rendezvous(tensor); });
+                      [&] { context.rendezvous(buffer); });
         },
         on_hosts(2));
   }
 }
 
 TEST_CASE("two versions of UCX in one job are refused on all ranks, naming both") {
-  // Set where there is a second one beside the distribution's.
+  // Set where there is a second UCX beside that of the distribution.
   if (std::getenv("SYMMEM_UCX_LIBRARY") == nullptr)
     return harness::skip("SYMMEM_UCX_LIBRARY names no second UCX");
   if (!can_use_ucx()) return;
   RanksSettings settings;
   settings.environment_of[2]["SYMMEM_UCX_LIBRARY"] = "libucp.so.0";
-  // At the end of that process GCC 12's LeakSanitizer crashes, inside itself.
+  // At exit of that process the LeakSanitizer of GCC 12 crashes.
   settings.environment_of[2]["ASAN_OPTIONS"] = "detect_leaks=0";
   fail_alike(settings, {"2 pairs", "ucx: the peer runs UCX", "this rank UCX", "their keys do not fit"});
 }
 
-TEST_CASE("ranks of one host share memory and start no UCX, be there one or not") {
+TEST_CASE("ranks of one host use shared memory and do not load UCX") {
   for (const char* library : {"/nonexistent/libucp.so", ""}) {
     RanksSettings settings;
     settings.environment["SYMMEM_UCX_LIBRARY"] = library;

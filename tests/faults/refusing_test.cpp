@@ -7,11 +7,11 @@ using namespace symmem::faults;
 
 namespace {
 
-/// Has a block of its own, which a rendezvous must attach; small ones share one that is attached
-/// already.
-constexpr std::int64_t kOwnBlock = 4 << 20;
+/// A buffer of this size has a block of its own, which a rendezvous must attach. Small buffers share a
+/// block that is attached already.
+constexpr std::size_t kOwnBlock = 4 << 20;
 
-/// A hook that fails at one step on one rank, as told by the test.
+/// A hook that throws at one step on one rank.
 struct Saboteur {
   int rank = -1;
   int step = -1;
@@ -20,10 +20,9 @@ struct Saboteur {
   }
 };
 
-/// Makes every step of a rendezvous on one rank fail in turn. `play` gets the rank's Context and a
-/// function that arms a saboteur and restarts the counting of steps.
-template <typename Play>
-void with_sabotage(RankProcess& self, Play play) {
+/// Calls `body` with a Context and a function that arms a saboteur and restarts the count of steps.
+template <typename Body>
+void with_sabotage(RankProcess& self, Body body) {
   leaving_nothing([&] {
     Saboteur saboteur;
     int begun_at = 0, now = 0;
@@ -31,7 +30,7 @@ void with_sabotage(RankProcess& self, Play play) {
       now = step + 1;
       saboteur(self.rank, step - begun_at);
     });
-    play(*context, [&](Saboteur next) {
+    body(*context, [&](Saboteur next) {
       saboteur = next;
       begun_at = now;
     });
@@ -40,13 +39,13 @@ void with_sabotage(RankProcess& self, Play play) {
 
 }  // namespace
 
-TEST_CASE("a rank that fails to export or attach fails all, and nothing stays half-built") {
+TEST_CASE("a failed export or attach on one rank is an error on all ranks, and nothing leaks") {
   run_ranks(3, [](RankProcess& self) {
     arrive(self, "name", name_here(self.rank));
     with_sabotage(self, [&](Context& context, auto arm) {
-      // Signal pads share a block, which is exported and attached here, once.
+      // Exports and attaches the block that the signal pads share.
       Shared first(context);
-      const Tensor tensor = allocate(context, kWorld, kOwnBlock);
+      const auto buffer = allocate(context, kWorld, kOwnBlock);
       const Resources before = Resources::now();
       for (int rank = 0; rank < 3; ++rank) {
         // Step 0 exports the block; steps 1 and 2 attach those of the two peers.
@@ -57,33 +56,33 @@ TEST_CASE("a rank that fails to export or attach fails all, and nothing stays ha
           check_error(Errc::exhausted,
                       {"rendezvous of group \"world\"", "sabotage, as planned",
                        await(self.control, "name", rank)},
-                      [&] { context.rendezvous(tensor); });
+                      [&] { context.rendezvous(buffer); });
           CHECK(before.changes() == "");
         }
       }
       arm({});
-      const auto memory = context.rendezvous(tensor);
+      const auto memory = context.rendezvous(buffer);
       memory->barrier();
       memory->close();
     });
   });
 }
 
-TEST_CASE("many failed rendezvous use up nothing") {
+TEST_CASE("many failed rendezvous leak nothing") {
   RanksSettings settings;
-  // A dozen signal pads to a block.
+  // A block holds a dozen signal pads.
   settings.environment = {{"SYMMEM_BLOCK_SIZE", "4k"}};
   run_ranks(
       2,
       [](RankProcess& self) {
         with_sabotage(self, [&](Context& context, auto arm) {
           Shared first(context);
-          const Tensor tensor = allocate(context, kWorld, kOwnBlock);
+          const auto buffer = allocate(context, kWorld, kOwnBlock);
           const Resources before = Resources::now();
-          // Many more than signal pads fit into the block they share.
+          // Many more than the signal pads of a block.
           for (int i = 0; i < 50; ++i) {
             arm({1, 1});
-            CHECK_THROWS_AS(context.rendezvous(tensor), Error);
+            CHECK_THROWS_AS(context.rendezvous(buffer), Error);
           }
           CHECK(before.changes() == "");
         });
@@ -91,11 +90,11 @@ TEST_CASE("many failed rendezvous use up nothing") {
       settings);
 }
 
-TEST_CASE("a rank that two processes claim is one error on all, naming both") {
+TEST_CASE("a rank that two processes claim is one error on all that names both") {
   run_ranks(3, [](RankProcess& self) {
     arrive(self, "name", fmt::format("(host {}, pid {})", host_name(), ::getpid()));
     leaving_nothing([&] {
-      // Processes 1 and 2 both play rank 1 of 3; whoever comes second makes all fail.
+      // Processes 1 and 2 both claim rank 1 of 3; the second claim fails all ranks.
       const Options options = as_rank(std::min(self.rank, 1), 3);
       const auto store = connect(options);
       const std::vector<std::string> parts{"rank 1 is claimed by two processes",

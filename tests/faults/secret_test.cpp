@@ -9,7 +9,7 @@ namespace {
 constexpr const char* kRight = "open-sesame-4711";
 constexpr const char* kWrong = "open-barley-0815";
 
-/// Joins a job of two with a secret for each rank; rank 0 hosts the store. Returns its error.
+/// Joins a job of two ranks, each with its own secret. Rank 0 hosts the store. Returns the error.
 std::string join_with(RankProcess& self, const char* of_host, const char* of_guest, Errc code,
                       const std::vector<std::string>& parts) {
   Options options = Options::from_env();
@@ -22,7 +22,7 @@ std::string join_with(RankProcess& self, const char* of_host, const char* of_gue
   return text;
 }
 
-/// Rank 1 is refused for the reason given, and rank 0 then misses it.
+/// Checks that rank 1 is refused for `reason` and that rank 0 then reports it as missing.
 void refuse_guest(const char* of_host, const char* of_guest, const char* reason) {
   Ranks ranks(2, [=](RankProcess& self) {
     leaving_nothing([&] {
@@ -46,15 +46,15 @@ TEST_CASE("a rank with another secret is refused at once, and only that rank") {
   refuse_guest(kRight, kWrong, "has another secret than this process");
 }
 
-TEST_CASE("a rank without the secret is refused at once, and told which option gives it") {
+TEST_CASE("a rank without the secret is refused at once, and the error names the option") {
   refuse_guest(kRight, "", "SYMMEM_SECRET_FILE");
 }
 
-TEST_CASE("a rank with a secret does not trust a store without") {
+TEST_CASE("a rank with a secret refuses a store without one") {
   refuse_guest("", kRight, "has no secret but this process has one");
 }
 
-TEST_CASE("ranks with the same secret, given or in a file, form a job") {
+TEST_CASE("ranks with the same secret join one job") {
   run_ranks(2, [](RankProcess& self) {
     Options options = Options::from_env();
     options.store = agree_on_url(self, self.rank);

@@ -12,39 +12,40 @@ using namespace symmem::faults;
 
 namespace {
 
-/// Short, since these tests wait for it; long enough for ranks that merely get no processor.
+/// Returns settings with a short liveness time, for which these tests wait. It is long enough for ranks
+/// that get no processor for a while.
 RanksSettings with_short_liveness() {
   RanksSettings settings = with_endless_waits();
   settings.environment["SYMMEM_LIVENESS"] = "3s";
   return settings;
 }
 
-/// Makes a child that lives on with all our descriptors, until the test ends.
+/// Forks a child that keeps all descriptors of this process open until the test ends.
 void leave_a_child() {
   if (::fork() != 0) return;
-  // The test reads our output up to its end.
+  // The test reads the output of this process until all its descriptors are closed.
   for (const int fd : {0, 1, 2}) ::close(fd);
   for (;;) ::pause();
 }
 
-/// What ranks 0 and 1 see of rank 2 that falls silent: in two threads, a barrier and a rendezvous.
-void lose_rank_2(RankProcess& self, const std::string& victim) {
+/// Checks on ranks 0 and 1 that a barrier and a rendezvous, in two threads, lose the silent rank 2.
+void check_rank_2_lost(RankProcess& self, const std::string& victim) {
   Context context;
   Shared shared(context);
-  const Tensor tensor = allocate(context);
+  const auto buffer = allocate(context);
   arrive(self, "waiting");
   auto barrier = std::async(std::launch::async, [&] {
-    check_error(Errc::peer_lost, {"barrier", victim, "nothing was heard"},
+    check_error(Errc::peer_lost, {"barrier", victim, "nothing was received"},
                 [&] { shared.memory->barrier(); });
   });
-  check_error(Errc::peer_lost, {"rendezvous", victim, "nothing was heard"},
-              [&] { context.rendezvous(tensor); });
+  check_error(Errc::peer_lost, {"rendezvous", victim, "nothing was received"},
+              [&] { context.rendezvous(buffer); });
   barrier.get();
 }
 
 }  // namespace
 
-TEST_CASE("a killed rank whose forked child keeps its connections open is found by its silence") {
+TEST_CASE("a killed rank whose forked child keeps its connections open is lost after its silence") {
   Ranks ranks(
       3,
       [](RankProcess& self) {
@@ -57,21 +58,21 @@ TEST_CASE("a killed rank whose forked child keeps its connections open is found 
           die();
         }
         const std::string victim = await(self.control, "victim", 2);
-        leaving_nothing([&] { lose_rank_2(self, victim); });
+        leaving_nothing([&] { check_rank_2_lost(self, victim); });
       },
       with_short_liveness());
   expect_survivors(ranks, 2);
 }
 
-TEST_CASE("a killed rank whose child keeps open the store that it hosted is found by its silence") {
+TEST_CASE("a store is lost if its killed rank's child keeps the connections open") {
   Ranks ranks(
       3,
       [](RankProcess& self) {
-        // Process 2 is the rank that hosts: the survivors are processes 0 and 1.
+        // Process 2 is rank 0, which hosts the store. Processes 0 and 1 survive.
         const int rank = (self.rank + 1) % 3;
         Options options = as_rank(rank, 3);
         options.store = agree_on_url(self, rank);
-        const auto take_part = [&] {
+        const auto run = [&] {
           Context context(options);
           Shared shared(context);
           arrive(self, "waiting");
@@ -80,73 +81,73 @@ TEST_CASE("a killed rank whose child keeps open the store that it hosted is foun
             leave_a_child();
             die();
           }
-          check_error(Errc::store_lost, {"barrier", "nothing was heard from its server"},
+          check_error(Errc::store_lost, {"barrier", "nothing was received from its server"},
                       [&] { shared.memory->barrier(); });
         };
-        if (rank == 0) take_part();
-        leaving_nothing(take_part);
+        if (rank == 0) run();
+        leaving_nothing(run);
       },
       with_short_liveness());
   expect_survivors(ranks, 2);
 }
 
-TEST_CASE("a stopped rank is lost to the others, and is told so when it goes on") {
+TEST_CASE("a stopped rank is lost to the others, and learns so when it continues") {
   Ranks ranks(
       3,
       [](RankProcess& self) {
         if (self.rank < 2) {
           const std::string victim = await(self.control, "victim", 2);
-          leaving_nothing([&] { lose_rank_2(self, victim); });
-          return arrive(self, "told");
+          leaving_nothing([&] { check_rank_2_lost(self, victim); });
+          return arrive(self, "lost");
         }
         arrive(self, "victim", name_here(2));
         leaving_nothing([&] {
           Context context;
           Shared shared(context);
-          const Tensor tensor = allocate(context);
+          const auto buffer = allocate(context);
           arrive(self, "waiting");
-          // Here it is stopped, or just before.
+          // The test stops it in this wait or just before.
           check_error(Errc::store_lost, {"wait_signal", "is lost"},
                       [&] { shared.memory->wait_signal(0, 0); });
           check_error(Errc::store_lost, {"rendezvous", "is lost"},
-                      [&] { context.rendezvous(tensor); });
+                      [&] { context.rendezvous(buffer); });
           check_error(Errc::store_lost, {"is lost"}, [&] { context.store()->get("key"); });
         });
       },
       with_short_liveness());
   await_all(ranks.control(), "waiting", {0, 1, 2});
   ranks.signal(2, SIGSTOP);
-  await_all(ranks.control(), "told", {0, 1});
+  await_all(ranks.control(), "lost", {0, 1});
   ranks.signal(2, SIGCONT);
   expect_survivors(ranks, 3);
 }
 
-TEST_CASE("a rank stopped within rendezvous, when others ask it for memory, fails it by name") {
+TEST_CASE("a rank that is stopped within a rendezvous is named by the others") {
   Ranks ranks(
       3,
       [](RankProcess& self) {
         arrive(self, "name", name_here(self.rank));
         const std::string victim = await(self.control, "name", 2);
         leaving_nothing([&] {
-          // All have exported; whoever attaches now asks a stopped process.
+          // All ranks have exported; an attach now needs the stopped process.
           const auto stop = [&](int step) {
             if (step != HookedTransport::kExported) return;
             if (self.rank == 2) arrive(self, "stopping");
             self.control.get("stopped");
           };
           HookedContext context(Options::from_env(), stop);
-          const Tensor tensor = allocate(*context);
+          const auto buffer = allocate(*context);
           const Errc code = self.rank == 2 ? Errc::store_lost : Errc::peer_lost;
           check_error(code, {"rendezvous", self.rank == 2 ? "is lost" : victim},
-                      [&] { context->rendezvous(tensor, {}, std::chrono::seconds(10)); });
+                      [&] { context->rendezvous(buffer, {}, std::chrono::seconds(10)); });
         });
-        arrive(self, "told");
+        arrive(self, "lost");
       },
       with_short_liveness());
   await(ranks.control(), "stopping", 2);
   ranks.signal(2, SIGSTOP);
   ranks.control().set("stopped", "");
-  await_all(ranks.control(), "told", {0, 1});
+  await_all(ranks.control(), "lost", {0, 1});
   ranks.signal(2, SIGCONT);
   expect_survivors(ranks, 3);
 }
@@ -165,8 +166,8 @@ TEST_CASE("a rank stopped for less than the liveness time is not lost") {
   await_all(ranks.control(), "waiting", {0, 1});
   stop(ranks, 1);
   ranks.control().set("go", "");
-  // The time in which it should have pinged twice, by the clock of the server, which looks for the
-  // silent every 100 ms.
+  // Waits for the time of two pings by the clock of the server, which checks for silence every
+  // 100 ms.
   Options options;
   options.store = ranks.store_url();
   check_error(Errc::timeout, {}, [&] { connect(options)->get("never", std::chrono::seconds(2)); });
@@ -174,7 +175,7 @@ TEST_CASE("a rank stopped for less than the liveness time is not lost") {
   expect_survivors(ranks, 2);
 }
 
-TEST_CASE("a rank that leaves while others wait for it is said to have left, not to be lost") {
+TEST_CASE("a rank that leaves while others wait for it is reported as left, not as lost") {
   struct Wait {
     const char* what;
     std::function<void(Context&, SymmetricMemory&)> run;

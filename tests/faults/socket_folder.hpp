@@ -12,8 +12,8 @@
 
 namespace symmem::faults {
 
-/// A folder for SYMMEM_SOCKET_DIR, made by the test. A rank comes through the same constructor, but
-/// never to the destructor: it makes none.
+/// A folder for SYMMEM_SOCKET_DIR. The test makes and removes it. A rank runs the same constructor,
+/// which then makes none, and never the destructor.
 class SocketFolder {
  public:
   SocketFolder() : path_(value_of(process_environment(), kVariable)) {
@@ -29,14 +29,14 @@ class SocketFolder {
   SocketFolder(const SocketFolder&) = delete;
   SocketFolder& operator=(const SocketFolder&) = delete;
 
-  /// For ranks that use it, and whose waits end by what happens.
+  /// Returns settings for ranks that use the folder, with endless waits.
   RanksSettings settings() const {
     RanksSettings settings = with_endless_waits();
     settings.environment["SYMMEM_SOCKET_DIR"] = path_.string();
     settings.environment[kVariable] = path_.string();
     return settings;
   }
-  /// What lies in it, sorted.
+  /// Returns the files in the folder, sorted.
   std::vector<std::string> files() const {
     std::vector<std::string> files;
     for (const auto& entry : std::filesystem::directory_iterator(path_))

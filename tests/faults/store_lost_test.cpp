@@ -8,14 +8,14 @@ using namespace symmem::faults;
 
 namespace {
 
-/// A rank that waits in every way there is, each in a thread of its own, when the store goes; and
-/// works on with what it has mapped.
-void outlive_store(RankProcess& self, const Options& options) {
+/// Loses the store while threads of this rank are in each kind of wait. Then works with the mapped
+/// memory.
+void lose_store(RankProcess& self, const Options& options) {
   const int other = 1 - options.rank.value();
   Context context(options);
   Shared shared(context), closing(context);
   SymmetricMemory& memory = *shared.memory;
-  const Tensor tensor = allocate(context);
+  const auto buffer = allocate(context);
   std::vector<std::future<void>> waits;
   const auto wait = [&](const std::string& word, std::function<void()> call) {
     waits.push_back(std::async(std::launch::async, [word, call] {
@@ -24,7 +24,7 @@ void outlive_store(RankProcess& self, const Options& options) {
   };
   wait("wait_signal", [&] { memory.wait_signal(other, 0); });
   if (options.rank == 0) wait("barrier", [&] { memory.barrier(1); });
-  if (options.rank == 0) wait("rendezvous", [&] { context.rendezvous(tensor); });
+  if (options.rank == 0) wait("rendezvous", [&] { context.rendezvous(buffer); });
   wait("store", [&] { context.store()->get("never"); });
   await_sleepers(memory, *options.rank, options.rank == 0 ? 2 : 1);
   arrive(self, "waiting");
@@ -32,30 +32,30 @@ void outlive_store(RankProcess& self, const Options& options) {
 
   check_error(Errc::store_lost, {"close of group \"world\""}, [&] { closing.memory->close(); });
   const int value = 70 + *options.rank;
-  memory.put(other, 64, &value, sizeof value);
+  memory.put(other, 64, std::span(&value, 1));
   memory.fetch_add<std::int64_t>(other, 0, 5);
   memory.flush();
-  meet(self, "put", {0, 1});
+  arrive_and_await(self, "put", {0, 1});
   int got = 0;
-  memory.get(*options.rank, 64, &got, sizeof got);
+  memory.get(*options.rank, 64, std::span(&got, 1));
   CHECK(got == 70 + other);
   CHECK(memory.fetch_add<std::int64_t>(*options.rank, 0, 0) == 5);
-  meet(self, "read", {0, 1});
+  arrive_and_await(self, "read", {0, 1});
 }
 
 }  // namespace
 
-TEST_CASE("when the store ends all waits fail, and what is mapped works on") {
+TEST_CASE("when the store ends all waits fail, and mapped memory still works") {
   Ranks ranks(
       2,
-      [](RankProcess& self) { leaving_nothing([&] { outlive_store(self, Options::from_env()); }); },
+      [](RankProcess& self) { leaving_nothing([&] { lose_store(self, Options::from_env()); }); },
       with_endless_waits());
   await_all(ranks.control(), "waiting", {0, 1});
   ranks.end_store();
   expect_survivors(ranks, 2);
 }
 
-TEST_CASE("when the store's process is killed all waits fail, and what is mapped works on") {
+TEST_CASE("when the store's process is killed all waits fail, and mapped memory still works") {
   Ranks ranks(
       3,
       [](RankProcess& self) {
@@ -67,7 +67,7 @@ TEST_CASE("when the store's process is killed all waits fail, and what is mapped
         }
         Options options = as_rank(self.rank, 2);
         options.store = await(self.control, "url", 2);
-        leaving_nothing([&] { outlive_store(self, options); });
+        leaving_nothing([&] { lose_store(self, options); });
       },
       with_endless_waits());
   expect_survivors(ranks, 2);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A byte stream as the frames of a handshake, seen by a server and by a client, with and without a
-// secret. Nobody who does not know the secret gets in.
+// Feeds a byte stream as frames of a handshake to a server and a client, with and without a secret.
+// With a secret no input may be accepted.
 #include <cstdlib>
 
 #include "store/handshake.hpp"
@@ -32,7 +32,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             client.finish(*frame);
           } catch (const Error&) {
           }
-          if (!server.take(*frame) && *secret != '\0') std::abort();
+          if (!server.accept(*frame) && *secret != '\0') std::abort();
         }
       }
     } catch (const Error&) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A byte stream as frames that a server sent: a client throws an Error or reads them.
+// Feeds a byte stream as frames of a server to a client's decoders, which decode or throw an Error.
 #include "store/limits.hpp"
 #include "store/message.hpp"
 
@@ -21,7 +21,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             decode_members_gone(frame->body);
           else
             decode_reply(frame->body);
-        } catch (const Error&) {  // One bad body does not hide the next.
+        } catch (const Error&) {  // The next body may be valid.
         }
       }
     } catch (const Error&) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A byte stream as frames of four clients, given to the store's state machine: whatever they ask
-// for, each request gets one reply at most, and all get one by the end of time.
+// Feeds a byte stream as frames of four clients to the store's State: each request gets at most one
+// reply, and exactly one once all deadlines have expired.
 #include <cstdlib>
 #include <set>
 
@@ -20,32 +20,32 @@ class CheckingOutbox : public Outbox {
     } catch (const Error& error) {
       if (error.code() == Errc::internal) std::abort();
     }
-    // Who went is not waited for, and may still be part of a verdict.
-    if (open.erase(ticket) == 0 && !gone.contains(ticket.client)) std::abort();
+    // A disconnected client has no open requests but may still get a verdict.
+    if (open.erase(ticket) == 0 && !disconnected.contains(ticket.client)) std::abort();
   }
   void push(std::span<const ClientId>, const MembersGone& event) override {
     if (decode_members_gone(encode(event)).ranks != event.ranks) std::abort();
   }
   const Process& process(ClientId client) override {
-    if (gone.contains(client)) std::abort();
+    if (disconnected.contains(client)) std::abort();
     return process_;
   }
 
   std::set<Ticket> open;
-  std::set<ClientId> gone;
+  std::set<ClientId> disconnected;
 
  private:
   const Process process_{"host", 1, 1};
 };
 
-constexpr Kind kGo{0}, kPassTime{255};
+constexpr Kind kDisconnect{0}, kAdvanceTime{255};
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   CheckingOutbox outbox;
   Alarms alarms;
-  State state(outbox, alarms, "fuzz", kTellEvery);
+  State state(outbox, alarms, "fuzz", kNotifyInterval);
   FrameReader frames(kMaxFrameBytes);
   Request request;
   Clock::time_point now{};
@@ -61,12 +61,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     try {
       while (const auto frame = frames.next()) {
         ClientId& client = clients[frame->id % 4];
-        if (frame->kind == kGo) {
-          outbox.gone.insert(client);
+        if (frame->kind == kDisconnect) {
+          outbox.disconnected.insert(client);
           std::erase_if(outbox.open, [&](const Ticket& ticket) { return ticket.client == client; });
-          state.drop(client, "gone", now);
+          state.drop(client, "disconnected", now);
           client = next_client++;
-        } else if (frame->kind == kPassTime) {
+        } else if (frame->kind == kAdvanceTime) {
           now += std::chrono::milliseconds(frame->id >> 32);
         } else {
           decode(*frame, request);
@@ -76,7 +76,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         }
         alarms.run(now);
       }
-    } catch (const Error&) {  // No frame, or no request: the stream ends here.
+    } catch (const Error&) {  // Not a frame or not a request: ends the stream.
       break;
     }
   }

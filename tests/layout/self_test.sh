@@ -4,18 +4,17 @@
 set -euo pipefail
 export LC_ALL=C
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
-tree="$(mktemp -d)"
-output="$(mktemp)"
-trap 'rm -rf "$tree" "$output"' EXIT
+work="$(mktemp -d)"
+tree="$work/tree" correct="$work/correct" output="$work/output"
+trap 'rm -rf "$work"' EXIT
 failed=0
 
 write() { # write <file> <line ...>
-  mkdir -p "$(dirname "$tree/$1")"
+  mkdir -p "$tree/${1%/*}"
   { echo '// SPDX-License-Identifier: Apache-2.0'; printf '%s\n' "${@:2}"; } >"$tree/$1"
 }
 
-make_correct_tree() {
-  rm -rf "${tree:?}"/*
+write_correct_tree() {
   write include/symmem/a.hpp '#include <vector>' '#include "symmem/b.hpp"'
   write include/symmem/b.hpp '// Starts at the beginning and ends when the outcomes to come are known.'
   write include/symmem/symmem.hpp '#include "symmem/a.hpp"'
@@ -41,6 +40,11 @@ make_correct_tree() {
   write transports/ucx/ucx.cpp '#include <ucp/api/ucp.h>' '#include "fd_service/fd_service.hpp"'
 }
 
+make_correct_tree() {
+  rm -rf "$tree"
+  cp -r "$correct" "$tree"
+}
+
 expect() { # expect pass|fail <script> <what>
   local result=pass
   "$here/$2" "$tree" >"$output" 2>&1 || result=fail
@@ -56,6 +60,8 @@ plant() { # plant <script> <file> <line ...>
   expect fail "$1" "${*:2}"
 }
 
+write_correct_tree
+mv "$tree" "$correct"
 make_correct_tree
 for check in cycles files headers includes language transports; do
   expect pass "$check.sh" 'the correct tree'
@@ -106,7 +112,7 @@ plant files.sh transports/shm/b.cpp 'driver.MulticastBindMem(handle);'
 plant files.sh src/group/b.cu 'asm("multimem.red.release.sys.global.add.u64 [%0], %1;");'
 plant files.sh src/group/b.cpp "$(seq 300)"
 plant files.sh docs/examples/01_a.cpp "$(seq 79)"
-plant files.sh dev "$(seq 200)"
+plant files.sh scripts/a.sh "$(seq 200)"
 plant files.sh scripts/b "$(seq 200)"
 make_correct_tree
 echo 'int x;' >"$tree/src/store/b.cpp"
@@ -128,5 +134,5 @@ done
 plant language.sh src/group/b.cpp 'int a;  // Of a rank.'
 plant language.sh src/group/b.cpp '/// Waits. Of two' '/// ranks.'
 plant language.sh src/group/b.cpp '  /// This value is' '  /// to be sent.'
-plant language.sh dev 'echo "mend what failed"'
+plant language.sh scripts/a.sh 'echo "mend what failed"'
 exit "$failed"

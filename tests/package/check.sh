@@ -9,7 +9,7 @@ export CXX=$5 CXXFLAGS=$6
 shift 6
 consumer="$source/tests/package/consumer"
 work="$build/package_$mode"
-# Beside <build>: sources keep their relative paths, so ccache has the objects.
+# A sibling of <build>: the relative paths of the sources stay, so ccache has the objects.
 sub="$build-$mode"
 rm -rf "$work" "$sub"
 mkdir -p "$work"
@@ -18,13 +18,13 @@ configure() { # configure <source> <build> [option ...]
   "$cmake" -S "$1" -B "$2" "${@:3}" >"$work/log" || { cat "$work/log" && exit 1; }
 }
 
-# Installs a build tree and moves the result: a package must work at any path.
+# Installs a build tree and moves the result, because a package must work at any path.
 install_moved() {
   "$cmake" --install "$1" --prefix "$work/first" >/dev/null
   mv "$work/first" "$work/moved"
 }
 
-# Whether or not the library has CUDA, its public headers include no CUDA header.
+# Checks that the public headers include no CUDA header, also if the library has CUDA.
 check_headers() {
   local included
   included="$("$CXX" -std=c++20 -M -I "$work/moved/include" "$consumer/main.cpp")"

@@ -7,11 +7,12 @@ using namespace symmem::harness;
 
 namespace {
 
+/// Part of the error for an alloc_id that is in use.
 constexpr const char* kActive = "a previous allocation with the same alloc_id is still active";
 
 }  // namespace
 
-TEST_CASE("while a tensor on an alloc_id lives the id cannot be used again") {
+TEST_CASE("an alloc_id cannot be used again while a tensor on it exists") {
   Context context(options_of(0, 1));
   for (const std::uint64_t id : {std::uint64_t{0}, std::uint64_t{7}, UINT64_MAX}) {
     const Tensor first = bytes_tensor(context, 100, kWorld, id);
@@ -24,7 +25,7 @@ TEST_CASE("views and DLPack exports keep an alloc_id in use, a SymmetricMemory d
   Context context(options_of(0, 1));
   std::optional<Tensor> tensor = bytes_tensor(context, 100, kWorld, 1);
   std::optional<Tensor> view = tensor->narrow(0, 50, 10);
-  const auto memory = context.rendezvous(*tensor);
+  const auto memory = rendezvous(context, *tensor);
   DLManagedTensorVersioned* exported = tensor->to_dlpack();
   void* const at = tensor->data();
 
@@ -36,30 +37,30 @@ TEST_CASE("views and DLPack exports keep an alloc_id in use, a SymmetricMemory d
   CHECK(bytes_tensor(context, 100, kWorld, 1).data() == at);
 }
 
-TEST_CASE("a used alloc_id gives the same memory back, with contents and rendezvous") {
+TEST_CASE("a second use of an alloc_id returns the same memory, with contents and rendezvous") {
   run_threads(2, [](Context& context) {
     void* at = nullptr;
     std::shared_ptr<SymmetricMemory> memory;
     {
       const Tensor tensor = bytes_tensor(context, 64, kWorld, 5);
       at = tensor.data();
-      memory = context.rendezvous(tensor);
+      memory = rendezvous(context, tensor);
       tensor.data<int>()[8] = 1234;
-      check_ring(*memory, tensor);
+      check_ring(*memory);
     }
-    // Other allocations do not get it meanwhile.
+    // No other allocation gets the memory.
     CHECK(bytes_tensor(context, 64).data() != at);
-    const Tensor again = context.empty_strided_p2p({16}, {1}, kInt32, {}, kWorld, 5);
+    const Tensor again = empty_strided_p2p(context, {16}, {1}, kInt32, {}, kWorld, 5);
     CHECK(again.data() == at);
     CHECK(again.data<int>()[8] == 1234);
-    CHECK(context.get_symmetric_memory(again) == memory);
-    CHECK(context.rendezvous(again) == memory);
-    check_ring(*memory, again);
+    CHECK(get_symmetric_memory(context, again) == memory);
+    CHECK(rendezvous(context, again) == memory);
+    check_ring(*memory);
     memory->close();
   });
 }
 
-TEST_CASE("an alloc_id is bound to its bytes, device and group, and the error has both values") {
+TEST_CASE("an alloc_id keeps its bytes, device and group, and the error for others has both values") {
   Context context(options_of(0, 1));
   context.set_group_info("other", 0, 1, store_of(context));
   context.register_allocator(DeviceType::cuda, std::make_shared<PlainAllocator>());
@@ -70,11 +71,11 @@ TEST_CASE("an alloc_id is bound to its bytes, device and group, and the error ha
               {"group world", "other"});
   check_error(
       [&] {
-        context.empty_strided_p2p({100}, {1}, kUint8, {DeviceType::cuda, 1}, kWorld, 1);
+        empty_strided_p2p(context, {100}, {1}, kUint8, {DeviceType::cuda, 1}, kWorld, 1);
       },
       Errc::invalid_argument, {"device host", "cuda:1"});
   // The same bytes in another shape are the same memory.
-  CHECK(context.empty_strided_p2p({5, 5}, {5, 1}, kInt32, {}, kWorld, 1).data() == at);
+  CHECK(empty_strided_p2p(context, {5, 5}, {5, 1}, kInt32, {}, kWorld, 1).data() == at);
 }
 
 TEST_CASE("alloc_ids belong to one Context") {
@@ -83,22 +84,22 @@ TEST_CASE("alloc_ids belong to one Context") {
   CHECK(a.data() != b.data());
 }
 
-TEST_CASE("an allocation that failed leaves its alloc_id unused") {
+TEST_CASE("a failed allocation does not use its alloc_id") {
   Context context(options_of(0, 1));
   check_error([&] { bytes_tensor(context, INT64_MAX / 2, kWorld, 1); }, Errc::exhausted);
   check_error([&] { bytes_tensor(context, 10, "nobody", 1); }, Errc::invalid_argument);
   CHECK_NOTHROW(bytes_tensor(context, 100, kWorld, 1));
 }
 
-TEST_CASE("after the end of its group an alloc_id starts afresh") {
+TEST_CASE("an alloc_id may be used for other memory after the end of its group") {
   run_threads(2, [](Context& context) {
     for (const std::int64_t bytes : {100, 200, 300}) {
       context.set_group_info("brief", context.rank(), 2, store_of(context));
-      Tensor tensor = bytes_tensor(context, bytes, "brief", 1);
-      check_ring(*context.rendezvous(tensor), tensor);
+      const Tensor tensor = bytes_tensor(context, bytes, "brief", 1);
+      check_ring(*rendezvous(context, tensor));
       context.end_group("brief");
     }
-    // A tensor may outlive the group; the id is free all the same, and its memory is not shared.
+    // A tensor that outlives the group does not keep the id, and keeps its memory.
     context.set_group_info("brief", context.rank(), 2, store_of(context));
     const Tensor old = bytes_tensor(context, 100, "brief", 1);
     context.end_group("brief");
@@ -110,13 +111,13 @@ TEST_CASE("after the end of its group an alloc_id starts afresh") {
 TEST_CASE("ranks that rendezvous different alloc_ids get one error") {
   const auto errors = errors_of_ranks(3, [](Context& context) {
     const auto id = static_cast<std::uint64_t>(context.rank() == 1 ? 8 : 7);
-    context.rendezvous(bytes_tensor(context, 100, kWorld, id));
+    rendezvous(context, bytes_tensor(context, 100, kWorld, id));
   });
   check_alike(errors, Errc::invalid_argument,
               {"alloc_ids", "7 on rank 0", "8 on rank 1", "rank 2"});
 }
 
-TEST_CASE("of several threads that ask for one alloc_id at once one gets it") {
+TEST_CASE("one of several threads that request an alloc_id at once gets it") {
   Context context(options_of(0, 1));
   std::vector<std::optional<Tensor>> tensors(8);
   const auto errors = errors_of_threads(8, [&](int i) {
@@ -126,4 +127,23 @@ TEST_CASE("of several threads that ask for one alloc_id at once one gets it") {
   for (const auto& error : errors)
     if (error) ++refused, check_error(error, Errc::invalid_argument, {kActive});
   CHECK(refused == 7);
+}
+
+TEST_CASE("AllocateOptions::id and alloc_id name the same memory") {
+  Context context(options_of(0, 1));
+  const auto allocate_on_id = [&] { return context.allocate<float>(25, AllocateOptions{.id = 3}); };
+  void* at = nullptr;
+  {
+    const auto buffer = allocate_on_id();
+    at = buffer.data();
+    buffer.data()[24] = 0.5f;
+    check_error([&] { bytes_tensor(context, 100, kWorld, 3); }, Errc::invalid_argument, {kActive});
+  }
+  {
+    const Tensor tensor = bytes_tensor(context, 100, kWorld, 3);
+    CHECK(tensor.data() == at);
+    CHECK(tensor.data<float>()[24] == 0.5f);
+    check_error(allocate_on_id, Errc::invalid_argument, {kActive});
+  }
+  CHECK(allocate_on_id().data() == at);
 }

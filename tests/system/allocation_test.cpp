@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "symmem/extend/allocator.hpp"
 #include "system/system.hpp"
 
 using namespace symmem;
@@ -11,16 +12,16 @@ namespace {
 
 std::size_t bytes_of(Context& context, std::vector<std::int64_t> sizes,
                      std::vector<std::int64_t> strides, DataType dtype = kFloat32) {
-  const Tensor tensor = context.empty_strided_p2p(sizes, strides, dtype);
+  const Tensor tensor = empty_strided_p2p(context, sizes, strides, dtype);
   const std::size_t bytes = context.get_allocator(DeviceType::host)->get_alloc_size(tensor.data());
   CHECK(bytes == tensor.extent());
-  std::memset(tensor.data(), 1, bytes);  // All of it is there.
+  std::memset(tensor.data(), 1, bytes);  // All bytes are writable.
   return bytes;
 }
 
 }  // namespace
 
-TEST_CASE("a tensor is sized by its strides") {
+TEST_CASE("the strides of a tensor determine its bytes") {
   Context context(options_of(0, 1));
   CHECK(bytes_of(context, {3, 4}, {4, 1}) == 48);
   CHECK(bytes_of(context, {3, 4}, {10, 1}) == (2 * 10 + 3 + 1) * 4);
@@ -32,7 +33,7 @@ TEST_CASE("a tensor is sized by its strides") {
   CHECK(bytes_of(context, {3}, {1}, DataType{2, 32, 4}) == 48);
 }
 
-TEST_CASE("allocations are aligned, apart from each other, and zero when fresh") {
+TEST_CASE("allocations are aligned, disjoint, and zero if the memory was not used before") {
   Context context(options_of(0, 1));
   std::vector<Tensor> tensors;
   for (const std::int64_t bytes : {0, 0, 1, 255, 256, 257, 3 << 20, 1}) {
@@ -47,11 +48,11 @@ TEST_CASE("allocations are aligned, apart from each other, and zero when fresh")
   }
 }
 
-TEST_CASE("sizes and strides that make no sense are refused") {
+TEST_CASE("negative and overflowing sizes and strides are refused") {
   Context context(options_of(0, 1));
   const auto refused = [&](std::vector<std::int64_t> sizes, std::vector<std::int64_t> strides,
                            const std::string& why, DataType dtype = kInt32) {
-    check_error([&] { context.empty_strided_p2p(sizes, strides, dtype); }, Errc::invalid_argument,
+    check_error([&] { empty_strided_p2p(context, sizes, strides, dtype); }, Errc::invalid_argument,
                 {why});
   };
   refused({-1}, {1}, "[-1]");
@@ -66,7 +67,7 @@ TEST_CASE("sizes and strides that make no sense are refused") {
   refused({4}, {1}, "no size", DataType{2, 32, 0});
 }
 
-TEST_CASE("more than there is, is refused with the figures") {
+TEST_CASE("a request for more than the available memory is refused with the figures") {
   Context context(options_of(0, 1));
   check_error([&] { bytes_tensor(context, 1ll << 50); }, Errc::exhausted,
               {"1125899906842624 bytes", "MemAvailable", "cgroup"});
@@ -76,11 +77,12 @@ TEST_CASE("more than there is, is refused with the figures") {
   CHECK_NOTHROW(bytes_tensor(context, 100));
 }
 
-TEST_CASE("unknown devices and groups are refused by name") {
+TEST_CASE("an unknown device or group is an error that names it") {
   Context context(options_of(0, 1));
   const auto on = [&](Device device, const std::string& group) {
-    return
-        [&context, device, group] { context.empty_strided_p2p({4}, {1}, kInt32, device, group); };
+    return [&context, device, group] {
+      empty_strided_p2p(context, {4}, {1}, kInt32, device, group);
+    };
   };
   check_error(on({static_cast<DeviceType>(7), 0}, kWorld), Errc::unsupported,
               {"device type 7", "there are: ", "host"});
@@ -91,7 +93,7 @@ TEST_CASE("unknown devices and groups are refused by name") {
   check_error(on({}, ""), Errc::invalid_argument, {"\"\""});
 }
 
-TEST_CASE("the allocator knows its allocations by every pointer into them") {
+TEST_CASE("the allocator finds an allocation by any pointer into it") {
   Context context(options_of(0, 1));
   const auto allocator = context.get_allocator(DeviceType::host);
   auto* at = static_cast<std::byte*>(allocator->alloc(1000, 0, kWorld));
@@ -103,13 +105,13 @@ TEST_CASE("the allocator knows its allocations by every pointer into them") {
   const auto memory = allocator->rendezvous(at + 500, kWorld);
   CHECK(allocator->is_rendezvous_completed(at + 500));
   CHECK(allocator->get_symmetric_memory(at + 1, kWorld) == memory);
-  CHECK(memory->buffer_ptrs()[0] == at);  // Offsets count from the allocation, not the pointer.
+  CHECK(get_buffer_ptrs(*memory)[0] == at);  // The start of the allocation, not the pointer given.
   memory->close();
   CHECK_FALSE(allocator->is_rendezvous_completed(at));
   CHECK(allocator->get_symmetric_memory(at, kWorld) == nullptr);
 
-  int own = 0;
-  check_error([&] { allocator->get_alloc_size(&own); }, Errc::invalid_argument,
+  int foreign = 0;
+  check_error([&] { allocator->get_alloc_size(&foreign); }, Errc::invalid_argument,
               {"not symmetric memory"});
   check_error([&] { allocator->is_rendezvous_completed(nullptr); }, Errc::invalid_argument);
   check_error([&] { allocator->free(at + 1); }, Errc::invalid_argument);
@@ -118,17 +120,17 @@ TEST_CASE("the allocator knows its allocations by every pointer into them") {
   check_error([&] { allocator->get_alloc_size(at); }, Errc::invalid_argument);
 }
 
-TEST_CASE("free does not take a tensor's memory from it") {
+TEST_CASE("free refuses memory that a tensor owns") {
   Context context(options_of(0, 1));
   const auto allocator = context.get_allocator(DeviceType::host);
   void* at = nullptr;
   {
     const Tensor tensor = bytes_tensor(context, 100);
     at = tensor.data();
-    check_error([&] { allocator->free(at); }, Errc::invalid_argument, {"belongs to a tensor"});
+    check_error([&] { allocator->free(at); }, Errc::invalid_argument, {"belongs to a Buffer, a Tensor or an alloc_id"});
     CHECK(allocator->get_alloc_size(at) == 100);
   }
-  CHECK(allocator->alloc(100, 0, kWorld) == at);  // It came back with the tensor, once.
+  CHECK(allocator->alloc(100, 0, kWorld) == at);  // Freed with the tensor, once.
   CHECK(allocator->alloc(100, 0, kWorld) != at);
   {
     const Tensor persistent = bytes_tensor(context, 100, kWorld, 7);
@@ -137,18 +139,18 @@ TEST_CASE("free does not take a tensor's memory from it") {
   check_error([&] { allocator->free(at); }, Errc::invalid_argument, {"alloc_id"});
 }
 
-TEST_CASE("a view's rendezvous is that of its allocation") {
+TEST_CASE("the rendezvous of a view is the rendezvous of its allocation") {
   run_threads(2, [](Context& context) {
-    const Tensor tensor = context.empty_strided_p2p({8, 16}, {16, 1}, kInt32);
-    const auto memory = context.rendezvous(tensor.narrow(0, 3, 2));
+    const Tensor tensor = empty_strided_p2p(context, {8, 16}, {16, 1}, kInt32);
+    const auto memory = rendezvous(context, tensor.narrow(0, 3, 2));
     CHECK(memory->buffer_size() == 8 * 16 * 4);
-    CHECK(memory->buffer_ptrs()[static_cast<std::size_t>(context.rank())] == tensor.data());
-    CHECK(context.get_symmetric_memory(tensor) == memory);
-    CHECK(context.get_symmetric_memory(tensor.narrow(1, 1, 1)) == memory);
+    CHECK(get_buffer_ptrs(*memory)[static_cast<std::size_t>(context.rank())] == tensor.data());
+    CHECK(get_symmetric_memory(context, tensor) == memory);
+    CHECK(get_symmetric_memory(context, tensor.narrow(1, 1, 1)) == memory);
     memory->close();
-    check_error([&] { context.get_symmetric_memory(tensor); }, Errc::invalid_argument,
+    check_error([&] { get_symmetric_memory(context, tensor); }, Errc::invalid_argument,
                 {"no rendezvous in the group it was allocated for"});
-    check_error([&] { context.get_symmetric_memory(tensor, kWorld); }, Errc::invalid_argument,
+    check_error([&] { get_symmetric_memory(context, tensor, kWorld); }, Errc::invalid_argument,
                 {"no rendezvous in group \"world\""});
   });
 }

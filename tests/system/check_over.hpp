@@ -8,20 +8,20 @@
 
 namespace symmem::harness {
 
-/// Every call on a memory that is over says why.
+/// Checks that every call on a memory that has ended is Error(finished) and gives the reason `why`.
 inline void check_over(SymmetricMemory& memory, const std::string& why) {
   int word = 0;
   const auto over = [&](const std::function<void()>& call) {
     check_error(error_of(call), Errc::finished, {why});
   };
-  over([&] { memory.put(0, 0, &word, 4); });
-  over([&] { memory.get(0, 0, &word, 4); });
+  over([&] { memory.put(0, 0, std::span(&word, 1)); });
+  over([&] { memory.get(0, 0, std::span(&word, 1)); });
   over([&] { memory.fetch_add(0, 0, 1); });
   over([&] { memory.flush(); });
   over([&] { memory.put_signal(0, 0); });
   over([&] { memory.wait_signal(0, 0); });
   over([&] { memory.barrier(); });
-  over([&] { memory.get_buffer(0, {1}, kInt8); });
+  over([&] { get_buffer(memory, 0, {1}, kInt8); });
   over([&] { memory.close(); });
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/unique_handle.hpp"
 #include "harness/progress.hpp"
+#include "symmem/extend/allocator.hpp"
 #include "system/system.hpp"
 
 using namespace symmem;
@@ -19,7 +20,7 @@ TcpStoreOptions standalone(const std::string& host) {
   return options;
 }
 
-/// Joins `count` ranks through the store at `url`.
+/// Joins `count` ranks, as threads, through the store at `url`. Returns each rank's Error.
 std::vector<std::optional<Error>> join_at(const std::string& url, int count,
                                           const std::function<void(Options&)>& adjust = {}) {
   return errors_of_threads(count, [&](int rank) {
@@ -27,9 +28,9 @@ std::vector<std::optional<Error>> join_at(const std::string& url, int count,
     options.store = url;
     if (adjust) adjust(options);
     Context context(options);
-    const Tensor tensor = bytes_tensor(context, 64);
-    const auto memory = context.rendezvous(tensor);
-    check_ring(*memory, tensor);
+    const auto buffer = allocate(context, 64);
+    const auto memory = context.rendezvous(buffer);
+    check_ring(*memory);
     memory->close();
   });
 }
@@ -45,14 +46,24 @@ bool has_ipv6() {
 
 }  // namespace
 
-TEST_CASE("ranks as threads meet through a TCP store, job after job on one store") {
+TEST_CASE("a Context returns its store") {
+  const StoreServer server(standalone("127.0.0.1"), StoreServer::Serves::any_job);
+  Options options = options_of(0, 1);
+  options.store = server.url() + "/one";
+  Context context(options);
+  CHECK(context.get_group_info(kWorld).store == context.store());
+  context.store()->set("key", "value");
+  CHECK(context.store()->get("key") == "value");
+}
+
+TEST_CASE("ranks that are threads join through a TCP store, several jobs one after the other") {
   const StoreServer server(standalone("127.0.0.1"), StoreServer::Serves::any_job);
   check_none(join_at(server.url() + "/one", 4));
   check_none(join_at(server.url() + "/two", 2));
   check_none(join_at(server.url() + "/one", 3));
 }
 
-TEST_CASE("two jobs at once on one store do not meet") {
+TEST_CASE("two jobs that run at once on one store stay apart") {
   const StoreServer server(standalone("127.0.0.1"), StoreServer::Serves::any_job);
   const auto errors = errors_of_threads(2, [&](int job) {
     check_none(join_at(server.url() + "/job" + std::to_string(job), 2 + job));
@@ -60,7 +71,7 @@ TEST_CASE("two jobs at once on one store do not meet") {
   check_none(errors);
 }
 
-TEST_CASE("a store at an IPv6 address serves as well") {
+TEST_CASE("ranks join through a store at an IPv6 address") {
   if (!has_ipv6()) return skip("this host has no IPv6 loopback address");
   const StoreServer server(standalone("::1"), StoreServer::Serves::any_job);
   CHECK(server.url().find("[::1]") != std::string::npos);
@@ -68,7 +79,7 @@ TEST_CASE("a store at an IPv6 address serves as well") {
 }
 
 TEST_CASE("two processes that are the same rank get an error that names both") {
-  // In a store that outlives them all: the two may be gone before rank 0 comes.
+  // The store outlives the ranks: the two may have left before rank 0 joins.
   const auto nothing = [](Context&) {};
   const auto errors = errors_of_ranks(3, nothing, [](Options& options) {
     if (options.rank == 2) options.rank = 1;
@@ -88,7 +99,7 @@ TEST_CASE("world sizes that differ are an error on every rank") {
   });
 }
 
-TEST_CASE("a rank out of its world is refused before anything is connected") {
+TEST_CASE("a rank out of range is refused before it connects") {
   Options options = options_of(5, 3);
   check_error([&] { Context context(options); }, Errc::invalid_argument, {"rank 5", "3"});
   options = options_of(0, 2);
@@ -96,7 +107,7 @@ TEST_CASE("a rank out of its world is refused before anything is connected") {
   check_error([&] { Context context(options); }, Errc::invalid_argument, {"SYMMEM_STORE"});
 }
 
-TEST_CASE("a Context tells its rank, size, local rank, options and store") {
+TEST_CASE("a Context returns its rank, size, local rank and options, and refuses store() without one") {
   run_threads(
       2,
       [](Context& context) {
@@ -105,8 +116,8 @@ TEST_CASE("a Context tells its rank, size, local rank, options and store") {
         check_error([&] { context.store(); }, Errc::unsupported, {"a store of the program's own"});
         CHECK(context.local_rank() == 10 + context.rank());
         CHECK(context.options().channels == 3);
-        const Tensor tensor = bytes_tensor(context, 8);
-        const auto memory = context.rendezvous(tensor);
+        const auto buffer = allocate(context, 8);
+        const auto memory = context.rendezvous(buffer);
         CHECK(memory->channels() == 3);
         memory->barrier(2);
         check_error([&] { memory->barrier(3); }, Errc::invalid_argument, {"0 to 2"});
@@ -124,27 +135,27 @@ TEST_CASE("several Contexts of one process in several jobs work side by side") {
     std::vector<std::unique_ptr<Context>> contexts;
     for (const auto& store : stores)
       contexts.push_back(std::make_unique<Context>(options_of(rank, 2), store));
-    std::vector<Tensor> tensors;
+    std::vector<Buffer<>> buffers;
     std::vector<std::shared_ptr<SymmetricMemory>> memories;
     for (const auto& context : contexts) {
-      tensors.push_back(bytes_tensor(*context, 64));
-      memories.push_back(context->rendezvous(tensors.back()));
+      buffers.push_back(allocate(*context, 64));
+      memories.push_back(context->rendezvous(buffers.back()));
     }
-    for (std::size_t i = 0; i < contexts.size(); ++i) check_ring(*memories[i], tensors[i]);
-    // A pointer of one is not symmetric in another.
+    for (const auto& memory : memories) check_ring(*memory);
+    // An allocation of one Context is not known to another.
     check_error(
-        [&] { contexts[1]->get_allocator(DeviceType::host)->get_alloc_size(tensors[0].data()); },
+        [&] { contexts[1]->get_allocator(DeviceType::host)->get_alloc_size(buffers[0].data()); },
         Errc::invalid_argument);
-    // They end in any order, the others go on.
+    // Contexts may end in any order.
     memories[1]->barrier();
     contexts[1].reset();
-    check_ring(*memories[2], tensors[2]);
+    check_ring(*memories[2]);
     memories[2]->barrier();
   });
   check_none(errors);
 }
 
-TEST_CASE("where descriptors 0 to 2 are closed, nothing of a Context comes to lie there") {
+TEST_CASE("a Context opens /dev/null at descriptors 0 to 2 if they are closed") {
   run_ranks(1, [](RankProcess&) {
     std::vector<Fd> kept;
     for (int fd = 0; fd <= 2; ++fd) {
@@ -155,8 +166,8 @@ TEST_CASE("where descriptors 0 to 2 are closed, nothing of a Context comes to li
     }, there[3] = {};
     {
       Context context(options_of(0, 1));
-      const Tensor tensor = bytes_tensor(context, 64);
-      const auto memory = context.rendezvous(tensor);
+      const auto buffer = allocate(context, 64);
+      const auto memory = context.rendezvous(buffer);
       for (int fd = 0; fd <= 2; ++fd) ::fstat(fd, &there[fd]);
     }
     for (int fd = 0; fd <= 2; ++fd) ::dup2(kept[static_cast<std::size_t>(fd)].get(), fd);
@@ -168,11 +179,11 @@ TEST_CASE("where descriptors 0 to 2 are closed, nothing of a Context comes to li
   });
 }
 
-TEST_CASE("many ranks in one process") {
+TEST_CASE("sixteen ranks in one process work") {
   run_threads(16, [](Context& context) {
-    const Tensor tensor = bytes_tensor(context, 64);
-    const auto memory = context.rendezvous(tensor);
-    for (int i = 0; i < 3; ++i) check_ring(*memory, tensor);
+    const auto buffer = allocate(context, 64);
+    const auto memory = context.rendezvous(buffer);
+    for (int i = 0; i < 3; ++i) check_ring(*memory);
     memory->close();
   });
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 
+#include "system/plain_allocator.hpp"
 #include "system/system.hpp"
 
 using namespace symmem;
@@ -9,15 +11,45 @@ using namespace symmem::harness;
 
 namespace {
 
-/// Uses the default Context and returns while memory is shared and not closed.
+/// Joins and uses the default Context. Returns memory that is not closed.
 std::shared_ptr<SymmetricMemory> use_default_context() {
-  static Tensor tensor;  // Lives until exit, as an application's global does.
+  static Tensor tensor;  // Exists until exit, like a global of an application.
+  init();
   tensor = empty_strided_p2p({64}, {1}, kUint8);
   auto memory = rendezvous(tensor);
   CHECK(get_symmetric_memory(tensor) == memory);
   CHECK(get_group_info(kWorld).world_size == memory->world_size());
-  check_ring(*memory, tensor);
+  check_ring(*memory);
   return memory;
+}
+
+/// Returns whether every call of the default Context and of its `memory` is Error(finished).
+bool all_calls_are_finished(SymmetricMemory& memory) {
+  Context& context = default_context();
+  alignas(8) std::byte own[8] = {};
+  const Buffer<> buffer;
+  const auto type = DeviceType::host;
+  const std::vector<std::function<void()>> calls{
+      [&] { allocate(context, 8); },
+      [&] { context.rendezvous(buffer); },
+      [&] { context.rendezvous(std::span(own)); },
+      [&] { get_symmetric_memory(Tensor()); },
+      [&] { context.get_allocator(type); },
+      [&] { context.register_allocator(type, std::make_shared<PlainAllocator>()); },
+      [&] { context.register_transport(type, nullptr); },
+      [&] { context.set_group_info("g", 0, 1, make_hash_store()); },
+      [&] { context.get_group_info(kWorld); },
+      [&] { context.end_group(kWorld); },
+      [&] { memory.put(0, 0, std::span(own)); },
+      [&] { memory.put_signal(0, 0); },
+      [&] { memory.wait_signal(0, 0); },
+      [&] { memory.barrier(); },
+      [&] { memory.close(); },
+  };
+  return std::all_of(calls.begin(), calls.end(), [](const auto& call) {
+    const auto error = error_of(call);
+    return error && error->code() == Errc::finished && contains(error->what(), "Context has ended");
+  });
 }
 
 }  // namespace
@@ -26,26 +58,26 @@ TEST_CASE("ranks that use the default Context may exit without close, rank 0 fir
   run_ranks(3, [](RankProcess& self) {
     use_default_context();
     CHECK_FALSE(is_finalizing());
-    // The harness exits after this: rank 0 at once, the others when it is on its way.
-    if (self.rank == 0) self.control.set("rank 0 goes", "");
-    if (self.rank != 0) self.control.get("rank 0 goes");
+    // The harness then exits: rank 0 at once, the others after rank 0 has begun to.
+    if (self.rank == 0) self.control.set("rank 0 exits", "");
+    if (self.rank != 0) self.control.get("rank 0 exits");
   });
 }
 
-TEST_CASE("ranks may exit in the other order, too, and all at once") {
+TEST_CASE("ranks may exit without close in the other order, and all at once") {
   run_ranks(3, [](RankProcess& self) {
     use_default_context();
-    const std::string next = "rank " + std::to_string(self.rank + 1) + " goes";
+    const std::string next = "rank " + std::to_string(self.rank + 1) + " exits";
     if (self.rank < 2) self.control.get(next);
-    self.control.set("rank " + std::to_string(self.rank) + " goes", "");
+    self.control.set("rank " + std::to_string(self.rank) + " exits", "");
   });
   run_ranks(3, [](RankProcess&) { use_default_context(); });
 }
 
-TEST_CASE("the rank that serves the store may exit first: it serves the others until they end") {
+TEST_CASE("the rank that hosts the store may exit first and then serves the others until they end") {
   run_ranks(3, [](RankProcess& self) {
     if (self.rank == 0) {
-      // A port that was free a moment ago.
+      // Finds a free port.
       const StoreServer probe({}, StoreServer::Serves::any_job);
       self.control.set("store", probe.url() + "/own");
     }
@@ -53,14 +85,14 @@ TEST_CASE("the rank that serves the store may exit first: it serves the others u
     Options options = Options::from_env();
     options.store = self.control.get("store");
     Context context(options);
-    const Tensor tensor = bytes_tensor(context, 64);
-    const auto memory = context.rendezvous(tensor);
+    const auto buffer = allocate(context, 64);
+    const auto memory = context.rendezvous(buffer);
     memory->barrier();
     if (self.rank == 0) return;
     check_error([&] { memory->wait_signal(0, 0); }, Errc::peer_lost, {"rank 0", "left"});
     context.set_group_info("rest", self.rank - 1, 2, context.store());
-    const Tensor other = bytes_tensor(context, 64, "rest");
-    check_ring(*context.rendezvous(other), other);
+    const auto other = allocate(context, 64, "rest");
+    check_ring(*context.rendezvous(other));
     context.end_group("rest");
   });
 }
@@ -69,7 +101,7 @@ TEST_CASE("an exit while another thread waits does not hang or crash") {
   run_ranks(2, [](RankProcess& self) {
     static auto memory = use_default_context();
     if (self.rank == 0) {
-      // It is in the wait when the process ends, or comes to it later: both must be well.
+      // The thread is in the wait when the process exits, or begins to wait later.
       std::thread([] {
         try {
           memory->wait_signal(1, 5);
@@ -81,33 +113,26 @@ TEST_CASE("an exit while another thread waits does not hang or crash") {
   });
 }
 
-TEST_CASE("at exit is_finalizing is true, and the calls of the default Context say so") {
+TEST_CASE("at exit is_finalizing is true, and every call of the default Context is an error") {
   run_ranks(2, [](RankProcess&) {
-    // Made before the default Context, so that it goes after it was finalized.
+    // Made before the default Context, so destroyed after that has ended.
     static struct AtExit {
       ~AtExit() {
-        if (!armed) return;
-        bool refused = false;
-        try {
-          symmem::get_allocator(DeviceType::host);
-        } catch (const Error& error) {
-          refused = error.code() == Errc::finished;
-        }
-        // doctest has ended by now: the exit code says it.
-        if (!refused || !is_finalizing()) std::_Exit(9);
+        if (!memory) return;
+        // doctest has ended by now: the exit code reports the result.
+        if (!all_calls_are_finished(*memory) || !is_finalizing()) std::_Exit(9);
       }
-      bool armed = false;
+      std::shared_ptr<SymmetricMemory> memory;
     } at_exit;
-    use_default_context();
-    at_exit.armed = true;
+    at_exit.memory = use_default_context();
   });
 }
 
-TEST_CASE("processes that are done leave no socket behind in SYMMEM_SOCKET_DIR") {
-  // The ranks come here, too, and have the folder from the test.
-  const std::string given = Options::from_env().socket_dir;
-  char fresh[] = "/tmp/symmem-exit-XXXXXX";
-  const std::string folder = given.empty() ? ::mkdtemp(fresh) : given;
+TEST_CASE("processes that have exited leave no socket in SYMMEM_SOCKET_DIR") {
+  // The ranks run this, too, and get the folder from the test.
+  const std::string folder_of_test = Options::from_env().socket_dir;
+  char name[] = "/tmp/symmem-exit-XXXXXX";
+  const std::string folder = folder_of_test.empty() ? ::mkdtemp(name) : folder_of_test;
   RanksSettings settings;
   settings.environment = {{"SYMMEM_SOCKET_DIR", folder}};
   run_ranks(

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What goes on working, and what does not, when the Context has ended or a rank has left.
+// What works and what fails after the Context has ended or a rank has left.
 #include "system/check_over.hpp"
-#include "system/plain_allocator.hpp"
+#include "symmem/extend/allocator.hpp"
 #include "system/system.hpp"
 
 using namespace symmem;
@@ -9,81 +9,55 @@ using namespace symmem::harness;
 
 namespace {
 
-constexpr std::int64_t kBytes = 4096;
+constexpr std::size_t kBytes = 4096;
 
 }  // namespace
 
-TEST_CASE("what outlives its Context: tensors stay readable, calls say that it has ended") {
+TEST_CASE("after the end of a Context its memory stays mapped, and calls say that it has ended") {
   std::optional<Context> context(options_of(0, 1));
-  const Tensor tensor = bytes_tensor(*context, kBytes);
-  const Tensor large = bytes_tensor(*context, 3 << 20);
+  const auto buffer = context->allocate<char>(kBytes);
+  const auto large = context->allocate<char>(3 << 20);
   const auto persistent = std::make_optional(bytes_tensor(*context, 10, kWorld, 1));
   const auto allocator = context->get_allocator(DeviceType::host);
-  const auto memory = context->rendezvous(tensor);
+  const auto memory = context->rendezvous(buffer);
   CHECK_FALSE(context->is_finalizing());
   context.reset();
-  tensor.data<char>()[kBytes - 1] = 'z';
-  large.data<char>()[(3 << 20) - 1] = 'z';
+  buffer.data()[kBytes - 1] = 'z';
+  large.data()[(3 << 20) - 1] = 'z';
   CHECK(persistent->data<char>()[0] == 0);
   check_closed(*memory);
   check_error([&] { allocator->alloc(10, 0, kWorld); }, Errc::finished, {"Context"});
-  check_error([&] { allocator->rendezvous(tensor.data(), kWorld); }, Errc::finished, {"Context"});
-  CHECK(allocator->get_alloc_size(tensor.data()) == kBytes);
+  check_error([&] { allocator->rendezvous(buffer.data(), kWorld); }, Errc::finished, {"Context"});
+  CHECK(allocator->get_alloc_size(buffer.data()) == kBytes);
 }
 
-TEST_CASE("after finalize every call of the Context says that it has ended") {
-  Context context(options_of(0, 1));
-  const Tensor tensor = bytes_tensor(context, 8);
-  const auto memory = context.rendezvous(tensor);
-  context.finalize();
-  context.finalize();
-  CHECK(context.is_finalizing());
-  const std::vector<std::string> parts{"Context has ended"};
-  const auto ended = [&](const std::function<void()>& call) {
-    check_error(error_of(call), Errc::finished, parts);
-  };
-  ended([&] { bytes_tensor(context, 8); });
-  ended([&] { context.rendezvous(tensor); });
-  ended([&] { context.get_symmetric_memory(tensor); });
-  ended([&] { context.get_allocator(DeviceType::host); });
-  const auto allocator = std::make_shared<PlainAllocator>();
-  ended([&] { context.register_allocator(DeviceType::host, allocator); });
-  ended([&] { context.register_transport(DeviceType::host, nullptr); });
-  ended([&] { context.set_group_info("g", 0, 1, make_hash_store()); });
-  ended([&] { context.get_group_info(kWorld); });
-  ended([&] { context.end_group(kWorld); });
-  int own = 0;
-  ended([&] { context.register_buffer(&own, 4, {}); });
-  check_over(*memory, "Context has ended");
-}
-
-TEST_CASE("a rank that left is named by whoever still wants it") {
+TEST_CASE("calls that need a rank that left name it") {
   run_threads(2, [](Context& context) {
-    const Tensor tensor = bytes_tensor(context, kBytes);
-    const auto memory = context.rendezvous(tensor);
+    const auto buffer = allocate(context, kBytes);
+    const auto memory = context.rendezvous(buffer);
     memory->barrier();
     if (context.rank() == 1) return;
     const std::vector<std::string> parts{"rank 1 (host", "left group \"world\""};
-    // The wait ends as soon as the news is here; after it every call knows.
+    // The wait returns when this rank has learnt of the departure; then every call fails.
     check_error([&] { memory->wait_signal(1, 0); }, Errc::peer_lost, parts);
     int word = 0;
-    check_error([&] { memory->put(1, 0, &word, 4); }, Errc::peer_lost, parts);
-    check_error([&] { memory->get(1, 0, &word, 4); }, Errc::peer_lost, parts);
+    check_error([&] { memory->put(1, 0, std::span(&word, 1)); }, Errc::peer_lost, parts);
+    check_error([&] { memory->get(1, 0, std::span(&word, 1)); }, Errc::peer_lost, parts);
     check_error([&] { memory->fetch_add(1, 0, 1); }, Errc::peer_lost, parts);
     check_error([&] { memory->put_signal(1, 0); }, Errc::peer_lost, parts);
     check_error([&] { memory->flush(); }, Errc::peer_lost, parts);
     check_error([&] { memory->barrier(); }, Errc::peer_lost, parts);
-    CHECK_NOTHROW(memory->put(0, 0, &word, 4));  // The own memory is there.
-    check_error([&] { context.rendezvous(bytes_tensor(context, 8)); }, Errc::peer_lost, {"rank 1"});
+    CHECK_NOTHROW(memory->put(0, 0, std::span(&word, 1)));  // This rank itself can still be accessed.
+    check_error([&] { context.rendezvous(allocate(context, 8)); }, Errc::peer_lost, {"rank 1"});
     check_error([&] { memory->close(); }, Errc::peer_lost, {"rank 1"});
     check_closed(*memory);
   });
 }
 
-TEST_CASE("signals of a rank that left after them are still taken") {
+TEST_CASE("signals of a rank that left after it sent them can be waited for") {
   run_threads(2, [](Context& context) {
-    const Tensor tensor = bytes_tensor(context, kBytes);
-    const auto memory = context.rendezvous(tensor);
+    const auto buffer = allocate(context, kBytes);
+    const auto memory = context.rendezvous(buffer);
     if (context.rank() == 1) {
       memory->put_signal(0, 0);
       memory->put_signal(0, 0);

@@ -8,35 +8,38 @@
 #include <string>
 #include <string_view>
 
+#include "symmem/extend/transport.hpp"
 #include "symmem/symmem.hpp"
 
 namespace symmem::harness {
 
-/// How many exports and attachments a set of LocalTransports has made, and how many still live.
+/// Counts the exports and attachments of a set of LocalTransports: all that were made, and those that
+/// still exist.
 struct Counts {
   std::atomic<int> exports{0}, attaches{0};
   std::atomic<int> living_exports{0}, living_attachments{0};
 };
 
-/// A transport as an application may write it: for ranks that are threads of one process, since its
-/// handle is the block's address. The hooks make it fail in the ways that a test is about.
+/// A transport as an application may write it, for ranks that are threads of one process: its handle
+/// is the block's address. The hooks let a test make it fail.
 class LocalTransport : public Transport {
  public:
-  /// Returns why not; empty: go on. May throw.
+  /// Returns the reason for a refusal, or an empty string. May throw.
   using Hook = std::function<std::string()>;
   using PeerHook = std::function<std::string(int peer)>;
 
   explicit LocalTransport(std::string name) : name_(std::move(name)) {}
-  /// Shared by the transports of several ranks, to count all of them.
+  /// May be shared by the transports of several ranks.
   std::shared_ptr<Counts> counts = std::make_shared<Counts>();
-  std::size_t padding = 0;  ///< Behind what its handles say, in bytes.
+  std::size_t padding = 0;  ///< Bytes appended to each handle.
   Hook before_export = [] { return std::string(); };
   PeerHook before_attach = [](int) { return std::string(); };
 
   std::string_view name() const override { return name_; }
 
   Offer<Export> export_block(const std::shared_ptr<Block>& block) override {
-    if (std::string why = before_export(); !why.empty()) return Offer<Export>::refuse(why);
+    if (std::string why = before_export(); !why.empty())
+      return Offer<Export>::refuse(std::move(why));
     ++counts->exports;
     return {std::make_shared<Exported>(block, padding, counts), {}};
   }
@@ -44,16 +47,16 @@ class LocalTransport : public Transport {
   Offer<Attachment> attach(const PeerInfo& peer, const BlockId&, std::string_view handle,
                            std::chrono::milliseconds) override {
     if (std::string why = before_attach(peer.rank); !why.empty())
-      return Offer<Attachment>::refuse(why);
+      return Offer<Attachment>::refuse(std::move(why));
     ++counts->attaches;
-    Place place{};
-    std::memcpy(&place, handle.data(), sizeof place);
-    return {std::make_shared<Attached>(place, counts), {}};
+    Location location{};
+    std::memcpy(&location, handle.data(), sizeof location);
+    return {std::make_shared<Attached>(location, counts), {}};
   }
 
  private:
-  struct Place {
-    std::byte* at;
+  struct Location {
+    std::byte* base;
     std::size_t bytes;
   };
   class Exported : public Export {
@@ -64,8 +67,9 @@ class LocalTransport : public Transport {
     }
     ~Exported() override { --counts_->living_exports; }
     std::string handle() const override {
-      const Place place{block_->base, block_->bytes};
-      return std::string(reinterpret_cast<const char*>(&place), sizeof place).append(padding_, 'x');
+      const Location location{block_->base, block_->bytes};
+      return std::string(reinterpret_cast<const char*>(&location), sizeof location)
+          .append(padding_, 'x');
     }
 
    private:
@@ -75,16 +79,16 @@ class LocalTransport : public Transport {
   };
   class Attached : public Attachment {
    public:
-    Attached(Place place, std::shared_ptr<Counts> counts)
-        : place_(place), counts_(std::move(counts)) {
+    Attached(Location location, std::shared_ptr<Counts> counts)
+        : location_(location), counts_(std::move(counts)) {
       ++counts_->living_attachments;
     }
     ~Attached() override { --counts_->living_attachments; }
-    std::byte* pointer() const override { return place_.at; }
-    std::size_t bytes() const override { return place_.bytes; }
+    std::byte* pointer() const override { return location_.base; }
+    std::size_t bytes() const override { return location_.bytes; }
 
    private:
-    Place place_;
+    Location location_;
     std::shared_ptr<Counts> counts_;
   };
 

@@ -7,15 +7,14 @@ using namespace symmem::harness;
 
 namespace {
 
-/// What each of three ranks writes, from join to close, at that level.
+/// Returns what each of three ranks logs at `level`, from join to close.
 std::vector<std::string> logs_at(const std::string& level, RanksSettings settings) {
   settings.environment["SYMMEM_LOG"] = level;
   Ranks ranks(
       3,
       [](RankProcess&) {
         Context context;
-        const Tensor tensor = bytes_tensor(context, 64);
-        context.rendezvous(tensor)->close();
+        context.rendezvous(allocate(context, 64))->close();
       },
       settings);
   ranks.expect_success();
@@ -29,7 +28,7 @@ void check_has(const std::string& text, const std::vector<std::string>& parts) {
 
 }  // namespace
 
-TEST_CASE("at level info each rank tells why it joins as what, and who reaches whom how") {
+TEST_CASE("at level info each rank logs its launcher, its options and all routes") {
   const auto logs = logs_at("info", {});
   for (int rank = 0; rank < 3; ++rank) {
     const std::string id = std::to_string(rank), as = "rank " + id + "/3 local " + id;
@@ -42,14 +41,14 @@ TEST_CASE("at level info each rank tells why it joins as what, and who reaches w
   }
 }
 
-TEST_CASE("the matrix of who reaches whom has the transports of several hosts") {
+TEST_CASE("the matrix of routes shows the transports between several hosts") {
   if (!can_use_ucx()) return;
   const std::string log = logs_at("info", on_hosts(3, 2)).at(2);
   check_has(log, {"   0 self  shm  ucx\n", "   1  shm self  ucx\n", "   2  ucx  ucx self\n",
                   "ucx; shm refused: ", "info: ucx: UCX 1."});
 }
 
-TEST_CASE("where all is well a rank at the default level writes nothing") {
+TEST_CASE("a rank without a problem logs nothing at the default level") {
   for (const std::string& log : logs_at("", {}))
     CHECK_MESSAGE(log.find(" symmem ") == std::string::npos, log);
 }

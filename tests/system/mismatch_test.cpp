@@ -10,22 +10,22 @@ using namespace symmem::harness;
 
 namespace {
 
-/// After a refused rendezvous nothing is in the way of the next one.
+/// Checks that a rendezvous works, as it must after a failed one.
 void check_still_works(Context& context) {
-  const Tensor tensor = bytes_tensor(context, 64);
-  const auto memory = context.rendezvous(tensor);
-  check_ring(*memory, tensor);
+  const auto buffer = allocate(context, 64);
+  const auto memory = context.rendezvous(buffer);
+  check_ring(*memory);
   memory->close();
 }
 
-/// Runs ranks as threads, which fail to meet: nothing of it may be left in the process.
+/// Runs ranks as threads whose rendezvous fails, and checks that nothing leaks.
 void fail_in_threads(
     int count, const std::function<void(Context&)>& body,
     const std::function<void(Options&)>& adjust = [](Options&) {}) {
   leaving_nothing([&] { run_threads(count, body, adjust); });
 }
 
-/// Every rank must fail, and alike, in `body`; and then go on.
+/// Checks that `body` fails with equal errors on all ranks, and that a rendezvous works after it.
 void check_refused(int count, const std::function<void(Context&)>& body,
                    const std::vector<std::string>& parts, Errc code = Errc::invalid_argument) {
   std::vector<std::optional<Error>> errors(static_cast<std::size_t>(count));
@@ -38,46 +38,46 @@ void check_refused(int count, const std::function<void(Context&)>& body,
 
 }  // namespace
 
-TEST_CASE("sizes that differ are one error on every rank, with ranks and values") {
+TEST_CASE("different sizes are one error on every rank, with ranks and values") {
   check_refused(4,
                 [](Context& context) {
-                  context.rendezvous(bytes_tensor(context, context.rank() == 2 ? 4096 : 100));
+                  context.rendezvous(allocate(context, context.rank() == 2 ? 4096 : 100));
                 },
                 {"rendezvous of group \"world\"", "sizes in bytes differ", "100 on rank 0 (host",
                  "rank 1 (host", "rank 3 (host", "4096 on rank 2 (host", "pid"});
 }
 
-TEST_CASE("a pointer that is not symmetric on one rank fails all ranks and names that one") {
+TEST_CASE("memory that is not symmetric on one rank is one error that names that rank") {
   check_refused(3,
                 [](Context& context) {
-                  int own = 0;
-                  const Tensor foreign(&own, {1}, {1}, kInt32, {}, nullptr);
-                  context.rendezvous(context.rank() == 1 ? foreign : bytes_tensor(context, 4),
-                                     kWorld);
+                  int word = 0;
+                  const Tensor foreign(&word, {1}, {1}, kInt32, {}, nullptr);
+                  rendezvous(context, context.rank() == 1 ? foreign : bytes_tensor(context, 4),
+                             kWorld);
                 },
                 {"failed on all 3 ranks", "rank 1 (host", "is not symmetric memory of type host"});
 }
 
-TEST_CASE("different collective calls are an error on every rank, with who called what") {
+TEST_CASE("different collective calls are an error on every rank that names the calls and ranks") {
   fail_in_threads(3, [](Context& context) {
-    int own = 0;
+    alignas(8) std::byte own[8] = {};
     const auto call = [&] {
       if (context.rank() == 0)
-        context.register_buffer(&own, sizeof own, {});
+        context.rendezvous(std::span(own));
       else
-        context.rendezvous(bytes_tensor(context, 4));
+        context.rendezvous(allocate(context, 4));
     };
     check_error(call, Errc::invalid_argument,
-                {"different collective calls", "register_buffer by rank 0", "rendezvous by rank 1",
-                 "rank 2", "same order"});
+                {"different collective calls", "rendezvous of a span by rank 0",
+                 "rendezvous by rank 1", "rank 2", "same order"});
     check_still_works(context);
   });
 }
 
-TEST_CASE("options that must be equal are compared, and the error says which differ") {
+TEST_CASE("options that must be equal on all ranks are compared, and the error names those that differ") {
   const auto errors_with = [](const std::function<void(Options&)>& of_rank_1) {
     return errors_of_ranks(
-        2, [](Context& context) { context.rendezvous(bytes_tensor(context, 4)); },
+        2, [](Context& context) { context.rendezvous(allocate(context, 4)); },
         [&](Options& options) {
           if (options.rank == 1) of_rank_1(options);
         });
@@ -92,21 +92,21 @@ TEST_CASE("options that must be equal are compared, and the error says which dif
               Errc::invalid_argument, {"SYMMEM_TRANSPORTS", "shm", "\"\" on rank 1"});
 }
 
-TEST_CASE("a transport registered on one rank only is a difference") {
+TEST_CASE("a transport that one rank alone registered is an error on every rank") {
   check_alike(errors_of_ranks(2,
                               [](Context& context) {
                                 if (context.rank() == 1)
                                   context.register_transport(
                                       DeviceType::host, std::make_shared<LocalTransport>("mine"));
-                                context.rendezvous(bytes_tensor(context, 4));
+                                context.rendezvous(allocate(context, 4));
                               }),
               Errc::invalid_argument, {"transports", "mine"});
 }
 
-TEST_CASE("ranks that close different memories get an error, and neither is used again") {
+TEST_CASE("ranks that close different memories get one error, and both memories are closed") {
   std::vector<std::optional<Error>> errors(2);
   fail_in_threads(2, [&](Context& context) {
-    const Tensor a = bytes_tensor(context, 64), b = bytes_tensor(context, 64);
+    const auto a = allocate(context, 64), b = allocate(context, 64);
     const auto first = context.rendezvous(a), second = context.rendezvous(b);
     const auto& mine = context.rank() == 0 ? first : second;
     errors[static_cast<std::size_t>(context.rank())] = error_of([&] { mine->close(); });
@@ -116,7 +116,7 @@ TEST_CASE("ranks that close different memories get an error, and neither is used
   check_alike(errors, Errc::invalid_argument, {"close", "different memories", "same order"});
 }
 
-TEST_CASE("two threads in a collective of one group: the second is told so, the first goes on") {
+TEST_CASE("a second thread in a collective call of one group is an error, and the first call works") {
   fail_in_threads(
       2,
       [](Context& context) {
@@ -125,7 +125,7 @@ TEST_CASE("two threads in a collective of one group: the second is told so, the 
         // The hook runs in the middle of the first thread's rendezvous.
         transport->before_attach = [&](int) {
           const auto other = [&] {
-            second = error_of([&] { context.rendezvous(bytes_tensor(context, 8)); });
+            second = error_of([&] { context.rendezvous(allocate(context, 8)); });
             check_error([&] { context.end_group(kWorld); }, Errc::invalid_argument,
                         {"another thread"});
           };
@@ -133,20 +133,20 @@ TEST_CASE("two threads in a collective of one group: the second is told so, the 
           return std::string();
         };
         context.register_transport(DeviceType::host, transport);
-        const Tensor tensor = bytes_tensor(context, 64);
-        const auto memory = context.rendezvous(tensor);
+        const auto buffer = allocate(context, 64);
+        const auto memory = context.rendezvous(buffer);
         check_error(second, Errc::invalid_argument,
                     {"rendezvous of group \"world\"", "another thread", "one at a time"});
-        check_ring(*memory, tensor);
+        check_ring(*memory);
         memory->close();
       },
       [](Options& options) { options.transports = {"mine"}; });
 }
 
-TEST_CASE("two threads that wait for one signal are an error, not a lost signal") {
+TEST_CASE("of two threads that wait for one signal one gets an error and the other the signal") {
   run_threads(2, [](Context& context) {
-    const Tensor tensor = bytes_tensor(context, 64);
-    const auto memory = context.rendezvous(tensor);
+    const auto buffer = allocate(context, 64);
+    const auto memory = context.rendezvous(buffer);
     if (context.rank() == 1) {
       store_of(context)->get("refused");
       memory->put_signal(0, 0);
@@ -157,7 +157,7 @@ TEST_CASE("two threads that wait for one signal are an error, not a lost signal"
         if (!error) return;
         check_error(error, Errc::invalid_argument, {"another thread", "rank 1", "channel 0"});
         ++refused;
-        store_of(context)->set("refused", "");  // Now the other thread's signal may come.
+        store_of(context)->set("refused", "");  // Now the peer may signal.
       });
       CHECK(refused == 1);
     }
@@ -166,27 +166,27 @@ TEST_CASE("two threads that wait for one signal are an error, not a lost signal"
   });
 }
 
-TEST_CASE("a negative timeout of a collective is refused before any rank is asked") {
+TEST_CASE("a negative timeout of a collective call is refused locally") {
   fail_in_threads(2, [](Context& context) {
-    const Tensor tensor = bytes_tensor(context, 64);
-    int own = 0;
+    const auto buffer = allocate(context, 64);
+    alignas(8) std::byte own[8] = {};
     const std::chrono::milliseconds negative{-5};
     const std::vector<std::string> parts{"-5 ms", "negative"};
-    check_error([&] { context.rendezvous(tensor, {}, negative); }, Errc::invalid_argument, parts);
+    check_error([&] { context.rendezvous(buffer, {}, negative); }, Errc::invalid_argument, parts);
     check_error([&] { context.end_group(kWorld, negative); }, Errc::invalid_argument, parts);
-    check_error([&] { context.register_buffer(&own, 4, {}, kWorld, negative); },
+    check_error([&] { context.rendezvous(std::span(own), {}, kWorld, negative); },
                 Errc::invalid_argument, parts);
     check_still_works(context);
   });
 }
 
-TEST_CASE("a rendezvous that one rank does not come to names it on the others") {
+TEST_CASE("a rendezvous that one rank does not call names it on the others") {
   const auto errors = errors_of_ranks(3, [](Context& context) {
     if (context.rank() != 1)
       check_error(
-          [&] { context.rendezvous(bytes_tensor(context, 8), {}, std::chrono::milliseconds(50)); },
+          [&] { context.rendezvous(allocate(context, 8), {}, std::chrono::milliseconds(50)); },
           Errc::timeout, {"rendezvous", "\"world\"", "rank 1"});
-    meet(context, "end");
+    await_all(context, "end");
   });
   check_none(errors);
 }

@@ -9,18 +9,20 @@ using namespace symmem::harness;
 
 namespace {
 
+using Bytes = std::vector<std::byte>;
+
 constexpr int kRanks = 4;
-constexpr std::chrono::milliseconds kNow{0};
+constexpr std::chrono::milliseconds kPollOnce{0};
 
 void on_own_hosts(Options& options) { options.host_id = host_of(*options.rank); }
 
-/// This rank's part in a group.
+/// This rank's memory in a group.
 struct Part {
-  Tensor tensor;
+  Buffer<> buffer;
   std::shared_ptr<SymmetricMemory> memory;
 };
 
-/// Takes part in those of `groups`, of world ranks, in which this rank is.
+/// Makes a rendezvous in each of `groups`, lists of world ranks, that this rank is a member of.
 std::vector<Part> take_part(Context& context, const std::vector<std::vector<int>>& groups) {
   std::vector<Part> parts;
   for (std::size_t i = 0; i < groups.size(); ++i) {
@@ -30,8 +32,8 @@ std::vector<Part> take_part(Context& context, const std::vector<std::vector<int>
     const std::string name = "group" + std::to_string(i);
     context.set_group_info(name, static_cast<int>(found - members.begin()),
                            static_cast<int>(members.size()), store_of(context));
-    Part& part = parts.emplace_back(Part{bytes_tensor(context, 64, name), nullptr});
-    part.memory = context.rendezvous(part.tensor);
+    Part& part = parts.emplace_back(Part{allocate(context, 64, name), nullptr});
+    part.memory = context.rendezvous(part.buffer);
   }
   return parts;
 }
@@ -48,53 +50,53 @@ TEST_CASE("groups that share ranks work side by side over ucx") {
         for (const Part& part : parts)
           for (int i = 0; i < 2; ++i)
             part.memory->put_signal((part.memory->rank() + 1) % part.memory->world_size(), i);
-        // Signals stay in their group, though one connection carries all.
+        // Each group counts its own signals, though all use one connection.
         for (const Part& part : parts) {
           const int size = part.memory->world_size();
           const int previous = (part.memory->rank() + size - 1) % size;
           for (int i = 0; i < 2; ++i) part.memory->wait_signal(previous, i);
-          check_error([&] { part.memory->wait_signal(previous, 0, kNow); }, Errc::timeout);
+          check_error([&] { part.memory->wait_signal(previous, 0, kPollOnce); }, Errc::timeout);
         }
-        for (const Part& part : parts) check_ring(*part.memory, part.tensor);
+        for (const Part& part : parts) check_ring(*part.memory);
         for (const Part& part : parts) part.memory->close();
       },
       on_own_hosts);
 }
 
-TEST_CASE("a group that ends leaves the others their connections") {
+TEST_CASE("the end of a group keeps the connections of the others") {
   if (!can_use_ucx()) return;
   run_threads(
       3,
       [](Context& context) {
         auto parts = take_part(context, {{0, 1, 2}, {2, 1, 0}});
         context.end_group("group0");
-        check_ring(*parts[1].memory, parts[1].tensor);
-        const Tensor tensor = bytes_tensor(context, 64);
-        const auto world = context.rendezvous(tensor);
-        check_ring(*world, tensor);
+        check_ring(*parts[1].memory);
+        const auto buffer = allocate(context, 64);
+        const auto world = context.rendezvous(buffer);
+        check_ring(*world);
         parts[1].memory->close();
         world->close();
       },
       on_own_hosts);
 }
 
-TEST_CASE("end_group brings to their place the puts and signals that were not flushed") {
+TEST_CASE("end_group completes puts that were not flushed") {
   if (!can_use_ucx()) return;
   run_ranks(
       2,
       [](Context& context) {
         constexpr std::size_t kPuts = 2000, kBytes = 4096;
         context.set_group_info("pair", context.rank(), 2, store_of(context));
-        const Tensor tensor = context.empty_strided_p2p({kPuts * kBytes}, {1}, kUint8, {}, "pair");
-        const auto memory = context.rendezvous(tensor);
+        const auto buffer = allocate(context, kPuts * kBytes, "pair");
+        const auto memory = context.rendezvous(buffer);
         memory->barrier();
-        const std::vector<char> sent(kBytes, 'x');
+        const Bytes sent(kBytes, std::byte{'x'});
         if (context.rank() == 0)
           for (std::size_t i = 0; i < kPuts; ++i)
-            memory->put_nbi(1, i * kBytes, sent.data(), kBytes);
+            memory->put_nbi(1, i * kBytes, sent);
         context.end_group("pair");
-        const auto* got = tensor.data<char>();
-        CHECK(std::count(got, got + kPuts * kBytes, 'x') ==
+        const auto got = buffer.span();
+        CHECK(std::count(got.begin(), got.end(), std::byte{'x'}) ==
               (context.rank() == 1 ? kPuts * kBytes : 0));
       },
       on_hosts(2));

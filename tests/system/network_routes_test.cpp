@@ -2,6 +2,7 @@
 #include <sstream>
 
 #include "harness/network.hpp"
+#include "system/span_allocator.hpp"
 #include "system/system.hpp"
 
 using namespace symmem;
@@ -14,7 +15,7 @@ constexpr int kRanks = 4, kPerHost = 2;
 
 void on_two_hosts(Options& options) { options.host_id = host_of(*options.rank, kPerHost); }
 
-void just_rendezvous(Context& context) { context.rendezvous(bytes_tensor(context, 64)); }
+void just_rendezvous(Context& context) { context.rendezvous(allocate(context, 64)); }
 
 void check_routes(SymmetricMemory& memory) {
   const int self = memory.rank();
@@ -24,16 +25,15 @@ void check_routes(SymmetricMemory& memory) {
     const Route& route = memory.route(rank);
     CHECK(route.transport == (rank == self ? "self" : near ? "shm" : "ucx"));
     const Peer peer = memory.peer(rank);
-    CHECK((peer.pointer != nullptr) == near);
+    CHECK((peer.mapped.data() != nullptr) == near);
     CHECK(peer.key.has_value() == !near);
-    CHECK((memory.signal_pad_ptrs()[static_cast<std::size_t>(rank)] != nullptr) == near);
+    CHECK((get_signal_pad_ptrs(memory)[static_cast<std::size_t>(rank)] != nullptr) == near);
     if (near) continue;
     REQUIRE(route.refused.size() == 1);
     CHECK(route.refused[0].transport == "shm");
     CHECK(route.refused[0].reason.find("another host") != std::string::npos);
-    const PackedKey packed = peer.key->packed();
-    CHECK((!packed.key.empty() && !packed.worker.empty() && packed.address != 0));
-    check_error([&] { memory.get_buffer(rank, {8}, kUint8); }, Errc::unsupported,
+    CHECK((!peer.key->key.empty() && !peer.key->worker.empty() && peer.key->address != 0));
+    check_error([&] { get_buffer(memory, rank, {8}, kUint8); }, Errc::unsupported,
                 {"get_buffer", "rank " + std::to_string(rank), "ucx"});
   }
   const std::string text = memory.explain();
@@ -43,33 +43,33 @@ void check_routes(SymmetricMemory& memory) {
   CHECK_MESSAGE(text.find("shm refused: ") != std::string::npos, text);
 }
 
-/// Puts of all sizes to all, told apart by writer and size.
-void check_puts(SymmetricMemory& memory, const Tensor& own) {
+/// Each rank puts to all ranks, in several sizes, bytes that differ between writers and sizes.
+void check_puts(SymmetricMemory& memory, const char* own) {
   constexpr std::size_t kSlot = 64 << 10;
   const auto at = [](int rank) { return static_cast<std::size_t>(rank) * kSlot; };
   for (const std::size_t bytes : {std::size_t{1}, std::size_t{4096}, std::size_t{4097}, kSlot}) {
     const auto letter = [bytes](int rank) { return static_cast<char>('a' + rank + bytes % 7); };
     const std::string mine(bytes, letter(memory.rank()));
     for (int rank = 0; rank < kRanks; ++rank)
-      memory.put(rank, at(memory.rank()), mine.data(), bytes);
+      memory.put(rank, at(memory.rank()), std::span(mine));
     memory.flush();
     memory.barrier();
     for (int rank = 0; rank < kRanks; ++rank) {
       const std::string sent(bytes, letter(rank));
       std::string got(bytes, ' ');
-      memory.get(rank, at(rank), got.data(), bytes);
+      memory.get(rank, at(rank), std::span(got));
       CHECK(got == sent);
-      CHECK(std::string(own.data<char>() + at(rank), bytes) == sent);
+      CHECK(std::string(own + at(rank), bytes) == sent);
     }
     memory.barrier();
   }
 }
 
-/// All add to one word, and each signals each.
+/// All ranks add to one word, and each rank signals each.
 void check_atomics_and_signals(SymmetricMemory& memory) {
   constexpr int kRounds = 100;
   const std::int64_t zero = 0;
-  if (memory.rank() == 0) memory.put(0, 0, &zero, sizeof zero);
+  if (memory.rank() == 0) memory.put(0, 0, std::span(&zero, 1));
   memory.barrier();
   for (int i = 0; i < kRounds; ++i) {
     memory.fetch_add<std::int64_t>(0, 0, 1);
@@ -78,30 +78,30 @@ void check_atomics_and_signals(SymmetricMemory& memory) {
   }
   memory.barrier();
   std::int64_t sum = 0;
-  memory.get(0, 0, &sum, sizeof sum);
+  memory.get(0, 0, std::span(&sum, 1));
   CHECK(sum == kRounds * kRanks);
   for (int rank = 0; rank < kRanks; ++rank)
     check_error([&] { memory.wait_signal(rank, 1, std::chrono::milliseconds(0)); }, Errc::timeout);
 }
 
 void check_mixed(Context& context) {
-  const Tensor tensor = bytes_tensor(context, kRanks * (64 << 10));
-  const auto memory = context.rendezvous(tensor);
+  const auto buffer = context.allocate<char>(kRanks * (64 << 10));
+  const auto memory = context.rendezvous(buffer);
   check_routes(*memory);
-  check_puts(*memory, tensor);
+  check_puts(*memory, buffer.data());
   check_atomics_and_signals(*memory);
   memory->close();
 }
 
 }  // namespace
 
-TEST_CASE("ranks of two hosts work in one group: neighbours by shm, the others by ucx") {
+TEST_CASE("a group of two hosts uses shm on each host and ucx between them") {
   if (!can_use_ucx()) return;
   run_ranks(kRanks, check_mixed, on_hosts(kRanks, kPerHost));
   run_threads(kRanks, check_mixed, on_two_hosts);
 }
 
-TEST_CASE("what ucx refused to do between two hosts is one error on every rank") {
+TEST_CASE("two hosts without ucx are one error on every rank") {
   const auto errors = errors_of_ranks(kRanks, just_rendezvous, [](Options& options) {
     on_two_hosts(options);
     options.transports = {"^ucx"};
@@ -120,16 +120,16 @@ TEST_CASE("SYMMEM_REQUIRE=shm makes two hosts one error on every rank") {
               {"4 pairs", "SYMMEM_REQUIRE=shm", "connected by ucx", "another host"});
 }
 
-TEST_CASE("SYMMEM_TRANSPORTS=ucx takes neighbours over the network, too") {
+TEST_CASE("SYMMEM_TRANSPORTS=ucx connects ranks of one host by ucx, too") {
   if (!can_use_ucx()) return;
   run_threads(
       3,
       [](Context& context) {
-        const Tensor tensor = bytes_tensor(context, 64);
-        const auto memory = context.rendezvous(tensor);
+        const auto buffer = allocate(context, 64);
+        const auto memory = context.rendezvous(buffer);
         for (int rank = 0; rank < 3; ++rank)
           CHECK(memory->route(rank).transport == (rank == context.rank() ? "self" : "ucx"));
-        check_ring(*memory, tensor);
+        check_ring(*memory);
         memory->close();
       },
       [](Options& options) { options.transports = {"ucx"}; });
@@ -143,11 +143,17 @@ TEST_CASE("2 to 16 ranks on 1 to 4 hosts rendezvous") {
     run_threads(
         ranks,
         [](Context& context) {
-          const Tensor tensor = bytes_tensor(context, 64);
-          const auto memory = context.rendezvous(tensor);
-          for (int i = 0; i < 3; ++i) check_ring(*memory, tensor);
+          const auto buffer = allocate(context, 64);
+          const auto memory = context.rendezvous(buffer);
+          for (int i = 0; i < 3; ++i) check_ring(*memory);
           memory->close();
         },
         [hosts = hosts](Options& options) { options.host_id = host_of(*options.rank % hosts); });
   }
+}
+
+TEST_CASE("memory of an application's own host allocator is connected by ucx") {
+  if (!can_use_ucx()) return;
+  run_ranks(
+      2, [](Context& context) { use_span_allocator(context, "ucx"); }, on_hosts(2));
 }

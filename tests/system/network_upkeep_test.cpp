@@ -13,20 +13,21 @@ namespace {
 
 void on_own_hosts(Options& options) { options.host_id = host_of(*options.rank); }
 
-/// Of a process; 0 under sanitizers, whose allocators do not tell.
+/// Returns the bytes of this process's heap that are in use; 0 under sanitizers, whose allocators do
+/// not report it.
 std::size_t heap_in_use() { return ::mallinfo2().uordblks; }
-/// What two ranks' heap may grow by in 1,000 rendezvous of both: entries of what is gone stay until
-/// there are many, some 700 kB.
+/// Bytes by which the heap of two ranks may grow in 1,000 rendezvous: caches drop expired entries
+/// only when there are many, some 700 kB.
 constexpr std::size_t kFlat = 1'000'000;
 
-/// Two Contexts that meet by UCX, work and end.
-void meet_once() {
+/// Runs two Contexts that are connected by UCX, and ends them.
+void use_once() {
   run_threads(
       2,
       [](Context& context) {
-        const Tensor tensor = bytes_tensor(context, 64);
-        const auto memory = context.rendezvous(tensor);
-        check_ring(*memory, tensor);
+        const auto buffer = allocate(context, 64);
+        const auto memory = context.rendezvous(buffer);
+        check_ring(*memory);
         memory->close();
       },
       on_own_hosts);
@@ -34,24 +35,24 @@ void meet_once() {
 
 }  // namespace
 
-TEST_CASE("two hundred Contexts that met by UCX and ended leave nothing") {
+TEST_CASE("two hundred Contexts that were connected by UCX leak nothing") {
   if (!can_use_ucx()) return;
-  meet_once();  // UCX keeps some things for ever.
+  use_once();  // UCX never frees what its first use allocates.
   const Resources before = Resources::now();
   const std::size_t heap_before = heap_in_use();
-  for (int i = 0; i < 100; ++i) meet_once();
+  for (int i = 0; i < 100; ++i) use_once();
   CHECK(before.changes() == "");
   CHECK(heap_in_use() < heap_before + kFlat);
 }
 
-TEST_CASE("UCX opens nothing that stays behind a killed process") {
+TEST_CASE("UCX opens no shared memory that would outlive a killed process") {
   if (!can_use_ucx()) return;
   run_threads(
       2,
       [](Context& context) {
-        const Tensor tensor = bytes_tensor(context, 64);
-        const auto memory = context.rendezvous(tensor);
-        check_ring(*memory, tensor);
+        const auto buffer = allocate(context, 64);
+        const auto memory = context.rendezvous(buffer);
+        check_ring(*memory);
         std::ifstream maps("/proc/self/maps");
         for (std::string line; std::getline(maps, line);) {
           CHECK_MESSAGE(line.find("/dev/shm/") == std::string::npos, line);
@@ -62,37 +63,37 @@ TEST_CASE("UCX opens nothing that stays behind a killed process") {
       on_own_hosts);
 }
 
-TEST_CASE("a thousand rendezvous and closes over one connection leave nothing") {
+TEST_CASE("a thousand rendezvous and closes over one connection leak nothing") {
   if (!can_use_ucx()) return;
   run_threads(
       2,
       [](Context& context) {
-        std::vector<char> own(100'000);
+        std::vector<std::byte> own(100'000);
         const int other = 1 - context.rank();
         const auto use = [&](SymmetricMemory& memory) {
           const int sent = context.rank();
           int got = -1;
-          memory.put(other, 0, &sent, sizeof sent);
+          memory.put(other, 0, std::span(&sent, 1));
           memory.barrier();
-          memory.get(other, 0, &got, sizeof got);
+          memory.get(other, 0, std::span(&got, 1));
           CHECK(got == sent);
           memory.close();
         };
         const auto once = [&] {
-          // A block of its own, then a range of one that is shared.
-          use(*context.register_buffer(own.data(), own.size(), {}, kWorld));
-          use(*context.rendezvous(bytes_tensor(context, 64)));
+          // Memory in a block of its own, then a range of a shared block.
+          use(*context.rendezvous(std::span(own)));
+          use(*context.rendezvous(allocate(context, 64)));
         };
         once();
-        meet(context, "begin");
+        await_all(context, "begin");
         const Resources before = Resources::now();
         const std::size_t heap_before = heap_in_use();
-        meet(context, "measured");
+        await_all(context, "measured");
         for (int i = 0; i < 500; ++i) once();
-        meet(context, "end");
+        await_all(context, "end");
         CHECK(before.changes() == "");
         CHECK(heap_in_use() < heap_before + kFlat);
-        meet(context, "measured again");
+        await_all(context, "measured again");
       },
       on_own_hosts);
 }

@@ -4,37 +4,41 @@
 #include <new>
 #include <string>
 
+#include "symmem/extend/allocator.hpp"
 #include "symmem/symmem.hpp"
 
 namespace symmem::harness {
 
-/// An allocator as an application may write it: plain memory, for no rendezvous.
+/// An allocator as an application may write it: memory of operator new, without rendezvous.
 class PlainAllocator : public SymmetricMemoryAllocator {
  public:
-  std::string asked;  ///< The last request.
-  int living = 0;
-  bool empty = false;  ///< It has nothing to give.
+  std::string last_request;
+  int allocations = 0;     ///< Those that are not freed.
+  bool exhausted = false;  ///< alloc returns null.
+  std::size_t misalignment = 0;  ///< Bytes by which alloc's results miss their alignment.
 
   void* alloc(std::size_t bytes, int device_index, const std::string& group) override {
-    asked = std::to_string(bytes) + " on " + std::to_string(device_index) + " for " + group;
-    if (empty) return nullptr;
-    void* const at = ::operator new(bytes);
-    ++living;
-    return at;
+    last_request = std::to_string(bytes) + " on " + std::to_string(device_index) + " for " + group;
+    if (exhausted) return nullptr;
+    ++allocations;
+    return static_cast<std::byte*>(::operator new(bytes + misalignment, kAlignment)) + misalignment;
   }
-  void free(void* at) override {
-    --living;
-    ::operator delete(at);
+  void free(void* pointer) override {
+    --allocations;
+    ::operator delete(static_cast<std::byte*>(pointer) - misalignment, kAlignment);
   }
   std::size_t get_alloc_size(void*) const override { return 0; }
   std::shared_ptr<SymmetricMemory> rendezvous(void*, const std::string&, Timeout) override {
-    throw Error(Errc::unsupported, "this one does not");
+    throw Error(Errc::unsupported, "this allocator has no rendezvous");
   }
   std::shared_ptr<SymmetricMemory> get_symmetric_memory(void*, const std::string&) const override {
     return nullptr;
   }
   bool is_rendezvous_completed(void*) const override { return false; }
   bool has_multicast_support(int) const override { return false; }
+
+ private:
+  static constexpr std::align_val_t kAlignment{256};
 };
 
 }  // namespace symmem::harness

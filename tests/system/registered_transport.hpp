@@ -9,7 +9,7 @@
 #include "system/local_transport.hpp"
 #include "system/system.hpp"
 
-/// For tests of transports that ranks register: which of them carries memory, and how they fail.
+/// Helpers for tests of transports that ranks register.
 namespace symmem::harness {
 
 using Adjust = std::function<void(Options&)>;
@@ -18,22 +18,22 @@ inline Adjust transports(std::vector<std::string> names) {
   return [names](Options& options) { options.transports = names; };
 }
 
-/// Puts the transport that ranks register before the built-in one.
+/// Puts the registered transport "mine" before the built-in one.
 inline const Adjust kMineFirst = transports({"mine", "shm"});
 
-/// Registers a transport that `spoil` may make fail.
-inline void add_mine(Context& context, const std::function<void(LocalTransport&)>& spoil,
+/// Registers a LocalTransport. `adjust` may set its hooks.
+inline void add_mine(Context& context, const std::function<void(LocalTransport&)>& adjust,
                      const std::string& name = "mine") {
   const auto transport = std::make_shared<LocalTransport>(name);
-  spoil(*transport);
+  adjust(*transport);
   context.register_transport(DeviceType::host, transport);
 }
 
-/// Rendezvous over what is registered, and a ring of puts through it.
-inline std::shared_ptr<SymmetricMemory> use(Context& context, std::int64_t bytes = 64) {
-  const Tensor tensor = bytes_tensor(context, bytes);
-  auto memory = context.rendezvous(tensor);
-  check_ring(*memory, tensor);
+/// Makes a rendezvous and runs a ring of puts over it.
+inline std::shared_ptr<SymmetricMemory> use(Context& context, std::size_t bytes = 64) {
+  const auto buffer = allocate(context, bytes);
+  auto memory = context.rendezvous(buffer);
+  check_ring(*memory);
   return memory;
 }
 

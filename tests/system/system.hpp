@@ -10,28 +10,36 @@
 #include "harness/rank_threads.hpp"
 #include "harness/ranks.hpp"
 #include "harness/resources.hpp"
+#include "symmem/key_value_store.hpp"
 #include "symmem/symmem.hpp"
+#include "symmem/torch_compat.hpp"
 
-/// For tests of several ranks through the public interface alone.
+/// Helpers for tests of several ranks through the public interface.
 namespace symmem::harness {
 
-/// A tensor of `bytes` single bytes.
+/// Allocates `bytes` bytes of host memory.
+inline Buffer<> allocate(Context& context, std::size_t bytes, const std::string& group = kWorld) {
+  return context.allocate(bytes, AllocateOptions{.group = group});
+}
+
+/// Allocates a tensor of `bytes` bytes of host memory.
 inline Tensor bytes_tensor(Context& context, std::int64_t bytes, const std::string& group = kWorld,
                            std::optional<std::uint64_t> alloc_id = {}) {
-  return context.empty_strided_p2p({bytes}, {1}, kUint8, {}, group, alloc_id);
+  return empty_strided_p2p(context, {bytes}, {1}, kUint8, {}, group, alloc_id);
 }
 
-/// Waits until every rank of the world came here, whatever became of groups and memory.
-inline void meet(Context& context, const std::string& where) {
-  store_of(context)->barrier("meet/" + where, context.world_size());
+/// Waits until every rank of the world has called it with the same `point`. Works whatever the state
+/// of groups and memory is.
+inline void await_all(Context& context, const std::string& point) {
+  store_of(context)->barrier("await_all/" + point, context.world_size());
 }
 
-/// Lets the ranks of a memory find each other: each writes its rank to the next one.
-inline void check_ring(SymmetricMemory& memory, const Tensor& own) {
+/// Each rank puts its rank to the next one. Checks what this rank received.
+inline void check_ring(SymmetricMemory& memory) {
   const int size = memory.world_size(), rank = memory.rank();
-  memory.put((rank + 1) % size, 0, &rank, sizeof rank);
+  memory.put((rank + 1) % size, 0, std::span(&rank, 1));
   memory.barrier();
-  CHECK(*own.data<int>() == (rank + size - 1) % size);
+  CHECK(memory.peer(rank).as<int>()[0] == (rank + size - 1) % size);
   memory.barrier();
 }
 

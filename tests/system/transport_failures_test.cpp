@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// Transports that refuse or fail: what takes their place, or how every rank learns why.
+// Transports that refuse or fail: the transport that replaces them, or the error on every rank.
 #include "system/registered_transport.hpp"
 
 using namespace symmem;
 using namespace symmem::harness;
 
-TEST_CASE("a transport that refuses falls to the next, and the route says why") {
-  const auto check_route = [](const std::function<void(LocalTransport&)>& spoil,
+TEST_CASE("a transport that refuses is replaced by the next one, and the route has its reason") {
+  const auto check_route = [](const std::function<void(LocalTransport&)>& adjust,
                               const std::string& reason) {
     run_threads(
         2,
         [&](Context& context) {
-          add_mine(context, spoil);
-          // In a block that others share, and in one of its own.
-          for (const std::int64_t bytes : {64, 5 << 20}) {
+          add_mine(context, adjust);
+          // In a shared block and in a block of its own.
+          for (const std::size_t bytes : {64, 5 << 20}) {
             const auto memory = use(context, bytes);
             const Route& route = memory->route(1 - context.rank());
             CHECK(route.transport == "shm");
@@ -34,14 +34,14 @@ TEST_CASE("a transport that refuses falls to the next, and the route says why") 
       "it does not export: not mine");
 }
 
-TEST_CASE("a pair that only one end can attach uses the next transport on both ends") {
+TEST_CASE("a pair of which one rank cannot attach uses the next transport on both ranks") {
   const auto counts = std::make_shared<Counts>();
   run_threads(
       3,
       [&](Context& context) {
         add_mine(context, [&](LocalTransport& transport) {
           transport.counts = counts;
-          // 0 cannot attach 2; 2 could attach 0.
+          // Rank 0 cannot attach rank 2, but rank 2 can attach rank 0.
           if (context.rank() == 0)
             transport.before_attach = [](int peer) { return peer == 2 ? "too far" : ""; };
         });
@@ -52,16 +52,16 @@ TEST_CASE("a pair that only one end can attach uses the next transport on both e
         if (context.rank() == 2) CHECK((transport_to(0) == "shm" && transport_to(1) == "mine"));
         if (context.rank() == 2)
           CHECK(memory->route(0).refused[0].reason == "rank 0 could not attach: too far");
-        meet(context, "routes");
-        // What 2 attached of 0 was dropped: four ends of two blocks are left.
+        await_all(context, "routes");
+        // Rank 2 has detached from rank 0: two pairs with two blocks on each side are left.
         CHECK(counts->living_attachments == 4 * 2);
-        meet(context, "counted");
+        await_all(context, "counted");
         memory->close();
       },
       kMineFirst);
 }
 
-TEST_CASE("an attach that throws on one rank is one error on every rank, and nothing stays") {
+TEST_CASE("an attach that throws on one rank is one error on every rank, and nothing leaks") {
   std::vector<std::optional<Error>> errors(3);
   const auto counts = std::make_shared<Counts>();
   run_threads(
@@ -72,39 +72,39 @@ TEST_CASE("an attach that throws on one rank is one error on every rank, and not
           transport.counts = counts;
           transport.before_attach = [&](int peer) -> std::string {
             if (broken && context.rank() == 1 && peer == 2)
-              throw Error(Errc::exhausted, "no more of it");
+              throw Error(Errc::exhausted, "out of mappings");
             return "";
           };
         });
-        meet(context, "start");
+        await_all(context, "start");
         const Resources before = Resources::now();
-        meet(context, "measured");
+        await_all(context, "measured");
         {
           const Tensor tensor = bytes_tensor(context, 64);
           errors[static_cast<std::size_t>(context.rank())] =
-              error_of([&] { context.rendezvous(tensor); });
-          check_error([&] { context.get_symmetric_memory(tensor); }, Errc::invalid_argument);
+              error_of([&] { rendezvous(context, tensor); });
+          check_error([&] { get_symmetric_memory(context, tensor); }, Errc::invalid_argument);
         }
-        meet(context, "failed");
+        await_all(context, "failed");
         CHECK(counts->living_attachments == 0);
         CHECK(counts->living_exports == 0);
-        // The blocks of tensors and pads are the group's, to be used again.
+        // The group keeps the blocks of buffers and pads.
         const std::string changes = before.changes();
         CHECK(changes.find("socket") == std::string::npos);
         CHECK(changes.find("thread") == std::string::npos);
-        meet(context, "checked");
+        await_all(context, "checked");
         broken = false;
         use(context)->close();
       },
       kMineFirst);
   check_alike(errors, Errc::exhausted,
               {"rendezvous of group \"world\"", "failed on all 3 ranks", "rank 1 (host",
-               "attach rank 2 (host", "by mine", "no more of it"});
+               "attach rank 2 (host", "by mine", "out of mappings"});
 }
 
-TEST_CASE("an exception that is no Error, from a transport, ends the same way") {
+TEST_CASE("an exception of a transport that is no Error is one error on every rank, too") {
   const auto fail_by = [](const LocalTransport::Hook& hook, const std::string& text) {
-    for (const std::int64_t bytes : {64, 5 << 20}) {
+    for (const std::size_t bytes : {64, 5 << 20}) {
       const auto errors = errors_of_ranks(
           2,
           [&](Context& context) {
@@ -121,8 +121,8 @@ TEST_CASE("an exception that is no Error, from a transport, ends the same way") 
   fail_by([]() -> std::string { throw 42; }, "no std::exception");
 }
 
-TEST_CASE("a handle that is too big to be told is one error on every rank") {
-  for (const std::int64_t bytes : {64, 5 << 20}) {
+TEST_CASE("a handle that is too large to gather is one error on every rank") {
+  for (const std::size_t bytes : {64, 5 << 20}) {
     const auto errors = errors_of_ranks(
         2,
         [&](Context& context) {
@@ -137,29 +137,29 @@ TEST_CASE("a handle that is too big to be told is one error on every rank") {
   }
 }
 
-TEST_CASE("pairs without any transport are one error on every rank, with all reasons") {
-  const auto spoilt = [](Context& context) {
+TEST_CASE("pairs that no transport connects are one error on every rank, with all reasons") {
+  const auto use_broken = [](Context& context) {
     add_mine(context, [&](LocalTransport& transport) {
       transport.before_attach = [](int) { return "out of order"; };
     });
     use(context);
   };
-  check_alike(errors_of_ranks(3, spoilt, transports({"mine"})), Errc::unsupported,
-              {"3 pairs of ranks are left without a transport", "rank 0 (host", "rank 2 (host",
+  check_alike(errors_of_ranks(3, use_broken, transports({"mine"})), Errc::unsupported,
+              {"3 pairs of ranks have no transport", "rank 0 (host", "rank 2 (host",
                "mine: out of order"});
   const auto apart = [](Options& options) {
     options.host_id = options.rank == 0 ? "here" : "there";
     options.transports = {"shm", "mine"};
   };
   check_alike(
-      errors_of_ranks(3, spoilt, apart), Errc::unsupported,
+      errors_of_ranks(3, use_broken, apart), Errc::unsupported,
       {"2 pairs of ranks", "shm: another host (id there, here here)", "mine: out of order"});
   check_alike(errors_of_ranks(
                   2, [](Context& context) { use(context); }, transports({"^shm", "^ucx"})),
               Errc::unsupported, {"no transport carries memory on host", "SYMMEM_TRANSPORTS"});
 }
 
-TEST_CASE("a transport that neither exports nor says why is told of as such") {
+TEST_CASE("a transport that refuses without a reason is reported so") {
   class Mute : public LocalTransport {
    public:
     using LocalTransport::LocalTransport;

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Transports and allocators from outside the library: how they are registered and chosen.
+// Transports and allocators of an application: how they are registered and selected.
 #include "system/plain_allocator.hpp"
 #include "system/registered_transport.hpp"
+#include "system/span_allocator.hpp"
 
 using namespace symmem;
 using namespace symmem::harness;
 
-TEST_CASE("a transport from outside the library carries memory, registered and chosen by name") {
+TEST_CASE("a transport of the application replaces a built-in one if options name it first") {
   run_threads(
       3,
       [](Context& context) {
@@ -21,7 +22,7 @@ TEST_CASE("a transport from outside the library carries memory, registered and c
       kMineFirst);
 }
 
-TEST_CASE("registered transports come after the built-in ones and are tried only where needed") {
+TEST_CASE("registered transports come after the built-in ones and are used only where needed") {
   const auto counts = std::make_shared<Counts>();
   run_threads(2, [&](Context& context) {
     add_mine(context, [&](LocalTransport& transport) { transport.counts = counts; });
@@ -37,8 +38,8 @@ TEST_CASE("one rank alone needs no transport") {
       1, [](Context& context) { use(context)->close(); }, transports({"^shm"}));
 }
 
-TEST_CASE("SYMMEM_TRANSPORTS keeps what it lists, in that order, and drops what it negates") {
-  const auto chosen = [](std::vector<std::string> list) {
+TEST_CASE("SYMMEM_TRANSPORTS selects the listed transports in its order, or removes those with ^") {
+  const auto selected = [](std::vector<std::string> list) {
     std::string name;
     run_threads(
         2,
@@ -53,14 +54,14 @@ TEST_CASE("SYMMEM_TRANSPORTS keeps what it lists, in that order, and drops what 
         transports(list));
     return name;
   };
-  CHECK(chosen({}) == "shm");
-  CHECK(chosen({"yours", "mine"}) == "yours");
-  CHECK(chosen({"mine", "yours", "shm"}) == "mine");
-  CHECK(chosen({"^shm", "^ucx"}) == "mine");
-  CHECK(chosen({"^shm", "^ucx", "^mine"}) == "yours");
+  CHECK(selected({}) == "shm");
+  CHECK(selected({"yours", "mine"}) == "yours");
+  CHECK(selected({"mine", "yours", "shm"}) == "mine");
+  CHECK(selected({"^shm", "^ucx"}) == "mine");
+  CHECK(selected({"^shm", "^ucx", "^mine"}) == "yours");
 }
 
-TEST_CASE("a list that both keeps and removes is refused, it could mean two things") {
+TEST_CASE("a list that both selects and removes is refused as ambiguous") {
   Options options = options_of(0, 1);
   options.transports = {"shm", "^mine"};
   check_error([&] { Context context(options); }, Errc::invalid_argument,
@@ -72,14 +73,14 @@ TEST_CASE("SYMMEM_REQUIRE turns a fallback into an error that names pairs and re
     options.transports = {"mine", "shm"};
     options.require = {"mine"};
   };
-  const auto spoilt = [](Context& context) {
+  const auto use_broken = [](Context& context) {
     add_mine(context, [&](LocalTransport& transport) {
       if (context.rank() == 2)
         transport.before_attach = [](int peer) { return peer == 0 ? "too far" : ""; };
     });
     use(context);
   };
-  check_alike(errors_of_ranks(3, spoilt, require_mine), Errc::unsupported,
+  check_alike(errors_of_ranks(3, use_broken, require_mine), Errc::unsupported,
               {"1 pairs", "SYMMEM_REQUIRE=mine", "rank 0 (host", "rank 2 (host", "connected by shm",
                "too far"});
   run_threads(
@@ -91,7 +92,7 @@ TEST_CASE("SYMMEM_REQUIRE turns a fallback into an error that names pairs and re
       require_mine);
 }
 
-TEST_CASE("a second transport of one name, or none, is refused") {
+TEST_CASE("a null transport and a second transport of one name are refused") {
   Context context(options_of(0, 1));
   const auto add = [&](const std::string& name) {
     context.register_transport(DeviceType::host, std::make_shared<LocalTransport>(name));
@@ -105,28 +106,49 @@ TEST_CASE("a second transport of one name, or none, is refused") {
               Errc::invalid_argument, {"no allocator"});
 }
 
-TEST_CASE("an allocator from outside the library serves its device type") {
+TEST_CASE("an allocator of the application is used for its device type, and the last one registered wins") {
   Context context(options_of(0, 1));
   const auto allocator = std::make_shared<PlainAllocator>();
   const auto type = static_cast<DeviceType>(12);
   context.register_allocator(type, allocator);
   CHECK(context.get_allocator(type) == allocator);
   {
-    const Tensor tensor = context.empty_strided_p2p({10}, {2}, kInt32, {type, 3});
-    CHECK(allocator->asked == "76 on 3 for world");
+    const Tensor tensor = empty_strided_p2p(context, {10}, {2}, kInt32, {type, 3});
+    CHECK(allocator->last_request == "76 on 3 for world");
     CHECK(tensor.device() == Device{type, 3});
-    check_error([&] { context.rendezvous(tensor); }, Errc::unsupported, {"this one does not"});
-    check_error([&] { context.get_symmetric_memory(tensor); }, Errc::invalid_argument);
+    check_error([&] { rendezvous(context, tensor); }, Errc::unsupported,
+                {"this allocator has no rendezvous"});
+    check_error([&] { get_symmetric_memory(context, tensor); }, Errc::invalid_argument);
   }
-  CHECK(allocator->living == 0);
-  allocator->empty = true;
+  CHECK(allocator->allocations == 0);
+  allocator->exhausted = true;
   check_error(
       [&] {
-        context.empty_strided_p2p({10}, {2}, kInt32, {type, 3});
+        empty_strided_p2p(context, {10}, {2}, kInt32, {type, 3});
       },
-      Errc::exhausted, {"gave null for 76 bytes"});
-  // Registered anew, the last one serves.
+      Errc::exhausted, {"returned null for 76 bytes"});
   const auto other = std::make_shared<PlainAllocator>();
   context.register_allocator(type, other);
   CHECK(context.get_allocator(type) == other);
+}
+
+TEST_CASE("an allocation that is not aligned as requested is refused and freed") {
+  Context context(options_of(0, 1));
+  const auto allocator = std::make_shared<PlainAllocator>();
+  context.register_allocator(DeviceType::host, allocator);
+  CHECK_NOTHROW(allocate(context, 64));
+  allocator->misalignment = 64;
+  check_error([&] { allocate(context, 64); }, Errc::unsupported,
+              {"allocator registered for host", "not aligned to 256 bytes"});
+  CHECK(allocator->allocations == 0);
+}
+
+TEST_CASE("an allocator of the application replaces the built-in one of host memory") {
+  run_threads(
+      3,
+      [](Context& context) {
+        add_mine(context, [](LocalTransport&) {});
+        use_span_allocator(context, "mine");
+      },
+      transports({"mine"}));
 }

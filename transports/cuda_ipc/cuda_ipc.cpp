@@ -102,7 +102,7 @@ class CudaIpcTransport : public Transport {
                   peer.host_id, environment_.host_id);
     // No API answers for GPUs of other hosts. NVLink joins them, which has native atomics.
     if (on_this_host || ordinal_of(theirs.gpu)) check_access(device, theirs.gpu);
-    const bool is_ours = theirs.space == cuda::process_state().address_space &&
+    const bool is_ours = theirs.address_space == cuda::process_state().address_space &&
                          peer.process.pid == ::getpid() && on_this_host;
     if (is_ours && !theirs.legacy.empty()) return attach_own(theirs, device);
     auto import = this->import(peer, block, theirs, device, timeout);
@@ -140,20 +140,21 @@ class CudaIpcTransport : public Transport {
     if (peer.host_id == environment_.host_id) {
       if (!theirs.fd_token.empty()) {
         const Fd fd = fetch_peer_descriptor(theirs.fd_service, theirs.fd_token, timeout);
-        return imports.import_descriptor(block, fd, theirs.whole, device);
+        return imports.import_descriptor(block, fd, theirs.allocation_bytes, device);
       }
-      if (!theirs.legacy.empty()) return cuda::import_legacy(theirs.legacy, theirs.whole, device);
+      if (!theirs.legacy.empty())
+        return cuda::import_legacy(theirs.legacy, theirs.allocation_bytes, device);
     }
     refuse_unless(!theirs.fabric.empty(), "it has no handle that this rank can open");
-    return imports.import_fabric(block, theirs.fabric, theirs.whole, device);
+    return imports.import_fabric(block, theirs.fabric, theirs.allocation_bytes, device);
   }
 
   /// Reads the token back through the mapping, with the device that will use it.
   void verify(const CudaIpcHandle& theirs, const BlockId& block, int device,
               const std::byte* at) const {
     if (!environment_.options.verify || !theirs.has_token) return;
-    require(theirs.whole - theirs.offset - theirs.bytes >= sizeof block, Errc::invalid_argument,
-            "the cuda_ipc handle leaves no room for a token");
+    require(theirs.allocation_bytes - theirs.offset - theirs.bytes >= sizeof block,
+            Errc::invalid_argument, "the cuda_ipc handle leaves no room for a token");
     BlockId token;
     environment_.gpus->gpu(device)->copy(&token, at + theirs.bytes, sizeof token);
     refuse_unless(token == block, "the mapped memory is not the requested block (token differs)");

@@ -95,10 +95,10 @@ CudaIpcHandle locate(const Block& block, const cuda::PointerFacts& facts) {
   }
   CudaIpcHandle handle;
   handle.gpu = cuda::uuid(block.device.index);
-  handle.space = cuda::process_state().address_space;
+  handle.address_space = cuda::process_state().address_space;
   handle.address = at;
   handle.bytes = block.bytes;
-  handle.whole = whole;
+  handle.allocation_bytes = whole;
   handle.offset = at - base;
   handle.has_token = block.descriptor != -1;
   return handle;
@@ -114,7 +114,7 @@ std::shared_ptr<Export> export_memory(FdService& fds, const std::shared_ptr<Bloc
   };
   const cuda::PointerFacts facts = cuda::facts_of(block->base);
   CudaIpcHandle handle = locate(*block, facts);
-  refuse_unless(block->bytes <= handle.whole - handle.offset,
+  refuse_unless(block->bytes <= handle.allocation_bytes - handle.offset,
                 "its {} bytes span more than one allocation of GPU memory", block->bytes);
   Fd own;
   std::unique_ptr<FdService::Ticket> ticket;

@@ -18,7 +18,12 @@ void check_length(const std::string& field, std::size_t bytes, const char* name)
 
 std::string CudaIpcHandle::encode() const {
   Writer writer;
-  writer.raw(kMagic).put(std::string_view(gpu)).put(space).put(address).put(bytes).put(whole);
+  writer.raw(kMagic)
+      .put(std::string_view(gpu))
+      .put(address_space)
+      .put(address)
+      .put(bytes)
+      .put(allocation_bytes);
   writer.put(offset).put(static_cast<std::uint8_t>(has_token));
   writer.put(std::string_view(fd_service)).put(std::string_view(fd_token));
   writer.put(std::string_view(fabric)).put(std::string_view(legacy));
@@ -32,10 +37,10 @@ CudaIpcHandle CudaIpcHandle::decode(std::string_view encoded) {
   reader.raw(kMagic.size());
   CudaIpcHandle handle;
   handle.gpu = reader.string();
-  handle.space = reader.get<std::uint64_t>();
+  handle.address_space = reader.get<std::uint64_t>();
   handle.address = reader.get<std::uint64_t>();
   handle.bytes = reader.get<std::uint64_t>();
-  handle.whole = reader.get<std::uint64_t>();
+  handle.allocation_bytes = reader.get<std::uint64_t>();
   handle.offset = reader.get<std::uint64_t>();
   const auto has_token = reader.get<std::uint8_t>();
   require(has_token <= 1, Errc::invalid_argument,
@@ -51,9 +56,10 @@ CudaIpcHandle CudaIpcHandle::decode(std::string_view encoded) {
           handle.gpu.size());
   check_length(handle.fabric, kIpcBytes, "the fabric handle");
   check_length(handle.legacy, kIpcBytes, "the IPC handle");
-  require(handle.offset <= handle.whole && handle.bytes <= handle.whole - handle.offset,
+  require(handle.offset <= handle.allocation_bytes &&
+              handle.bytes <= handle.allocation_bytes - handle.offset,
           Errc::invalid_argument, "cuda_ipc handle: {} bytes at {} exceed an allocation of {}",
-          handle.bytes, handle.offset, handle.whole);
+          handle.bytes, handle.offset, handle.allocation_bytes);
   return handle;
 }
 

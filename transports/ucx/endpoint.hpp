@@ -15,8 +15,9 @@
 
 namespace symmem::ucx {
 
-/// The one connection to a peer Context, for all that this Context requests of it. It breaks once:
-/// operations that were in flight then may or may not have taken effect at the peer.
+/// The one connection to a peer Context, for all requests of this Context to it. A broken
+/// connection stays broken; operations in flight at that time may or may not have taken effect at
+/// the peer.
 class Endpoint {
  public:
   /// `process` is the id of this Context, `number` the endpoint's number in its engine, `address`
@@ -29,14 +30,15 @@ class Endpoint {
   /// Returns the number of the endpoint that made `request`.
   static std::uint64_t number_of(std::uint64_t request) { return request >> kRequestBits; }
 
-  /// Whether large puts use RMA. Not over TCP alone: there UCX copies at the target as well, slower
-  /// than messages do and unchecked, and UCX 1.13 ends the target's process when it cannot reply to
-  /// a sender that has died.
+  /// Returns whether large puts use RMA. Not over TCP alone: there UCX copies at the target as
+  /// well, slower than messages do and unchecked, and UCX 1.13 ends the target's process when it
+  /// cannot reply to a sender that has died.
   bool puts_by_rma() const { return puts_by_rma_; }
 
-  // Each of these locks the worker, and throws Error(peer_lost) once the connection is broken.
-  /// Sends a message, or several for a long put. Returns when `payload` may be reused: small ones
-  /// are copied, others are posted to completion or, if `nbi`, to the next flush.
+  // Each of these locks the worker. Each throws Error(peer_lost) once the connection is broken.
+  /// Sends a message, or several for a long put. Returns when `payload` may be reused. If `nbi`, it
+  /// returns at once, and a payload of more than kSmallPut bytes may be reused after the next
+  /// flush.
   void send(Message message, const void* payload, std::size_t bytes, bool nbi, Wait& wait);
   /// Sends a message and returns the value of its reply. Throws Error(refused) if the peer refused.
   std::uint64_t request(Message message, Wait& wait);
@@ -58,7 +60,7 @@ class Endpoint {
   /// Flushes for the last time, every UCX lane included: UCX 1.13 asserts if a connection is closed
   /// while it is being made.
   void drain(Wait& wait);
-  /// Unpacks a remote key into `unpacked`, and returns what UCX says.
+  /// Unpacks a remote key into `unpacked`, and returns the status of UCX.
   ucs_status_t unpack(const std::string& key, ucp_rkey_h& unpacked);
 
   // The caller has locked the worker.
@@ -79,9 +81,10 @@ class Endpoint {
     Message message;
     std::vector<std::byte> payload;  ///< A copy, unless it borrows.
     Endpoint* endpoint = nullptr;
-    std::shared_ptr<Operation> self;  ///< UCX's share.
+    std::shared_ptr<Operation> self;  ///< Set while UCX holds the operation.
   };
   using OperationPtr = std::shared_ptr<Operation>;
+  /// The reply that one request() waits for.
   struct PendingReply {
     bool done = false;
     Reply reply;
@@ -141,7 +144,7 @@ class Endpoint {
   std::size_t bytes_in_flight_ = 0;
   std::uint64_t sent_ = 0;           ///< Sequence of the last message.
   std::uint64_t last_to_flush_ = 0;  ///< Sequence of the last message that is no get.
-  std::uint64_t flushed_ = 0;        ///< Sequence up to which the peer has executed all.
+  std::uint64_t flushed_ = 0;        ///< The peer has executed all messages up to this.
   std::map<std::uint64_t, PendingReply*> replies_;  ///< By request; each lives in request().
   std::map<std::uint64_t, Part> parts_;             ///< Parts of gets in flight, by request.
   Get nbi_gets_;

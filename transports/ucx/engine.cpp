@@ -89,7 +89,7 @@ void Engine::drain(std::chrono::milliseconds timeout) noexcept {
         DeadlineWait wait(Deadline::in(end.remaining() / static_cast<int>(left), {}));
         connected[left - 1]->drain(wait);
       } catch (const Error& error) {
-        // Any other error says that the peer has left, and needs nothing any more.
+        // Other errors mean that the peer has left.
         if (error.code() == Errc::timeout)
           log_.warn("ucx: data sent to a peer before the end may not have arrived: {}",
                     error.what());

@@ -49,7 +49,7 @@ class Engine {
   /// Throws Refusal if no network transport of UCX reaches it.
   Endpoint& endpoint(std::uint64_t process, const std::string& address);
 
-  /// Closes the connection to a lost process: what waits for it fails.
+  /// Closes the connection to a lost process: operations on it fail.
   void abandon_peer(std::uint64_t process) noexcept;
   /// Flushes all endpoints, for up to `timeout`, and keeps serving peers. Several transports share
   /// an engine: only the first call of this, and of shutdown, has an effect.

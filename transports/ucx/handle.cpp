@@ -22,7 +22,7 @@ std::string UcxHandle::encode() const {
 UcxHandle UcxHandle::decode(std::string_view encoded) {
   require(encoded.starts_with(kMagic), Errc::invalid_argument, "ucx handle does not begin with {}",
           kMagic);
-  // UCX does not check what it unpacks: verify the checksum before anything else.
+  // UCX unpacks without checks: verify the checksum first.
   Reader reader(unseal(encoded, "ucx handle"), "ucx handle");
   reader.raw(kMagic.size());
   UcxHandle handle;

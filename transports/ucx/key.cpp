@@ -63,8 +63,8 @@ void UcxKey::verify(Wait& wait) try {
   refuse_unless_ok(engine_->ucp(), unpack(), "ucp_ep_rkey_unpack");
   verify_memory(wait);
 } catch (const Error& error) {
-  // UCX connects at the first operation: this is how it reports that no network leads to the peer.
-  // If the peer has died instead, the rendezvous hears so from the store.
+  // UCX connects at the first operation: this is how it reports that no network reaches the peer.
+  // If the peer has died instead, the rendezvous learns it from the store.
   if (error.code() == Errc::peer_lost) refuse("{}", error.what());
   throw;
 }

@@ -7,7 +7,7 @@
 #include <optional>
 #include <string_view>
 
-#include "symmem/element.hpp"
+#include "symmem/types.hpp"
 
 namespace symmem::ucx {
 

@@ -129,7 +129,7 @@ bool ProgressDriver::spin(std::unique_lock<std::mutex>& lock, const std::functio
 }
 
 void ProgressDriver::progress_once(std::unique_lock<std::mutex>& lock) {
-  // The thread that shuts the engine down completes what is in flight.
+  // The thread that shuts the engine down completes the operations in flight.
   if (stopping_.load())
     changed_.wait_for(lock, kCheckInterval);
   else

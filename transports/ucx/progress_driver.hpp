@@ -41,7 +41,8 @@ class ProgressDriver {
   /// Progresses until `done()` returns true; calls `wait.check()` every 50 ms, with the worker
   /// unlocked. Spins briefly, then sleeps while the thread progresses.
   void wait(std::unique_lock<std::mutex>& lock, Wait& wait, const std::function<bool()>& done);
-  /// Advances what is in flight by one step. The caller repeats it until its own condition holds.
+  /// Advances the operations in flight by one step. The caller repeats it until its own condition
+  /// holds.
   void progress_once(std::unique_lock<std::mutex>& lock);
   /// Makes every wait() evaluate its condition again.
   void notify() { changed_.notify_all(); }
@@ -50,7 +51,7 @@ class ProgressDriver {
   void defer(std::function<void()> action) { deferred_.push_back(std::move(action)); }
 
   // From any thread, with the worker unlocked.
-  /// Progresses what has arrived, without waiting, unless another thread does so now.
+  /// Progresses arrived messages, without waiting, unless another thread does so now.
   void poll();
   /// Declares that the calling thread stops polling: the progress thread resumes.
   void stop_polling();

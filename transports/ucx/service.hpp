@@ -60,12 +60,12 @@ class Service {
     std::map<std::uint64_t, EarlyMessage> early;
     std::uint64_t refused = 0;  ///< Since its last flush.
   };
-  /// The bytes of a get's reply.
+  /// The bytes of the reply to a get.
   struct ReplyPayload {
     std::shared_ptr<std::byte[]> data;
     std::size_t bytes = 0;
   };
-  /// What UCX reads of a reply until it is sent.
+  /// A reply in flight, which UCX reads until it is sent.
   struct ReplyRecord;
   struct Served {
     std::shared_ptr<Block> block;
@@ -111,7 +111,7 @@ class Service {
   const Library& ucp_;
   Log& log_;
   std::atomic<std::uint64_t> refused_{0};
-  std::mutex mutex_;                        ///< Guards what follows.
+  std::mutex mutex_;                        ///< Guards all below.
   std::map<std::uint64_t, Served> blocks_;  ///< By number.
   std::map<std::uint64_t, Sender> senders_;
   std::vector<EarlyMessage> unauthenticated_;  ///< Of senders that may be allowed later.

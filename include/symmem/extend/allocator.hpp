@@ -17,7 +17,7 @@
 
 #include "symmem/api.hpp"
 #include "symmem/device.hpp"
-#include "symmem/timeout.hpp"
+#include "symmem/types.hpp"
 
 namespace SYMMEM_API symmem {
 
@@ -36,7 +36,7 @@ struct AllocationRequest {
 
 /// Makes symmetric memory of one device type. Calls may come from any thread. A pointer may point
 /// anywhere into an allocation; one that points into none is Error(invalid_argument). No function
-/// may call the Context that called it.
+/// but rendezvous may call the Context that called it.
 class SymmetricMemoryAllocator {
  public:
   virtual ~SymmetricMemoryAllocator() = default;
@@ -54,7 +54,9 @@ class SymmetricMemoryAllocator {
   virtual void free(void* ptr) = 0;
   /// Says whether a Buffer or Tensor owns the allocation that begins at `ptr`; while one does, free
   /// must refuse it. Does not throw for memory of this allocator.
-  virtual void set_owned(void* ptr, bool owned) { static_cast<void>(ptr), static_cast<void>(owned); }
+  virtual void set_owned(void* ptr, bool owned) {
+    static_cast<void>(ptr), static_cast<void>(owned);
+  }
   /// Bytes as requested, not as rounded.
   virtual std::size_t get_alloc_size(void* ptr) const = 0;
   /// Collective over the group: see Context::rendezvous.

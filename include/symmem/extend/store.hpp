@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "symmem/api.hpp"
-#include "symmem/timeout.hpp"
+#include "symmem/types.hpp"
 
 namespace SYMMEM_API symmem {
 

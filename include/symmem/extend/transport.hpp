@@ -19,15 +19,15 @@
 #include <string_view>
 
 #include "symmem/api.hpp"
-#include "symmem/element.hpp"
 #include "symmem/device.hpp"
 #include "symmem/extend/block.hpp"
 #include "symmem/extend/store.hpp"
 #include "symmem/symmetric_memory.hpp"
+#include "symmem/types.hpp"
 
 namespace SYMMEM_API symmem {
 
-/// What a transport offers for a block: an object, or the reason why it cannot reach the block. A
+/// An Export or Attachment, or the reason why the transport cannot make one for this block. A
 /// refusal is not an error: symmem tries the next transport, and explain() shows the reason. An
 /// exception fails the rendezvous on all ranks.
 template <typename T>
@@ -79,7 +79,8 @@ class BlockKey {
   virtual void get(std::size_t offset, void* target, std::size_t bytes, Wait& wait) = 0;
   /// Copies several pieces from the peer. Returns when the bytes of all have arrived.
   virtual void get_pieces(std::span<const GetPiece> pieces, Wait& wait) {
-    for (const GetPiece& piece : pieces) get(piece.offset, piece.target.data(), piece.target.size(), wait);
+    for (const GetPiece& piece : pieces)
+      get(piece.offset, piece.target.data(), piece.target.size(), wait);
   }
   /// Non-blocking forms: the next flush completes them, and releases the local memory.
   virtual void put_nbi(std::size_t offset, const void* source, std::size_t bytes, Wait& wait) = 0;
@@ -96,12 +97,12 @@ class BlockKey {
   /// Returns when all earlier operations of this Context on the peer have taken effect there.
   /// Returning or throwing, it has released the memory of put_nbi and get_nbi.
   virtual void flush(Wait& wait) = 0;
-  /// Progresses what has arrived, without waiting. Called in a loop by a thread that waits for a
+  /// Progresses arrived messages, without waiting. Called in a loop by a thread that waits for a
   /// signal.
   virtual void poll() {}
-  /// Announces that the thread that polled sleeps from now on.
+  /// Called when a thread that polled goes to sleep.
   virtual void stop_polling() {}
-  /// Returns what an application needs to reach this block by the transport's own library.
+  /// Returns the key for an application's own use of the transport's library.
   virtual RemoteKey packed() const = 0;
 };
 
@@ -146,12 +147,12 @@ class Transport {
   /// outside the process: check it before it sizes or indexes anything.
   virtual Offer<Attachment> attach(const PeerInfo& peer, const BlockId& block,
                                    std::string_view handle, std::chrono::milliseconds timeout) = 0;
-  /// Abandons what the lost process `peer` has not answered. Called before drain().
+  /// Abandons operations that wait for the lost process `peer`. Called before drain().
   virtual void on_peer_lost(const Process& peer) noexcept { static_cast<void>(peer); }
   /// Shutdown phase 1 (once, before shutdown()): drains local operations for up to `timeout`. Keeps
   /// serving peers, which are draining too.
   virtual void drain(std::chrono::milliseconds timeout) noexcept { static_cast<void>(timeout); }
-  /// Shutdown phase 2 (once): stops all threads and refuses what peers still send. Memory is
+  /// Shutdown phase 2 (once): stops all threads; later requests of peers have no effect. Memory is
   /// unmapped afterwards.
   virtual void shutdown() noexcept {}
 };

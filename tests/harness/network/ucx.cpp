@@ -52,11 +52,11 @@ bool can_use_ucx_with_cuda() {
 
 void use_ucx_once() {
   const auto use_once = [](Context& context) {
-    const Tensor tensor = context.empty_strided_p2p({64}, {1}, kUint8);
-    const auto memory = context.rendezvous(tensor);
+    const auto buffer = context.allocate(64);
+    const auto memory = context.rendezvous(buffer);
     const int other = 1 - memory->rank();
     const std::int64_t word = 1;
-    memory->put(other, 0, &word, sizeof word);
+    memory->put(other, 0, std::span(&word, 1));
     memory->fetch_add<std::int64_t>(other, 8, 1);
     memory->barrier();
     memory->close();

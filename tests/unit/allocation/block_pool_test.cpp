@@ -42,7 +42,8 @@ class FakeMaker : public BlockMaker {
 
 struct Fixture {
   std::shared_ptr<FakeMaker> maker = std::make_shared<FakeMaker>();
-  BlockPool pool{maker, std::make_shared<BlockIds>(1), 0, kBlock + Block::kTokenBytes};
+  BlockIds ids{1};
+  BlockPool pool{maker, ids, 0, kBlock + Block::kTokenBytes};
 };
 
 }  // namespace
@@ -64,14 +65,14 @@ TEST_CASE("small ranges share a block, aligned and apart") {
   CHECK(ranges.back().block->id != ranges[0].block->id);
 }
 
-TEST_CASE("an empty range has a place of its own") {
+TEST_CASE("an empty range has an address of its own") {
   Fixture f;
   const Range one = f.pool.take(0), two = f.pool.take(0);
   CHECK(one.pointer() != two.pointer());
   CHECK(one.bytes > 0);
 }
 
-TEST_CASE("more than half a block gets a block of its own, which goes with the range") {
+TEST_CASE("a range larger than half a block gets a block of its own, freed with the range") {
   Fixture f;
   {
     const Range half = f.pool.take(kBlock / 2);
@@ -82,13 +83,30 @@ TEST_CASE("more than half a block gets a block of its own, which goes with the r
     CHECK(large.block->bytes == kBlock / 2 + 256);
     const Range huge = f.pool.take(10 * kBlock);
     CHECK(f.maker->living == 3);
-    f.pool.give_back(huge);  // Does nothing: the holders of the block decide.
+    f.pool.give_back(huge);  // Does nothing: the last Range frees the block.
     CHECK(f.maker->living == 3);
   }
-  CHECK(f.maker->living == 1);  // The shared one stays for the next.
+  CHECK(f.maker->living == 1);  // The shared block stays.
 }
 
-TEST_CASE("ranges given back serve again, in the same block") {
+TEST_CASE("ranges begin at the requested alignment") {
+  Fixture f;
+  const Range first = f.pool.take(256);
+  const Range aligned = f.pool.take(256, 1024);
+  CHECK(aligned.offset == 1024);
+  CHECK(f.pool.take(256).offset == 256);  // The gap is reused.
+  CHECK(f.pool.take(256, 1).offset == 512);
+  CHECK(f.maker->made == 1);
+}
+
+TEST_CASE("an alignment that is no power of two, or too large, is refused") {
+  Fixture f;
+  for (const std::size_t alignment : {std::size_t{0}, std::size_t{3}, std::size_t{8192}})
+    check_error([&] { f.pool.take(1, alignment); }, Errc::invalid_argument,
+                {"alignment " + std::to_string(alignment), "power of two up to 4096"});
+}
+
+TEST_CASE("returned ranges are reused, in the same block") {
   Fixture f;
   std::vector<Range> ranges;
   for (int round = 0; round < 10; ++round) {
@@ -99,11 +117,12 @@ TEST_CASE("ranges given back serve again, in the same block") {
   CHECK(f.maker->made == 1);
 }
 
-TEST_CASE("a block is mapped while a range of it is held, even after its pool") {
+TEST_CASE("a block stays mapped while a range of it lives, even after its pool") {
   auto maker = std::make_shared<FakeMaker>();
+  BlockIds ids(1);
   Range range;
   {
-    BlockPool pool(maker, std::make_shared<BlockIds>(1), 0, kBlock);
+    BlockPool pool(maker, ids, 0, kBlock);
     range = pool.take(10);
   }
   CHECK(maker->living == 1);
@@ -112,17 +131,17 @@ TEST_CASE("a block is mapped while a range of it is held, even after its pool") 
   CHECK(maker->living == 0);
 }
 
-TEST_CASE("a block that cannot be made, or a size that overflows, changes nothing") {
+TEST_CASE("a failed block or an overflowing size changes nothing") {
   Fixture f;
   f.maker->fails = true;
   check_error([&] { f.pool.take(10); }, Errc::exhausted);
   check_error([&] { f.pool.take(kBlock); }, Errc::exhausted);
   f.maker->fails = false;
-  check_error([&] { f.pool.take(SIZE_MAX); }, Errc::exhausted, {"more than can be addressed"});
+  check_error([&] { f.pool.take(SIZE_MAX); }, Errc::exhausted, {"more than the address space"});
   CHECK(f.pool.take(10).offset == 0);
 }
 
-TEST_CASE("block ids are never given twice, whoever asks") {
+TEST_CASE("block ids are unique across threads") {
   BlockIds ids(42);
   std::vector<std::vector<BlockId>> got(4);
   std::vector<std::thread> threads;

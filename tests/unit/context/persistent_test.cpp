@@ -23,9 +23,10 @@ class FailingOnce : public PlainAllocator {
 };
 
 struct Fixture {
-  Persistent::Storage take(std::uint64_t id, std::size_t bytes = 8,
+  std::shared_ptr<void> take(std::uint64_t id, std::size_t bytes = 8,
                            const std::string& group = "g") {
-    return persistent.take({id, bytes, {}, group}, allocator);
+    return persistent.take(DeviceType::host, {.bytes = bytes, .group_name = group, .id = id},
+                           allocator);
   }
   std::shared_ptr<FailingOnce> allocator = std::make_shared<FailingOnce>();
   Persistent persistent;
@@ -33,21 +34,21 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE("an id's memory is made once, and handed out whenever nobody has it") {
+TEST_CASE("an id's memory is allocated once, and returned again whenever nobody owns it") {
   Fixture f;
-  void* const at = f.take(1).pointer;
-  CHECK(f.allocator->living == 1);
-  for (int i = 0; i < 3; ++i) CHECK(f.take(1).pointer == at);
-  CHECK(f.allocator->living == 1);
-  CHECK(f.take(2).pointer != at);
-  CHECK(f.allocator->living == 2);
+  void* const at = f.take(1).get();
+  CHECK(f.allocator->allocations == 1);
+  for (int i = 0; i < 3; ++i) CHECK(f.take(1).get() == at);
+  CHECK(f.allocator->allocations == 1);
+  CHECK(f.take(2).get() != at);
+  CHECK(f.allocator->allocations == 2);
 }
 
-TEST_CASE("an id in use is refused, by copies of the share too") {
+TEST_CASE("an id in use is refused, by copies of the owner too") {
   Fixture f;
   auto storage = f.take(1);
-  auto copy = storage.share;
-  storage.share.reset();
+  auto copy = storage;
+  storage.reset();
   check_error([&] { f.take(1); }, Errc::invalid_argument, {"still active", "alloc_id 1"});
   copy.reset();
   CHECK_NOTHROW(f.take(1));
@@ -61,27 +62,16 @@ TEST_CASE("a request that differs is refused with both values, and the id stays 
   CHECK_NOTHROW(f.take(1));
 }
 
-TEST_CASE("the id of a pointer is known while the id is") {
-  Fixture f;
-  void* const at = f.take(UINT64_MAX).pointer;
-  CHECK(f.persistent.id_of(at) == UINT64_MAX);
-  CHECK_FALSE(f.persistent.id_of(&f));
-  f.persistent.forget_group("other");
-  CHECK(f.persistent.id_of(at) == UINT64_MAX);
-  f.persistent.forget_group("g");
-  CHECK_FALSE(f.persistent.id_of(at));
-}
-
-TEST_CASE("forgetting a group frees its memory, once no tensor has it") {
+TEST_CASE("forgetting a group frees its memory, once nobody owns it") {
   Fixture f;
   f.take(1);
   auto storage = f.take(2);
   f.take(3, 8, "other");
   f.persistent.forget_group("g");
-  CHECK(f.allocator->living == 2);
-  CHECK(f.take(2, 16).pointer != storage.pointer);  // Afresh, with another size.
-  storage.share.reset();
-  CHECK(f.allocator->living == 2);
+  CHECK(f.allocator->allocations == 2);
+  CHECK(f.take(2, 16).get() != storage.get());  // A new allocation, with another size.
+  storage.reset();
+  CHECK(f.allocator->allocations == 2);
 }
 
 TEST_CASE("an allocation that fails leaves the id unknown") {

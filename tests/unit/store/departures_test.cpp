@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the members of a group are told of those who go, on a clock of the test's own.
+// Notification of departures, on a simulated clock.
 #include <doctest/doctest.h>
 
 #include <map>
@@ -11,7 +11,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// A group of `size`, each member a client of its own: client 1 + rank.
+/// A group of `size` members; rank r is client 1 + r.
 class Departures : private Outbox {
  public:
   explicit Departures(int size) {
@@ -43,7 +43,7 @@ class Departures : private Outbox {
   }
 
   int pushes = 0;
-  std::map<int, std::string> heard;  ///< By rank: " 3 left 4 lost failed" ...
+  std::map<int, std::string> events;  ///< By rank: " 3 left 4 lost failed" ...
 
  private:
   void ask(int rank, Request request) {
@@ -53,13 +53,13 @@ class Departures : private Outbox {
   }
   void reply(Ticket ticket, std::string_view body) override {
     last_reply_ = body;
-    if (!body.empty() && body[0] != 0) heard[static_cast<int>(ticket.client) - 1] += " failed";
+    if (!body.empty() && body[0] != 0) events[static_cast<int>(ticket.client) - 1] += " failed";
   }
   void push(std::span<const ClientId> clients, const MembersGone& event) override {
     for (const ClientId client : clients) {
       ++pushes;
       for (const int rank : event.ranks)
-        heard[static_cast<int>(client) - 1] +=
+        events[static_cast<int>(client) - 1] +=
             " " + std::to_string(rank) + (event.how == Departure::left ? " left" : " lost");
     }
   }
@@ -73,39 +73,39 @@ class Departures : private Outbox {
   std::string last_reply_, id_;
 };
 
-TEST_CASE("the first departure is told at once, those soon after it together") {
+TEST_CASE("the first departure is pushed at once, those that follow soon after it together") {
   Departures group(5);
   group.leave(1);
-  CHECK(group.heard ==
+  CHECK(group.events ==
         std::map<int, std::string>{{0, " 1 left"}, {2, " 1 left"}, {3, " 1 left"}, {4, " 1 left"}});
-  group.heard.clear();
+  group.events.clear();
   group.leave(2);
   group.drop(3);
   group.pass(9ms);
-  CHECK(group.heard.empty());
+  CHECK(group.events.empty());
   group.pass(1ms);
-  CHECK(group.heard == std::map<int, std::string>{{0, " 2 left 3 lost"}, {4, " 2 left 3 lost"}});
-  group.heard.clear();
+  CHECK(group.events == std::map<int, std::string>{{0, " 2 left 3 lost"}, {4, " 2 left 3 lost"}});
+  group.events.clear();
   group.pass(10ms);
   group.leave(4);
-  CHECK(group.heard == std::map<int, std::string>{{0, " 4 left"}});
+  CHECK(group.events == std::map<int, std::string>{{0, " 4 left"}});
 }
 
-TEST_CASE("who hears that a gather failed has heard why") {
+TEST_CASE("members are notified of a departure before the gathers that it fails") {
   Departures group(4);
   group.leave(1);
-  group.heard.clear();
+  group.events.clear();
   group.gather(0);
-  CHECK(group.heard == std::map<int, std::string>{{0, " failed"}});
-  group.heard.clear();
+  CHECK(group.events == std::map<int, std::string>{{0, " failed"}});
+  group.events.clear();
   Departures other(4);
   other.gather(0);
   other.drop(1);
-  CHECK(other.heard[0] == " 1 lost failed");
-  other.heard.clear();
+  CHECK(other.events[0] == " 1 lost failed");
+  other.events.clear();
   other.drop(2);
   other.gather(3);
-  CHECK(other.heard == std::map<int, std::string>{{3, " failed"}});
+  CHECK(other.events == std::map<int, std::string>{{3, " failed"}});
 }
 
 TEST_CASE("the end of a large job takes few messages") {
@@ -113,9 +113,9 @@ TEST_CASE("the end of a large job takes few messages") {
   Departures group(kSize);
   for (int rank = 1; rank < kSize; ++rank) group.leave(rank);
   group.pass(10ms);
-  // All others hear of the first one, the last one of all the rest.
+  // All others are notified of the first one, rank 0 of the rest.
   CHECK(group.pushes == kSize - 1 + 1);
-  CHECK(group.heard[0].size() > 6 * kSize);
+  CHECK(group.events[0].size() > 6 * kSize);
 }
 
 }  // namespace

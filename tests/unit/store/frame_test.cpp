@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What bytes mean.
+// Encoding and decoding of frames, replies and pushes.
 #include "store/frame.hpp"
 
 #include "store/limits.hpp"
@@ -26,7 +26,7 @@ TEST_CASE("a frame's bytes are as docs/wire.md has them") {
                              20));
 }
 
-TEST_CASE("frames are found however the stream is cut") {
+TEST_CASE("frames are decoded however the stream is split") {
   std::string bytes;
   for (std::uint64_t i = 0; i < 50; ++i)
     append_frame(bytes, Kind::set, i, std::string(i * 37, static_cast<char>('a' + i % 26)));
@@ -56,7 +56,7 @@ TEST_CASE("a length over the limit is refused, one at it is not") {
   check_error([&] { reader.next(); }, Errc::invalid_argument);
 }
 
-TEST_CASE("the reader's room follows what has arrived and shrinks again") {
+TEST_CASE("the reader's buffer grows with the received bytes and shrinks again") {
   FrameReader reader(kMaxFrameBytes);
   std::string bytes;
   append_frame(bytes, Kind::set, 1, std::string(1 << 20, 'x'));
@@ -73,7 +73,7 @@ TEST_CASE("the reader's room follows what has arrived and shrinks again") {
   CHECK(reader.space().size() <= 64 << 10);
 }
 
-TEST_CASE("a reply carries values and numbers, or an error") {
+TEST_CASE("a reply contains values and numbers, or an error") {
   const std::vector<std::string_view> values{"a", ""};
   const std::vector<std::uint64_t> numbers{7, UINT64_MAX};
   const Reply reply = decode_reply(encode_reply(values, numbers));
@@ -84,14 +84,14 @@ TEST_CASE("a reply carries values and numbers, or an error") {
   CHECK(error.value().what() == std::string("gone"));
 }
 
-TEST_CASE("a reply that cannot be read is an internal error") {
+TEST_CASE("a malformed reply is an internal error") {
   for (const std::string& body :
        {std::string(), std::string("\0", 1), std::string("\xff\0\0\0\0", 5),
         encode_reply(1).substr(1), encode_reply(1) + "x", std::string("\0\xff\xff\xff\xff", 5)})
     check_error([&] { decode_reply(body); }, Errc::internal);
 }
 
-TEST_CASE("a push survives its coding") {
+TEST_CASE("a push is decoded as it was encoded") {
   const MembersGone event =
       decode_members_gone(encode(MembersGone{"id", {3, 4}, Departure::left, "why"}));
   CHECK(event.group_id == "id");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every store does with groups.
+// Groups, with every kind of store.
 #include <atomic>
 #include <future>
 #include <mutex>
@@ -15,8 +15,8 @@ namespace {
 using namespace std::chrono_literals;
 using Strings = std::vector<std::string>;
 
-/// One for each rank. They outlive the ranks' threads: a verdict is kept only while somebody who
-/// took part is connected.
+/// One client per rank. They outlive the ranks' threads: a verdict is kept only while a participant
+/// is connected.
 template <typename S>
 std::vector<std::shared_ptr<KeyValueStore>> clients_of(S& stores, int count) {
   std::vector<std::shared_ptr<KeyValueStore>> clients;
@@ -45,7 +45,7 @@ TEST_CASE_TEMPLATE("ranks that join know each other, gather, and end", S, ALL_ST
       const std::lock_guard lock(mutex);
       ids.insert(group.id);
     }));
-  CHECK(ids.size() == 2);  // One a round: a name may be used again, an id is not.
+  CHECK(ids.size() == 2);  // One per round: names are reused, ids are not.
 }
 
 TEST_CASE_TEMPLATE("a group of one needs nobody else", S, ALL_STORES) {
@@ -56,11 +56,12 @@ TEST_CASE_TEMPLATE("a group of one needs nobody else", S, ALL_STORES) {
   store->end(group, 0ms);
 }
 
-TEST_CASE_TEMPLATE("a join that a rank misses fails alike on all and names it", S, ALL_STORES) {
+TEST_CASE_TEMPLATE("a join that misses a rank fails with one error on all and names it", S,
+                   ALL_STORES) {
   S stores;
   const auto clients = clients_of(stores, 3);
   const auto errors = errors_of_threads(3, [&](int caller) {
-    // Rank 2 never comes; deadlines differ, the verdict does not.
+    // Rank 2 never joins; deadlines differ, the verdict does not.
     clients[static_cast<std::size_t>(caller)]->join(join_of(caller == 2 ? 3 : caller, 4), nullptr,
                                                     caller == 0 ? Timeout(500ms) : kAmple);
   });
@@ -69,14 +70,15 @@ TEST_CASE_TEMPLATE("a join that a rank misses fails alike on all and names it", 
       {"join of group", "rank 2 (never joined)", "rank 0 (host host0, pid 1000)", "0.500 s"});
 }
 
-TEST_CASE_TEMPLATE("a rank that comes after its join failed hears why at once", S, ALL_STORES) {
+TEST_CASE_TEMPLATE("a rank that calls after its join failed gets the same error at once", S,
+                   ALL_STORES) {
   S stores;
   const auto first = stores.client(), second = stores.client();
   const auto failed = error_of([&] { first->join(join_of(0, 2), nullptr, kBrief); });
   const auto late = error_of([&] { second->join(join_of(1, 2), nullptr, kAmple); });
   check_error(late, Errc::timeout);
   CHECK(std::string(late.value().what()) == failed.value().what());
-  // Everybody has heard, so the name is free.
+  // Both ranks have the verdict, so the name is free.
   check_none(errors_of_threads(
       2, [&](int rank) { (rank == 0 ? first : second)->join(join_of(rank, 2), nullptr); }));
 }
@@ -104,7 +106,7 @@ TEST_CASE_TEMPLATE("world sizes that differ fail the join for all with both valu
               {"rank 0 (host host0, pid 1000)", "rank 1 (host host1, pid 1001)", "3", "2"});
 }
 
-TEST_CASE_TEMPLATE("a rank that is no rank is refused alone", S, ALL_STORES) {
+TEST_CASE_TEMPLATE("a rank outside the world is refused alone", S, ALL_STORES) {
   S stores;
   const auto store = stores.client();
   for (const auto& [rank, size] : {std::pair{2, 2}, {-1, 2}, {0, 0}, {0, -1}})
@@ -183,7 +185,7 @@ TEST_CASE_TEMPLATE("gathers of several keys at once do not mix", S, ALL_STORES) 
   }));
 }
 
-TEST_CASE_TEMPLATE("an end fails the gathers that some members still wait for", S, ALL_STORES) {
+TEST_CASE_TEMPLATE("an end fails the gathers that are still pending", S, ALL_STORES) {
   S stores;
   const auto clients = clients_of(stores, 2);
   check_none(errors_of_threads(2, [&](int rank) {
@@ -193,7 +195,7 @@ TEST_CASE_TEMPLATE("an end fails the gathers that some members still wait for", 
     if (rank == 0) {
       waiting = std::async(std::launch::async,
                            [&] { return error_of([&] { store->gather(group, "alone", ""); }); });
-      // Its request comes first: the server answers a connection's requests in order.
+      // Its request is first: the server handles a connection's requests in order.
       store->gather(group, "both", "");
     } else {
       store->gather(group, "both", "");
@@ -213,7 +215,7 @@ TEST_CASE_TEMPLATE("a leaving rank fails the gathers that need it, then and late
   check_error([&] { ranks.gather(2, "key", kAmple); }, Errc::finished);
 }
 
-TEST_CASE_TEMPLATE("those who go on after a departure may form a group of the same name", S,
+TEST_CASE_TEMPLATE("the others may form a group of the same name after a departure", S,
                    ALL_STORES) {
   Joined<S> ranks(3);
   ranks.leave(2);
@@ -234,25 +236,25 @@ TEST_CASE_TEMPLATE("a value too large for the gather's table fails it for all", 
   check_alike(errors, Errc::invalid_argument, {"134217728"});
 }
 
-TEST_CASE_TEMPLATE("members hear of one that leaves; it does not", S, ALL_STORES) {
+TEST_CASE_TEMPLATE("members are notified of one that leaves; it is not", S, ALL_STORES) {
   std::vector<std::shared_ptr<Recorder>> recorders;
   for (int rank = 0; rank < 3; ++rank) recorders.push_back(std::make_shared<Recorder>());
   Joined<S> ranks(3, [&](int rank) { return recorders[static_cast<std::size_t>(rank)]; });
   ranks.leave(1);
-  CHECK(recorders[0]->hears("1 left"));
-  CHECK(recorders[2]->hears("1 left"));
-  CHECK(recorders[1]->heard().empty());
+  CHECK(recorders[0]->received("1 left"));
+  CHECK(recorders[2]->received("1 left"));
+  CHECK(recorders[1]->lines().empty());
 }
 
-TEST_CASE("a closed connection is a lost member: gathers fail and members hear of it") {
+TEST_CASE("a closed connection is a lost member: gathers fail and members are notified") {
   std::vector<std::shared_ptr<Recorder>> recorders;
   for (int rank = 0; rank < 3; ++rank) recorders.push_back(std::make_shared<Recorder>());
   Joined<TcpStores> ranks(3, [&](int rank) { return recorders[static_cast<std::size_t>(rank)]; });
   auto going = std::async(std::launch::async, [&] { ranks.clients[2].reset(); });
   const auto errors = errors_of_threads(2, [&](int rank) { ranks.gather(rank, "key", kAmple); });
   check_alike(errors, Errc::peer_lost, {"rank 2 (host host2, pid 1002) was lost", "closed"});
-  CHECK(recorders[0]->hears("2 lost"));
-  CHECK(recorders[1]->hears("2 lost"));
+  CHECK(recorders[0]->received("2 lost"));
+  CHECK(recorders[1]->received("2 lost"));
 }
 
 /// Sends a join of 3 ranks and returns when the server has read it.
@@ -263,10 +265,10 @@ void begin_join(RawMember& member, std::uint64_t rank, std::uint64_t pid) {
                                                               .values = {"host"},
                                                               .numbers = {rank, 3, pid, 78}}));
   member.send(store::Kind::ping, store::encode(store::Request{}));
-  REQUIRE(member.receive().has_value());  // The pong, which comes after the join was taken.
+  REQUIRE(member.receive().has_value());  // The pong, sent after the join was handled.
 }
 
-TEST_CASE("a closed connection fails the join that it took part in") {
+TEST_CASE("a closed connection fails the pending join of its rank") {
   TcpStores stores;
   RawMember staying(stores.server), going(stores.server);
   begin_join(staying, 0, 1000);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who is let in.
+// Authentication.
 #include <sys/stat.h>
 
 #include <filesystem>
@@ -21,7 +21,7 @@ using store::ServerHandshake;
 
 const store::Hello kHello{"job", {"host", 17, 18}, 10s};
 
-TEST_CASE("the same secret on both ends lets a client in, also beyond loopback") {
+TEST_CASE("a client with the server's secret is accepted, whatever the secret's bytes") {
   TcpStoreOptions options;
   options.secret = "a secret with \n any \0 bytes";
   StoreServer server(options, StoreServer::Serves::one_job);
@@ -46,10 +46,10 @@ TEST_CASE("another secret, or one on one end only, is refused at once and never 
 TEST_CASE("both ends prove that they know the secret") {
   ClientHandshake client(kHello, "secret", "url");
   ServerHandshake server("secret");
-  const auto challenge = server.take({Kind::hello, 0, client.hello()});
+  const auto challenge = server.accept({Kind::hello, 0, client.hello()});
   REQUIRE(challenge.has_value());
   const std::string proof = client.answer({Kind::challenge, 0, *challenge});
-  CHECK(!server.take({Kind::proof, 0, proof}).has_value());
+  CHECK(!server.accept({Kind::proof, 0, proof}).has_value());
   CHECK(server.hello().job == "job");
   CHECK(server.hello().process.pid == 17);
   CHECK(server.hello().liveness == 10s);
@@ -57,44 +57,44 @@ TEST_CASE("both ends prove that they know the secret") {
         "h");
 }
 
-TEST_CASE("a proof is worth nothing for another connection") {
+TEST_CASE("a proof is invalid on another connection") {
   ClientHandshake client(kHello, "secret", "url");
   ServerHandshake first("secret"), second("secret");
   const std::string proof =
-      client.answer({Kind::challenge, 0, *first.take({Kind::hello, 0, client.hello()})});
-  const auto challenge = *second.take({Kind::hello, 0, client.hello()});
-  check_error([&] { second.take({Kind::proof, 0, proof}); }, Errc::refused);
-  // Nor is a server's old challenge for a client's new hello.
+      client.answer({Kind::challenge, 0, *first.accept({Kind::hello, 0, client.hello()})});
+  const auto challenge = *second.accept({Kind::hello, 0, client.hello()});
+  check_error([&] { second.accept({Kind::proof, 0, proof}); }, Errc::refused);
+  // So is a server's old challenge for a client's new hello.
   ClientHandshake other(kHello, "secret", "url");
   check_error([&] { other.answer({Kind::challenge, 0, challenge}); }, Errc::refused);
 }
 
-TEST_CASE("what an end said cannot be sent back to it as proof") {
+TEST_CASE("a proof that is reflected to its sender is refused") {
   ClientHandshake client(kHello, "secret", "url");
   ServerHandshake server("secret");
-  const std::string challenge = *server.take({Kind::hello, 0, client.hello()});
+  const std::string challenge = *server.accept({Kind::hello, 0, client.hello()});
   // The server's own proof: a length and 32 bytes at the challenge's end.
   const std::string reflected = challenge.substr(challenge.size() - 36);
-  check_error([&] { server.take({Kind::proof, 0, reflected}); }, Errc::refused);
+  check_error([&] { server.accept({Kind::proof, 0, reflected}); }, Errc::refused);
 }
 
-TEST_CASE("a hello that was changed on its way is noticed") {
+TEST_CASE("a hello that was altered in transit is detected") {
   ClientHandshake client(kHello, "secret", "url");
   ServerHandshake server("secret");
   std::string changed = client.hello();
   changed[changed.find("job")] = 'J';
-  const std::string challenge = *server.take({Kind::hello, 0, changed});
+  const std::string challenge = *server.accept({Kind::hello, 0, changed});
   check_error([&] { client.answer({Kind::challenge, 0, challenge}); }, Errc::refused);
 }
 
-TEST_CASE("a server without a secret cannot be taken for one that knows it") {
+TEST_CASE("a server without a secret does not pass for one that has it") {
   ClientHandshake client(kHello, "secret", "url");
   ServerHandshake server("");
-  const std::string challenge = *server.take({Kind::hello, 0, client.hello()});
+  const std::string challenge = *server.accept({Kind::hello, 0, client.hello()});
   check_error([&] { client.answer({Kind::challenge, 0, challenge}); }, Errc::refused);
 }
 
-TEST_CASE("a client finds out what is no store") {
+TEST_CASE("a client detects a peer that is not a store") {
   for (const std::string& said : {std::string("HTTP/1.1 400 Bad Request\r\n\r\n"),
                                   std::string("\x04\0\0\0\x07\0\0\0\0\0\0\0\0\0\0\0abcd", 20)}) {
     const Fd listening(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -118,7 +118,7 @@ TEST_CASE("a client finds out what is no store") {
   }
 }
 
-/// A file in the temporary folder that goes with its object.
+/// A file in the temporary folder, removed with its object.
 struct SecretFile {
   SecretFile(const std::string& content, mode_t mode) {
     std::ofstream(path) << content;
@@ -129,13 +129,13 @@ struct SecretFile {
       std::filesystem::temp_directory_path() / ("symmem-secret-test-" + std::to_string(::getpid()));
 };
 
-TEST_CASE("a secret file gives its bytes but one newline") {
+TEST_CASE("a secret is its file's bytes without one newline") {
   CHECK(store::read_secret_file(SecretFile("hush\n", 0600).path) == "hush");
   CHECK(store::read_secret_file(SecretFile("hush\n\n", 0400).path) == "hush\n");
   CHECK(store::read_secret_file(SecretFile("hush", 0600).path) == "hush");
 }
 
-TEST_CASE("a secret file that others may read, or that is none, is refused") {
+TEST_CASE("a secret file that others may read, or that is not a file, is refused") {
   for (const mode_t mode : {0640, 0604, 0620}) {
     const SecretFile file("hush", mode);
     const auto error = error_of([&] { store::read_secret_file(file.path); });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every store does with keys.
+// Keys, with every kind of store.
 #include <atomic>
 #include <limits>
 
@@ -12,7 +12,7 @@ namespace {
 using namespace std::chrono_literals;
 using Strings = std::vector<std::string>;
 
-TEST_CASE_TEMPLATE("a value is what was last set, whatever its bytes", S, ALL_STORES) {
+TEST_CASE_TEMPLATE("get returns the last value set, whatever its bytes", S, ALL_STORES) {
   S stores;
   const auto store = stores.client();
   store->set("key", "one");
@@ -31,12 +31,12 @@ TEST_CASE_TEMPLATE("get waits for a key that another client sets", S, ALL_STORES
   const auto store = stores.client();
   std::string got;
   std::thread waiting([&, mine = stores.client()] { got = mine->get("late"); });
-  store->set("late", "came");
+  store->set("late", "value");
   waiting.join();
-  CHECK(got == "came");
+  CHECK(got == "value");
 }
 
-TEST_CASE_TEMPLATE("every way to make a key wakes those who wait for it", S, ALL_STORES) {
+TEST_CASE_TEMPLATE("every call that makes a key ends the waits for it", S, ALL_STORES) {
   S stores;
   const auto store = stores.client();
   std::vector<std::thread> waiting;
@@ -51,7 +51,7 @@ TEST_CASE_TEMPLATE("every way to make a key wakes those who wait for it", S, ALL
   CHECK(store->num_keys() == 5);
 }
 
-TEST_CASE_TEMPLATE("a wait that times out names the missing keys and leaves no trace", S,
+TEST_CASE_TEMPLATE("a wait that times out names the missing keys and leaves no state", S,
                    ALL_STORES) {
   S stores;
   const auto store = stores.client();
@@ -65,7 +65,7 @@ TEST_CASE_TEMPLATE("a wait that times out names the missing keys and leaves no t
   CHECK(store->num_keys() == 2);
 }
 
-TEST_CASE_TEMPLATE("no time means only what is there; negative time is an error", S, ALL_STORES) {
+TEST_CASE_TEMPLATE("a zero timeout polls once; a negative one is an error", S, ALL_STORES) {
   S stores;
   const auto store = stores.client();
   check_error([&] { store->get("key", 0ms); }, Errc::timeout);
@@ -74,7 +74,7 @@ TEST_CASE_TEMPLATE("no time means only what is there; negative time is an error"
   check_error([&] { store->get("key", -1ms); }, Errc::invalid_argument);
 }
 
-TEST_CASE_TEMPLATE("the longest timeout there is does not overflow", S, ALL_STORES) {
+TEST_CASE_TEMPLATE("the longest timeout does not overflow", S, ALL_STORES) {
   S stores;
   const auto store = stores.client();
   std::thread waiting(
@@ -94,8 +94,8 @@ TEST_CASE_TEMPLATE("add counts from zero and returns the sum", S, ALL_STORES) {
   CHECK(store->add("count", 1) == 42);
 }
 
-TEST_CASE_TEMPLATE("add refuses what is no number and what overflows, and changes nothing", S,
-                   ALL_STORES) {
+TEST_CASE_TEMPLATE("add refuses a value that is not a number, and an overflow, and changes nothing",
+                   S, ALL_STORES) {
   S stores;
   const auto store = stores.client();
   for (const char* text : {"", "x", "1x", " 1", "9223372036854775808", "0x10"}) {
@@ -112,7 +112,7 @@ TEST_CASE_TEMPLATE("add refuses what is no number and what overflows, and change
   check_error([&] { store->add("least", -1); }, Errc::invalid_argument);
 }
 
-TEST_CASE_TEMPLATE("compare_set sets only what is as expected", S, ALL_STORES) {
+TEST_CASE_TEMPLATE("compare_set sets only if the value is the expected one", S, ALL_STORES) {
   S stores;
   const auto store = stores.client();
   CHECK(store->compare_set("key", "other", "new") == "");
@@ -123,7 +123,7 @@ TEST_CASE_TEMPLATE("compare_set sets only what is as expected", S, ALL_STORES) {
   CHECK(store->get("key") == "second");
 }
 
-TEST_CASE_TEMPLATE("check, delete and count agree about what is there", S, ALL_STORES) {
+TEST_CASE_TEMPLATE("check, delete and count agree about the existing keys", S, ALL_STORES) {
   S stores;
   const auto store = stores.client();
   CHECK(store->num_keys() == 0);
@@ -138,7 +138,7 @@ TEST_CASE_TEMPLATE("check, delete and count agree about what is there", S, ALL_S
   check_error([&] { store->get("a", 0ms); }, Errc::timeout);
 }
 
-TEST_CASE_TEMPLATE("append makes the key and grows it", S, ALL_STORES) {
+TEST_CASE_TEMPLATE("append makes a key and extends its value", S, ALL_STORES) {
   S stores;
   const auto store = stores.client();
   store->append("key", "ab");
@@ -147,7 +147,7 @@ TEST_CASE_TEMPLATE("append makes the key and grows it", S, ALL_STORES) {
   CHECK(store->get("key") == "abcd");
 }
 
-TEST_CASE_TEMPLATE("list gives the keys with a prefix in order", S, ALL_STORES) {
+TEST_CASE_TEMPLATE("list returns the keys with a prefix, sorted", S, ALL_STORES) {
   S stores;
   const auto store = stores.client();
   store->multi_set({"b/2", "a", "b/1", "b", "c"}, {"", "", "", "", ""});
@@ -156,7 +156,7 @@ TEST_CASE_TEMPLATE("list gives the keys with a prefix in order", S, ALL_STORES) 
   CHECK(store->list("d").empty());
 }
 
-TEST_CASE_TEMPLATE("multi_get waits for all keys, also if one is deleted meanwhile", S,
+TEST_CASE_TEMPLATE("multi_get waits for all keys, also if one is deleted in between", S,
                    ALL_STORES) {
   S stores;
   const auto store = stores.client();
@@ -168,12 +168,12 @@ TEST_CASE_TEMPLATE("multi_get waits for all keys, also if one is deleted meanwhi
   store->set("c", "3");
   store->set("a", "new");
   waiting.join();
-  // The wait may have begun before or after the delete; it never sees a hole.
+  // The wait may have begun before or after the delete; it never returns without a value.
   CHECK((got == Strings{"new", "2", "3"} || got == Strings{"old", "2", "3"}));
   CHECK(store->multi_get({}).empty());
 }
 
-TEST_CASE_TEMPLATE("multi_set is seen as a whole", S, ALL_STORES) {
+TEST_CASE_TEMPLATE("multi_set is atomic", S, ALL_STORES) {
   S stores;
   const auto store = stores.client();
   store->multi_set({"x", "y"}, {"0", "0"});
@@ -191,7 +191,7 @@ TEST_CASE_TEMPLATE("multi_set is seen as a whole", S, ALL_STORES) {
   check_error([&] { store->multi_set({"x", "y"}, {"1"}); }, Errc::invalid_argument);
 }
 
-TEST_CASE_TEMPLATE("a barrier lets all through at once and may be used again", S, ALL_STORES) {
+TEST_CASE_TEMPLATE("a barrier releases all callers and may be used again", S, ALL_STORES) {
   S stores;
   std::atomic<int> entered{0};
   check_none(errors_of_threads(4, [&](int) {
@@ -204,7 +204,7 @@ TEST_CASE_TEMPLATE("a barrier lets all through at once and may be used again", S
   }));
 }
 
-TEST_CASE_TEMPLATE("a caller that timed out of a barrier is not counted any more", S, ALL_STORES) {
+TEST_CASE_TEMPLATE("a caller whose barrier timed out is not counted any more", S, ALL_STORES) {
   S stores;
   const auto store = stores.client();
   check_error([&] { store->barrier("meet", 2, kBrief); }, Errc::timeout, {"1 of 2"});
@@ -217,7 +217,8 @@ TEST_CASE_TEMPLATE("a caller that timed out of a barrier is not counted any more
     check_error([&] { store->barrier("meet", count); }, Errc::invalid_argument);
 }
 
-TEST_CASE_TEMPLATE("a key or a list over its limit is refused by name", S, ALL_STORES) {
+TEST_CASE_TEMPLATE("a key or a list over its limit is refused with the limit named", S,
+                   ALL_STORES) {
   S stores;
   const auto store = stores.client();
   const std::string key(store::kMaxKeyBytes + 1, 'k');
@@ -226,8 +227,8 @@ TEST_CASE_TEMPLATE("a key or a list over its limit is refused by name", S, ALL_S
   check_error([&] { store->check(keys); }, Errc::invalid_argument, {"65536"});
 }
 
-// Prefixed stores hand values on as they are.
-TEST_CASE_TEMPLATE("values over a limit are refused by name and harm nobody", S, HashStores,
+// Prefix stores pass values on unchanged.
+TEST_CASE_TEMPLATE("values over a limit are refused with the limit named", S, HashStores,
                    TcpStores) {
   S stores;
   const auto store = stores.client();
@@ -260,7 +261,7 @@ TEST_CASE_TEMPLATE("sixteen threads may use one client at once", S, ALL_STORES) 
   CHECK(store->list("own/").size() == kThreads);
 }
 
-TEST_CASE_TEMPLATE("a wait does not hold up other threads of its client", S, ALL_STORES) {
+TEST_CASE_TEMPLATE("a wait does not delay other threads of its client", S, ALL_STORES) {
   S stores;
   const auto store = stores.client();
   std::vector<std::thread> waiting;
@@ -270,7 +271,7 @@ TEST_CASE_TEMPLATE("a wait does not hold up other threads of its client", S, ALL
   for (std::thread& thread : waiting) thread.join();
 }
 
-TEST_CASE("prefixes keep their keys apart and count their own") {
+TEST_CASE("prefixes separate keys, and each counts its own") {
   const auto base = make_hash_store();
   const auto a = make_prefix_store("a", base), b = make_prefix_store("b", base);
   a->set("key", "A");

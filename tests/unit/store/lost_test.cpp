@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stores and members over TCP that are lost: they go, or fall silent.
+// Stores and members over TCP that are lost: closed or silent.
 #include <algorithm>
 #include <atomic>
 #include <future>
@@ -13,7 +13,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-TEST_CASE("a server that goes is a lost store: calls fail, listeners hear it once") {
+TEST_CASE("a server that closes is a lost store: calls fail, listeners are called once") {
   std::optional<StoreServer> server(std::in_place, TcpStoreOptions{}, StoreServer::Serves::one_job);
   const auto store = make_tcp_store(options_for(*server));
   const auto recorder = std::make_shared<Recorder>();
@@ -23,15 +23,14 @@ TEST_CASE("a server that goes is a lost store: calls fail, listeners hear it onc
   store->set("key", "");
   server.reset();
   check_error(waiting.get(), Errc::store_lost, {"is lost"});
-  CHECK(recorder->hears("store "));
+  CHECK(recorder->received("store "));
   check_error([&] { store->set("key", ""); }, Errc::store_lost);
   check_error([&] { store->gather(group, "key", ""); }, Errc::store_lost);
   store->leave(group);
-  CHECK(recorder->heard().size() == 1);
+  CHECK(recorder->lines().size() == 1);
 }
 
-/// A store whose server takes connections as it does, says welcome, and then nothing, for as long
-/// as the socket lives.
+/// A store whose server completes the handshake and then sends nothing while `socket` is open.
 struct MuteServer {
   RawSocket socket;
   std::shared_ptr<KeyValueStore> store;
@@ -55,7 +54,7 @@ MuteServer connect_to_mute(TcpStoreOptions options) {
       const auto space = frames.space();
       frames.filled(bytes.copy(space.data(), space.size()));
       while (const auto frame = frames.next()) {
-        const auto challenge = handshake.take(*frame);
+        const auto challenge = handshake.accept(*frame);
         std::string out;
         if (challenge)
           store::append_frame(out, store::Kind::challenge, 0, *challenge);
@@ -72,7 +71,7 @@ MuteServer connect_to_mute(TcpStoreOptions options) {
   return {serving.get(), std::move(store)};
 }
 
-TEST_CASE("a server that falls silent is a lost store") {
+TEST_CASE("a server that sends nothing for the liveness time is a lost store") {
   TcpStoreOptions options;
   options.timeout = kAmple;
   options.liveness = 100ms;
@@ -80,7 +79,7 @@ TEST_CASE("a server that falls silent is a lost store") {
   check_error([&] { mute.store->get("key", kAmple); }, Errc::store_lost, {"100 ms"});
 }
 
-TEST_CASE("a call's deadline is kept, however long a silent server would be borne") {
+TEST_CASE("a call ends soon after its deadline, however long the liveness time") {
   TcpStoreOptions options;
   options.timeout = options.liveness = kAmple;
   const MuteServer mute = connect_to_mute(options);
@@ -88,34 +87,34 @@ TEST_CASE("a call's deadline is kept, however long a silent server would be born
               {"did not answer get by its deadline and 5000 ms more"});
 }
 
-/// Tells whether it heard that the store is lost before those who call the store.
+/// Records whether it is called before the callers of the store get their error.
 class BeforeCallers : public GroupListener {
  public:
   std::vector<std::shared_future<std::optional<Error>>> callers;
-  std::atomic<bool> heard_first{false};
+  std::atomic<bool> called_first{false};
   void member_gone(int, Departure, const std::string&) override {}
   void store_lost(const std::string&) override {
-    heard_first = std::all_of(callers.begin(), callers.end(), [](const auto& caller) {
+    called_first = std::all_of(callers.begin(), callers.end(), [](const auto& caller) {
       return caller.wait_for(kBrief) == std::future_status::timeout;
     });
   }
 };
 
-TEST_CASE("who is told that the store is lost finds that its groups know") {
+TEST_CASE("listeners are called before the callers get the error of a lost store") {
   auto server = std::make_optional<StoreServer>(TcpStoreOptions{}, StoreServer::Serves::one_job);
   const auto store = make_tcp_store(options_for(*server));
   const auto listener = std::make_shared<BeforeCallers>();
-  // One of them reads, and learns it by itself; the others are told.
+  // One caller reads the end of the connection; the others are woken.
   for (int i = 0; i < 3; ++i)
     listener->callers.push_back(std::async(
         std::launch::async, [&] { return error_of([&] { store->get("never", kAmple); }); }));
   store->join(join_of(0, 1), listener);
   server.reset();
   for (const auto& caller : listener->callers) check_error(caller.get(), Errc::store_lost);
-  CHECK(listener->heard_first);
+  CHECK(listener->called_first);
 }
 
-TEST_CASE("a member that falls silent is lost") {
+TEST_CASE("a member that sends nothing for its liveness time is lost") {
   StoreServer server({}, StoreServer::Serves::one_job);
   const auto store = make_tcp_store(options_for(server));
   TcpStoreOptions brief = options_for(server);
@@ -130,19 +129,19 @@ TEST_CASE("a member that falls silent is lost") {
                                                    .numbers = {1, 2, 1001, 78}}));
   RawSocket socket(std::move(silent.socket));
   socket.send(join);
-  // The member falls silent before or after the group forms: both end the collective.
+  // The member is lost before or after the group is complete: both fail the collective.
   check_error(
       [&] {
         const Membership group = store->join(join_of(0, 2), nullptr, kAmple);
         store->gather(group, "key", "", kAmple);
       },
-      Errc::peer_lost, {"rank 1 (host host1, pid 1001)", "nothing was heard"});
+      Errc::peer_lost, {"rank 1 (host host1, pid 1001)", "nothing was received"});
 }
 
-TEST_CASE("a client that pings is not lost, however long it says nothing else") {
+TEST_CASE("a client that only pings is not lost") {
   StoreServer server({}, StoreServer::Serves::one_job);
   TcpStoreOptions options = options_for(server);
-  // So long that no loaded machine keeps the pings back; the wait only outlasts it.
+  // Long enough that pings are in time on a loaded machine; the wait lasts longer.
   options.liveness = 5s;
   const auto store = make_tcp_store(options);
   const auto other = make_tcp_store(options_for(server));

@@ -18,7 +18,7 @@
 
 namespace symmem {
 
-/// A TCP connection to 127.0.0.1 that says what a test wants.
+/// A TCP connection to 127.0.0.1 that sends what a test writes.
 class RawSocket {
  public:
   explicit RawSocket(std::uint16_t port)
@@ -42,7 +42,7 @@ class RawSocket {
     }
     return true;
   }
-  /// Up to 64 KiB; empty when the other end has closed.
+  /// Receives up to 64 KiB; empty when the other end has closed.
   std::string receive() {
     pollfd waiting{socket_.get(), POLLIN, 0};
     REQUIRE(::poll(&waiting, 1, std::chrono::milliseconds(kAmple).count()) == 1);
@@ -51,7 +51,7 @@ class RawSocket {
     bytes.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
     return bytes;
   }
-  /// All that the other end says until it closes.
+  /// Receives until the other end closes.
   std::string receive_all() {
     std::string all;
     for (std::string some = receive(); !some.empty(); some = receive()) all += some;
@@ -64,7 +64,7 @@ class RawSocket {
   Fd socket_;
 };
 
-/// A client that has come through the handshake and then says what a test wants.
+/// An authenticated client that sends what a test writes.
 class RawMember {
  public:
   explicit RawMember(const StoreServer& server)
@@ -77,7 +77,7 @@ class RawMember {
     store::append_frame(bytes, kind, id, body);
     return socket_.send(bytes);
   }
-  /// The body of the next frame, or nothing when the server has closed.
+  /// Returns the body of the next frame, or nullopt when the server has closed.
   std::optional<std::string> receive() {
     while (true) {
       if (const auto frame = connected_.frames.next()) return std::string(frame->body);

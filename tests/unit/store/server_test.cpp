@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where a server listens, and what strangers can do to it.
+// The server's address, and its robustness against malformed and excessive input.
 #include <sys/resource.h>
 
 #include <fstream>
@@ -24,7 +24,7 @@ TEST_CASE("a port in use is named") {
               {"port " + std::to_string(server.port()) + " is in use"});
 }
 
-TEST_CASE("an address that is not ours is named") {
+TEST_CASE("an address of another host is named") {
   TcpStoreOptions options;
   options.host = "192.0.2.1";  // RFC 5737: for documentation, nobody's.
   options.insecure = true;
@@ -32,7 +32,7 @@ TEST_CASE("an address that is not ours is named") {
               {"192.0.2.1 is no address of this host"});
 }
 
-TEST_CASE("beyond loopback a server wants a secret or to be told that it may do without") {
+TEST_CASE("beyond loopback a server requires a secret or the insecure option") {
   TcpStoreOptions options;
   options.host = "0.0.0.0";
   check_error([&] { StoreServer(options, StoreServer::Serves::one_job); }, Errc::refused,
@@ -50,16 +50,16 @@ TEST_CASE("a server may be moved") {
   make_tcp_store(options_for(second))->set("key", "");
 }
 
-/// A server with a member, which must go on working whatever happens beside it.
-struct Besieged {
+/// A server with a member, whose calls must work whatever other connections do.
+struct ServerWithMember {
   StoreServer server{{}, StoreServer::Serves::one_job};
   std::shared_ptr<KeyValueStore> member = make_tcp_store(options_for(server));
   int calls = 0;
   void check_member() { CHECK(member->add("calls", 1) == ++calls); }
 };
 
-TEST_CASE("what is no frame of ours is refused or closed, and members do not notice") {
-  Besieged besieged;
+TEST_CASE("bytes that are not a frame are refused, and members are not affected") {
+  ServerWithMember fixture;
   std::minstd_rand random(7);
   std::string noise(8192, '\0');
   for (char& c : noise) c = static_cast<char>(random());
@@ -68,11 +68,11 @@ TEST_CASE("what is no frame of ours is refused or closed, and members do not not
        {std::string("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"), tls + noise, noise,
         std::string(64, '\0'), std::string(64, '\xff'),
         std::string("\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n")}) {
-    RawSocket stranger(besieged.server.port());
-    stranger.send(bytes);
-    const std::string said = stranger.receive_all();
+    RawSocket socket(fixture.server.port());
+    socket.send(bytes);
+    const std::string said = socket.receive_all();
     CHECK_MESSAGE((said.empty() || contains(said, "store")), said);
-    besieged.check_member();
+    fixture.check_member();
   }
 }
 
@@ -83,9 +83,9 @@ TEST_CASE("another magic or version is refused with a text that says so") {
     hello.put(version ? store::kMagic : std::uint64_t{1}).put(version ? 99u : store::kVersion);
     std::string bytes;
     store::append_frame(bytes, Kind::hello, 0, hello.bytes());
-    RawSocket stranger(server.port());
-    stranger.send(bytes);
-    CHECK(contains(stranger.receive_all(), version ? "version 99" : "does not speak"));
+    RawSocket socket(server.port());
+    socket.send(bytes);
+    CHECK(contains(socket.receive_all(), version ? "version 99" : "does not speak"));
   }
 }
 
@@ -93,22 +93,22 @@ TEST_CASE("a request before the handshake is refused") {
   StoreServer server({}, StoreServer::Serves::one_job);
   std::string bytes;
   store::append_frame(bytes, Kind::set, 1, store::encode(store::Request{}));
-  RawSocket stranger(server.port());
-  stranger.send(bytes);
-  CHECK(contains(stranger.receive_all(), "begins with a hello"));
+  RawSocket socket(server.port());
+  socket.send(bytes);
+  CHECK(contains(socket.receive_all(), "begins with a hello"));
 }
 
-TEST_CASE("half a frame costs nobody anything") {
-  Besieged besieged;
-  std::vector<RawSocket> strangers;
+TEST_CASE("incomplete frames do not affect members") {
+  ServerWithMember fixture;
+  std::vector<RawSocket> sockets;
   for (int i = 0; i < 32; ++i) {
-    strangers.emplace_back(besieged.server.port());
-    strangers.back().send(std::string("\x20\0\0\0\x40", 5));
-    besieged.check_member();
+    sockets.emplace_back(fixture.server.port());
+    sockets.back().send(std::string("\x20\0\0\0\x40", 5));
+    fixture.check_member();
   }
 }
 
-TEST_CASE("a body that is cut short or too long is an error reply, and the connection goes on") {
+TEST_CASE("a body that is too short or too long is an error reply, and the connection stays open") {
   StoreServer server({}, StoreServer::Serves::one_job);
   RawMember member(server);
   const std::string good = store::encode(
@@ -127,14 +127,14 @@ TEST_CASE("a body that is cut short or too long is an error reply, and the conne
 }
 
 TEST_CASE("a frame over the limit closes its connection and no other") {
-  Besieged besieged;
-  RawMember member(besieged.server);
+  ServerWithMember fixture;
+  RawMember member(fixture.server);
   Writer header;
   header.put(std::uint32_t{store::kMaxFrameBytes + 1}).put(std::uint32_t{1}).put(std::uint64_t{1});
   member.socket().send(header.bytes());
   CHECK(contains(member.receive().value_or(""), std::to_string(store::kMaxFrameBytes)));
   CHECK(!member.receive().has_value());
-  besieged.check_member();
+  fixture.check_member();
 }
 
 std::size_t resident_bytes() {
@@ -143,23 +143,23 @@ std::size_t resident_bytes() {
   return resident * static_cast<std::size_t>(::getpagesize());
 }
 
-TEST_CASE("an announced length costs no memory until the bytes come") {
-  Besieged besieged;
+TEST_CASE("an announced length uses no memory before the bytes are received") {
+  ServerWithMember fixture;
   const std::size_t before = resident_bytes();
   Writer header;
   header.put(std::uint32_t{store::kMaxFrameBytes}).put(std::uint32_t{1}).put(std::uint64_t{1});
   std::vector<RawMember> members;
   for (int i = 0; i < 16; ++i) {
-    members.emplace_back(besieged.server);
+    members.emplace_back(fixture.server);
     members.back().socket().send(header.bytes() + std::string(100, 'x'));
   }
   for (std::uint32_t count : {0xffffffffu, 0x10000000u}) {
     // Lists that announce more entries than their frame can hold.
-    RawMember liar(besieged.server);
+    RawMember liar(fixture.server);
     liar.send(Kind::get, Writer().put(std::uint64_t{0}).put(count).bytes());
     CHECK_THROWS_AS(store::decode_reply(liar.receive().value()), Error);
   }
-  besieged.check_member();
+  fixture.check_member();
   CHECK(resident_bytes() < before + (64u << 20));
 }
 
@@ -169,17 +169,17 @@ std::size_t peak_bytes() {
   return static_cast<std::size_t>(usage.ru_maxrss) << 10;
 }
 
-TEST_CASE("a reply that would be too long costs no memory, but an error") {
-  Besieged besieged;
-  besieged.member->set("big", std::string(48 << 20, 'b'));
+TEST_CASE("a reply that would be too long is an error and uses no memory") {
+  ServerWithMember fixture;
+  fixture.member->set("big", std::string(48 << 20, 'b'));
   const std::size_t before = peak_bytes();
-  check_error([&] { besieged.member->multi_get(std::vector<std::string>(40, "big")); },
-              Errc::invalid_argument, {"ask for less"});
-  besieged.check_member();
+  check_error([&] { fixture.member->multi_get(std::vector<std::string>(40, "big")); },
+              Errc::invalid_argument, {"request less"});
+  fixture.check_member();
   CHECK(peak_bytes() < before + (256u << 20));
 }
 
-TEST_CASE("a list that is longer than a request's may be is refused before it is stored") {
+TEST_CASE("a list over the limit of a request is refused before it is stored") {
   Writer body;
   body.put(std::uint64_t{0}).put(std::uint32_t{store::kMaxListEntries + 1});
   for (std::size_t i = 0; i <= store::kMaxListEntries; ++i) body.put(std::string_view());
@@ -192,17 +192,17 @@ TEST_CASE("a list that is longer than a request's may be is refused before it is
   CHECK(request.keys.capacity() == 0);
 }
 
-TEST_CASE("a client that does not read its replies is not served further, others are") {
-  Besieged besieged;
-  besieged.member->set("big", std::string(1 << 20, 'b'));
-  RawMember greedy(besieged.server);
+TEST_CASE("a client that does not read its replies is not served until it does, others are") {
+  ServerWithMember fixture;
+  fixture.member->set("big", std::string(1 << 20, 'b'));
+  RawMember greedy(fixture.server);
   const std::string get =
       store::encode(store::Request{.kind = Kind::get, .timeout = 1s, .keys = {"big"}});
   const std::size_t before = resident_bytes();
   for (std::uint64_t i = 0; i < 200; ++i) greedy.send(Kind::get, get, i);
-  for (int i = 0; i < 100; ++i) besieged.check_member();
+  for (int i = 0; i < 100; ++i) fixture.check_member();
   CHECK(resident_bytes() < before + (128u << 20));
-  // Once it reads, it gets all it asked for.
+  // Once it reads, it gets all replies.
   for (int i = 0; i < 200; ++i) {
     const auto reply = greedy.receive();
     REQUIRE(reply.has_value());

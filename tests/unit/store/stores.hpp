@@ -24,9 +24,9 @@ using harness::contains;
 using harness::error_of;
 using harness::errors_of_threads;
 
-/// Long enough for a loaded machine under a sanitizer; a test that passes never waits for it.
+/// Longer than any step takes on a loaded machine under a sanitizer; no passing test waits so long.
 inline constexpr std::chrono::seconds kAmple{60};
-/// Short, for what is to time out.
+/// Short, for calls that shall time out.
 inline constexpr std::chrono::milliseconds kBrief{30};
 
 inline TcpStoreOptions options_for(const StoreServer& server) {
@@ -37,7 +37,7 @@ inline TcpStoreOptions options_for(const StoreServer& server) {
   return options;
 }
 
-// The kinds of store that the contract holds for. client() is what one more rank would hold.
+// The kinds of store under test. client() returns the store of one more rank.
 
 struct HashStores {
   std::shared_ptr<KeyValueStore> store = make_hash_store(kAmple);
@@ -60,7 +60,7 @@ struct Prefixed : Base {
   symmem::HashStores, symmem::TcpStores, symmem::Prefixed<symmem::HashStores>, \
       symmem::Prefixed<symmem::TcpStores>
 
-/// Keeps what it hears: "1 left reason", "store reason".
+/// Records its calls: "1 left reason", "store reason".
 class Recorder : public GroupListener {
  public:
   void member_gone(int rank, Departure how, const std::string& reason) override {
@@ -69,27 +69,27 @@ class Recorder : public GroupListener {
   void store_lost(const std::string& reason) override { note("store " + reason); }
 
   /// Waits for a line that begins with `start`.
-  bool hears(const std::string& start) {
+  bool received(const std::string& start) {
     std::unique_lock lock(mutex_);
     return changed_.wait_for(lock, kAmple, [&] {
-      return std::any_of(heard_.begin(), heard_.end(),
+      return std::any_of(lines_.begin(), lines_.end(),
                          [&](const std::string& line) { return line.starts_with(start); });
     });
   }
-  std::vector<std::string> heard() {
+  std::vector<std::string> lines() {
     const std::lock_guard lock(mutex_);
-    return heard_;
+    return lines_;
   }
 
  private:
   void note(std::string line) {
     const std::lock_guard lock(mutex_);
-    heard_.push_back(std::move(line));
+    lines_.push_back(std::move(line));
     changed_.notify_all();
   }
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::vector<std::string> heard_;
+  std::vector<std::string> lines_;
 };
 
 inline Process process_of(int rank) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What only stores over TCP have: connecting, jobs, and what they are within a process.
+// TCP stores alone: addresses, jobs, signals, fork and descriptors.
 #include <fcntl.h>
 #include <netdb.h>
 #include <pthread.h>
@@ -22,7 +22,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-TEST_CASE("a connect that nobody answers says where and for how long it tried") {
+TEST_CASE("a connect without a server names the address and the reason") {
   TcpStoreOptions options;
   options.port = StoreServer({}, StoreServer::Serves::one_job).port();  // Free again.
   options.timeout = 100ms;
@@ -30,7 +30,7 @@ TEST_CASE("a connect that nobody answers says where and for how long it tried") 
               {"tcp://127.0.0.1:" + std::to_string(options.port), "refused"});
 }
 
-TEST_CASE("a client may be there before its server") {
+TEST_CASE("a client may connect before its server listens") {
   TcpStoreOptions options;
   options.port = StoreServer({}, StoreServer::Serves::one_job).port();
   options.timeout = kAmple;
@@ -39,7 +39,7 @@ TEST_CASE("a client may be there before its server") {
   client.get()->set("key", "");
 }
 
-TEST_CASE("a name that does not resolve is tried until the deadline and then named") {
+TEST_CASE("a name that does not resolve is retried until the deadline and then named") {
   TcpStoreOptions options;
   options.host = "no-such-host.invalid";
   options.port = 1;
@@ -53,7 +53,7 @@ TEST_CASE("all addresses of a name are tried") {
     return harness::skip("this host does not know localhost; is there an /etc/hosts?");
   }
   ::freeaddrinfo(addresses);
-  // localhost is ::1 and 127.0.0.1 on most hosts; the server has one of the two.
+  // localhost is ::1 and 127.0.0.1 on most hosts; the server listens at one of them.
   StoreServer server({}, StoreServer::Serves::one_job);
   TcpStoreOptions options = options_for(server);
   options.host = "localhost";
@@ -93,12 +93,12 @@ TEST_CASE("ports that do not exist are refused, by server and client") {
   check_error([&] { StoreServer(options, StoreServer::Serves::one_job); }, Errc::invalid_argument);
 }
 
-TEST_CASE("a server ends in a forked child without harm to its parent's") {
+TEST_CASE("destroying a server in a forked child does not affect the parent's") {
   auto server = std::make_optional<StoreServer>(TcpStoreOptions{}, StoreServer::Serves::one_job);
   const auto store = make_tcp_store(options_for(*server));
   const pid_t child = ::fork();
   if (child == 0) {
-    ::alarm(static_cast<unsigned>(kAmple.count()));  // Rather than hang.
+    ::alarm(static_cast<unsigned>(kAmple.count()));  // Ends the child if it hangs.
     server.reset();
     ::_exit(0);
   }
@@ -109,7 +109,7 @@ TEST_CASE("a server ends in a forked child without harm to its parent's") {
   make_tcp_store(options_for(*server))->set("key", "");
 }
 
-TEST_CASE("a job's own server refuses another job and says whose it is") {
+TEST_CASE("the server of one job refuses another job and names its own") {
   TcpStoreOptions options;
   options.job = "mine";
   StoreServer server(options, StoreServer::Serves::one_job);
@@ -121,7 +121,7 @@ TEST_CASE("a job's own server refuses another job and says whose it is") {
       {"belongs to job \"mine\"", "asked for job \"yours\"", "pid " + std::to_string(::getpid())});
 }
 
-TEST_CASE("jobs on one server see nothing of each other and vanish with their last connection") {
+TEST_CASE("jobs on one server are separate and end with their last connection") {
   StoreServer server({}, StoreServer::Serves::any_job);
   TcpStoreOptions a = options_for(server), b = options_for(server);
   a.job = "a";
@@ -134,11 +134,11 @@ TEST_CASE("jobs on one server see nothing of each other and vanish with their la
       2, [&](int job) { (job == 0 ? first : other)->join(join_of(0, 1), nullptr); });
   check_none(errors);
   first.reset();
-  // The server hears of the end of a connection after the client; a new one may still see the job.
+  // The server detects the end of a connection later than the client: retries until the job ended.
   for (bool there = true; there;) there = make_tcp_store(a)->check({"key"});
 }
 
-TEST_CASE("one job's server keeps keys for those who come again") {
+TEST_CASE("the server of one job keeps keys for clients that reconnect") {
   StoreServer server({}, StoreServer::Serves::one_job);
   make_tcp_store(options_for(server))->set("key", "kept");
   CHECK(server.wait_until_left(kAmple));
@@ -154,7 +154,7 @@ TEST_CASE("wait_until_left waits for the last client") {
   CHECK(server.wait_until_left(kAmple));
 }
 
-TEST_CASE("interrupting signals do not disturb a wait") {
+TEST_CASE("interrupting signals do not end a wait") {
   struct sigaction action {
   }, before{};
   action.sa_handler = [](int) {};
@@ -184,7 +184,7 @@ TEST_CASE("many clients may share one event loop") {
   }));
 }
 
-TEST_CASE("nothing is left open when stores and servers go") {
+TEST_CASE("destroyed stores and servers leave nothing open") {
   harness::leaving_nothing([] {
     for (int i = 0; i < 3; ++i) {
       StoreServer server({}, StoreServer::Serves::one_job);
@@ -206,7 +206,7 @@ TEST_CASE("descriptors are closed on exec") {
   }
 }
 
-TEST_CASE("in a forked child every call fails and the parent's connection lives on") {
+TEST_CASE("in a forked child every call fails and the parent's connection keeps working") {
   StoreServer server({}, StoreServer::Serves::one_job);
   auto store = make_tcp_store(options_for(server));
   const pid_t child = ::fork();

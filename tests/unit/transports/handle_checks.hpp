@@ -9,12 +9,14 @@
 
 namespace symmem::harness {
 
+/// Returns true if decoding throws Error(invalid_argument).
 template <typename Handle>
 bool refuses(const std::string& bytes) {
   const auto error = error_of([&] { Handle::decode(bytes); });
   return error && error->code() == Errc::invalid_argument;
 }
 
+/// Checks that decoding detects each single flipped bit.
 template <typename Handle>
 void check_every_bit_counts(const Handle& handle) {
   const std::string good = handle.encode();

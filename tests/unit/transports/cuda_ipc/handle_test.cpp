@@ -14,10 +14,10 @@ namespace {
 CudaIpcHandle sample() {
   CudaIpcHandle handle;
   handle.gpu = std::string(16, '\x42');
-  handle.space = 0x1234;
+  handle.address_space = 0x1234;
   handle.address = 0x7f0000000000;
   handle.bytes = 1000;
-  handle.whole = 1 << 21;
+  handle.allocation_bytes = 1 << 21;
   handle.offset = 4096;
   handle.has_token = true;
   handle.fd_service = "@symmem-0123.sock";
@@ -35,34 +35,35 @@ void check_refused(const std::function<void(CudaIpcHandle&)>& change, const std:
 
 }  // namespace
 
-TEST_CASE("a cuda_ipc handle is read as it was written") {
-  const CudaIpcHandle wrote = sample(), read = CudaIpcHandle::decode(wrote.encode());
-  CHECK(read.gpu == wrote.gpu);
-  CHECK(read.space == wrote.space);
-  CHECK(read.address == wrote.address);
-  CHECK(read.bytes == wrote.bytes);
-  CHECK(read.whole == wrote.whole);
-  CHECK(read.offset == wrote.offset);
-  CHECK(read.has_token);
-  CHECK(read.fd_service == wrote.fd_service);
-  CHECK(read.fd_token == wrote.fd_token);
-  CHECK(read.fabric == wrote.fabric);
-  CHECK(read.legacy == wrote.legacy);
+TEST_CASE("decoding a cuda_ipc handle returns the encoded values") {
+  const CudaIpcHandle encoded = sample(), decoded = CudaIpcHandle::decode(encoded.encode());
+  CHECK(decoded.gpu == encoded.gpu);
+  CHECK(decoded.address_space == encoded.address_space);
+  CHECK(decoded.address == encoded.address);
+  CHECK(decoded.bytes == encoded.bytes);
+  CHECK(decoded.allocation_bytes == encoded.allocation_bytes);
+  CHECK(decoded.offset == encoded.offset);
+  CHECK(decoded.has_token);
+  CHECK(decoded.fd_service == encoded.fd_service);
+  CHECK(decoded.fd_token == encoded.fd_token);
+  CHECK(decoded.fabric == encoded.fabric);
+  CHECK(decoded.legacy == encoded.legacy);
 }
 
 TEST_CASE("a cuda_ipc handle with any bit changed is refused") { check_every_bit_counts(sample()); }
 
-TEST_CASE("a cuda_ipc handle cut anywhere, or with more behind it, is refused") {
+TEST_CASE("a truncated cuda_ipc handle, or one with trailing bytes, is refused") {
   const std::string good = sample().encode();
   for (std::size_t length = 0; length < good.size(); ++length)
     CHECK(refuses<CudaIpcHandle>(good.substr(0, length)));
   CHECK(refuses<CudaIpcHandle>(good + "x"));
 }
 
-TEST_CASE("a cuda_ipc handle whose parts do not fit is refused") {
+TEST_CASE("a cuda_ipc handle with fields that contradict each other is refused") {
   check_refused([](CudaIpcHandle& h) { h.gpu = "short"; }, "UUID");
   check_refused([](CudaIpcHandle& h) { h.fabric = "short"; }, "fabric handle");
   check_refused([](CudaIpcHandle& h) { h.legacy = "short"; }, "IPC handle");
-  check_refused([](CudaIpcHandle& h) { h.offset = h.whole + 1; }, "exceed an allocation");
+  check_refused([](CudaIpcHandle& h) { h.offset = h.allocation_bytes + 1; },
+                "exceed an allocation");
   check_refused([](CudaIpcHandle& h) { h.bytes = UINT64_MAX; }, "exceed an allocation");
 }

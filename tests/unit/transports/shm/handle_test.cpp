@@ -18,7 +18,7 @@ const auto refused = refuses<ShmHandle>;
 
 }  // namespace
 
-TEST_CASE("a handle is read as it was written") {
+TEST_CASE("decoding a handle returns the encoded values") {
   for (const ShmHandle& handle : {kHandle, ShmHandle{"", "", 0, 0}}) {
     const ShmHandle read = ShmHandle::decode(handle.encode());
     CHECK(read.address == handle.address);
@@ -30,7 +30,7 @@ TEST_CASE("a handle is read as it was written") {
 
 TEST_CASE("a handle with any bit changed is refused") { check_every_bit_counts(kHandle); }
 
-TEST_CASE("a handle cut anywhere, with more behind it, or of another kind is refused") {
+TEST_CASE("a handle that is truncated, has trailing bytes or another magic is refused") {
   const std::string good = kHandle.encode();
   for (std::size_t length = 0; length < good.size(); ++length)
     CHECK(refused(good.substr(0, length)));

@@ -244,7 +244,7 @@ TEST_CASE("a peer that does not answer while it is attached is an error, not a r
       Errc::timeout, {"UCX"});
 }
 
-TEST_CASE("a peer that UCX does not reach, or no longer, is refused") {
+TEST_CASE("a peer that UCX cannot reach, or has lost, is refused") {
   if (!can_use_ucx()) return;
   Side peer(5), stranger(6);
   Offer<Attachment> attached;

@@ -15,13 +15,13 @@
 
 namespace symmem::store {
 
-/// Who hears of a store's groups within this process. Listeners are called outside of any lock.
+/// The listeners of a store's groups in this process. Calls them without a lock held.
 class Listeners {
  public:
   void add(const std::string& group_id, int rank, std::shared_ptr<GroupListener> listener);
   void remove(const std::string& group_id, int rank);
   void members_gone(const MembersGone& event);
-  /// Tells all and forgets them.
+  /// Calls and drops all listeners.
   void store_lost(const std::string& reason);
 
  private:
@@ -29,19 +29,19 @@ class Listeners {
   std::map<std::pair<std::string, int>, std::shared_ptr<GroupListener>> listeners_;
 };
 
-/// Carries requests to a State and brings the replies back. Safe from any thread.
+/// Sends requests to a State, local or remote, and returns the replies. Safe from any thread.
 class Link {
  public:
-  using Seen = std::function<void(std::string_view reply)>;
+  using OnReply = std::function<void(std::string_view reply)>;
 
   virtual ~Link() = default;
-  /// Returns the reply's body. `seen` gets it too, before anything that came after it is looked at.
+  /// Returns the reply's body. Calls `on_reply` with it before it handles anything received later.
   /// Throws Error(store_lost).
-  virtual std::string call(const Request& request, const Seen& seen) = 0;
+  virtual std::string call(const Request& request, const OnReply& on_reply) = 0;
   virtual Listeners& listeners() = 0;
 };
 
-/// The Store of which every call is one request over `link`.
+/// Makes a store whose every call is one request over `link`.
 std::shared_ptr<KeyValueStore> make_request_store(std::unique_ptr<Link> link,
                                                   std::chrono::milliseconds timeout);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "store/names.hpp"
+#include "store/error_text.hpp"
 
 #include <fmt/format.h>
 

@@ -11,23 +11,23 @@
 
 namespace symmem::store {
 
-/// How error messages of the store name things.
+/// Parts of the store's error messages.
 
-/// "(host a, pid 17)"
+/// Returns "(host a, pid 17)".
 std::string name_of(const Process& process);
-/// "rank 2 (host a, pid 17)"
+/// Returns "rank 2 (host a, pid 17)".
 std::string name_of(int rank, const Process& process);
-/// "a, b, c"; after 16 "and 5 more": a message is read by people.
+/// Returns "a, b, c"; only the first 16, then "and 5 more".
 std::string enumerate(const std::vector<std::string>& names);
-/// Behind a list of the missing: the verdict is one text for all ranks, and late ones read it, too.
+/// Follows a list of missing ranks: late ranks receive the same text.
 inline constexpr std::string_view kIfMissing =
-    "; a missing rank that reads this came too late, or was in another call";
-/// As much of a text from outside as belongs into the errors and logs of others: up to `most`
-/// bytes, and nothing for their terminals.
+    "; a missing rank that receives this error called too late or made another call";
+/// Makes a text from another process fit for errors and logs: at most `most` bytes, each outside
+/// printable ASCII replaced by '?'.
 std::string printable(std::string text, std::size_t most);
-/// As gethostname(2) has it on Linux, with room to spare.
+/// Longest host name in bytes; Linux allows 64.
 inline constexpr std::size_t kMaxHostName = 255;
-/// "0.250 s"
+/// Returns "0.250 s".
 std::string seconds(std::chrono::steady_clock::duration duration);
 
 }  // namespace symmem::store

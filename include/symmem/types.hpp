@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Element types: what the typed puts and gets copy, and what the atomic operations work on.
+/// Types that many calls take: timeouts, the elements of typed puts and gets, atomic words.
 #pragma once
 
+#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <type_traits>
 
 namespace symmem {
+
+/// How long a call may wait. Empty: the option SYMMEM_TIMEOUT (30 s). Zero: one poll. Negative:
+/// Error(invalid_argument). Converts from any std::chrono duration of milliseconds or coarser.
+using Timeout = std::optional<std::chrono::milliseconds>;
 
 /// Trivially copyable types but std::byte, whose spans the untyped calls take.
 template <typename T>

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "context/owned_memory.hpp"
+
+#include "base/check.hpp"
+#include "base/fork.hpp"
+
+namespace symmem {
+
+std::shared_ptr<void> allocate_owned(DeviceType type, const AllocationRequest& request,
+                                     const std::shared_ptr<SymmetricMemoryAllocator>& allocator) {
+  void* const memory = allocator->allocate(request);
+  require(memory != nullptr, Errc::exhausted,
+          "the allocator registered for {} returned null for {} bytes", to_string(type),
+          request.bytes);
+  allocator->set_owned(memory, true);
+  return {memory, [allocator, fork = ForkGuard()](void* owned) {
+            if (fork.forked())
+              return;  // The memory, and maybe the allocator's lock, are the parent's.
+            try {
+              allocator->set_owned(owned, false);
+              allocator->free(owned);
+            } catch (...) {  // An application's allocator may throw anything.
+            }
+          }};
+}
+
+}  // namespace symmem

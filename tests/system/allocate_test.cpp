@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// Context::allocate: buffers and AllocateOptions.
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <utility>
+
+#include "symmem/extend/allocator.hpp"
+#include "system/system.hpp"
+
+using namespace symmem;
+using namespace symmem::harness;
+
+namespace {
+
+/// Returns the number of pages of `buffer` that are backed by memory, and of all its pages.
+std::pair<std::size_t, std::size_t> resident_pages(const Buffer<>& buffer) {
+  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  std::vector<unsigned char> pages((buffer.size_bytes() + page - 1) / page);
+  REQUIRE(::mincore(buffer.data(), buffer.size_bytes(), pages.data()) == 0);
+  const auto resident = [](unsigned char flags) { return (flags & 1) != 0; };
+  return {std::count_if(pages.begin(), pages.end(), resident), pages.size()};
+}
+
+}  // namespace
+
+TEST_CASE("a buffer has the requested elements, and its owner frees it once") {
+  Context context(options_of(0, 1));
+  const auto allocator = context.get_allocator(DeviceType::host);
+  auto buffer = context.allocate<double>(100);
+  double* const at = buffer.data();
+  CHECK(buffer.size() == 100);
+  CHECK(buffer.size_bytes() == 800);
+  CHECK(buffer.span().size() == 100);
+  CHECK(buffer.device() == Device{});
+  CHECK(allocator->get_alloc_size(at) == 800);
+
+  auto moved = std::move(buffer);
+  CHECK(moved.data() == at);
+  CHECK(buffer.data() == nullptr);
+  CHECK(buffer.size() == 0);
+  CHECK_NOTHROW(buffer = {});
+  CHECK(allocator->get_alloc_size(at) == 800);
+  moved = context.allocate<double>(1);
+  check_error([&] { allocator->get_alloc_size(at); }, Errc::invalid_argument,
+              {"not symmetric memory"});
+}
+
+TEST_CASE("elements that exceed the address space are refused") {
+  Context context(options_of(0, 1));
+  check_error([&] { context.allocate<double>(SIZE_MAX / 4); }, Errc::exhausted,
+              {"elements of 8 bytes", "address space"});
+}
+
+TEST_CASE("a buffer is aligned as requested in the mapping of every rank") {
+  run_ranks(3, [](Context& context) {
+    for (const std::size_t alignment : {std::size_t{1}, std::size_t{512}, std::size_t{4096}}) {
+      // The next free range does not begin at a page.
+      const auto before = context.allocate(100);
+      const auto buffer = context.allocate(100, AllocateOptions{.alignment = alignment});
+      const auto memory = context.rendezvous(buffer);
+      for (int rank = 0; rank < context.world_size(); ++rank) {
+        const auto address = reinterpret_cast<std::uintptr_t>(memory->peer(rank).mapped.data());
+        CHECK(address % alignment == 0);
+        CHECK(address % 256 == 0);
+      }
+      check_ring(*memory);
+      memory->close();
+    }
+  });
+}
+
+TEST_CASE("an alignment that is no power of two or exceeds a page is refused") {
+  Context context(options_of(0, 1));
+  for (const std::size_t alignment : {3, 8192})
+    check_error([&] { context.allocate(100, AllocateOptions{.alignment = alignment}); },
+                Errc::invalid_argument,
+                {"alignment " + std::to_string(alignment) + " is not allowed"});
+}
+
+TEST_CASE("populate backs the whole buffer with memory, which is zero") {
+  Context context(options_of(0, 1));
+  // Each has a block of its own.
+  const auto plain = context.allocate(8 << 20);
+  const auto populated = context.allocate(8 << 20, AllocateOptions{.populate = true});
+  const auto [few, unused] = resident_pages(plain);
+  const auto [resident, all] = resident_pages(populated);
+  CHECK(few < all);
+  CHECK(resident == all);
+  const auto bytes = populated.span();
+  CHECK(std::all_of(bytes.begin(), bytes.end(), [](std::byte byte) { return byte == std::byte{}; }));
+}
+
+TEST_CASE("explain shows the name of the allocation") {
+  Context context(options_of(0, 1));
+  const auto named = context.allocate(64, AllocateOptions{.name = "halo rows"});
+  CHECK(contains(context.rendezvous(named)->explain(), "\"world\", halo rows, 64 bytes on host"));
+  CHECK(contains(context.rendezvous(allocate(context, 64))->explain(),
+                 "\"world\", 64 bytes on host"));
+}

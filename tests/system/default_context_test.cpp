@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// The default Context and the free functions, before and after init(). Each test case runs in
+// processes of its own.
+#include "system/system.hpp"
+
+using namespace symmem;
+using namespace symmem::harness;
+
+namespace {
+
+constexpr const char* kGroup = "pair";
+
+/// A Context that is alone in its world, beside the default Context.
+Options alone() {
+  Options options = options_of(0, 1);
+  options.store.clear();
+  return options;
+}
+
+/// Rank 0 of the group: the default Context, by free functions only.
+void use_free_functions(const std::shared_ptr<Store>& store) {
+  set_group_info(kGroup, 0, 2, store);
+  CHECK(get_group_info(kGroup).world_size == 2);
+  const Tensor tensor = empty_strided_p2p({64}, {1}, kUint8, {}, kGroup);
+  const auto memory = rendezvous(tensor);
+  CHECK(get_symmetric_memory(tensor) == memory);
+  check_ring(*memory);
+  end_group(kGroup);
+}
+
+}  // namespace
+
+TEST_CASE("before init a group with the caller's own store works in the default Context") {
+  run_ranks(1, [](RankProcess&) {
+    const auto store = make_hash_store();
+    Context other(alone());
+    check_none(errors_of_threads(2, [&](int rank) {
+      if (rank == 0) return use_free_functions(store);
+      other.set_group_info(kGroup, 1, 2, store);
+      const auto buffer = allocate(other, 64, kGroup);
+      check_ring(*other.rendezvous(buffer));
+      other.end_group(kGroup);
+    }));
+    CHECK(&init() == &default_context());
+    CHECK(rendezvous(empty_strided_p2p({64}, {1}, kUint8))->group_name() == kWorld);
+  });
+}
+
+TEST_CASE("before init a call that needs the world is an error that names init()") {
+  run_ranks(2, [](RankProcess& self) {
+    const auto needs_init = [](const std::function<void()>& call) {
+      check_error(error_of(call), Errc::invalid_argument, {"has not joined", "symmem::init()"});
+    };
+    needs_init([] { empty_strided_p2p({64}, {1}, kUint8); });
+    needs_init([] { get_group_info(kWorld); });
+    needs_init([] { end_group(kWorld); });
+    needs_init([] { default_context().rank(); });
+    needs_init([] { default_context().world_size(); });
+    needs_init([] { default_context().store(); });
+    CHECK_FALSE(is_finalizing());
+
+    init();
+    CHECK(default_context().rank() == self.rank);
+    CHECK(default_context().world_size() == 2);
+    CHECK(get_group_info(kWorld).store == default_context().store());
+    const Tensor tensor = empty_strided_p2p({64}, {1}, kUint8);
+    check_ring(*rendezvous(tensor));
+  });
+}
+
+TEST_CASE("init returns the same Context each time, and takes options only before its first use") {
+  run_ranks(2, [](RankProcess&) {
+    Options options = Options::from_env();
+    options.channels = 3;
+    Context& context = init(options);
+    CHECK(&context == &init());
+    CHECK(&context == &default_context());
+    CHECK(context.options().channels == 3);
+    check_error([&] { init(options); }, Errc::invalid_argument, {"init", "in use already"});
+    CHECK(rendezvous(empty_strided_p2p({64}, {1}, kUint8))->channels() == 3);
+  });
+}
+
+TEST_CASE("init with options after another use of the default Context is refused") {
+  run_ranks(1, [](RankProcess&) {
+    set_group_info(kGroup, 0, 1, make_hash_store());
+    check_error([] { init(Options::from_env()); }, Errc::invalid_argument, {"in use already"});
+    CHECK(init().world_size() == 1);
+  });
+}
+
+TEST_CASE("init may be repeated after it failed") {
+  RanksSettings settings;
+  settings.environment = {{"SYMMEM_WORLD_SIZE", "2"}, {"SYMMEM_TIMEOUT", "2s"}};
+  run_ranks(
+      1,
+      [](RankProcess&) {
+        for (int i = 0; i < 2; ++i) check_error([] { init(); }, Errc::timeout, {"join"});
+        check_error([] { default_context().rank(); }, Errc::invalid_argument, {"has not joined"});
+      },
+      settings);
+}
