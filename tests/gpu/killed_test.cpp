@@ -34,7 +34,7 @@ void survive(Context& context, harness::RankProcess& self, bool in_kernel) {
                 {"rank 1"});
   check_error([&] { words->flush(); }, Errc::peer_lost, {"rank 1"});
   // CUDA stays usable, and so does the mapped memory.
-  ok(cudaMemsetAsync(words->buffer_ptrs()[1], 1, 64, stream));
+  ok(cudaMemsetAsync(words->peer(1).mapped.data(), 1, 64, stream));
   ok(cudaMemsetAsync(words.data(), 1, 64, stream));
   stream.wait();
   CHECK(words.read(0) == 0x0101010101010101u);
