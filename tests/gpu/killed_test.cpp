@@ -7,6 +7,7 @@
 #include "gpu/test_gpu.hpp"
 #include "gpu/test_kernels.hpp"
 #include "harness/network.hpp"
+#include "symmem/extend/allocator.hpp"
 
 using namespace symmem;
 using namespace symmem::gpu;
