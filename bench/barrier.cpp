@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The barrier of 2, 4 and 8 ranks of one host, beside OpenSHMEM's where that is installed. Jobs of
-// the two are run in turn.
+// The barrier of 2, 4 and 8 ranks of one host beside OpenSHMEM's, if that is installed. Jobs of the
+// two run alternately.
 #include <nlohmann/json.hpp>
 
 #include "base/check.hpp"
@@ -11,18 +11,18 @@
 namespace symmem::bench {
 namespace {
 
-// The program in peers/ does the same.
+// Equal to those of peers/shmem_barrier.c.
 constexpr int kBatches = 10, kBarriers = 200;
 
-/// Prints the microseconds of a barrier, by batch.
+/// Rank 0 prints the microseconds of a barrier, one value a batch.
 void run_rank() {
   Context context;
-  const Tensor tensor = context.empty_strided_p2p({8}, {1}, kUint8);
-  const auto memory = context.rendezvous(tensor);
+  const auto buffer = context.allocate(8);
+  const auto memory = context.rendezvous(buffer);
   std::vector<double> times;
   for (int i = 0; i <= kBatches; ++i) {
     const double each = seconds_each(kBarriers, [&] { memory->barrier(); });
-    if (i > 0) times.push_back(each * 1e6);  // The first one warms up.
+    if (i > 0) times.push_back(each * 1e6);  // Batch 0 warms up.
   }
   memory->close();
   if (context.rank() == 0) fmt::print("{}\n", nlohmann::json(times).dump());
@@ -32,11 +32,10 @@ double median_of(const std::vector<std::string>& lines) {
   return median(nlohmann::json::parse(lines.at(0)).get<std::vector<double>>());
 }
 
-/// The peer's time, if it was built.
+/// Returns the microseconds of OpenSHMEM's barrier, if this was built with it.
 std::optional<double> openshmem(int ranks) {
 #ifdef SYMMEM_OSHRUN
-  // Without one-sided MPI, which the barrier does not use and which crashes Open MPI 4.1 at its
-  // end.
+  // Excludes osc/rdma: the barrier does not use it, and it crashes Open MPI 4.1 in finalize.
   return median_of(
       run_program({SYMMEM_OSHRUN, "--allow-run-as-root", "--oversubscribe", "--mca", "osc", "^rdma",
                    "-n", std::to_string(ranks), SYMMEM_SHMEM_BARRIER}));
@@ -73,9 +72,9 @@ std::vector<Figure> measure(int rounds) {
 int main(int argc, char** argv) {
   using namespace symmem::bench;
   return run_main(argc, argv, "bench_barrier",
-                  {.description = "The barrier, beside OpenSHMEM's",
+                  {.description = "benchmark the barrier beside OpenSHMEM's",
                    .rounds = 7,
-                   .be_rank = [](int) { run_rank(); },
+                   .run_rank = [](int) { run_rank(); },
                    .measure = measure,
                    .title = [] { return "Barrier of ranks of one host, beside OpenSHMEM"; }});
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How long it takes to know what went wrong: after the deadline of a wait, and after kill -9 of a
+// How long a failure takes to become an error: after the deadline of a wait, and after kill -9 of a
 // peer, beside the end of a bare TCP connection to it.
 #include <fmt/format.h>
 #include <poll.h>
@@ -11,8 +11,8 @@
 #include <thread>
 
 #include "base/check.hpp"
-#include "process/child_process.hpp"
 #include "context/builtin.hpp"
+#include "process/child_process.hpp"
 #include "program.hpp"
 #include "symmem/key_value_store.hpp"
 #include "symmem/symmem.hpp"
@@ -29,30 +29,30 @@ double milliseconds_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
 
-/// Waits for the Error of `call`, which must name the other rank.
+/// Repeats `call` until it throws. Requires Error(code) that names rank 1.
 template <typename Call>
 void await_error(Errc code, Call call) {
   try {
     for (;;) call();
   } catch (const Error& error) {
-    const bool right =
+    const bool expected =
         error.code() == code && std::string(error.what()).find("rank 1 (") != std::string::npos;
-    if (!right) throw;
+    if (!expected) throw;
   }
 }
 
-/// The other rank: it meets, and then does nothing until it is killed.
-void be_rank(int) {
+/// Rank 1: signals rank 0 after the rendezvous, then waits until it is killed.
+void run_rank(int) {
   const Fd tcp =
       connect_to("127.0.0.1", static_cast<std::uint16_t>(std::atoi(std::getenv("BENCH_PORT"))));
   Context context;
-  const Tensor tensor = context.empty_strided_p2p({64}, {1}, kUint8);
-  const auto memory = context.rendezvous(tensor);
+  const auto buffer = context.allocate(64);
+  const auto memory = context.rendezvous(buffer);
   memory->put_signal(0, 0);
   for (;;) ::pause();
 }
 
-/// Rank 0, here, and rank 1, a process of its own, that have met by `transport`.
+/// Rank 0 in this process and rank 1 in its own, connected by `transport`.
 class Pair {
  public:
   explicit Pair(const std::string& transport)
@@ -61,8 +61,8 @@ class Pair {
         victim_(command(transport)),
         tcp_(accept_one(listening_)),
         context_(options(transport)),
-        tensor_(context_.empty_strided_p2p({64}, {1}, kUint8)),
-        memory_(context_.rendezvous(tensor_)) {
+        buffer_(context_.allocate(64)),
+        memory_(context_.rendezvous(buffer_)) {
     memory_->wait_signal(1, 0);
   }
 
@@ -73,7 +73,7 @@ class Pair {
     require(::poll(&end, 1, 60'000) == 1, Errc::timeout, "the connection did not end");
   }
 
-  /// Milliseconds from the kill to the return of `wait`, which has begun when it comes.
+  /// Kills rank 1 during `wait`. Returns the milliseconds from the kill to the return of `wait`.
   template <typename Wait>
   double kill_during(Wait wait) {
     Clock::time_point killed;
@@ -115,11 +115,11 @@ class Pair {
   const ChildProcess victim_;
   const Fd tcp_;
   Context context_;
-  const Tensor tensor_;
+  const Buffer<> buffer_;
   const std::shared_ptr<SymmetricMemory> memory_;
 };
 
-/// Of a call that waits for a rank which does not come: how long after its deadline it ends.
+/// Milliseconds from the deadline of a call that waits for an absent rank to its error.
 template <typename Call>
 Figure missing(const char* what, int rounds, Call call) {
   Figure figure{
@@ -132,7 +132,7 @@ Figure missing(const char* what, int rounds, Call call) {
   return figure;
 }
 
-/// Of a call that waits for a rank which is killed meanwhile, or reaches it again and again.
+/// Milliseconds from the kill of rank 1 to the error of a call that waits for it or is repeated.
 template <typename Call>
 Figure killed(const std::string& transport, const char* what, int rounds, Call call) {
   Figure figure{fmt::format("kill -9: {}, {}", what, transport),
@@ -161,11 +161,11 @@ std::vector<Figure> measure(int rounds) {
   {
     Pair pair("shm");
     SymmetricMemory& memory = pair.memory();
-    const Tensor tensor = pair.context().empty_strided_p2p({64}, {1}, kUint8);
+    const auto buffer = pair.context().allocate(64);
     figures = {missing("wait_signal", rounds, [&](int) { memory.wait_signal(1, 1, kDeadline); }),
                missing("barrier", rounds, [&](int round) { memory.barrier(round, kDeadline); }),
                missing("rendezvous", rounds,
-                       [&](int) { pair.context().rendezvous(tensor, {}, kDeadline); })};
+                       [&](int) { pair.context().rendezvous(buffer, {}, kDeadline); })};
   }
   figures.push_back(killed("shm", "wait_signal", rounds, wait));
   const std::vector<std::string> built = builtin_transport_names();
@@ -173,7 +173,7 @@ std::vector<Figure> measure(int rounds) {
   figures.push_back(killed("ucx", "wait_signal", rounds, wait));
   figures.push_back(killed("ucx", "get", rounds, [](SymmetricMemory& memory) {
     std::uint64_t word = 0;
-    memory.get(1, 0, &word, sizeof word);
+    memory.get(1, 0, std::span(&word, 1));
   }));
   return figures;
 }
@@ -183,10 +183,11 @@ std::vector<Figure> measure(int rounds) {
 
 int main(int argc, char** argv) {
   using namespace symmem::bench;
-  return run_main(argc, argv, "bench_faults",
-                  {.description = "How long until an error names the rank that is missing or dead",
-                   .most_rounds = 60,
-                   .be_rank = be_rank,
-                   .measure = measure,
-                   .title = [] { return "Until an error names the rank"; }});
+  return run_main(
+      argc, argv, "bench_faults",
+      {.description = "benchmark the time until an error names a missing or killed rank",
+       .most_rounds = 60,
+       .run_rank = run_rank,
+       .measure = measure,
+       .title = [] { return "Until an error names the rank"; }});
 }

@@ -45,7 +45,7 @@ double Figure::ratio() const {
   return median(ratios);
 }
 
-bool Figure::good() const {
+bool Figure::meets_goal() const {
   switch (goal.kind) {
     case Goal::Kind::none: return true;
     case Goal::Kind::ratio_at_most: return ratio() <= goal.bound;
@@ -68,9 +68,9 @@ void print_table(const std::string& title, const std::vector<Figure>& figures) {
     const std::string goal = text(figure.goal, figure.unit);
     fmt::print("{:<{}} {:<5} {:<24} {:<24} {:<24} {:>6}  {}{}\n", figure.what, width, figure.unit,
                figure.floor_is, spread(figure.floor), spread(figure.ours), ratio, goal,
-               goal.empty()    ? ""
-               : figure.good() ? ": met"
-                               : ": MISSED");
+               goal.empty()          ? ""
+               : figure.meets_goal() ? ": met"
+                                     : ": MISSED");
   }
   std::fflush(stdout);
 }
@@ -89,7 +89,7 @@ void to_json(nlohmann::json& json, const Figure& figure) {
           {"goal", text(figure.goal, figure.unit)},
           {"goal_kind", static_cast<int>(figure.goal.kind)},
           {"goal_bound", figure.goal.bound},
-          {"good", figure.good()}};
+          {"good", figure.meets_goal()}};
 }
 
 void from_json(const nlohmann::json& json, Figure& figure) {

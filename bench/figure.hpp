@@ -8,40 +8,40 @@
 
 namespace symmem::bench {
 
-/// What a figure must be to be called good.
+/// The requirement on a figure.
 struct Goal {
   enum class Kind { none, ratio_at_most, ratio_at_least, at_most, above_floor_at_most };
   Kind kind = Kind::none;
   double bound = 0;
 };
 
-/// One thing measured, beside its floor: what the hardware, or the bare call, or the peer does. The
-/// two were measured in turn, A B A B, so that what disturbs the machine disturbs both; hence
-/// floor[i] belongs to ours[i].
+/// Samples of one operation and of its floor: the hardware, the bare call, or another library. The
+/// two are sampled alternately, so that a disturbance of the machine affects both; floor[i] belongs
+/// to ours[i].
 struct Figure {
   std::string what;
   std::string unit;
-  std::string floor_is;  ///< "memcpy 8 B"; empty: nothing to compare with.
+  std::string floor_is;  ///< "memcpy 8 B"; empty: no floor.
   std::vector<double> floor;
   std::vector<double> ours;
   Goal goal;
 
-  /// The median of ours[i] / floor[i].
+  /// Returns the median of ours[i] / floor[i].
   double ratio() const;
-  bool good() const;
+  bool meets_goal() const;
 };
 
 double median(std::vector<double> values);
 
-/// A table for people: medians, with the least and the most beside them.
+/// Prints a table of medians, minima and maxima.
 void print_table(const std::string& title, const std::vector<Figure>& figures);
-/// All samples, for programs.
+/// Prints all samples as JSON.
 void print_json(const std::vector<Figure>& figures);
 
 void to_json(nlohmann::json& json, const Figure& figure);
 void from_json(const nlohmann::json& json, Figure& figure);
 
-/// Seconds that one of `count` calls of `call` takes.
+/// Calls `call` `count` times. Returns the seconds of one call.
 template <typename Call>
 double seconds_each(int count, Call&& call) {
   const auto start = std::chrono::steady_clock::now();
@@ -50,7 +50,7 @@ double seconds_each(int count, Call&& call) {
   return time.count() / count;
 }
 
-/// Fills figure.floor and figure.ours, `rounds` of each in turn, after one round for the caches.
+/// Samples figure.floor and figure.ours alternately, `rounds` times each, after one warm-up round.
 template <typename Floor, typename Ours>
 void alternate(Figure& figure, int rounds, Floor&& floor, Ours&& ours) {
   floor();

@@ -40,11 +40,11 @@ Figure rendezvous(Context& context, const GpuRank& rank, int rounds) {
   Figure figure{"alloc + rendezvous 4 KiB", "ms", "", {}, {}, {Goal::Kind::at_most, 1}};
   for (int i = -2; i < rounds; ++i) {
     rank.memory().barrier();
-    Tensor tensor;
+    Buffer<> buffer;
     std::shared_ptr<SymmetricMemory> memory;
     const double ms = 1e3 * seconds_each(1, [&] {
-                        tensor = context.empty_strided_p2p({4096}, {1}, kUint8, rank.device());
-                        memory = context.rendezvous(tensor);
+                        buffer = context.allocate(4096, rank.device());
+                        memory = context.rendezvous(buffer);
                       });
     if (i >= 0) figure.ours.push_back(ms);
     memory->close();
@@ -77,7 +77,7 @@ std::vector<Figure> measure_as_ranks(Context& context, int rounds) {
   return figures;
 }
 
-void be_rank(int rounds, const Part& part) {
+void run_rank(int rounds, const Part& part) {
   Options options = Options::from_env();
   if (!part.transport.empty()) options.transports = {part.transport};
   Context context(options);
@@ -87,7 +87,7 @@ void be_rank(int rounds, const Part& part) {
 #ifdef SYMMEM_BENCH_UCX
   if (part.name == "network") figures = across_hosts(context, rounds);
 #endif
-  if (context.rank() == 0) tell(figures);
+  if (context.rank() == 0) report(figures);
 }
 
 // The program that starts them.
@@ -201,7 +201,7 @@ int main(int argc, char** argv) {
   const int code = run_main(
       argc, argv, "bench_gpu",
       {.description = "benchmark GPU memory of ranks on one host and on two hosts over UCX",
-       .be_rank = [&](int rounds) { be_rank(rounds, part); },
+       .run_rank = [&](int rounds) { run_rank(rounds, part); },
        .measure = [&](int rounds) { return measurement.run(rounds, part.name); },
        .title = title,
        .add_options =

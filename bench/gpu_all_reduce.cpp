@@ -22,9 +22,10 @@ class AllReduce {
       mine[i] = static_cast<float>(i % 100 + static_cast<std::size_t>(rank.rank()));
     ok(cudaMemcpy(input_, mine.data(), kLargest, cudaMemcpyDefault));
     ok(cudaDeviceSynchronize());
-    for (int of = 0; of < rank.size(); ++of) parts_.buffers[of] = bare_.memory->peer(of).pointer;
-    parts_.rounds = reinterpret_cast<std::uint64_t*>(bare_.tensor.data<std::byte>() +
-                                                     Parts::rounds_offset(rank.size()));
+    for (int of = 0; of < rank.size(); ++of)
+      parts_.buffers[of] = bare_.memory->peer(of).mapped.data();
+    parts_.rounds =
+        reinterpret_cast<std::uint64_t*>(bare_.buffer.data() + Parts::rounds_offset(rank.size()));
     parts_.flags = rank.flags(kBlocks);
     ours_.memory->barrier();
   }
@@ -62,15 +63,14 @@ class AllReduce {
 
  private:
   /// Zeroed: epoch 0 is no round.
-  struct Buffer {
-    Buffer(Context& context, const GpuRank& rank)
-        : tensor(context.empty_strided_p2p({static_cast<std::int64_t>(Parts::bytes(rank.size()))},
-                                           {1}, kUint8, rank.device())) {
-      ok(cudaMemset(tensor.data(), 0, Parts::bytes(rank.size())));
+  struct Shared {
+    Shared(Context& context, const GpuRank& rank)
+        : buffer(context.allocate(Parts::bytes(rank.size()), rank.device())) {
+      ok(cudaMemset(buffer.data(), 0, buffer.size()));
       ok(cudaDeviceSynchronize());
-      memory = context.rendezvous(tensor);
+      memory = context.rendezvous(buffer);
     }
-    Tensor tensor;
+    Buffer<> buffer;
     std::shared_ptr<SymmetricMemory> memory;
   };
 
@@ -88,7 +88,7 @@ class AllReduce {
 
   const GpuRank& rank_;
   const By by_;
-  const Buffer ours_, bare_;
+  const Shared ours_, bare_;
   float *input_ = nullptr, *result_ = nullptr;
   Parts parts_;
 };

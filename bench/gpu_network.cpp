@@ -21,20 +21,19 @@ class AcrossHosts {
         rounds_(rounds),
         first_(context.rank() == 0),
         staged_(context.options().transports.at(0) == "ucx_staged"),
-        tensor_(context.empty_strided_p2p({kLarge + 64}, {1}, kUint8, device_of(context))),
-        memory_(context.rendezvous(tensor_)),
-        raw_tensor_(context.empty_strided_p2p({kLarge}, {1}, kUint8,
-                                              raw_on_gpu ? device_of(context) : Device{})),
+        buffer_(context.allocate(kLarge + 64, device_of(context))),
+        memory_(context.rendezvous(buffer_)),
+        raw_buffer_(context.allocate(kLarge, raw_on_gpu ? device_of(context) : Device{})),
         floor_is_(raw_on_gpu ? "raw UCP" : "raw UCP, host memory") {
     require(memory_->world_size() == 2, Errc::invalid_argument, "two ranks are needed");
     ok(cudaSetDevice(device_of(context).index));
     ok(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking));
     ok(cudaMalloc(&gpu_, 2 * kLarge));
     ok(cudaMallocHost(&host_, kLarge));
-    ok(cudaMemset(tensor_.data(), 0, kLarge + 64));
+    ok(cudaMemset(buffer_.data(), 0, kLarge + 64));
     ok(cudaDeviceSynchronize());
     raw_ = std::make_unique<RawUcp>(context.options().ucx_library, *context.store(), context.rank(),
-                                    RawUcp::Buffer{raw_tensor_.data(), kLarge, raw_on_gpu});
+                                    RawUcp::Buffer{raw_buffer_.data(), kLarge, raw_on_gpu});
     raw_->arrive = [this](const void* data, std::size_t bytes) {
       if (staged_) copy(landing(), data, bytes);
     };
@@ -72,6 +71,8 @@ class AcrossHosts {
     void* raw;
     const char* where;
     std::size_t bytes;
+
+    std::span<std::byte> span() const { return {static_cast<std::byte*>(ours), bytes}; }
   };
 
   int peer() const { return first_ ? 1 : 0; }
@@ -128,14 +129,14 @@ class AcrossHosts {
         },
         [&] {
           for (int i = 0; i < count; ++i) {
-            memory_->put(1, 0, local.ours, local.bytes);
+            memory_->put(1, 0, local.span());
             if (small) memory_->flush(1);
           }
           memory_->flush(1);
         });
     if (!first_) {
-      check(raw_tensor_.data(), mark_, local.bytes, "floor of " + figure.what);
-      check(tensor_.data(), mark_, local.bytes, figure.what);
+      check(raw_buffer_.data(), mark_, local.bytes, "floor of " + figure.what);
+      check(buffer_.data(), mark_, local.bytes, figure.what);
     }
     return figure;
   }
@@ -143,19 +144,19 @@ class AcrossHosts {
   Figure get(const Local& local) {
     Figure figure = figure_of(name("get", local, "to"), local.bytes);
     const int count = local.bytes == kSmall ? 100 : 16;
-    fill(tensor_.data(), ++mark_, local.bytes);
-    fill(raw_tensor_.data(), mark_, local.bytes);
+    fill(buffer_.data(), ++mark_, local.bytes);
+    fill(raw_buffer_.data(), mark_, local.bytes);
     measure(
         figure, local.bytes, count,
         [&] {
           for (int i = 0; i < count; ++i) raw_->get(0, local.raw, local.bytes);
         },
         [&] {
-          for (int i = 0; i < count; ++i) memory_->get(1, 0, local.ours, local.bytes);
+          for (int i = 0; i < count; ++i) memory_->get(1, 0, local.span());
         });
     if (first_) {
       fill(local.ours, 0, local.bytes);
-      memory_->get(1, 0, local.ours, local.bytes);
+      memory_->get(1, 0, local.span());
       check(local.ours, mark_, local.bytes, figure.what);
     }
     return figure;
@@ -185,17 +186,17 @@ class AcrossHosts {
         },
         [&] {
           return sample([&] {
-            if (first_) memory_->put_with_signal(peer(), 0, local.ours, local.bytes, 1);
+            if (first_) memory_->put_with_signal(peer(), 0, local.span(), 1);
             memory_->wait_signal(peer(), 1);
-            if (!first_) memory_->put_with_signal(peer(), 0, local.ours, local.bytes, 1);
+            if (!first_) memory_->put_with_signal(peer(), 0, local.span(), 1);
           });
         });
     barrier();
     memory_->flush(peer());
     barrier();
-    check(staged_ ? landing() : raw_tensor_.data(), mark_ + peer(), local.bytes,
+    check(staged_ ? landing() : raw_buffer_.data(), mark_ + peer(), local.bytes,
           "floor of " + figure.what);
-    check(tensor_.data(), mark_ + peer(), local.bytes, figure.what);
+    check(buffer_.data(), mark_ + peer(), local.bytes, figure.what);
     ++mark_;
     return figure;
   }
@@ -232,7 +233,7 @@ class AcrossHosts {
         });
     raw_->arrive = nullptr;
     std::uint64_t found = 0, found_of_floor = 0;
-    copy(&found, tensor_.data<std::byte>() + kCounter, sizeof found);
+    copy(&found, buffer_.data() + kCounter, sizeof found);
     copy(&found_of_floor, word, sizeof found_of_floor);
     const auto wanted = static_cast<std::uint64_t>(kCount) * (static_cast<unsigned>(rounds_) + 1);
     require(first_ || (found == wanted && found_of_floor == wanted), Errc::internal,
@@ -265,9 +266,9 @@ class AcrossHosts {
   Context& context_;
   const int rounds_;
   const bool first_, staged_;
-  const Tensor tensor_;
+  const Buffer<> buffer_;
   const std::shared_ptr<SymmetricMemory> memory_;
-  const Tensor raw_tensor_;  ///< Memory of the same kind for the floor; not rendezvoused.
+  const Buffer<> raw_buffer_;  ///< The floor's memory; takes no part in a rendezvous.
   const std::string floor_is_;
   std::unique_ptr<RawUcp> raw_;
   bool raw_takes_gpu_ = false;

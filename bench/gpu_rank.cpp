@@ -18,9 +18,8 @@ Device device_of(const Context& context) {
 
 GpuRank::GpuRank(Context& context, std::size_t bytes)
     : device_(device_of(context)),
-      tensor_(context.empty_strided_p2p({static_cast<std::int64_t>(kData + bytes)}, {1}, kUint8,
-                                        device_)),
-      memory_(context.rendezvous(tensor_)) {
+      buffer_(context.allocate(kData + bytes, device_)),
+      memory_(context.rendezvous(buffer_)) {
   require(size() > 1 && size() <= Flags::kMost, Errc::invalid_argument, "{} ranks are not 2 to {}",
           size(), Flags::kMost);
   ok(cudaSetDevice(device_.index));
@@ -31,7 +30,7 @@ GpuRank::GpuRank(Context& context, std::size_t bytes)
   ok(cudaMalloc(reinterpret_cast<void**>(&counts_), kRows * sizeof *counts_));
   ok(cudaMemset(local_, 0, bytes));
   ok(cudaMemset(counts_, 0, kRows * sizeof *counts_));
-  ok(cudaMemset(tensor_.data(), 0, kData + bytes));
+  ok(cudaMemset(buffer_.data(), 0, kData + bytes));
   ok(cudaDeviceSynchronize());
   memory_->barrier();
 }
@@ -44,9 +43,7 @@ GpuRank::~GpuRank() {
   static_cast<void>(cudaStreamDestroy(stream_));
 }
 
-std::byte* GpuRank::data_of(int rank) const {
-  return static_cast<std::byte*>(memory_->peer(rank).pointer) + kData;
-}
+std::byte* GpuRank::data_of(int rank) const { return memory_->peer(rank).mapped.data() + kData; }
 
 Flags GpuRank::flags(int row) const {
   static_assert(kRows * Flags::kMost * sizeof(std::uint64_t) <= kWord);
@@ -54,7 +51,7 @@ Flags GpuRank::flags(int row) const {
   flags.rank = rank();
   flags.size = size();
   for (int of = 0; of < size(); ++of)
-    flags.rows[of] = static_cast<std::uint64_t*>(memory_->peer(of).pointer) + row * Flags::kMost;
+    flags.rows[of] = memory_->peer(of).as<std::uint64_t>().data() + row * Flags::kMost;
   flags.count = counts_ + row;
   return flags;
 }

@@ -8,6 +8,7 @@
 
 #include "figure.hpp"
 #include "gpu_kernels.hpp"
+#include "symmem/cuda.hpp"
 #include "symmem/symmem.hpp"
 
 namespace symmem::bench {
@@ -81,7 +82,7 @@ class GpuRank {
   double end() const;
 
   const Device device_;
-  const Tensor tensor_;
+  const Buffer<> buffer_;
   const std::shared_ptr<SymmetricMemory> memory_;
   cudaStream_t stream_ = nullptr;
   cudaEvent_t begin_ = nullptr, end_ = nullptr;

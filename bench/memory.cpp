@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Host memory between two ranks of one host, each operation beside its floor: the same work on the
-// mapped memory without symmem, measured in turn by the same processes.
+// Host memory of two ranks on one host. Each operation has a floor: the same processes do the same
+// work on the mapped memory without symmem.
 #include <sys/mman.h>
 
 #include <atomic>
@@ -17,15 +17,15 @@ namespace {
 using Word = std::int64_t;
 
 constexpr std::size_t kMiB = std::size_t{1} << 20;
-constexpr std::size_t kFar = 128 * kMiB;  ///< Beyond what the caches hold.
-constexpr int kWords = 2048;              ///< Within the first cache.
+constexpr std::size_t kFar = 128 * kMiB;  ///< Larger than the caches.
+constexpr int kWords = 2048;              ///< Fit into the L1 cache.
 constexpr int kChannel = 1;
 
-/// Where things lie in each rank's buffer: the words that several rows use, then bulk data.
+/// Offsets in each rank's buffer: words, each in a cache line of its own, then bulk data.
 constexpr std::size_t kFlagAt = 0, kOtherFlagAt = 64, kCounterAt = 128, kWordAt = 192;
 constexpr std::size_t kBulkAt = 4096;
 
-/// Both sides of a row run these very instructions.
+/// Floor and symmem execute the same instructions.
 [[gnu::noinline]] void store_words(volatile Word* words, Word value) {
   for (int i = 0; i < kWords; ++i) words[i] = value;
 }
@@ -35,20 +35,20 @@ constexpr std::size_t kBulkAt = 4096;
   return sum;
 }
 
-/// Keeps the compiler from merging what one turn of a loop does with the next.
-void end_turn() { asm volatile("" ::: "memory"); }
+/// Compiler barrier: prevents merging of consecutive iterations of a loop.
+void end_iteration() { asm volatile("" ::: "memory"); }
 
 class Memory {
  public:
   Memory(Context& context, int rounds)
       : rounds_(rounds),
-        tensor_(context.empty_strided_p2p({kBulkAt + kFar}, {1}, kUint8)),
-        memory_(context.rendezvous(tensor_)),
+        buffer_(context.allocate(kBulkAt + kFar)),
+        memory_(context.rendezvous(buffer_)),
         peer_(1 - context.rank()),
-        mine_(tensor_.data<std::byte>()),
-        theirs_(static_cast<std::byte*>(memory_->peer(peer_).pointer)),
+        mine_(buffer_.data()),
+        theirs_(memory_->peer(peer_).mapped.data()),
         source_(kFar, std::byte{7}) {
-    // Each page is touched on both sides before anything is measured.
+    // Touches the pages before the first sample.
     std::memset(mine_, 0, kBulkAt + kFar);
     memory_->barrier();
     load_words(reinterpret_cast<Word*>(theirs_));
@@ -75,7 +75,7 @@ class Memory {
     };
     alternate(
         figure, rounds_, [&] { return time(near); }, [&] { return time(far); });
-    require(load_words(far) == 3 * kWords, Errc::internal, "stores by pointer went wrong");
+    require(load_words(far) == 3 * kWords, Errc::internal, "a store by pointer is missing");
     return figure;
   }
 
@@ -87,7 +87,7 @@ class Memory {
     const auto time = [](Word* words) {
       Word sum = 0;
       const double each = seconds_each(500, [&] { sum += load_words(words); });
-      require(sum == Word{500} * 3 * kWords, Errc::internal, "loads by pointer went wrong");
+      require(sum == Word{500} * 3 * kWords, Errc::internal, "a load by pointer has a wrong value");
       return each * 1e9 / kWords;
     };
     alternate(
@@ -104,18 +104,18 @@ class Memory {
           return 1e9 * seconds_each(200'000, [&] {
                    ++value;
                    std::memcpy(theirs_ + kWordAt, &value, sizeof value);
-                   end_turn();
+                   end_iteration();
                  });
         },
         [&] {
           return 1e9 * seconds_each(200'000, [&] {
                    ++value;
-                   memory_->put(peer_, kWordAt, &value, sizeof value);
-                   end_turn();
+                   memory_->put(peer_, kWordAt, std::span(&value, 1));
+                   end_iteration();
                  });
         });
     require(std::memcmp(theirs_ + kWordAt, &value, sizeof value) == 0, Errc::internal,
-            "put of a word went wrong");
+            "put 8 B: the received data is wrong");
     return figure;
   }
 
@@ -127,28 +127,28 @@ class Memory {
         [&] {
           return 1e9 * seconds_each(200'000, [&] {
                    std::memcpy(&value, theirs_ + kWordAt, sizeof value);
-                   end_turn();
+                   end_iteration();
                  });
         },
         [&] {
           return 1e9 * seconds_each(200'000, [&] {
-                   memory_->get(peer_, kWordAt, &value, sizeof value);
-                   end_turn();
+                   memory_->get(peer_, kWordAt, std::span(&value, 1));
+                   end_iteration();
                  });
         });
     require(std::memcmp(theirs_ + kWordAt, &value, sizeof value) == 0, Errc::internal,
-            "get of a word went wrong");
+            "get 8 B: the received data is wrong");
     return figure;
   }
 
-  /// GB/s of copies of 1 MiB that walk through `span` bytes.
-  Figure put_bulk(const char* what, std::size_t span, int passes) {
+  /// Copies `bytes` bytes in pieces of 1 MiB, `passes` times a sample.
+  Figure put_bulk(const char* what, std::size_t bytes, int passes) {
     Figure figure{what, "GB/s", "memcpy 1 MiB", {}, {}, {Goal::Kind::ratio_at_least, 0.98}};
     const auto speed = [&](auto copy) {
       const double seconds = seconds_each(passes, [&] {
-        for (std::size_t at = 0; at < span; at += kMiB) copy(at);
+        for (std::size_t at = 0; at < bytes; at += kMiB) copy(at);
       });
-      return static_cast<double>(span) / seconds / 1e9;
+      return static_cast<double>(bytes) / seconds / 1e9;
     };
     alternate(
         figure, rounds_,
@@ -157,11 +157,12 @@ class Memory {
               [&](std::size_t at) { std::memcpy(theirs_ + kBulkAt + at, &source_[at], kMiB); });
         },
         [&] {
-          return speed(
-              [&](std::size_t at) { memory_->put(peer_, kBulkAt + at, &source_[at], kMiB); });
+          return speed([&](std::size_t at) {
+            memory_->put(peer_, kBulkAt + at, std::span(&source_[at], kMiB));
+          });
         });
-    require(std::memcmp(theirs_ + kBulkAt, source_.data(), span) == 0, Errc::internal,
-            "put of {} bytes went wrong", span);
+    require(std::memcmp(theirs_ + kBulkAt, source_.data(), bytes) == 0, Errc::internal,
+            "{}: the received data is wrong", what);
     return figure;
   }
   Figure put_near() { return put_bulk("put 1 MiB, in cache", kMiB, 100); }
@@ -183,7 +184,7 @@ class Memory {
     return figure;
   }
 
-  /// One way of a message and its answer; both ranks run this.
+  /// Half a round trip of signals. Both ranks run this.
   Figure signal() {
     Figure figure{"signal, one way",
                   "ns",
@@ -192,7 +193,7 @@ class Memory {
                   {},
                   {Goal::Kind::ratio_at_most, 1.5}};
     constexpr int kTrips = 5000;
-    // The flag is rank 0's; even numbers are its turn.
+    // The flag is in rank 0's buffer; rank 0 waits for even values.
     const bool first = memory_->rank() == 0;
     const std::atomic_ref flag(word_at(first ? mine_ : theirs_, kFlagAt));
     Word turn = first ? 0 : 1;
@@ -240,7 +241,7 @@ class Memory {
   }
 
   const int rounds_;
-  const Tensor tensor_;
+  const Buffer<> buffer_;
   const std::shared_ptr<SymmetricMemory> memory_;
   const int peer_;
   std::byte* const mine_;
@@ -252,7 +253,7 @@ void run_rank(int rounds) {
   Context context;
   Memory memory(context, rounds);
   const std::vector<Figure> figures = memory.run();
-  if (context.rank() == 0) tell(figures);
+  if (context.rank() == 0) report(figures);
 }
 
 }  // namespace
@@ -260,13 +261,14 @@ void run_rank(int rounds) {
 
 int main(int argc, char** argv) {
   using namespace symmem::bench;
-  return run_main(argc, argv, "bench_memory",
-                  {.description = "Host memory between two ranks of one host, beside its floors",
-                   .be_rank = run_rank,
-                   .measure =
-                       [](int rounds) {
-                         return figures_of(
-                             run_ranks(2, {"--as-rank", "--rounds", std::to_string(rounds)}).at(0));
-                       },
-                   .title = [] { return "Host memory, two ranks of one host"; }});
+  return run_main(
+      argc, argv, "bench_memory",
+      {.description = "benchmark host memory of two ranks on one host beside its floors",
+       .run_rank = run_rank,
+       .measure =
+           [](int rounds) {
+             return figures_of(
+                 run_ranks(2, {"--as-rank", "--rounds", std::to_string(rounds)}).at(0));
+           },
+       .title = [] { return "Host memory, two ranks of one host"; }});
 }

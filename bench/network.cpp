@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Host memory between two simulated hosts: what symmem does by UCX beside the same loop on raw UCP
-// with a polling target, and signals beside a TCP round trip that spins.
+// Host memory of two simulated hosts over UCX. Floors: the same loop on raw UCP with a polling
+// target; for signals also a TCP round trip that spins.
 #include <fmt/format.h>
 #include <sys/socket.h>
 
@@ -34,10 +34,10 @@ class Network {
   Network(Context& context, int rounds)
       : rounds_(rounds),
         first_(context.rank() == 0),
-        tensor_(context.empty_strided_p2p({kLarge}, {1}, kUint8)),
-        memory_(context.rendezvous(tensor_)),
+        buffer_(context.allocate(kLarge)),
+        memory_(context.rendezvous(buffer_)),
         raw_(context.options().ucx_library, *context.store(), context.rank(),
-             {buffer_.data(), buffer_.size()}),
+             {raw_buffer_.data(), raw_buffer_.size()}),
         source_(kLarge, std::byte{42}) {
     require(memory_->world_size() == 2, Errc::invalid_argument, "two ranks are needed");
     if (!first_) {
@@ -56,18 +56,19 @@ class Network {
         small(
             "put 8 B and flush", [&] { raw_.put(0, source_.data(), 8); },
             [&] {
-              memory_->put(1, 0, source_.data(), 8);
+              memory_->put(1, 0, word());
               memory_->flush(1);
             }),
         small(
-            "get 8 B", [&] { raw_.get(0, scratch_, 8); }, [&] { memory_->get(1, 0, scratch_, 8); }),
+            "get 8 B", [&] { raw_.get(0, scratch_, 8); },
+            [&] { memory_->get(1, 0, std::span(scratch_)); }),
         small(
             "fetch_add 8 B (floor: get)", [&] { raw_.get(0, scratch_, 8); },
             [&] { memory_->fetch_add(1, 8, std::uint64_t{1}); }),
         large(
             "put 1 MiB", [&] { raw_.put_many(source_.data(), kLarge, kMany); },
             [&] {
-              for (int i = 0; i < kMany; ++i) memory_->put(1, 0, source_.data(), kLarge);
+              for (int i = 0; i < kMany; ++i) memory_->put(1, 0, std::span(source_));
               memory_->flush(1);
             }),
         large(
@@ -76,7 +77,7 @@ class Network {
               for (int i = 0; i < kMany; ++i) raw_.get(0, target_.data(), kLarge);
             },
             [&] {
-              for (int i = 0; i < kMany; ++i) memory_->get(1, 0, target_.data(), kLarge);
+              for (int i = 0; i < kMany; ++i) memory_->get(1, 0, std::span(target_));
             }),
         trips("TCP, spinning", 1.3, [&] { trip_by_tcp(); }),
         trips("raw UCP messages", 1.15, [&] { raw_.trip(); }),
@@ -127,7 +128,7 @@ class Network {
         [](double s) { return 1e-9 * kLarge * kMany / s; });
   }
 
-  /// 8 bytes there and 8 bytes back, each seen by who waits; both ranks run this.
+  /// Round trip: each rank waits for the signal, then sends its own. Both ranks run this.
   template <typename Floor>
   Figure trips(const char* floor_is, double goal, Floor floor) {
     Figure figure{"put_with_signal 8 B, round trip", "us", floor_is, {}, {},
@@ -135,9 +136,9 @@ class Network {
     constexpr int kTrips = 300;
     const int peer = first_ ? 1 : 0;
     const auto by_signal = [&] {
-      if (first_) memory_->put_with_signal(peer, 16, source_.data(), 8, 1);
+      if (first_) memory_->put_with_signal(peer, 16, word(), 1);
       memory_->wait_signal(peer, 1);
-      if (!first_) memory_->put_with_signal(peer, 16, source_.data(), 8, 1);
+      if (!first_) memory_->put_with_signal(peer, 16, word(), 1);
     };
     const auto sample = [&](auto call) {
       memory_->barrier();
@@ -148,7 +149,7 @@ class Network {
     return figure;
   }
 
-  /// What the library's threads use while the application waits for something else.
+  /// Processor time of symmem's threads while the application sleeps.
   Figure idle() {
     Figure figure{"idle rank, of one core", "%", "", {}, {}, {Goal::Kind::at_most, 0.5}};
     for (int i = 0; i < rounds_; ++i) {
@@ -178,30 +179,32 @@ class Network {
     if (!first_) ::send(tcp_.get(), bytes, sizeof bytes, MSG_NOSIGNAL);
   }
 
+  std::span<const std::byte> word() const { return std::span(source_).first(8); }
+
   void check_data() const {
     if (first_)
       require(target_ == source_ || target_[kLarge - 1] == std::byte{42}, Errc::internal,
-              "a get brought other bytes");
+              "get 1 MiB: the received data is wrong");
     else
-      require(tensor_.data<std::byte>()[kLarge - 1] == std::byte{42}, Errc::internal,
-              "a put did not arrive");
+      require(buffer_.data()[kLarge - 1] == std::byte{42}, Errc::internal,
+              "put 1 MiB: the received data is wrong");
   }
 
   const int rounds_;
   const bool first_;
-  const Tensor tensor_;
+  const Buffer<> buffer_;
   const std::shared_ptr<SymmetricMemory> memory_;
-  std::vector<std::byte> buffer_ = std::vector<std::byte>(kLarge);  ///< Of raw_.
+  std::vector<std::byte> raw_buffer_ = std::vector<std::byte>(kLarge);
   RawUcp raw_;
   Fd listening_, tcp_;
   std::vector<std::byte> source_, target_ = std::vector<std::byte>(kLarge);
   std::byte scratch_[8] = {};
 };
 
-void be_rank(int rounds) {
+void run_rank(int rounds) {
   Context context(options_of_rank());
   const std::vector<Figure> figures = Network(context, rounds).run();
-  if (context.rank() == 0) tell(figures);
+  if (context.rank() == 0) report(figures);
 }
 
 std::vector<Figure> measure(int rounds, bool netns) {
@@ -214,7 +217,7 @@ std::vector<Figure> measure(int rounds, bool netns) {
   for (const std::string& word :
        {self.string(), std::string("--as-rank"), std::string("--rounds"), std::to_string(rounds)})
     words.push_back(word);
-  // The launcher says whose line it is: "[0] ".
+  // The launcher prefixes the line with "[0] ".
   return figures_of(run_program(words).at(0).substr(4));
 }
 
@@ -224,18 +227,19 @@ std::vector<Figure> measure(int rounds, bool netns) {
 int main(int argc, char** argv) {
   using namespace symmem::bench;
   bool netns = false;
-  return run_main(argc, argv, "bench_network",
-                  {.description = "Host memory between two simulated hosts, beside raw UCP and TCP",
-                   .be_rank = be_rank,
-                   .measure = [&](int rounds) { return measure(rounds, netns); },
-                   .title =
-                       [&] {
-                         return netns ? "Host memory, two network namespaces"
-                                      : "Host memory, two hosts on loopback";
-                       },
-                   .add_options =
-                       [&](CLI::App& app) {
-                         app.add_flag("--netns", netns,
-                                      "Each host in a network namespace of its own (root)");
-                       }});
+  return run_main(
+      argc, argv, "bench_network",
+      {.description = "benchmark host memory of two simulated hosts beside raw UCP and TCP",
+       .run_rank = run_rank,
+       .measure = [&](int rounds) { return measure(rounds, netns); },
+       .title =
+           [&] {
+             return netns ? "Host memory, two network namespaces"
+                          : "Host memory, two hosts on loopback";
+           },
+       .add_options =
+           [&](CLI::App& app) {
+             app.add_flag("--netns", netns,
+                          "put each host into a network namespace of its own (needs root)");
+           }});
 }

@@ -10,7 +10,7 @@
 
 namespace symmem::bench {
 
-void tell(const std::vector<Figure>& figures) {
+void report(const std::vector<Figure>& figures) {
   fmt::print("{}\n", nlohmann::json(figures).dump());
 }
 
@@ -22,14 +22,14 @@ int run_main(int argc, char** argv, const char* name, const RankProgram& program
   CLI::App app(program.description);
   bool json = false, as_rank = false;
   int rounds = program.rounds;
-  app.add_flag("--json", json, "Print all samples as JSON");
-  app.add_option("--rounds", rounds, "Samples of each side")
+  app.add_flag("--json", json, "print all samples as JSON");
+  app.add_option("--rounds", rounds, "samples of each side")
       ->check(CLI::Range(1, program.most_rounds));
-  app.add_flag("--as-rank", as_rank, "Be one rank (used by itself)")->group("");
+  app.add_flag("--as-rank", as_rank, "run as a rank (internal)")->group("");
   program.add_options(app);
   CLI11_PARSE(app, argc, argv);
   if (as_rank) {
-    program.be_rank(rounds);
+    program.run_rank(rounds);
     return 0;
   }
   std::vector<Figure> figures;

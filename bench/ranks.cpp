@@ -24,7 +24,7 @@ std::vector<std::string> run(const std::vector<ChildCommand>& commands) {
   const JobEnd end = children.wait_all(deadline);
   require(end.cause == JobEnd::Cause::all_succeeded, Errc::internal, "{} {}",
           commands.front().words.front(),
-          end.child >= 0 ? children.end(end.child)->text() : "did not end within two minutes");
+          end.child >= 0 ? children.end(end.child)->text() : "ran for more than two minutes");
   return lines;
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What it takes to make memory reachable and to let go of it again, after the first time: allocate
-// and rendezvous, then close. Beside it one gather of the store, the round trip of all ranks of
-// which a rendezvous is made.
+// Allocation and rendezvous, then close, each after a warm-up. Floor: one gather of the store, the
+// collective round trip that a rendezvous consists of.
+#include <cstring>
+
 #include "base/check.hpp"
 #include "program.hpp"
 #include "ranks.hpp"
@@ -11,18 +12,18 @@
 namespace symmem::bench {
 namespace {
 
-class Deaf : public GroupListener {
+class IgnoringListener : public GroupListener {
   void member_gone(int, Departure, const std::string&) override {}
   void store_lost(const std::string&) override {}
 };
 
-/// A group of the same ranks, in the store alone.
+/// A group of the same ranks that only gathers through the store.
 class Gatherer {
  public:
   explicit Gatherer(Context& context)
       : store_(context.store()),
         membership_(store_->join({"bench", context.rank(), context.world_size(), {"bench", 1, 1}},
-                                 std::make_shared<Deaf>())) {}
+                                 std::make_shared<IgnoringListener>())) {}
   void operator()() {
     store_->gather(membership_, std::to_string(count_++), std::string(100, 'x'));
   }
@@ -38,30 +39,32 @@ struct Times {
   double open, close;
 };
 
-/// One allocation's life, timed; also proves that it reaches the next rank.
-Times live(Context& context, SymmetricMemory& together, std::int64_t bytes) {
+/// Times one allocation from allocate to close, and checks a store to the next rank.
+Times open_and_close(Context& context, SymmetricMemory& together, std::size_t bytes) {
   const int next = (context.rank() + 1) % context.world_size();
   together.barrier();
   Times times{};
-  Tensor tensor;
+  Buffer<> buffer;
   std::shared_ptr<SymmetricMemory> memory;
   times.open = 1e3 * seconds_each(1, [&] {
-                 tensor = context.empty_strided_p2p({bytes}, {1}, kUint8);
-                 memory = context.rendezvous(tensor);
+                 buffer = context.allocate(bytes);
+                 memory = context.rendezvous(buffer);
                });
-  *static_cast<int*>(memory->peer(next).pointer) = next;
+  memory->peer(next).as<int>()[0] = next;
   memory->barrier();
-  require(*tensor.data<int>() == context.rank(), Errc::internal, "a store went astray");
+  int received = -1;
+  std::memcpy(&received, buffer.data(), sizeof received);
+  require(received == context.rank(), Errc::internal, "the received data is wrong");
   times.close = 1e3 * seconds_each(1, [&] { memory->close(); });
   return times;
 }
 
-std::string size_text(std::int64_t bytes) {
+std::string size_text(std::size_t bytes) {
   return bytes >= 1 << 20 ? fmt::format("{} MiB", bytes >> 20) : fmt::format("{} KiB", bytes >> 10);
 }
 
 std::vector<Figure> measure_size(Context& context, SymmetricMemory& together, Gatherer& gather,
-                                 std::int64_t bytes, int rounds) {
+                                 std::size_t bytes, int rounds) {
   const auto name = [&](const char* what) {
     return fmt::format("{} {}, {} ranks", what, size_text(bytes), context.world_size());
   };
@@ -70,8 +73,8 @@ std::vector<Figure> measure_size(Context& context, SymmetricMemory& together, Ga
   for (int i = -2; i < rounds; ++i) {
     together.barrier();
     const double floor = 1e3 * seconds_each(1, gather);
-    const Times times = live(context, together, bytes);
-    if (i < 0) continue;  // After the first.
+    const Times times = open_and_close(context, together, bytes);
+    if (i < 0) continue;  // Warm-up.
     open.floor.push_back(floor);
     close.floor.push_back(floor);
     open.ours.push_back(times.open);
@@ -82,16 +85,16 @@ std::vector<Figure> measure_size(Context& context, SymmetricMemory& together, Ga
 
 void run_rank(int rounds) {
   Context context;
-  const Tensor tensor = context.empty_strided_p2p({8}, {1}, kUint8);
-  const auto together = context.rendezvous(tensor);
+  const auto buffer = context.allocate(8);
+  const auto together = context.rendezvous(buffer);
   Gatherer gather(context);
   std::vector<Figure> figures;
-  for (const std::int64_t bytes : {std::int64_t{4} << 10, std::int64_t{16} << 20})
+  for (const std::size_t bytes : {std::size_t{4} << 10, std::size_t{16} << 20})
     for (const Figure& figure : measure_size(context, *together, gather, bytes, rounds))
       figures.push_back(figure);
   gather.end();
   together->close();
-  if (context.rank() == 0) tell(figures);
+  if (context.rank() == 0) report(figures);
 }
 
 std::vector<Figure> measure(int rounds) {
@@ -109,10 +112,10 @@ std::vector<Figure> measure(int rounds) {
 int main(int argc, char** argv) {
   using namespace symmem::bench;
   return run_main(argc, argv, "bench_rendezvous",
-                  {.description = "Rendezvous of ranks of one host",
+                  {.description = "benchmark rendezvous and close of ranks on one host",
                    .rounds = 100,
                    .most_rounds = 10000,
-                   .be_rank = run_rank,
+                   .run_rank = run_rank,
                    .measure = measure,
                    .title = [] { return "Rendezvous of ranks of one host, after the first"; }});
 }

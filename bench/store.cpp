@@ -62,13 +62,15 @@ std::vector<Operation> operations() {
        "+OK\r\n"},
       {"get",
        [](KeyValueStore& store) {
-         require(store.get(kKey) == kValue, Errc::internal, "another value");
+         require(store.get(kKey) == kValue, Errc::internal, "get returned another value");
        },
        {.kind = Kind::get, .keys = {kKey}},
        resp({"GET", kKey}),
        "$8\r\n12345678\r\n"},
       {"add 0",
-       [](KeyValueStore& store) { require(store.add(kKey, 0) == 12345678, Errc::internal, "sum"); },
+       [](KeyValueStore& store) {
+         require(store.add(kKey, 0) == 12345678, Errc::internal, "wrong sum");
+       },
        {.kind = Kind::add, .keys = {kKey}, .numbers = {0}},
        resp({"INCRBY", kKey, "0"}),
        ":12345678\r\n"},

@@ -145,7 +145,7 @@ def nccl_all_reduces(rank, dtype, name):
         rank.measure(f"all-reduce {bytes_each >> 10} KiB {name}", "us", values, by="NCCL")
 
 
-def be_rank(number, size, backend, rounds, path, prints):
+def run_rank(number, size, backend, rounds, path, prints):
     rank = Rank(number, size, backend, rounds, path, prints)
     torch = rank.torch
     bulk = rank.symm_mem.empty(BULK // 2, dtype=torch.bfloat16, device=rank.device)
@@ -168,7 +168,7 @@ def run(torch, size, backend, port, arguments, path):
     os.environ["MASTER_PORT"] = str(port)
     prints = not arguments.json
     job = torch.multiprocessing.spawn(
-        be_rank, args=(size, backend, arguments.rounds, path, prints), nprocs=size, join=False)
+        run_rank, args=(size, backend, arguments.rounds, path, prints), nprocs=size, join=False)
     end = time.monotonic() + LIMIT
     try:
         while not job.join(timeout=1):

@@ -30,8 +30,8 @@ __global__ void ring(symmem::DeviceView view, long long* token) {
 }
 
 bool run(symmem::Context& context, int gpu) {
-  const symmem::Tensor slots = context.empty_strided_p2p(
-      {context.world_size()}, {1}, symmem::kInt64, {symmem::DeviceType::cuda, gpu});
+  const auto slots = context.allocate<long long>(static_cast<std::size_t>(context.world_size()),
+                                                 symmem::Device::cuda(gpu));
   const auto memory = context.rendezvous(slots);
   long long* token = nullptr;
   if (cudaMallocManaged(&token, sizeof *token) != cudaSuccess) return false;

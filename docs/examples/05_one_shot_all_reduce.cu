@@ -19,12 +19,11 @@ constexpr int kThreads = 512, kRounds = 20;
 
 bool run(symmem::Context& context, int gpu, const char* name, Kernel kernel) {
   const int size = context.world_size(), rank = context.rank();
-  const auto bytes = static_cast<std::int64_t>(AllReduceBuffer(size, kCount).bytes());
-  const symmem::Tensor buffer =
-      context.empty_strided_p2p({bytes}, {1}, symmem::kUint8, {symmem::DeviceType::cuda, gpu});
+  const auto buffer =
+      context.allocate(AllReduceBuffer(size, kCount).bytes(), symmem::Device::cuda(gpu));
   const auto memory = context.rendezvous(buffer);
   const symmem::DeviceView view = memory->device_view();
-  cudaMemset(buffer.data(), 0, memory->buffer_size());
+  cudaMemset(buffer.data(), 0, buffer.size());
   cudaDeviceSynchronize();
   memory->barrier();  // All ranks have zeroed their buffers.
 

@@ -51,8 +51,8 @@ void Groups::end(Ticket ticket, const Request& request, Clock::time_point now) {
   post(ticket, request, std::nullopt, {}, now);
 }
 
-void Groups::post(Ticket ticket, const Request& request, GatherKey key, std::string_view value,
-                  Clock::time_point now) {
+void Groups::post(Ticket ticket, const Request& request, const GatherKey& key,
+                  std::string_view value, Clock::time_point now) {
   Group& group = group_of(ticket, request.keys[0], request.numbers[0]);
   const int rank = static_cast<int>(request.numbers[0]);
   Gather& gather = group.gathers[key];
@@ -186,9 +186,9 @@ void Groups::drop(ClientId client, const std::string& reason, Clock::time_point 
 
 void Groups::mark_departed(Group& group, int rank, Departure how, const std::string& reason,
                            Clock::time_point now) {
-  Member& departure = group.members[static_cast<std::size_t>(rank)];
-  departure.departure = how;
-  departure.reason = reason;
+  Member& member = group.members[static_cast<std::size_t>(rank)];
+  member.departure = how;
+  member.reason = reason;
   --group.live;
   release_name(group);
   if (group.unnotified.empty()) schedule_notify(group, now);

@@ -70,7 +70,7 @@ class Groups {
 
   /// Throws Error unless `rank` is a present member and belongs to the ticket's client.
   Group& group_of(Ticket ticket, std::string_view id, std::uint64_t rank);
-  void post(Ticket ticket, const Request& request, GatherKey key, std::string_view value,
+  void post(Ticket ticket, const Request& request, const GatherKey& key, std::string_view value,
             Clock::time_point now);
   void expire(const std::string& id, const GatherKey& key, int rank,
               std::chrono::milliseconds timeout);
@@ -82,7 +82,7 @@ class Groups {
                      Clock::time_point now);
   void schedule_notify(Group& group, Clock::time_point now);
   void notify(Group& group);
-  /// Returns whether member `rank` departed without what the gather needs.
+  /// Returns whether member `rank` departed and the gather still needs it.
   static bool cannot_complete_without(const Group& group, const Gather& gather, int rank);
   void release_name(const Group& group);
   /// Drops the verdicts that all live members have received, and the group if it has ended.

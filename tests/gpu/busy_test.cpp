@@ -17,15 +17,14 @@ TEST_CASE("host calls complete while a kernel spins") {
         launch_spin(spinning, flag);
         for (int i = 0; i < 10; ++i) {
           std::uint64_t word = static_cast<std::uint64_t>(i), back = 0;
-          words->put(next_of(context), 0, &word, sizeof word);
+          words->put(next_of(context), 0, std::span(&word, 1));
           words->barrier();
-          words->get(context.rank(), 0, &back, sizeof back);
+          words->get(context.rank(), 0, std::span(&back, 1));
           CHECK(back == word);
           words->fetch_add<std::uint64_t>(next_of(context), 8, 1);
           words->barrier();
         }
-        const Tensor more = context.empty_strided_p2p({1 << 20}, {1}, kUint8,
-                                                      {DeviceType::cuda, device_of(context)});
+        const auto more = context.allocate(1 << 20, gpu_of(context));
         context.rendezvous(more)->close();
         flag.set(1);
         spinning.wait();
@@ -40,7 +39,7 @@ TEST_CASE("a host call whose kernel cannot start times out, and the kernel never
         const TestStream spinning;
         const Counter flag;
         const Words words(context, 1);
-        const Tensor of_host = context.empty_strided_p2p({8}, {1}, kUint8);
+        const auto of_host = context.allocate(8);
         const auto host = context.rendezvous(of_host);  // For barriers without the GPU.
         words->barrier();
         host->barrier();

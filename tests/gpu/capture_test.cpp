@@ -137,11 +137,11 @@ TEST_CASE("allocation, rendezvous and host calls during a capture keep it valid"
         for (const Words* const beside : {&large, &small}) {
           const auto mark = static_cast<std::uint64_t>(context.rank()) + 7;
           std::uint64_t received = 0;
-          (*beside)->put(next_of(context), kWord, &mark, kWord);
-          (*beside)->put_with_signal(next_of(context), 2 * kWord, &mark, kWord, 1);
+          (*beside)->put(next_of(context), kWord, std::span(&mark, 1));
+          (*beside)->put_with_signal(next_of(context), 2 * kWord, std::span(&mark, 1), 1);
           (*beside)->wait_signal(previous_of(context), 1);
           (*beside)->barrier();
-          (*beside)->get(context.rank(), kWord, &received, kWord);
+          (*beside)->get(context.rank(), kWord, std::span(&received, 1));
           CHECK(received == static_cast<std::uint64_t>(previous_of(context)) + 7);
           (*beside)->fetch_add<std::uint64_t>(next_of(context), 0, 1);
           (*beside)->flush();
@@ -167,7 +167,7 @@ TEST_CASE("allocation, rendezvous and host calls during a capture keep it valid"
 TEST_CASE("memory closed during a capture is unmapped at the next close") {
   on_gpus(
       [](Context& context) {
-        constexpr std::int64_t kCount = 4 << 20;  // 32 MiB, a block of its own.
+        constexpr std::size_t kCount = 4 << 20;  // 32 MiB, a block of its own.
         const TestStream stream;
         const Words words(context, 4);
         const auto use_and_close = [&] {

@@ -8,7 +8,7 @@ using namespace symmem::gpu;
 
 namespace {
 
-constexpr std::int64_t kCount = 1 << 20;  // 8 MiB.
+constexpr std::size_t kCount = 1 << 20;  // 8 MiB.
 constexpr std::size_t kBytes = kCount * sizeof(std::uint64_t);
 
 void use_and_close(Context& context) {

@@ -44,20 +44,19 @@ struct Driver {
 /// Makes every call of a rank and checks `same` after each step.
 template <typename Same>
 void call_all(Context& context, int device, cudaStream_t stream, Same same) {
-  const Tensor tensor =
-      context.empty_strided_p2p({1 << 20}, {1}, kUint8, {DeviceType::cuda, device});
+  const auto buffer = context.allocate(1 << 20, Device::cuda(device));
   CHECK(same());
-  const auto memory = context.rendezvous(tensor);
+  const auto memory = context.rendezvous(buffer);
   CHECK(same());
   const int next = next_of(context), previous = previous_of(context);
   std::uint64_t word = 5, received = 0;
-  memory->put(next, 0, &word, sizeof word);
-  memory->put_with_signal(next, 8, &word, sizeof word, 0);
+  memory->put(next, 0, std::span(&word, 1));
+  memory->put_with_signal(next, 8, std::span(&word, 1), 0);
   memory->wait_signal(previous, 0);
   memory->fetch_add<std::uint64_t>(next, 16, 1);
   memory->flush();
   memory->barrier();
-  memory->get(context.rank(), 0, &received, sizeof received);
+  memory->get(context.rank(), 0, std::span(&received, 1));
   CHECK(received == 5);
   CHECK(same());
   memory->on(stream).put_signal(next, 1);

@@ -80,7 +80,7 @@ TEST_CASE("a barrier on a stream that times out names the missing rank") {
 TEST_CASE("memory is reused thousands of times without growth") {
   on_gpus(
       [](Context& context) {
-        const auto cycle = [&](std::int64_t count) {
+        const auto cycle = [&](std::size_t count) {
           const Words words(context, count);
           words->put_signal(next_of(context), 0);
           words->wait_signal(previous_of(context), 0);
@@ -105,32 +105,27 @@ TEST_CASE("memory is reused thousands of times without growth") {
 TEST_CASE("an allocation that does not fit names the requested and the free bytes") {
   on_gpus(
       [](Context& context) {
-        const Device device{DeviceType::cuda, device_of(context)};
-        check_error([&] { context.empty_strided_p2p({1ll << 42}, {1}, kUint8, device); },
-                    Errc::exhausted, {"4398046511104 bytes", "bytes are free"});
-        check_error([&] { context.empty_strided_p2p({1ll << 62}, {1}, kUint8, device); },
-                    Errc::exhausted);
-        check_error(
-            [&] {
-              context.empty_strided_p2p({1}, {1}, kUint8, {DeviceType::cuda, 99});
-            },
-            Errc::invalid_argument, {"CUDA device 99 is not there"});
-        const Tensor works = context.empty_strided_p2p({8}, {1}, kUint8, device);
+        const Device device = gpu_of(context);
+        check_error([&] { context.allocate(std::size_t{1} << 42, device); }, Errc::exhausted,
+                    {"4398046511104 bytes", "bytes are free"});
+        check_error([&] { context.allocate(std::size_t{1} << 62, device); }, Errc::exhausted);
+        check_error([&] { context.allocate(1, Device::cuda(99)); }, Errc::invalid_argument,
+                    {"there is no CUDA device 99"});
+        const auto works = context.allocate(8, device);
         context.rendezvous(works)->close();
       },
       {2});
 }
 
-TEST_CASE("a thousand small tensors share a few blocks") {
+TEST_CASE("a thousand small allocations share a few blocks") {
   on_gpus(
       [](Context& context) {
-        const Device device{DeviceType::cuda, device_of(context)};
+        const Device device = gpu_of(context);
         std::size_t before = 0, after = 0, total = 0;
-        Tensor first = context.empty_strided_p2p({4096}, {1}, kUint8, device);
+        const auto first = context.allocate(4096, device);
         ok(cudaMemGetInfo(&before, &total));
-        std::vector<Tensor> many;
-        for (int i = 0; i < 1000; ++i)
-          many.push_back(context.empty_strided_p2p({4096}, {1}, kUint8, device));
+        std::vector<Buffer<>> many;
+        for (int i = 0; i < 1000; ++i) many.push_back(context.allocate(4096, device));
         ok(cudaMemGetInfo(&after, &total));
         CHECK(before - after < 16u << 20);
       },
@@ -143,10 +138,10 @@ TEST_CASE("calls keep the current device of the caller") {
         int count = 0, now = -1;
         ok(cudaGetDeviceCount(&count));
         ok(cudaSetDevice(count - 1));
-        const Tensor tensor = context.empty_strided_p2p({8}, {1}, kUint8, {DeviceType::cuda, 0});
+        const auto buffer = context.allocate(8, Device::cuda(0));
         ok(cudaGetDevice(&now));
         CHECK(now == count - 1);
-        const auto memory = context.rendezvous(tensor);
+        const auto memory = context.rendezvous(buffer);
         memory->barrier();
         memory->put_signal(0, 0);
         ok(cudaGetDevice(&now));

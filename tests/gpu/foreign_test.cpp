@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Memory that the application allocated, by any allocator of CUDA, given to register_buffer.
+// Rendezvous of memory that the application allocated, by any allocator of CUDA.
 #include <optional>
 
 #include "gpu/driver.hpp"
@@ -74,29 +74,33 @@ void use(const Context& context, SymmetricMemory& memory) {
     expected[i] = mark(previous, i);
   }
   const std::uint64_t zero = 0;
-  memory.put(context.rank(), kBytes - 8, &zero, sizeof zero);
+  memory.put(context.rank(), kBytes - 8, std::span(&zero, 1));
   memory.barrier();
-  memory.put_with_signal(next, 0, sent.data(), kBytes / 4, 0);
+  memory.put_with_signal(next, 0, std::span(sent), 0);
   memory.wait_signal(previous, 0);
-  memory.get(context.rank(), 0, received.data(), kBytes / 4);
+  memory.get(context.rank(), 0, std::span(received));
   CHECK(received == expected);
-  memory.get(next, 0, received.data(), kBytes / 4);
+  memory.get(next, 0, std::span(received));
   CHECK(received == sent);
   memory.fetch_add<std::uint64_t>(0, kBytes - 8, 1);
   memory.flush();
   memory.barrier();
   std::uint64_t count = 0;
-  memory.get(0, kBytes - 8, &count, sizeof count);
+  memory.get(0, kBytes - 8, std::span(&count, 1));
   CHECK(count == static_cast<std::uint64_t>(context.world_size()));
   memory.barrier();
 }
 
-Device own_device(const Context& context) { return {DeviceType::cuda, device_of(context)}; }
-
-/// Registers and uses the memory. Returns the transport to the next rank.
+/// Collective: rendezvous of kBytes of the memory.
 template <typename Memory>
-std::string use_registered(Context& context, const Memory& owned) {
-  const auto memory = context.register_buffer(owned.data(), kBytes, own_device(context));
+std::shared_ptr<SymmetricMemory> rendezvous_of(Context& context, const Memory& owned) {
+  return context.rendezvous(std::span(owned.data(), kBytes), gpu_of(context));
+}
+
+/// Shares and uses the memory. Returns the transport to the next rank.
+template <typename Memory>
+std::string share_and_use(Context& context, const Memory& owned) {
+  const auto memory = rendezvous_of(context, owned);
   const std::string transport = memory->route(next_of(context)).transport;
   use(context, *memory);
   memory->close();
@@ -105,12 +109,12 @@ std::string use_registered(Context& context, const Memory& owned) {
 
 }  // namespace
 
-TEST_CASE("memory of cudaMalloc is registered by several Contexts of one process") {
+TEST_CASE("memory of cudaMalloc is shared by several Contexts of one process") {
   if (!harness::can_use_gpu()) return;
   harness::run_threads(3, [](Context& context) {
     ok(cudaSetDevice(device_of(context)));
     const PlainMemory owned;
-    for (int i = 0; i < 2; ++i) CHECK(use_registered(context, owned) == "cuda_ipc");
+    for (int i = 0; i < 2; ++i) CHECK(share_and_use(context, owned) == "cuda_ipc");
   });
 }
 
@@ -125,11 +129,11 @@ TEST_CASE("memory of symmem is shared by several Contexts of one process") {
   });
 }
 
-TEST_CASE("virtual memory of the application is registered if a descriptor exports it") {
+TEST_CASE("virtual memory of the application is shared if a descriptor exports it") {
   on_gpus(
       [](Context& context) {
         const VirtualMemory owned(device_of(context), CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR);
-        for (int i = 0; i < 2; ++i) CHECK(use_registered(context, owned) == "cuda_ipc");
+        for (int i = 0; i < 2; ++i) CHECK(share_and_use(context, owned) == "cuda_ipc");
       },
       {2, 4});
 }
@@ -138,31 +142,31 @@ TEST_CASE("virtual memory that no handle exports is refused with the reason") {
   on_gpus(
       [](Context& context) {
         const VirtualMemory owned(device_of(context), CU_MEM_HANDLE_TYPE_NONE);
-        check_error([&] { context.register_buffer(owned.data(), kBytes, own_device(context)); },
-                    Errc::unsupported, {"cuda_ipc", "cannot be shared by a handle"});
+        check_error([&] { rendezvous_of(context, owned); }, Errc::unsupported,
+                    {"cuda_ipc", "cannot be shared by a handle"});
       },
       {2}, with({{"SYMMEM_TRANSPORTS", "cuda_ipc"}}));
 }
 
-TEST_CASE("registered memory is reached from other hosts, by UCX or staged") {
+TEST_CASE("memory of the application is reached from other hosts, by UCX or staged") {
   if (!harness::can_use_gpu() || !harness::can_use_ucx()) return;
   on_gpus(
       [](Context& context) {
         const PlainMemory plain;
-        CHECK(use_registered(context, plain).starts_with("ucx"));
+        CHECK(share_and_use(context, plain).starts_with("ucx"));
         // Network transports need no exported handle.
         const VirtualMemory unshared(device_of(context), CU_MEM_HANDLE_TYPE_NONE);
-        CHECK(use_registered(context, unshared).starts_with("ucx"));
+        CHECK(share_and_use(context, unshared).starts_with("ucx"));
       },
       {2}, harness::on_hosts(2));
 }
 
-TEST_CASE("registered memory is reached from other hosts by a UCX that knows CUDA") {
+TEST_CASE("memory of the application is reached from other hosts by a UCX that knows CUDA") {
   if (!harness::can_use_ucx_with_cuda()) return;
   on_gpus(
       [](Context& context) {
         const PlainMemory owned;
-        CHECK(use_registered(context, owned) == "ucx");
+        CHECK(share_and_use(context, owned) == "ucx");
       },
       {2, 4}, harness::on_hosts(4));
 }

@@ -58,10 +58,10 @@ void pass_ranks(const Member& member, std::size_t at, cudaStream_t stream) {
   SymmetricMemory& memory = *member.memory;
   const std::uint64_t own = member.world_rank(memory.rank());
   std::uint64_t received = 99;
-  memory.put(member.next(), at * sizeof own, &own, sizeof own);
+  memory.put(member.next(), at * sizeof own, std::span(&own, 1));
   memory.on(stream).barrier(1);
   ok(cudaStreamSynchronize(stream));
-  memory.get(memory.rank(), at * sizeof own, &received, sizeof received);
+  memory.get(memory.rank(), at * sizeof own, std::span(&received, 1));
   CHECK(received == member.world_rank(member.previous()));
 }
 
@@ -86,14 +86,14 @@ TEST_CASE("groups that share ranks are used concurrently, and the world after th
       [](Context& context) {
         const TestStream stream;
         const Counter wrong;
-        std::vector<Tensor> tensors;
+        std::vector<Buffer<std::uint64_t>> buffers;
         std::vector<Member> all;
         for (const NamedGroup& group : kGroups)
           if (name_group(context, group)) {
-            tensors.push_back(context.empty_strided_p2p(
-                {64}, {1}, kUint64, {DeviceType::cuda, device_of(context)}, group.name));
-            all.push_back({context.rendezvous(tensors.back()), tensors.back().data<std::uint64_t>(),
-                           group.members});
+            const AllocateOptions options{.device = gpu_of(context), .group = group.name};
+            buffers.push_back(context.allocate<std::uint64_t>(64, options));
+            all.push_back(
+                {context.rendezvous(buffers.back()), buffers.back().data(), group.members});
           }
         // Signals in all groups, then waits in all.
         for (const Member& member : all) member.memory->put_signal(member.next(), 2);
@@ -125,11 +125,11 @@ TEST_CASE("two groups share one allocation but not its signals") {
         const NamedGroup world{kWorld, {0, 1, 2}}, backwards{"backwards", {2, 1, 0}};
         name_group(context, backwards);
         const Member first{words.memory, words.data(), world.members};
-        const Member second{context.rendezvous(words.tensor, backwards.name), words.data(),
+        const Member second{context.rendezvous(words.buffer, backwards.name), words.data(),
                             backwards.members};
         CHECK(first.memory != second.memory);
-        CHECK(first.memory->buffer_ptrs()[static_cast<std::size_t>(context.rank())] ==
-              second.memory->buffer_ptrs()[static_cast<std::size_t>(second.memory->rank())]);
+        CHECK(first.memory->peer(context.rank()).mapped.data() ==
+              second.memory->peer(second.memory->rank()).mapped.data());
         // A signal in one group is not visible in the other.
         first.memory->put_signal(first.next(), 0);
         first.memory->barrier();

@@ -20,9 +20,9 @@ void use_all(Context& context, const Words& words) {
     ok(cudaMemcpy(own, sent, sizeof sent, cudaMemcpyDefault));
     ok(cudaStreamSynchronize(nullptr));  // cudaMemcpy may return before the copy is complete.
     if (to % 2 == 0)
-      words->put(to, slot(context.rank()), own, 8);  // From GPU memory.
+      words->put(to, slot(context.rank()), std::span(own, 1));  // From GPU memory.
     else
-      words->put(to, slot(context.rank()), sent, 8);  // From host memory.
+      words->put(to, slot(context.rank()), std::span(sent, 1));  // From host memory.
     words->fetch_add<std::uint64_t>(to, slot(size), 1);
   }
   words->barrier();
@@ -32,7 +32,7 @@ void use_all(Context& context, const Words& words) {
   CHECK(words.read(static_cast<std::size_t>(size)) == static_cast<std::uint64_t>(size));
   for (int of = 0; of < size; ++of) {
     std::uint64_t got = 0;
-    words->get(of, slot(context.rank()), own, 8);
+    words->get(of, slot(context.rank()), std::span(own, 1));
     ok(cudaMemcpy(&got, own, 8, cudaMemcpyDefault));
     CHECK(got == 1000 * rank + static_cast<std::uint64_t>(of));
   }
@@ -50,14 +50,14 @@ void check_bulk(Context& context) {
   std::vector<std::uint64_t> sent(kCount), received(kCount);
   for (std::size_t i = 0; i < kCount; ++i)
     sent[i] = i * 7 + static_cast<std::uint64_t>(context.rank());
-  words->put_with_signal(next_of(context), 0, sent.data(), kCount * 8, 0);
+  words->put_with_signal(next_of(context), 0, std::span(sent), 0);
   words->wait_signal(previous_of(context), 0);
-  words->get(context.rank(), 0, received.data(), kCount * 8);
-  bool right = true;
+  words->get(context.rank(), 0, std::span(received));
+  bool correct = true;
   for (std::size_t i = 0; i < kCount; ++i)
-    right = right && received[i] == i * 7 + static_cast<std::uint64_t>(previous_of(context));
-  CHECK(right);
-  words->get(next_of(context), 0, received.data(), kCount * 8);
+    correct = correct && received[i] == i * 7 + static_cast<std::uint64_t>(previous_of(context));
+  CHECK(correct);
+  words->get(next_of(context), 0, std::span(received));
   CHECK(received == sent);
   words->barrier();
   words->close();
@@ -73,7 +73,7 @@ TEST_CASE("one group on two hosts: pointers within a host, keys between hosts") 
         for (int r = 0; r < context.world_size(); ++r) {
           const std::string& transport = words->route(r).transport;
           const bool near = r / 2 == context.rank() / 2;
-          CHECK((words->peer(r).pointer != nullptr) == near);
+          CHECK((words->peer(r).mapped.data() != nullptr) == near);
           if (!near) CHECK(transport.starts_with("ucx"));
           if (near && r != context.rank()) CHECK(transport == "cuda_ipc");
         }
@@ -99,9 +99,8 @@ TEST_CASE("a required transport that is not possible is an error") {
   settings.environment = {{"SYMMEM_REQUIRE", "cuda_ipc"}};
   on_gpus(
       [](Context& context) {
-        const Tensor tensor =
-            context.empty_strided_p2p({4096}, {1}, kUint8, {DeviceType::cuda, device_of(context)});
-        check_error([&] { context.rendezvous(tensor); }, Errc::unsupported,
+        const auto buffer = context.allocate(4096, gpu_of(context));
+        check_error([&] { context.rendezvous(buffer); }, Errc::unsupported,
                     {"SYMMEM_REQUIRE=cuda_ipc", "another host"});
       },
       {2}, settings);

@@ -2,6 +2,7 @@
 #include "gpu/test_kernels.hpp"
 
 #include "gpu/test_gpu.hpp"
+#include "symmem/torch_compat.hpp"
 
 using namespace symmem;
 using namespace symmem::gpu;
@@ -66,10 +67,11 @@ TEST_CASE("groups larger than the inline tables of a view use tables in GPU memo
         const Words words(context, 64);
         std::vector<void*> table(static_cast<std::size_t>(context.world_size()));
         const std::size_t bytes = table.size() * sizeof(void*);
-        ok(cudaMemcpy(table.data(), words->buffer_ptrs_dev(), bytes, cudaMemcpyDefault));
-        CHECK(table == words->buffer_ptrs());
-        ok(cudaMemcpy(table.data(), words->signal_pad_ptrs_dev(), bytes, cudaMemcpyDefault));
-        CHECK(table == words->signal_pad_ptrs());
+        ok(cudaMemcpy(table.data(), get_buffer_ptrs_dev(*words.memory), bytes, cudaMemcpyDefault));
+        CHECK(table == get_buffer_ptrs(*words.memory));
+        ok(cudaMemcpy(table.data(), get_signal_pad_ptrs_dev(*words.memory), bytes,
+                      cudaMemcpyDefault));
+        CHECK(table == get_signal_pad_ptrs(*words.memory));
         const TestStream stream;
         const Counter wrong;
         launch_barriers(stream, words->device_view(), Scope::block, 3, wrong);

@@ -7,6 +7,7 @@
 #include "gpu/test_gpu.hpp"
 #include "gpu/test_kernels.hpp"
 #include "harness/network.hpp"
+#include "symmem/extend/allocator.hpp"
 
 using namespace symmem;
 using namespace symmem::gpu;
@@ -34,7 +35,7 @@ void survive(Context& context, harness::RankProcess& self, bool in_kernel) {
                 {"rank 1"});
   check_error([&] { words->flush(); }, Errc::peer_lost, {"rank 1"});
   // CUDA stays usable, and so does the mapped memory.
-  ok(cudaMemsetAsync(words->buffer_ptrs()[1], 1, 64, stream));
+  ok(cudaMemsetAsync(words->peer(1).mapped.data(), 1, 64, stream));
   ok(cudaMemsetAsync(words.data(), 1, 64, stream));
   stream.wait();
   CHECK(words.read(0) == 0x0101010101010101u);

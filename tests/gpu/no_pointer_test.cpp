@@ -17,7 +17,7 @@ void fail_in_kernels(Context& context) {
   const Counter wrong;
   const int peer = 1 - context.rank();
   const Words other(context, 1);
-  CHECK(other->peer(peer).pointer == nullptr);
+  CHECK(other->peer(peer).mapped.data() == nullptr);
   for (const Scope scope : kScopes) {
     const Words words(context, 1), barriers(context, 1);
     words->put_signal(peer, 5);
@@ -66,14 +66,14 @@ void put_beside_capture(Context& context) {
   ok(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal));
   words->on(stream).wait_signal(peer, 9);
   words->on(stream).put(context.rank(), 8, words.span(0));
-  words->put(peer, kCount * 8, sent.data(), kCount * 8);
-  words->put(peer, 16, words.data(), 8);  // From GPU memory.
-  words->put_with_signal(peer, 24, sent.data(), 8, 1);
+  words->put(peer, kCount * 8, std::span(sent));
+  words->put(peer, 16, words.span(0));  // From GPU memory.
+  words->put_with_signal(peer, 24, std::span(sent).first(1), 1);
   words->wait_signal(peer, 1);
   words->fetch_add<std::uint64_t>(peer, 32, 1);
   words->flush();
   words->barrier();
-  words->get(context.rank(), kCount * 8, received.data(), kCount * 8);
+  words->get(context.rank(), kCount * 8, std::span(received));
   cudaGraph_t graph = nullptr;
   ok(cudaStreamEndCapture(stream, &graph));
   cudaGraphExec_t ready = nullptr;

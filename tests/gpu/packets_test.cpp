@@ -9,7 +9,7 @@ using namespace symmem::gpu;
 namespace {
 
 /// Returns words for `count` packets, zeroed on all ranks.
-Words zeroed(Context& context, std::int64_t count) {
+Words zeroed(Context& context, std::size_t count) {
   Words words(context, 2 * count);
   ok(cudaMemset(words.data(), 0, words->buffer_size()));
   ok(cudaDeviceSynchronize());
@@ -23,7 +23,8 @@ TEST_CASE("packets of all to all arrive whole, epoch after epoch") {
   on_gpus([](Context& context) {
     const TestStream stream;
     const Counter wrong;
-    const Words words = zeroed(context, 2 * context.world_size() * kPacketThreads);
+    const auto size = static_cast<std::size_t>(context.world_size());
+    const Words words = zeroed(context, 2 * size * kPacketThreads);
     launch_packets(stream, words->device_view(), takes_turns(context) ? 20 : 1000, wrong);
     stream.wait();
     CHECK(wrong.value() == 0);
@@ -63,11 +64,10 @@ TEST_CASE("the all-reduce of the examples writes nothing after its memory has fa
         constexpr unsigned kCount = 64;
         constexpr std::size_t kBytes = kCount * sizeof(float), kPacket = 2;  // In words.
         const TestStream stream;
-        const Tensor of_host = context.empty_strided_p2p({8}, {1}, kUint8);
+        const auto of_host = context.allocate(8);
         const auto host = context.rendezvous(of_host);  // For barriers after the GPU memory failed.
         for (const bool by_packets : {true, false}) {
-          const Words words =
-              zeroed(context, static_cast<std::int64_t>(all_reduce_words(2, kCount) / kPacket));
+          const Words words = zeroed(context, all_reduce_words(2, kCount) / kPacket);
           if (context.rank() == 0) {
             DeviceView view = words->device_view();
             view.timeout_ns = 5'000'000;

@@ -16,24 +16,24 @@ void use(Context& context, SymmetricMemory& memory, std::byte* own) {
   memory.on(stream).barrier();
   stream.wait();
   unsigned char received[2] = {};
-  memory.get(rank, 999, received, 1);
+  memory.get(rank, 999, std::span(received, 1));
   CHECK(received[0] == 40 + previous_of(context));
   const unsigned char mark = static_cast<unsigned char>(80 + rank);
-  memory.put_with_signal(next_of(context), 2000, &mark, 1, 0);
+  memory.put_with_signal(next_of(context), 2000, std::span(&mark, 1), 0);
   memory.wait_signal(previous_of(context), 0);
-  memory.get(rank, 2000, received, 1);
+  memory.get(rank, 2000, std::span(received, 1));
   CHECK(received[0] == 80 + previous_of(context));
   memory.fetch_add<std::uint64_t>(0, 3000, 1);
   memory.barrier();
   std::uint64_t count = 0;
-  memory.get(0, 3000, &count, sizeof count);
+  memory.get(0, 3000, std::span(&count, 1));
   CHECK(count == static_cast<std::uint64_t>(context.world_size()));
   memory.close();
 }
 
 }  // namespace
 
-TEST_CASE("memory of cudaMalloc is registered, at any address in it") {
+TEST_CASE("memory of cudaMalloc is shared, from any address in it") {
   on_gpus(
       [](Context& context) {
         std::byte* whole = nullptr;
@@ -42,9 +42,8 @@ TEST_CASE("memory of cudaMalloc is registered, at any address in it") {
         ok(cudaMemset(whole, 0, 2 * kBytes));
         ok(cudaMemset(own + kBytes / 2, 40 + context.rank(), 1000));
         ok(cudaDeviceSynchronize());
-        const Device device{DeviceType::cuda, device_of(context)};
         for (int i = 0; i < 2; ++i) {
-          const auto memory = context.register_buffer(own, kBytes, device);
+          const auto memory = context.rendezvous(std::span(own, kBytes), gpu_of(context));
           CHECK(memory->route(next_of(context)).transport == "cuda_ipc");
           use(context, *memory, own);
           ok(cudaMemset(own, 0, kBytes / 2));
@@ -55,17 +54,15 @@ TEST_CASE("memory of cudaMalloc is registered, at any address in it") {
       {2, 4});
 }
 
-TEST_CASE("a part of shareable virtual memory is registered") {
+TEST_CASE("a part of shareable virtual memory is shared") {
   on_gpus(
       [](Context& context) {
-        const Device device{DeviceType::cuda, device_of(context)};
-        // Memory of symmem, which register_buffer does not recognise.
-        const Tensor tensor =
-            context.empty_strided_p2p({static_cast<std::int64_t>(8 * kBytes)}, {1}, kUint8, device);
-        std::byte* const own = tensor.data<std::byte>() + kOffset;
+        // Memory of symmem, which the rendezvous of a span does not recognise.
+        const auto buffer = context.allocate(8 * kBytes, gpu_of(context));
+        std::byte* const own = buffer.data() + kOffset;
         ok(cudaMemset(own + kBytes / 2, 40 + context.rank(), 1000));
         ok(cudaDeviceSynchronize());
-        const auto memory = context.register_buffer(own, kBytes, device);
+        const auto memory = context.rendezvous(std::span(own, kBytes), gpu_of(context));
         CHECK(memory->route(next_of(context)).transport == "cuda_ipc");
         use(context, *memory, own);
       },
@@ -75,22 +72,22 @@ TEST_CASE("a part of shareable virtual memory is registered") {
 TEST_CASE("memory that is not on the GPU is refused on every rank") {
   on_gpus(
       [](Context& context) {
-        const Device device{DeviceType::cuda, device_of(context)};
+        const auto rendezvous = [&](void* memory, std::size_t bytes) {
+          context.rendezvous(std::span(static_cast<std::byte*>(memory), bytes), gpu_of(context));
+        };
         std::vector<std::byte> host(kBytes);
         std::byte* small = nullptr;
         ok(cudaMalloc(reinterpret_cast<void**>(&small), kBytes));
-        check_error([&] { context.register_buffer(host.data(), kBytes, device); },
-                    Errc::invalid_argument, {"is not memory of cuda:"});
-        check_error([&] { context.register_buffer(small, std::size_t{1} << 40, device); },
-                    Errc::invalid_argument, {"exceed the memory of cuda:"});
-        check_error([&] { context.register_buffer(small + 8, 8, device); }, Errc::invalid_argument,
+        check_error([&] { rendezvous(host.data(), kBytes); }, Errc::invalid_argument,
+                    {"is not memory of cuda:"});
+        check_error([&] { rendezvous(small, std::size_t{1} << 40); }, Errc::invalid_argument,
+                    {"exceed the memory of cuda:"});
+        check_error([&] { rendezvous(small + 8, 8); }, Errc::invalid_argument,
                     {"not a multiple of 16", "packets"});
-        check_error([&] { context.register_buffer(nullptr, kBytes, device); },
-                    Errc::invalid_argument, {"null pointer"});
+        check_error([&] { rendezvous(nullptr, kBytes); }, Errc::invalid_argument, {"the span is null"});
         void* managed = nullptr;
         ok(cudaMallocManaged(&managed, 4096));
-        check_error([&] { context.register_buffer(managed, 4096, device); }, Errc::invalid_argument,
-                    {"managed"});
+        check_error([&] { rendezvous(managed, 4096); }, Errc::invalid_argument, {"managed"});
         ok(cudaFree(managed));
         ok(cudaFree(small));
       },
@@ -104,8 +101,8 @@ TEST_CASE("memory that no handle exports is refused with the reason") {
         void* pooled = nullptr;
         ok(cudaMallocAsync(&pooled, kBytes, stream));
         stream.wait();
-        const Device device{DeviceType::cuda, device_of(context)};
-        check_error([&] { context.register_buffer(pooled, kBytes, device); }, Errc::unsupported,
+        const std::span memory(static_cast<std::byte*>(pooled), kBytes);
+        check_error([&] { context.rendezvous(memory, gpu_of(context)); }, Errc::unsupported,
                     {"cuda_ipc", "cannot be shared by a handle", "cudaMallocAsync"});
         ok(cudaFreeAsync(pooled, stream));
         stream.wait();
@@ -116,9 +113,8 @@ TEST_CASE("memory that no handle exports is refused with the reason") {
 TEST_CASE("a requested kind of handle that is not granted is refused with the reason") {
   on_gpus(
       [](Context& context) {
-        const Tensor tensor =
-            context.empty_strided_p2p({4096}, {1}, kUint8, {DeviceType::cuda, device_of(context)});
-        check_error([&] { context.rendezvous(tensor); }, Errc::unsupported,
+        const auto buffer = context.allocate(4096, gpu_of(context));
+        check_error([&] { context.rendezvous(buffer); }, Errc::unsupported,
                     {"cuda_ipc", "SYMMEM_CUDA_HANDLE=legacy"});
       },
       {2}, with({{"SYMMEM_TRANSPORTS", "cuda_ipc"}, {"SYMMEM_CUDA_HANDLE", "legacy"}}));

@@ -8,17 +8,13 @@ using namespace symmem::gpu;
 
 namespace {
 
-Tensor some_memory(Context& context) {
-  return context.empty_strided_p2p({4096}, {1}, kUint8, {DeviceType::cuda, device_of(context)});
-}
-
 /// Puts a byte to the next rank and checks the one received.
 void check_ring(const Context& context, SymmetricMemory& memory) {
   const auto sent = static_cast<unsigned char>(context.rank() + 10);
   unsigned char received = 0;
-  memory.put_with_signal(next_of(context), 0, &sent, 1, 0);
+  memory.put_with_signal(next_of(context), 0, std::span(&sent, 1), 0);
   memory.wait_signal(previous_of(context), 0);
-  memory.get(context.rank(), 0, &received, 1);
+  memory.get(context.rank(), 0, std::span(&received, 1));
   CHECK(received == previous_of(context) + 10);
   memory.barrier();
 }
@@ -41,9 +37,9 @@ std::string refusal_of(const Route& route, const std::string& transport) {
 TEST_CASE("fabric handles are used if granted, else refused with the reason") {
   on_gpus(
       [](Context& context) {
-        const Tensor tensor = some_memory(context);
+        const auto buffer = context.allocate(4096, gpu_of(context));
         std::shared_ptr<SymmetricMemory> memory;
-        const auto refused = harness::error_of([&] { memory = context.rendezvous(tensor); });
+        const auto refused = harness::error_of([&] { memory = context.rendezvous(buffer); });
         if (refused) {
           check_error(refused, Errc::unsupported,
                       {"cuda_ipc", "does not export", "SYMMEM_CUDA_HANDLE=fabric"});
@@ -60,8 +56,8 @@ TEST_CASE("fabric handles are used if granted, else refused with the reason") {
 TEST_CASE("SYMMEM_CUDA_HANDLE=fd exports memory by descriptor") {
   on_gpus(
       [](Context& context) {
-        const Tensor tensor = some_memory(context);
-        const auto memory = context.rendezvous(tensor);
+        const auto buffer = context.allocate(4096, gpu_of(context));
+        const auto memory = context.rendezvous(buffer);
         CHECK(memory->route(next_of(context)).transport == "cuda_ipc");
         check_ring(context, *memory);
         memory->close();
@@ -73,8 +69,8 @@ TEST_CASE("a UCX without CUDA leads to ucx_staged, with the reason") {
   if (!harness::can_use_gpu() || !harness::can_use_ucx()) return;
   on_gpus(
       [](Context& context) {
-        const Tensor tensor = some_memory(context);
-        const auto memory = context.rendezvous(tensor);
+        const auto buffer = context.allocate(4096, gpu_of(context));
+        const auto memory = context.rendezvous(buffer);
         const Route& route = memory->route(1 - context.rank());
         CHECK(route.transport == "ucx_staged");
         CHECK(harness::contains(refusal_of(route, "cuda_ipc"), "another host"));
@@ -95,11 +91,11 @@ TEST_CASE("a UCX without CUDA is an error on every rank if ucx is required") {
   settings.environment["SYMMEM_REQUIRE"] = "ucx";
   on_gpus(
       [](Context& context) {
-        const Tensor tensor = some_memory(context);
-        check_error([&] { context.rendezvous(tensor); }, Errc::unsupported,
+        const auto buffer = context.allocate(4096, gpu_of(context));
+        check_error([&] { context.rendezvous(buffer); }, Errc::unsupported,
                     {"SYMMEM_REQUIRE=ucx", "connected by ucx_staged", "has no CUDA support"});
         // Host memory still uses ucx.
-        const Tensor host = context.empty_strided_p2p({4096}, {1}, kUint8);
+        const auto host = context.allocate(4096);
         const auto memory = context.rendezvous(host);
         CHECK(memory->route(1 - context.rank()).transport == "ucx");
         memory->close();
@@ -113,9 +109,9 @@ TEST_CASE("a UCX without CUDA is an error on every rank if ucx is the only trans
   settings.environment["SYMMEM_TRANSPORTS"] = "ucx";
   on_gpus(
       [](Context& context) {
-        const Tensor tensor = some_memory(context);
-        check_error([&] { context.rendezvous(tensor); }, Errc::unsupported,
-                    {"without a transport", "has no CUDA support"});
+        const auto buffer = context.allocate(4096, gpu_of(context));
+        check_error([&] { context.rendezvous(buffer); }, Errc::unsupported,
+                    {"pairs of ranks have no transport", "has no CUDA support"});
       },
       {2}, settings);
 }

@@ -94,7 +94,7 @@ TEST_CASE("puts of every size, from GPU and host memory, are visible after their
         constexpr std::size_t kLargest = 1 << 20;
         const TestStream stream;
         const Words words(context, 2 * kLargest / kWord);
-        auto* const landing = words.tensor.data<std::byte>() + kLargest;
+        auto* const landing = reinterpret_cast<std::byte*>(words.data()) + kLargest;
         for (const std::size_t bytes : {1, 8, 20, 4096, 65'536, 65'540, 1 << 20})
           for (const bool from_host : {false, true}) {
             const auto mark = [&](int rank) {
@@ -103,7 +103,7 @@ TEST_CASE("puts of every size, from GPU and host memory, are visible after their
             std::vector<std::byte> host(bytes, static_cast<std::byte>(mark(context.rank())));
             ok(cudaMemsetAsync(words.data(), mark(context.rank()), bytes, stream));
             const std::span<const std::byte> source{
-                from_host ? host.data() : words.tensor.data<std::byte>(), bytes};
+                from_host ? host.data() : reinterpret_cast<std::byte*>(words.data()), bytes};
             words->on(stream).put_with_signal(next_of(context), kLargest, source, 1);
             words->on(stream).wait_signal(previous_of(context), 1);
             std::vector<std::byte> received(bytes);
@@ -123,7 +123,7 @@ TEST_CASE("a barrier on a stream separates puts from gets") {
   on_gpus([](Context& context) {
     const auto size = static_cast<std::size_t>(context.world_size());
     const TestStream stream;
-    const Words words(context, static_cast<std::int64_t>(3 * size));
+    const Words words(context, 3 * size);
     const auto rank = static_cast<std::size_t>(context.rank());
     words.write(0, 1000 + rank);
     const StreamOperations on = words->on(stream);
@@ -172,8 +172,7 @@ TEST_CASE("a captured turn is replayed many times, with an allocation during the
         words->barrier();
         ok(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal));
         turn(words, context, stream);
-        const Tensor beside =
-            context.empty_strided_p2p({1000}, {1}, kUint8, {DeviceType::cuda, device_of(context)});
+        const auto beside = context.allocate(1000, gpu_of(context));
         CHECK(beside.data() != nullptr);
         cudaGraph_t graph = nullptr;
         ok(cudaStreamEndCapture(stream, &graph));
@@ -204,18 +203,18 @@ TEST_CASE("invalid arguments of stream operations are refused by the call") {
         const std::span<const std::byte> null(static_cast<const std::byte*>(nullptr), 8);
         const std::span<std::byte> wraps(reinterpret_cast<std::byte*>(UINTPTR_MAX - 3), 8);
         check_error([&] { on.put(2, 0, word); }, Errc::invalid_argument, {"rank 2"});
-        check_error([&] { on.put(1, 32, word); }, Errc::invalid_argument, {"past the end"});
+        check_error([&] { on.put(1, 32, word); }, Errc::invalid_argument, {"exceed the buffer"});
         check_error([&] { on.get(1, SIZE_MAX, word); }, Errc::invalid_argument);
         check_error([&] { on.put_signal(1, 64); }, Errc::invalid_argument, {"channel 64"});
         check_error([&] { on.put(1, 0, null); }, Errc::invalid_argument,
-                    {"put on a stream: the local pointer is null"});
+                    {"put on a stream: the local span is null"});
         check_error([&] { on.get(1, 0, wraps); }, Errc::invalid_argument,
-                    {"get on a stream", "end of the address space"});
+                    {"get on a stream", "exceed the address space"});
         check_error([&] { on.wait_signal(-1, 0); }, Errc::invalid_argument, {"rank -1"});
         check_error([&] { on.wait_signal(0, 0, std::chrono::milliseconds(-1)); },
                     Errc::invalid_argument, {"negative"});
         check_error([&] { on.barrier(-1); }, Errc::invalid_argument, {"channel -1"});
-        const Tensor host = context.empty_strided_p2p({4}, {1}, kUint8);
+        const auto host = context.allocate(4);
         const auto memory = context.rendezvous(host);
         check_error([&] { memory->on(Stream::legacy_default()); }, Errc::unsupported,
                     {"on: the memory is on host"});

@@ -36,6 +36,7 @@ inline int device_of(const Context& context) {
   ok(cudaGetDeviceCount(&count));
   return context.rank() % count;
 }
+inline Device gpu_of(const Context& context) { return Device::cuda(device_of(context)); }
 
 inline bool takes_turns(const Context& context) {
   return harness::takes_turns(context.world_size());
@@ -105,13 +106,11 @@ class Counter {
 
 /// `count` 64-bit words on the rank's GPU, after rendezvous.
 struct Words {
-  explicit Words(Context& context, std::int64_t count, const std::string& group = kWorld)
-      : Words(context, count, group, device_of(context)) {}
-  Words(Context& context, std::int64_t count, const std::string& group, int device)
-      : tensor(context.empty_strided_p2p({count}, {1}, kUint64, {DeviceType::cuda, device}, group)),
-        memory(context.rendezvous(tensor)) {}
+  Words(Context& context, std::size_t count)
+      : buffer(context.allocate<std::uint64_t>(count, gpu_of(context))),
+        memory(context.rendezvous(buffer)) {}
   SymmetricMemory* operator->() const { return memory.get(); }
-  std::uint64_t* data() const { return tensor.data<std::uint64_t>(); }
+  std::uint64_t* data() const { return buffer.data(); }
   /// Words `first` .. `first` + `count` - 1 of this rank's buffer.
   std::span<std::uint64_t> span(std::size_t first, std::size_t count = 1) const {
     return {data() + first, count};
@@ -126,7 +125,7 @@ struct Words {
     ok(cudaStreamSynchronize(nullptr));  // cudaMemcpy may return before the copy is complete.
   }
 
-  Tensor tensor;
+  Buffer<std::uint64_t> buffer;
   std::shared_ptr<SymmetricMemory> memory;
 };
 

@@ -41,10 +41,10 @@ harness::RanksSettings seeing(const std::string& first, const std::string& secon
 /// possible.
 void connect_on(Context& context, int device) {
   ok(cudaSetDevice(device));
-  const Tensor tensor = context.empty_strided_p2p({1024}, {1}, kUint64, {DeviceType::cuda, device});
+  const auto buffer = context.allocate<std::uint64_t>(1024, Device::cuda(device));
   std::shared_ptr<SymmetricMemory> memory;
   const bool peer_access = value_of(process_environment(), kPeerAccess) == "1";
-  if (const auto error = harness::error_of([&] { memory = context.rendezvous(tensor); })) {
+  if (const auto error = harness::error_of([&] { memory = context.rendezvous(buffer); })) {
     MESSAGE("no route: " << std::string(error->what()));
     CHECK_FALSE(peer_access);
     return check_error(error, Errc::unsupported, {"cuda_ipc: "});
@@ -61,21 +61,21 @@ void connect_on(Context& context, int device) {
   std::vector<std::uint64_t> sent(512, static_cast<std::uint64_t>(context.rank()) + 70),
       received(512);
   const std::uint64_t zero = 0;  // The range may have been used before.
-  memory->put(context.rank(), 4096, &zero, sizeof zero);
+  memory->put(context.rank(), 4096, std::span(&zero, 1));
   memory->barrier();
-  memory->put_with_signal(peer, 0, sent.data(), 4096, 0);
+  memory->put_with_signal(peer, 0, std::span(sent), 0);
   memory->wait_signal(peer, 0);
-  memory->get(context.rank(), 0, received.data(), 4096);
+  memory->get(context.rank(), 0, std::span(received));
   CHECK(received == std::vector<std::uint64_t>(512, static_cast<std::uint64_t>(peer) + 70));
-  memory->get(peer, 0, received.data(), 4096);
+  memory->get(peer, 0, std::span(received));
   CHECK(received == sent);
   memory->fetch_add<std::uint64_t>(peer, 4096, 3);
   memory->barrier();
-  memory->get(context.rank(), 4096, received.data(), 8);
+  memory->get(context.rank(), 4096, std::span(received).first(1));
   CHECK(received[0] == 3);
-  if (memory->peer(peer).pointer != nullptr) {
+  if (memory->peer(peer).mapped.data() != nullptr) {
     const TestStream stream;
-    const std::span source(tensor.data<std::uint64_t>(), 1);
+    const std::span source = buffer.span().first(1);
     for (int i = 0; i < 20; ++i) {
       memory->on(stream).put_with_signal(peer, 4104, source, 1);
       memory->on(stream).wait_signal(peer, 1);
@@ -124,7 +124,7 @@ TEST_CASE("a rendezvous without the rank that sees no GPU times out at its deadl
     Context context;
     const auto allocate = [&] {
       const int device = self.rank == 1 ? 0 : device_of(context);
-      return context.empty_strided_p2p({4096}, {1}, kUint8, {DeviceType::cuda, device});
+      return context.allocate(4096, Device::cuda(device));
     };
     if (self.rank == 1) {
       check_error(allocate, Errc::unsupported,
@@ -133,8 +133,8 @@ TEST_CASE("a rendezvous without the rank that sees no GPU times out at its deadl
       self.control.get("2");
       return;
     }
-    const Tensor tensor = allocate();
-    check_error([&] { context.rendezvous(tensor, {}, std::chrono::seconds(2)); }, Errc::timeout,
+    const auto buffer = allocate();
+    check_error([&] { context.rendezvous(buffer, {}, std::chrono::seconds(2)); }, Errc::timeout,
                 {"missing: rank", "rank 1 (host"});
     self.control.set(std::to_string(self.rank), "");
   };
@@ -149,13 +149,11 @@ TEST_CASE("a rank that sees no GPU and exits is an error on the others at once")
       3,
       [](Context& context) {
         const int device = context.rank() == 1 ? 0 : device_of(context);
-        const auto allocate = [&] {
-          return context.empty_strided_p2p({4096}, {1}, kUint8, {DeviceType::cuda, device});
-        };
+        const auto allocate = [&] { return context.allocate(4096, Device::cuda(device)); };
         if (context.rank() == 1)
           return check_error(allocate, Errc::unsupported, {"no CUDA device"});
-        const Tensor tensor = allocate();
-        check_error([&] { context.rendezvous(tensor); }, Errc::peer_lost, {"rank 1 (host"});
+        const auto buffer = allocate();
+        check_error([&] { context.rendezvous(buffer); }, Errc::peer_lost, {"rank 1 (host"});
       },
       settings);
 }

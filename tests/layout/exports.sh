@@ -6,7 +6,7 @@ set -euo pipefail
 export LC_ALL=C
 command -v nm >/dev/null || { echo 'skipped: nm (binutils) is not installed'; exit 77; }
 
-exported="$(nm -DC --defined-only "$1" | sed -E 's/^[0-9a-f]* *[A-Za-z] //')"
+exported="$(nm -DC --defined-only "$1" | sed -E 's/^[0-9a-f]* *[A-Za-z] //; s/^(unsigned )?(int|long) symmem::/symmem::/')"
 foreign="$(grep -vE '^((typeinfo|typeinfo name|vtable) for )?symmem::' <<<"$exported" || true)"
 inner="$(grep '::Impl::' <<<"$exported" || true)"
 if [[ -n $foreign$inner ]]; then
