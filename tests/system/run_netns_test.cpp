@@ -209,5 +209,5 @@ TEST_CASE("what --netns lacks is said in one line") {
   const std::string rights = "needs root, or CAP_SYS_ADMIN and CAP_NET_ADMIN";
   fails({"setpriv", "--bounding-set", "-sys_admin"}, rights);
   fails({"setpriv", "--bounding-set", "-net_admin"}, rights);
-  fails({"env", "PATH=/nowhere"}, "needs the command ip, of the package iproute2");
+  fails({"env", "PATH=/nowhere"}, "needs the command ip of package iproute2");
 }
