@@ -154,7 +154,7 @@ class CudaBlockMaker : public BlockMaker {
     Mapped memory(*physical, mapped, granularity, device);
     gpu.zero(memory.pointer(), mapped);
     gpu.copy(static_cast<std::byte*>(memory.pointer()) + mapped - Block::kTokenBytes, &id,
-              sizeof id);
+             sizeof id);
     return std::make_shared<CudaBlock>(id, memory.release(), mapped, device, std::move(owned));
   }
 

@@ -6,9 +6,9 @@
 
 #include "base/environment.hpp"
 #include "harness/errors.hpp"
+#include "harness/network.hpp"
 #include "harness/progress.hpp"
 #include "harness/ranks.hpp"
-#include "harness/network.hpp"
 #ifdef SYMMEM_CUDA
 #include "gpu/driver.hpp"
 #endif

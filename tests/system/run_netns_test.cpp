@@ -8,11 +8,11 @@
 #include <filesystem>
 #include <set>
 
-#include "process/network_namespace.hpp"
 #include "harness/errors.hpp"
+#include "harness/network.hpp"
 #include "harness/progress.hpp"
 #include "harness/ranks.hpp"
-#include "harness/network.hpp"
+#include "process/network_namespace.hpp"
 #include "system/run.hpp"
 
 using namespace symmem;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Replaces ucx.cpp in builds without the transport ucx.
-#include "harness/progress.hpp"
 #include "harness/network.hpp"
+#include "harness/progress.hpp"
 
 namespace symmem::harness {
 

@@ -24,7 +24,7 @@ class FailingOnce : public PlainAllocator {
 
 struct Fixture {
   std::shared_ptr<void> take(std::uint64_t id, std::size_t bytes = 8,
-                           const std::string& group = "g") {
+                             const std::string& group = "g") {
     return persistent.take(DeviceType::host, {.bytes = bytes, .group_name = group, .id = id},
                            allocator);
   }
