@@ -84,7 +84,8 @@ TEST_CASE("memory that is not on the GPU is refused on every rank") {
                     {"exceed the memory of cuda:"});
         check_error([&] { rendezvous(small + 8, 8); }, Errc::invalid_argument,
                     {"not a multiple of 16", "packets"});
-        check_error([&] { rendezvous(nullptr, kBytes); }, Errc::invalid_argument, {"the span is null"});
+        check_error([&] { rendezvous(nullptr, kBytes); }, Errc::invalid_argument,
+                    {"the span is null"});
         void* managed = nullptr;
         ok(cudaMallocManaged(&managed, 4096));
         check_error([&] { rendezvous(managed, 4096); }, Errc::invalid_argument, {"managed"});
