@@ -12,7 +12,7 @@ files() { # files <extended regular expression>
 clang_format() { # clang_format <option ...>
   local program
   program="$(need_pinned clang-format 14.0.6)" || return
-  files '\.([ch]pp|cuh?)$' | xargs -d '\n' -P "$(nproc)" -n 32 "$program" --style=file "$@"
+  files '\.([ch]pp|cuh?)$' | xargs -d '\n' "$program" --style=file "$@"
 }
 
 format() { clang_format -i; }
@@ -60,15 +60,22 @@ check_headers() {
   } | xargs -P "$(nproc)" -n 3 bash -c 'compile_alone "$@"' compile_alone
 }
 
-# .clang-tidy says which checks and why. Compiles as preset release without CUDA does.
+# run_quietly <command ...>: prints the command's output, in one piece, if the command fails.
+run_quietly() {
+  local output
+  output="$("$@" 2>&1)" || { echo "$output" && return 1; }
+}
+export -f run_quietly
+
+# Runs clang-tidy on what preset release compiles without CUDA.
 check_tidy() {
   local program
   program="$(need_pinned clang-tidy 22.1.8)" || return
   need_build_packages
   cmake --preset release -B build/tidy -DSYMMEM_CUDA=OFF --log-level=WARNING >/dev/null || return
   sed -nE 's/^ *"file": "(.*)",?$/\1/p' build/tidy/compile_commands.json | sort -u |
-    xargs -d '\n' -P "$(nproc)" -n 4 "$program" -p build/tidy --quiet 2>&1 |
-    { grep -vE '^[0-9]+ (warning|error)s? (generated|treated as errors)' || true; }
+    xargs -d '\n' -P "$(nproc)" -n 4 bash -c 'run_quietly "$@"' run_quietly \
+      "$program" -p build/tidy --quiet
 }
 
 # check [step ...]

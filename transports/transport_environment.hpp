@@ -22,7 +22,7 @@ struct TransportEnvironment {
   const Process& process;
   FdService& fds;
   Log& log;
-  std::shared_ptr<Gpus> gpus = nullptr;  ///< Null in a build without CUDA.
+  Gpus* gpus = nullptr;  ///< Null in a build without CUDA.
 };
 
 /// An entry in the list of transports: a transport name and one device type whose memory it

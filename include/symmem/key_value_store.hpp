@@ -82,7 +82,7 @@ struct TcpStoreOptions {
   std::string secret;            ///< Shared secret of the mutual authentication; empty: none.
   bool insecure = false;         ///< Server: allow an address beyond loopback without a secret.
   bool standalone_only = false;  ///< Client: refuse a server that a rank of one job hosts.
-  std::chrono::milliseconds timeout = std::chrono::seconds(30);   ///< Of connecting and of calls.
+  std::chrono::milliseconds timeout = std::chrono::seconds(30);   ///< For connecting and for calls.
   std::chrono::milliseconds liveness = std::chrono::seconds(10);  ///< Silence after which: lost.
 };
 

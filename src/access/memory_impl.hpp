@@ -54,7 +54,7 @@ struct MemoryParts {
   std::vector<std::unique_ptr<OpenRange>> open;  ///< The buffer and the pads.
   std::shared_ptr<Connections> connections;
   PeerTables tables;
-  std::shared_ptr<Gpu> gpu;  ///< Null for host memory.
+  Gpu* gpu = nullptr;  ///< Null for host memory.
 };
 
 /// The state of a SymmetricMemory and the checks that begin each operation.
@@ -139,8 +139,8 @@ class SymmetricMemory::Impl {
   const std::shared_ptr<Group> group;
   /// Which rendezvous of the group made this: identifies the memory when it is closed.
   const std::string serial;
-  AllocationUse allocation;                   ///< Empty after detach.
-  std::shared_ptr<Block> buffer_block;        ///< For views of the own buffer; null after detach.
+  AllocationUse allocation;             ///< Empty after detach.
+  std::shared_ptr<Block> buffer_block;  ///< For views of the own buffer; null after detach.
   const Device device;
   const std::size_t buffer_bytes;
   const std::string name;

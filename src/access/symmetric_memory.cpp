@@ -44,9 +44,10 @@ std::string matrix_text(const std::vector<std::string>& transports, std::size_t 
   for (const std::string& transport : transports) width = std::max(width, transport.size());
   std::string text = fmt::format("  {:>4}", "");
   for (std::size_t to = 0; to < size; ++to) text += fmt::format(" {:>{}}", to, width);
-  for (std::size_t i = 0; i < transports.size(); ++i) {
-    if (i % size == 0) text += fmt::format("\n  {:>4}", i / size);
-    text += fmt::format(" {:>{}}", transports[i], width);
+  for (std::size_t from = 0; from < size; ++from) {
+    text += fmt::format("\n  {:>4}", from);
+    for (std::size_t to = 0; to < size; ++to)
+      text += fmt::format(" {:>{}}", transports[from * size + to], width);
   }
   return text + "\n";
 }

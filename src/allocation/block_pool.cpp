@@ -9,15 +9,14 @@
 
 namespace symmem {
 
-BlockPool::BlockPool(std::shared_ptr<BlockMaker> maker, BlockIds& ids, int device_index,
-                     std::size_t block_bytes)
-    : maker_(std::move(maker)), ids_(ids), device_index_(device_index), block_bytes_(block_bytes) {}
+BlockPool::BlockPool(BlockMaker& maker, BlockIds& ids, int device_index, std::size_t block_bytes)
+    : maker_(maker), ids_(ids), device_index_(device_index), block_bytes_(block_bytes) {}
 
 std::shared_ptr<Block> BlockPool::make(std::size_t bytes) try {
-  return maker_->make(ids_.next(), bytes, device_index_);
+  return maker_.make(ids_.next(), bytes, device_index_);
 } catch (Error& e) {
   e.add_context(fmt::format("allocating a block of {} bytes on {}", bytes,
-                            to_string(Device{maker_->device_type(), device_index_})));
+                            to_string(Device{maker_.device_type(), device_index_})));
   throw;
 }
 

@@ -44,9 +44,8 @@ class BlockPool {
   /// The largest alignment: blocks begin at a page of every process that maps them.
   static constexpr std::size_t kMaxAlignment = 4096;
 
-  /// `ids` numbers the blocks of the Context and outlives the pool's last take.
-  BlockPool(std::shared_ptr<BlockMaker> maker, BlockIds& ids, int device_index,
-            std::size_t block_bytes);
+  /// `maker` and `ids` are the Context's and outlive the last take.
+  BlockPool(BlockMaker& maker, BlockIds& ids, int device_index, std::size_t block_bytes);
 
   /// Throws Error(exhausted); Error(invalid_argument) for an alignment that is no power of two or
   /// exceeds kMaxAlignment.
@@ -61,7 +60,7 @@ class BlockPool {
 
   std::shared_ptr<Block> make(std::size_t bytes);
 
-  const std::shared_ptr<BlockMaker> maker_;
+  BlockMaker& maker_;
   BlockIds& ids_;
   const int device_index_;
   const std::size_t block_bytes_;

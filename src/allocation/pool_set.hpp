@@ -17,10 +17,10 @@ class PoolSet {
   enum class Purpose { allocations, signal_pads };
 
   /// Returns the pool of `maker` on a device, created at first use with blocks of `block_bytes`.
-  std::shared_ptr<BlockPool> pool(const std::shared_ptr<BlockMaker>& maker, BlockIds& ids,
-                                  int device_index, std::size_t block_bytes, Purpose purpose) {
+  std::shared_ptr<BlockPool> pool(BlockMaker& maker, BlockIds& ids, int device_index,
+                                  std::size_t block_bytes, Purpose purpose) {
     const std::lock_guard lock(mutex_);
-    auto& pool = pools_[{maker.get(), device_index, purpose}];
+    auto& pool = pools_[{&maker, device_index, purpose}];
     if (!pool) pool = std::make_shared<BlockPool>(maker, ids, device_index, block_bytes);
     return pool;
   }

@@ -120,12 +120,11 @@ class Mapped {
 
 class CudaBlockMaker : public BlockMaker {
  public:
-  CudaBlockMaker(std::shared_ptr<Gpus> gpus, bool fabric)
-      : gpus_(std::move(gpus)), fabric_(fabric) {}
+  CudaBlockMaker(Gpus& gpus, bool fabric) : gpus_(gpus), fabric_(fabric) {}
   DeviceType device_type() const override { return DeviceType::cuda; }
 
   std::shared_ptr<Block> make(BlockId id, std::size_t bytes, int device) override {
-    const auto gpu = gpus_->gpu(device);
+    Gpu& gpu = gpus_.gpu(device);
     const OnDevice here(device);
     const Driver& driver = Driver::get();
     const bool fabric = fabric_ && grants_fabric(device);
@@ -153,14 +152,14 @@ class CudaBlockMaker : public BlockMaker {
     Fd owned;
     check(share_descriptor(physical->handle, owned), "cuMemExportToShareableHandle");
     Mapped memory(*physical, mapped, granularity, device);
-    gpu->zero(memory.pointer(), mapped);
-    gpu->copy(static_cast<std::byte*>(memory.pointer()) + mapped - Block::kTokenBytes, &id,
+    gpu.zero(memory.pointer(), mapped);
+    gpu.copy(static_cast<std::byte*>(memory.pointer()) + mapped - Block::kTokenBytes, &id,
               sizeof id);
     return std::make_shared<CudaBlock>(id, memory.release(), mapped, device, std::move(owned));
   }
 
  private:
-  const std::shared_ptr<Gpus> gpus_;
+  Gpus& gpus_;
   const bool fabric_;
 };
 
@@ -182,11 +181,11 @@ class PinnedBlock : public Block {
 
 class PinnedBlockMaker : public BlockMaker {
  public:
-  explicit PinnedBlockMaker(std::shared_ptr<Gpus> gpus) : gpus_(std::move(gpus)) {}
+  explicit PinnedBlockMaker(Gpus& gpus) : gpus_(gpus) {}
   DeviceType device_type() const override { return DeviceType::host; }
 
   std::shared_ptr<Block> make(BlockId id, std::size_t bytes, int device) override {
-    const auto gpu = gpus_->gpu(device);
+    static_cast<void>(gpus_.gpu(device));  // Throws if there is no such GPU.
     const OnDevice here(device);
     void* at = nullptr;
     check(cudaHostAlloc(&at, bytes, cudaHostAllocPortable | cudaHostAllocMapped), "cudaHostAlloc");
@@ -195,17 +194,17 @@ class PinnedBlockMaker : public BlockMaker {
   }
 
  private:
-  const std::shared_ptr<Gpus> gpus_;
+  Gpus& gpus_;
 };
 
 }  // namespace
 
-std::unique_ptr<BlockMaker> make_block_maker(std::shared_ptr<Gpus> gpus, bool fabric) {
-  return std::make_unique<CudaBlockMaker>(std::move(gpus), fabric);
+std::unique_ptr<BlockMaker> make_block_maker(Gpus& gpus, bool fabric) {
+  return std::make_unique<CudaBlockMaker>(gpus, fabric);
 }
 
-std::unique_ptr<BlockMaker> make_pinned_block_maker(std::shared_ptr<Gpus> gpus) {
-  return std::make_unique<PinnedBlockMaker>(std::move(gpus));
+std::unique_ptr<BlockMaker> make_pinned_block_maker(Gpus& gpus) {
+  return std::make_unique<PinnedBlockMaker>(gpus);
 }
 
 }  // namespace symmem::cuda

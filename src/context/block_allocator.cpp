@@ -10,7 +10,7 @@ void BlockAllocator::fail_unknown(const void* ptr) const {
   fail(Errc::invalid_argument,
        "pointer {} is not symmetric memory of type {}: allocate it with Context::allocate, or give "
        "memory of your own to Context::rendezvous as a span",
-       ptr, to_string(maker_->device_type()));
+       ptr, to_string(type_));
 }
 
 void* BlockAllocator::alloc(std::size_t bytes, int device_index, const std::string& group_name) {
@@ -38,7 +38,7 @@ void BlockAllocator::free(void* ptr) {
   const AllocationTable::Freed freed = table_.free(ptr);
   require(freed != AllocationTable::Freed::unknown, Errc::invalid_argument,
           "free: pointer {} was not returned by alloc for type {}, or was freed before", ptr,
-          to_string(maker_->device_type()));
+          to_string(type_));
   require(
       freed != AllocationTable::Freed::owned, Errc::invalid_argument,
       "free: pointer {} belongs to a Buffer, a Tensor or an alloc_id; it is freed with its last "

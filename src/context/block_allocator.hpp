@@ -18,13 +18,14 @@ class BlockAllocator : public SymmetricMemoryAllocator {
   /// The references are used until `lifetime` has ended.
   BlockAllocator(std::shared_ptr<const Lifetime> lifetime, GroupRegistry& groups,
                  const Rendezvous& rendezvous, BlockIds& ids, std::size_t block_size,
-                 std::shared_ptr<BlockMaker> maker)
+                 BlockMaker& maker)
       : lifetime_(std::move(lifetime)),
         groups_(groups),
         rendezvous_(rendezvous),
         ids_(ids),
         block_size_(block_size),
-        maker_(std::move(maker)) {}
+        maker_(maker),
+        type_(maker.device_type()) {}
 
   void* alloc(std::size_t bytes, int device_index, const std::string& group_name) override;
   void* allocate(const AllocationRequest& request) override;
@@ -49,7 +50,8 @@ class BlockAllocator : public SymmetricMemoryAllocator {
   const Rendezvous& rendezvous_;
   BlockIds& ids_;
   const std::size_t block_size_;
-  const std::shared_ptr<BlockMaker> maker_;
+  BlockMaker& maker_;
+  const DeviceType type_;
   AllocationTable table_;
 };
 

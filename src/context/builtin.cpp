@@ -45,7 +45,7 @@ std::vector<std::string> builtin_transport_names() {
   return names;
 }
 
-std::shared_ptr<Gpus> make_builtin_gpus() {
+std::unique_ptr<Gpus> make_builtin_gpus() {
 #ifdef SYMMEM_CUDA
   return cuda::make_gpus();
 #else
@@ -53,22 +53,23 @@ std::shared_ptr<Gpus> make_builtin_gpus() {
 #endif
 }
 
-std::vector<std::shared_ptr<BlockMaker>> make_builtin_block_makers(
-    const std::shared_ptr<Gpus>& gpus, const Options& options) {
-  std::vector<std::shared_ptr<BlockMaker>> makers = {make_host_block_maker()};
+std::vector<std::unique_ptr<BlockMaker>> make_builtin_block_makers(Gpus* gpus,
+                                                                   const Options& options) {
+  std::vector<std::unique_ptr<BlockMaker>> makers;
+  makers.push_back(make_host_block_maker());
 #ifdef SYMMEM_CUDA
   const bool fabric =
       options.cuda_handle == CudaHandle::automatic || options.cuda_handle == CudaHandle::fabric;
-  makers.push_back(cuda::make_block_maker(gpus, fabric));
+  makers.push_back(cuda::make_block_maker(*gpus, fabric));
 #else
   static_cast<void>(gpus), static_cast<void>(options);
 #endif
   return makers;
 }
 
-std::shared_ptr<BlockMaker> make_builtin_pinned_maker(const std::shared_ptr<Gpus>& gpus) {
+std::unique_ptr<BlockMaker> make_builtin_pinned_maker(Gpus* gpus) {
 #ifdef SYMMEM_CUDA
-  return cuda::make_pinned_block_maker(gpus);
+  return cuda::make_pinned_block_maker(*gpus);
 #else
   static_cast<void>(gpus);
   return nullptr;

@@ -26,12 +26,12 @@ std::vector<Carrier> builtin_carriers();
 std::vector<std::string> builtin_transport_names();
 
 /// The GPUs of this host; null in a build without CUDA.
-std::shared_ptr<Gpus> make_builtin_gpus();
+std::unique_ptr<Gpus> make_builtin_gpus();
 /// One maker for each device type.
-std::vector<std::shared_ptr<BlockMaker>> make_builtin_block_makers(
-    const std::shared_ptr<Gpus>& gpus, const Options& options);
+std::vector<std::unique_ptr<BlockMaker>> make_builtin_block_makers(Gpus* gpus,
+                                                                   const Options& options);
 /// Makes pinned host memory, for pads that the network writes and GPUs read; null in a build
 /// without CUDA.
-std::shared_ptr<BlockMaker> make_builtin_pinned_maker(const std::shared_ptr<Gpus>& gpus);
+std::unique_ptr<BlockMaker> make_builtin_pinned_maker(Gpus* gpus);
 
 }  // namespace symmem

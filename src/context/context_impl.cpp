@@ -20,17 +20,18 @@ Context::Impl::Impl(const Options& the_options)
       log(options.log),
       fds(std::make_unique<FdService>(*loop, options.socket_dir)),
       gpus(make_builtin_gpus()),
-      makers(make_builtin_block_makers(gpus, options)),
-      environment{options, host_id, process, *fds, log, gpus},
+      makers(make_builtin_block_makers(gpus.get(), options)),
+      pinned_maker(make_builtin_pinned_maker(gpus.get())),
+      environment{options, host_id, process, *fds, log, gpus.get()},
       block_ids(process.id),
       groups(*lifetime, process, options.timeout),
       transports(options, log),
-      pads(options, block_ids, gpus, make_builtin_pinned_maker(gpus)),
+      pads(options, block_ids, gpus.get(), pinned_maker.get()),
       rendezvous(options, host_id, pads, transports, log),
       foreign(rendezvous, block_ids, makers, gpus.get()) {
   for (const auto& maker : makers) {
     built_in_.push_back(std::make_shared<BlockAllocator>(lifetime, groups, rendezvous, block_ids,
-                                                         options.block_size, maker));
+                                                         options.block_size, *maker));
     register_allocator(maker->device_type(), built_in_.back());
   }
   for (auto& builtin : make_builtin_transports(environment))

@@ -51,8 +51,9 @@ class Context::Impl {
   Log log;
   const std::shared_ptr<EventLoop> loop = std::make_shared<EventLoop>();
   std::unique_ptr<FdService> fds;
-  const std::shared_ptr<Gpus> gpus;  ///< Null in a build without CUDA.
-  const std::vector<std::shared_ptr<BlockMaker>> makers;
+  const std::unique_ptr<Gpus> gpus;  ///< Null in a build without CUDA.
+  const std::vector<std::unique_ptr<BlockMaker>> makers;
+  const std::unique_ptr<BlockMaker> pinned_maker;  ///< Likewise.
   const TransportEnvironment environment;
   BlockIds block_ids;
   GroupRegistry groups;

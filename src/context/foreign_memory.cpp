@@ -53,9 +53,9 @@ std::shared_ptr<SymmetricMemory> ForeignMemory::rendezvous(
   const auto found = std::find_if(makers_.begin(), makers_.end(), [&](const auto& maker) {
     return maker->device_type() == device.type;
   });
-  const auto& maker = found == makers_.end() ? makers_.front() : *found;
+  BlockMaker& maker = found == makers_.end() ? *makers_.front() : **found;
   const auto find = [&] {
-    check(memory, device, maker->device_type());
+    check(memory, device, maker.device_type());
     auto block = std::make_shared<ForeignBlock>(ids_.next(), memory, device);
     return table_.add_for({.pool = nullptr,
                            .range = {std::move(block), false, 0, memory.size()},

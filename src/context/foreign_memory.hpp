@@ -17,7 +17,7 @@ class ForeignMemory {
   /// `makers` make the signal pads; `gpus` is null in a build without CUDA. All references must
   /// outlive this object.
   ForeignMemory(const Rendezvous& rendezvous, BlockIds& ids,
-                const std::vector<std::shared_ptr<BlockMaker>>& makers, Gpus* gpus)
+                const std::vector<std::unique_ptr<BlockMaker>>& makers, Gpus* gpus)
       : rendezvous_(rendezvous), ids_(ids), makers_(makers), gpus_(gpus) {}
 
   /// Collective: Context::rendezvous of a span.
@@ -30,7 +30,7 @@ class ForeignMemory {
 
   const Rendezvous& rendezvous_;
   BlockIds& ids_;
-  const std::vector<std::shared_ptr<BlockMaker>>& makers_;
+  const std::vector<std::unique_ptr<BlockMaker>>& makers_;
   Gpus* const gpus_;
   AllocationTable table_;
 };

@@ -214,12 +214,12 @@ class CudaGpu : public Gpu {
 
 class CudaGpus : public Gpus {
  public:
-  std::shared_ptr<Gpu> gpu(int index) override {
+  Gpu& gpu(int index) override {
     static_cast<void>(Driver::get().context(index));  // Throws if there is no such GPU.
     const std::lock_guard lock(mutex_);
     auto& gpu = gpus_[index];
-    if (!gpu) gpu = std::make_shared<CudaGpu>(index);
-    return gpu;
+    if (!gpu) gpu = std::make_unique<CudaGpu>(index);
+    return *gpu;
   }
 
   std::unique_ptr<CaptureGuard> guard_captures() override { return std::make_unique<Relaxed>(); }
@@ -238,7 +238,7 @@ class CudaGpus : public Gpus {
 
  private:
   std::mutex mutex_;  ///< Guards gpus_.
-  std::map<int, std::shared_ptr<Gpu>> gpus_;
+  std::map<int, std::unique_ptr<Gpu>> gpus_;
 };
 
 }  // namespace

@@ -8,9 +8,9 @@
 #include <memory>
 #include <span>
 
-#include "symmem/types.hpp"
-#include "symmem/device_view.hpp"
 #include "symmem/cuda.hpp"
+#include "symmem/device_view.hpp"
+#include "symmem/types.hpp"
 
 namespace symmem {
 
@@ -105,7 +105,7 @@ class Gpus {
   virtual ~Gpus() = default;
   /// Throws Error(unsupported) without a driver or GPU, Error(invalid_argument) if there is no GPU
   /// `index`.
-  virtual std::shared_ptr<Gpu> gpu(int index) = 0;
+  virtual Gpu& gpu(int index) = 0;
   /// Guards captures without a change of the current GPU.
   virtual std::unique_ptr<CaptureGuard> guard_captures() = 0;
   /// Throws Error(invalid_argument) unless the range is device memory of that GPU (cudaMalloc,

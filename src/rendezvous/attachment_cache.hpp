@@ -34,7 +34,8 @@ void check_range(int rank, const BlockRange& range, std::uint64_t bytes,
 std::uint64_t pad_bytes(const Group& group, const Description& described);
 
 /// Exports and attaches the blocks of one group, each once for as long as somebody uses it: an
-/// export per (block, transport), an attachment per (block, transport, own device). Not thread-safe.
+/// export per (block, transport), an attachment per (block, transport, own device). Not
+/// thread-safe.
 class AttachmentCache {
  public:
   Exported export_blocks(Transport& transport, const std::shared_ptr<Block>& buffer,

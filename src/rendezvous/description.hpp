@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "rendezvous/connection_parts.hpp"
 #include "group/group.hpp"
+#include "rendezvous/connection_parts.hpp"
 #include "symmem/device.hpp"
 #include "symmem/extend/block.hpp"
 
@@ -40,8 +40,8 @@ struct Description {
   static Description decode(const std::string& bytes);
 };
 
-/// Checks the fields that must be equal on all ranks. Throws Error(invalid_argument) that lists ranks
-/// and values, the same on every rank. `described` is by rank.
+/// Checks the fields that must be equal on all ranks. Throws Error(invalid_argument) that lists
+/// ranks and values, the same on every rank. `described` is by rank.
 void validate(const Group& group, const std::vector<Description>& described);
 
 }  // namespace symmem

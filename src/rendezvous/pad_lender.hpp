@@ -15,27 +15,23 @@ namespace symmem {
 class PadLender {
  public:
   /// `gpus` and `pinned_maker` are null in a build without CUDA.
-  PadLender(const Options& options, BlockIds& ids, std::shared_ptr<Gpus> gpus,
-            std::shared_ptr<BlockMaker> pinned_maker)
-      : options_(options),
-        ids_(ids),
-        gpus_(std::move(gpus)),
-        pinned_maker_(std::move(pinned_maker)) {}
+  PadLender(const Options& options, BlockIds& ids, Gpus* gpus, BlockMaker* pinned_maker)
+      : options_(options), ids_(ids), gpus_(gpus), pinned_maker_(pinned_maker) {}
 
   /// The pad of an allocation on `device`; for GPU memory also a second one in pinned host memory,
   /// which the network writes. `maker` makes the device's blocks.
-  std::vector<PadLease> lease(PoolSet& pools, const std::shared_ptr<BlockMaker>& maker,
-                              const Device& device, int world_size) const;
+  std::vector<PadLease> lease(PoolSet& pools, BlockMaker& maker, const Device& device,
+                              int world_size) const;
   /// The GPU of `device`; null for the host.
-  std::shared_ptr<Gpu> gpu(const Device& device) const {
-    return device.type == DeviceType::cuda && gpus_ ? gpus_->gpu(device.index) : nullptr;
+  Gpu* gpu(const Device& device) const {
+    return device.type == DeviceType::cuda && gpus_ ? &gpus_->gpu(device.index) : nullptr;
   }
 
  private:
   const Options& options_;
   BlockIds& ids_;
-  const std::shared_ptr<Gpus> gpus_;
-  const std::shared_ptr<BlockMaker> pinned_maker_;
+  Gpus* const gpus_;
+  BlockMaker* const pinned_maker_;
 };
 
 }  // namespace symmem

@@ -40,7 +40,7 @@ struct Rendezvous::LocalContribution {
   Exported exported;
 };
 
-Description Rendezvous::contribute(GroupRecord& record, const std::shared_ptr<BlockMaker>& maker,
+Description Rendezvous::contribute(GroupRecord& record, BlockMaker& maker,
                                    const std::vector<Transport*>& transports,
                                    LocalContribution& local) const {
   const Range& range = local.allocation->range;
@@ -52,7 +52,7 @@ Description Rendezvous::contribute(GroupRecord& record, const std::shared_ptr<Bl
         std::make_unique<OpenRange>(pad.range(), SignalPad::bytes(channels, size)));
   const PadLease &pad = local.pads.front(), &network_pad = local.pads.back();
   Description own{.bytes = local.allocation->bytes,
-                  .device = maker->device_type(),
+                  .device = maker.device_type(),
                   .alloc_id = local.allocation->id,
                   .channels = static_cast<std::uint32_t>(channels),
                   .transports = names(transports),
@@ -76,7 +76,7 @@ std::shared_ptr<SymmetricMemory> Rendezvous::run(const std::shared_ptr<GroupReco
                                                  const Deadline& deadline) const {
   Collective collective(*record->group, request.operation, deadline);
   return collective.run([&] {
-    const std::vector<Transport*> transports = transports_.transports(request.maker->device_type());
+    const std::vector<Transport*> transports = transports_.transports(request.maker.device_type());
     LocalContribution local(*record->group);
     std::vector<Description> described;
     for (const std::string& bytes : collective.gather([&] {
@@ -87,14 +87,14 @@ std::shared_ptr<SymmetricMemory> Rendezvous::run(const std::shared_ptr<GroupReco
     validate(*record->group, described);
 
     const Range &range = local.allocation->range, &pad = local.pads.front().range();
-    const RendezvousInput input{*record->group, described,
-                                range.block,    pad.block,
-                                local.pads.back().range().block, transports};
+    const RendezvousInput input{
+        *record->group, described, range.block, pad.block, local.pads.back().range().block,
+        transports};
     auto connections = record->connector.connect(collective, input);
     local.mark_shared();
-    auto gpu = pads_.gpu(range.block->device);
-    auto tables = make_peer_tables(*record->group, *connections, described, range.pointer(),
-                                   pad.pointer());
+    Gpu* const gpu = pads_.gpu(range.block->device);
+    auto tables =
+        make_peer_tables(*record->group, *connections, described, range.pointer(), pad.pointer());
     auto memory = SymmetricMemory::Impl::make({.holder = record,
                                                .group = record->group,
                                                .serial = collective.serial(),
@@ -104,7 +104,7 @@ std::shared_ptr<SymmetricMemory> Rendezvous::run(const std::shared_ptr<GroupReco
                                                .open = std::move(local.open),
                                                .connections = std::move(connections),
                                                .tables = std::move(tables),
-                                               .gpu = std::move(gpu)});
+                                               .gpu = gpu});
     SymmetricMemory::Impl::of(*memory).allocation.set_memory(memory);
     record->add(memory);
     if (log_.shows(LogLevel::info)) log_.info("{}", memory->explain());

@@ -11,8 +11,8 @@
 
 namespace symmem {
 
-/// The collective that makes one allocation of every rank reachable for all: each rank contributes a
-/// description, all validate them, connect every pair, and build their SymmetricMemory. Calls may
+/// The collective that makes one allocation of every rank reachable for all: each rank contributes
+/// a description, all validate them, connect every pair, and build their SymmetricMemory. Calls may
 /// come from any thread.
 class Rendezvous {
  public:
@@ -27,8 +27,8 @@ class Rendezvous {
 
   /// What a rank brings to the collective.
   struct Request {
-    std::string operation;              ///< For errors; equal on all ranks.
-    std::shared_ptr<BlockMaker> maker;  ///< Makes the blocks of the memory's device type.
+    std::string operation;  ///< For errors; equal on all ranks.
+    BlockMaker& maker;      ///< Makes the blocks of the memory's device type.
     /// Finds this rank's allocation. Its Error becomes every rank's.
     std::function<AllocationUse()> find;
   };
@@ -38,7 +38,7 @@ class Rendezvous {
  private:
   struct LocalContribution;
 
-  Description contribute(GroupRecord& record, const std::shared_ptr<BlockMaker>& maker,
+  Description contribute(GroupRecord& record, BlockMaker& maker,
                          const std::vector<Transport*>& transports, LocalContribution& local) const;
 
   const Options& options_;

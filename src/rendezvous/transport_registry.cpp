@@ -33,9 +33,8 @@ std::vector<Transport*> TransportRegistry::transports(DeviceType type) {
   const auto excluded = [&](const auto& transport) {
     return listed("^" + std::string(transport->name()));
   };
-  const bool selects = std::any_of(wanted.begin(), wanted.end(), [](const std::string& name) {
-    return !name.starts_with("^");
-  });
+  const bool selects = std::any_of(wanted.begin(), wanted.end(),
+                                   [](const std::string& name) { return !name.starts_with("^"); });
   const auto& known = transports_[type];
   std::vector<Transport*> allowed;
   if (!selects) {
@@ -56,8 +55,8 @@ void TransportRegistry::warn_of_unknown(const char* option,
     for (const auto& transport : those) known.insert(transport->name());
   for (const std::string& name : names)
     if (!known.contains(std::string_view(name).substr(name.starts_with("^") ? 1 : 0)))
-      log_.warn("{}={}: no transport is named \"{}\"; there are: {}", option,
-                fmt::join(names, ","), name, fmt::join(known, ", "));
+      log_.warn("{}={}: no transport is named \"{}\"; there are: {}", option, fmt::join(names, ","),
+                name, fmt::join(known, ", "));
 }
 
 std::vector<std::shared_ptr<Transport>> TransportRegistry::all() const {

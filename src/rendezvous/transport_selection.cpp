@@ -81,11 +81,11 @@ std::string TransportSelection::attach_peers(std::size_t t,
     try {
       outcome[r] = handles[r].refusal.empty()
                        ? cache_.attach_blocks(transport(t), input_, r, handles[r],
-                                                  collective_.deadline(), connections_->peers[r])
+                                              collective_.deadline(), connections_->peers[r])
                        : "it does not export: " + handles[r].refusal;
     } catch (Error& e) {
       e.add_context(fmt::format("attach {} by {}", input_.group.describe(static_cast<int>(r)),
-                        transport(t).name()));
+                                transport(t).name()));
       throw;
     }
   }
@@ -140,13 +140,13 @@ void TransportSelection::require_complete() {
   // A rank that died after it contributed cannot be attached either: then this gather fails and
   // names the dead rank.
   static_cast<void>(collective_.gather([] { return std::string(); }));
-  if (count > kMaxPairsListed) pairs += fmt::format("\n  and {} more pairs", count - kMaxPairsListed);
+  if (count > kMaxPairsListed)
+    pairs += fmt::format("\n  and {} more pairs", count - kMaxPairsListed);
   const auto& wanted = input_.described[self()].require;
   fail(Errc::unsupported, "{} pairs of ranks have no {}:{}", count,
-       wanted.empty()
-           ? "transport"
-           : fmt::format("transport that SYMMEM_REQUIRE={} allows for memory on {}",
-                         fmt::join(wanted, ","), to_string(input_.buffer->device.type)),
+       wanted.empty() ? "transport"
+                      : fmt::format("transport that SYMMEM_REQUIRE={} allows for memory on {}",
+                                    fmt::join(wanted, ","), to_string(input_.buffer->device.type)),
        pairs);
 }
 

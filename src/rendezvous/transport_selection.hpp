@@ -34,7 +34,8 @@ class TransportSelection {
   ExportedHandles export_blocks(std::size_t t);
   /// Attaches every peer that is not connected. Returns encode_outcome().
   std::string attach_peers(std::size_t t, const std::vector<ExportedHandles>& handles);
-  /// Connects the pairs that transport `t` attached in both directions; drops one-sided attachments.
+  /// Connects the pairs that transport `t` attached in both directions; drops one-sided
+  /// attachments.
   void agree(std::size_t t, const std::vector<std::string>& table);
   void settle(std::size_t t, std::size_t a, std::size_t b, const std::string& from_a,
               const std::string& from_b);

@@ -23,7 +23,7 @@ GpuSignals::GpuSignals(Group& group, int channels, std::vector<PeerPad> pads, Gp
       state_(state),
       waiting_(static_cast<std::size_t>(channels) * pads_.size()) {
   group_.add_observer(this);
-  group_changed();  // For members that were gone before.
+  GpuSignals::group_changed();  // For members that were gone before.
 }
 
 GpuSignals::~GpuSignals() {
@@ -41,8 +41,8 @@ auto GpuSignals::with_context(const char* operation, int channel, Call call) con
   try {
     return call();
   } catch (Error& e) {
-    e.add_context(fmt::format("{} of rank {} on channel {} of group \"{}\"", operation, group_.rank(),
-                      channel, group_.name()));
+    e.add_context(fmt::format("{} of rank {} on channel {} of group \"{}\"", operation,
+                              group_.rank(), channel, group_.name()));
     throw;
   }
 }

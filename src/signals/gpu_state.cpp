@@ -72,7 +72,7 @@ GpuState::GpuState(const Group& group, const Parts& parts) : gpu_(parts.gpu) {
 
   std::vector<void*> pointers = parts.buffers;
   pointers.insert(pointers.end(), parts.pads.begin(), parts.pads.end());
-  gpu_->copy(tables, pointers.data(), pointers.size() * sizeof(void*));
+  gpu_->copy(tables, static_cast<const void*>(pointers.data()), pointers.size() * sizeof(void*));
   view_.state.buffers = static_cast<void* const*>(tables);
   view_.state.pads = reinterpret_cast<std::uint64_t* const*>(view_.state.buffers + size);
   for (int r = 0; r < std::min(size, device::PadState::kInlinePeers); ++r) {

@@ -25,7 +25,7 @@ class GpuState {
   static std::size_t pinned_bytes(int channels, int world_size);
 
   struct Parts {
-    std::shared_ptr<Gpu> gpu;
+    Gpu* gpu = nullptr;
     std::byte* device = nullptr;  ///< Zeroed, device_bytes long.
     std::byte* pinned = nullptr;  ///< Zeroed, pinned_bytes long.
     int channels = 0;
@@ -67,7 +67,7 @@ class GpuState {
  private:
   [[noreturn]] void fail_failed(const Group& group, const char* operation) const;
 
-  const std::shared_ptr<Gpu> gpu_;
+  Gpu* const gpu_;
   DeviceView view_;
   std::uint32_t* gone_ = nullptr;  ///< Writable alias of the view's `gone`.
 };

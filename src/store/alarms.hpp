@@ -23,7 +23,7 @@ class Alarms {
     Alarm() = default;
     Alarm(Alarms& alarms, Key key) : alarms_(&alarms), key_(key) {}
     Alarm(Alarm&& other) noexcept
-        : alarms_(std::exchange(other.alarms_, nullptr)), key_(other.key_) {}
+        : alarms_(std::exchange(other.alarms_, nullptr)), key_(std::move(other.key_)) {}
     Alarm& operator=(Alarm other) noexcept {
       std::swap(alarms_, other.alarms_);
       std::swap(key_, other.key_);

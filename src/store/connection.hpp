@@ -62,7 +62,7 @@ class Connection final : public Poller::Watched {
 
   const Fd socket_;
   Poller& poller_;
-  const std::string name_;  // Of the store, in errors.
+  const std::string name_;  // Names the store in errors.
   const std::chrono::milliseconds liveness_;
   Listeners listeners_;
 

@@ -51,8 +51,8 @@ void Groups::end(Ticket ticket, const Request& request, Clock::time_point now) {
   post(ticket, request, std::nullopt, {}, now);
 }
 
-void Groups::post(Ticket ticket, const Request& request, GatherKey key, std::string_view value,
-                  Clock::time_point now) {
+void Groups::post(Ticket ticket, const Request& request, const GatherKey& key,
+                  std::string_view value, Clock::time_point now) {
   Group& group = group_of(ticket, request.keys[0], request.numbers[0]);
   const int rank = static_cast<int>(request.numbers[0]);
   Gather& gather = group.gathers[key];

@@ -70,7 +70,7 @@ class Groups {
 
   /// Throws Error unless `rank` is a present member and belongs to the ticket's client.
   Group& group_of(Ticket ticket, std::string_view id, std::uint64_t rank);
-  void post(Ticket ticket, const Request& request, GatherKey key, std::string_view value,
+  void post(Ticket ticket, const Request& request, const GatherKey& key, std::string_view value,
             Clock::time_point now);
   void expire(const std::string& id, const GatherKey& key, int rank,
               std::chrono::milliseconds timeout);

@@ -76,7 +76,8 @@ TEST_CASE("ranks and channels out of range and negative timeouts are refused") {
       check_error([&] { shared->wait_signal(rank, 0); }, Errc::invalid_argument, parts);
       check_error([&] { shared->flush(rank); }, Errc::invalid_argument, parts);
       check_error([&] { shared->fetch_add(rank, 0, 1); }, Errc::invalid_argument, parts);
-      check_error([&] { get_buffer(*shared.memory, rank, {1}, kInt32); }, Errc::invalid_argument, parts);
+      check_error([&] { get_buffer(*shared.memory, rank, {1}, kInt32); }, Errc::invalid_argument,
+                  parts);
       check_error([&] { shared->peer(rank); }, Errc::invalid_argument, parts);
       check_error([&] { shared->route(rank); }, Errc::invalid_argument, parts);
     }
@@ -94,8 +95,8 @@ TEST_CASE("ranks and channels out of range and negative timeouts are refused") {
     check_error([&] { shared->barrier(0, negative); }, Errc::invalid_argument, parts);
     check_error([&] { shared->flush(negative); }, Errc::invalid_argument, parts);
     check_error([&] { shared->flush(0, negative); }, Errc::invalid_argument, parts);
-    check_error([&] { shared->put_with_signal(0, 0, one, 0, negative); },
-                Errc::invalid_argument, parts);
+    check_error([&] { shared->put_with_signal(0, 0, one, 0, negative); }, Errc::invalid_argument,
+                parts);
     check_error([&] { shared->close(negative); }, Errc::invalid_argument, parts);
     shared->barrier();  // The refused calls left the channel and the memory usable.
     shared->close();

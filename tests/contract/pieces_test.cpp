@@ -19,7 +19,7 @@ const Strided kShapes[] = {
     {.bytes = 8, .count = 100, .local_stride = 8, .peer_stride = 64},   // a column of the peer
     {.bytes = 8, .count = 100, .local_stride = 40, .peer_stride = 8},   // a local column
     {.bytes = 13, .count = 50, .local_stride = 17, .peer_stride = 29},  // unaligned
-    {.bytes = 7, .count = 30, .local_stride = 0, .peer_stride = 7},     // one local piece, many times
+    {.bytes = 7, .count = 30, .local_stride = 0, .peer_stride = 7},  // one local piece, many times
     {.bytes = 500, .count = 1, .local_stride = 0, .peer_stride = 0},
     {.bytes = 10, .count = 0, .local_stride = 1, .peer_stride = 1},
     {.bytes = 0, .count = 10, .local_stride = 1, .peer_stride = 1},

@@ -128,12 +128,12 @@ TEST_CASE("the last byte can be accessed, and none after it") {
     const std::vector<std::string> parts{"exceed the buffer", "100 bytes"};
     check_error([&] { shared->put(peer, 100, one); }, Errc::invalid_argument, parts);
     check_error([&] { shared->get(peer, 101, none); }, Errc::invalid_argument, parts);
-    check_error([&] { shared->get(peer, 1, std::span(&byte, SIZE_MAX)); }, Errc::invalid_argument, parts);
+    check_error([&] { shared->get(peer, 1, std::span(&byte, SIZE_MAX)); }, Errc::invalid_argument,
+                parts);
     check_error([&] { shared->put(peer, SIZE_MAX, one); }, Errc::invalid_argument, parts);
     check_error([&] { shared->put_nbi(peer, 100, one); }, Errc::invalid_argument, parts);
     check_error([&] { shared->get_nbi(peer, 100, one); }, Errc::invalid_argument, parts);
-    check_error([&] { shared->put_with_signal(peer, 100, one, 0); }, Errc::invalid_argument,
-                parts);
+    check_error([&] { shared->put_with_signal(peer, 100, one, 0); }, Errc::invalid_argument, parts);
     shared->close();
   });
 }

@@ -2,8 +2,8 @@
 #include <cstdlib>
 #include <set>
 
-#include "options/options.hpp"
 #include "faults/faults.hpp"
+#include "options/options.hpp"
 
 using namespace symmem;
 using namespace symmem::faults;

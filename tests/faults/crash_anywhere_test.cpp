@@ -28,8 +28,8 @@ Role role_of(int process, int round) {
   return {round, victim, (victim + 1 + process) % 3};
 }
 
-/// Allocates, makes a rendezvous, puts, signals and closes in an endless loop. Calls `point` between
-/// the steps.
+/// Allocates, makes a rendezvous, puts, signals and closes in an endless loop. Calls `point`
+/// between the steps.
 void work(Context& context, const std::function<void()>& point) {
   const int next = (context.rank() + 1) % 3, previous = (context.rank() + 2) % 3;
   for (std::int64_t i = 0;; ++i) {
@@ -58,8 +58,8 @@ void work_until_killed(RankProcess& self, const Role& role) {
   work(*context, [] {});
 }
 
-/// Process 0 kills the victim at a random point of its own work, also within a rendezvous. The victim
-/// may then be at any point of its work.
+/// Process 0 kills the victim at a random point of its own work, also within a rendezvous. The
+/// victim may then be at any point of its work.
 void survive(RankProcess& self, const Role& role) {
   CAPTURE(role.round);
   std::mt19937 random(kSeed + static_cast<std::uint32_t>(role.round));
@@ -85,7 +85,8 @@ TEST_CASE("a rank killed at any point is named by the errors of the others, and 
   Ranks ranks(
       kSurvivors + kRounds,
       [](RankProcess& self) {
-        if (self.rank >= kSurvivors) return work_until_killed(self, role_of(self.rank, self.rank - kSurvivors));
+        if (self.rank >= kSurvivors)
+          return work_until_killed(self, role_of(self.rank, self.rank - kSurvivors));
         leaving_nothing([&] {
           for (int round = 0; round < kRounds; ++round) survive(self, role_of(self.rank, round));
         });

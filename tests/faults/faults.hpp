@@ -24,8 +24,9 @@
 #include "symmem/key_value_store.hpp"
 #include "symmem/torch_compat.hpp"
 
-/// Helpers of the fault tests. Processes synchronize at named points in the control store, so that a
-/// fault happens when the others are where the test needs them, on any machine and under any load.
+/// Helpers of the fault tests. Processes synchronize at named points in the control store, so that
+/// a fault happens when the others are where the test needs them, on any machine and under any
+/// load.
 namespace symmem::faults {
 
 using harness::leaving_nothing;

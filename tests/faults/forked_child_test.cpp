@@ -5,8 +5,9 @@
 
 #include "faults/faults.hpp"
 #include "faults/hooked_transport.hpp"
-#include "harness/progress.hpp"
 #include "harness/network.hpp"
+#include "harness/progress.hpp"
+#include "symmem/extend/allocator.hpp"
 
 using namespace symmem;
 using namespace symmem::faults;
@@ -146,9 +147,9 @@ void fork_and_continue(RankProcess& self) {
     const auto transport =
         std::make_shared<HookedTransport>(context->options(), HookedTransport::Hook());
     const auto local = make_hash_store();
-    const Inherited from{
-        *context, shared->buffer, memory, context->get_allocator(DeviceType::host), transport,
-        *local};
+    const Inherited from{*context,  shared->buffer,
+                         memory,    context->get_allocator(DeviceType::host),
+                         transport, *local};
     CHECK(in_child([&] { return not_refused(calls_of(from)); }) == "");
     // Destructors in the child must not hang, and must not leave the parent's groups.
     CHECK(in_child([&] {

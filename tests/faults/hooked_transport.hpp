@@ -4,21 +4,22 @@
 #include <functional>
 #include <memory>
 
-#include "fd_service/fd_service.hpp"
 #include "base/host.hpp"
 #include "base/log.hpp"
+#include "fd_service/fd_service.hpp"
 #include "shm/factory.hpp"
 #include "symmem/context.hpp"
 #include "symmem/extend/transport.hpp"
 
 namespace symmem::faults {
 
-/// The transport shm with a hook before each step of a rendezvous. The hook may throw, wait or kill.
+/// The transport shm with a hook before each step of a rendezvous. The hook may throw, wait or
+/// kill.
 class HookedTransport : public Transport {
  public:
   static constexpr const char* kName = "hooked";
-  /// Gets 0, 1, ... With three ranks and new blocks the steps are: export the buffer, export the pad,
-  /// attach the first peer's buffer, its pad, the second peer's buffer, its pad.
+  /// Gets 0, 1, ... With three ranks and new blocks the steps are: export the buffer, export the
+  /// pad, attach the first peer's buffer, its pad, the second peer's buffer, its pad.
   using Hook = std::function<void(int step)>;
   static constexpr int kExported = 2, kAttached = 6;
 

@@ -4,7 +4,8 @@
 using namespace symmem;
 using namespace symmem::faults;
 
-TEST_CASE("the rank that hosts the store may end first and then serves until the others have left") {
+TEST_CASE(
+    "the rank that hosts the store may end first and then serves until the others have left") {
   run_ranks(
       3,
       [](RankProcess& self) {
@@ -52,8 +53,7 @@ TEST_CASE("when the rank that hosts the store is killed the others report a lost
   expect_survivors(ranks, 2);
 }
 
-TEST_CASE(
-    "a rank that hosts the store and whose peers never join names them") {
+TEST_CASE("a rank that hosts the store and whose peers never join names them") {
   run_ranks(1, [](RankProcess& self) {
     leaving_nothing([&] {
       Options options = hosted(self);

@@ -6,17 +6,17 @@
 #include <filesystem>
 #include <random>
 
-#include "fd_service/unix_socket.hpp"
 #include "faults/faults.hpp"
 #include "faults/socket_folder.hpp"
+#include "fd_service/unix_socket.hpp"
 
 using namespace symmem;
 using namespace symmem::faults;
 
 namespace {
 
-/// A buffer of this size has a block of its own, so that each rendezvous requests descriptors from the
-/// peers' sockets.
+/// A buffer of this size has a block of its own, so that each rendezvous requests descriptors from
+/// the peers' sockets.
 constexpr std::size_t kOwnBlock = 4 << 20;
 
 /// Works until the test has ended its attack, and once more after it.

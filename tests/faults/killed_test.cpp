@@ -156,8 +156,10 @@ TEST_CASE("signals of a killed rank can be waited for, and the others work with 
           memory.wait_signal(other, 1);
           CHECK(*shared.own<int>() == 40 + other);
           int word = 0;
-          check_error(Errc::peer_lost, {"put: ", victim}, [&] { memory.put(2, 0, std::span(&word, 1)); });
-          check_error(Errc::peer_lost, {"get: ", victim}, [&] { memory.get(2, 0, std::span(&word, 1)); });
+          check_error(Errc::peer_lost, {"put: ", victim},
+                      [&] { memory.put(2, 0, std::span(&word, 1)); });
+          check_error(Errc::peer_lost, {"get: ", victim},
+                      [&] { memory.get(2, 0, std::span(&word, 1)); });
           check_error(Errc::peer_lost, {"flush: ", victim}, [&] { memory.flush(); });
           check_error(Errc::peer_lost, {"put_signal: ", victim}, [&] { memory.put_signal(2, 0); });
           check_error(Errc::peer_lost, {"close", victim}, [&] { memory.close(); });

@@ -12,10 +12,10 @@ using Operation = std::function<void(Context&, SymmetricMemory&, Timeout)>;
 
 constexpr Timeout kShort = 1s;
 
-/// Checks that the error of `operation` names rank 2 on the two others, with the same text on both if
-/// the store decides it (`one_verdict`).
+/// Checks that the error of `operation` names rank 2 on the two others, with the same text on both
+/// if the store decides it (`one_verdict`).
 void check_missing(RankProcess& self, const std::string& word, const Operation& operation,
-               bool one_verdict) {
+                   bool one_verdict) {
   arrive(self, "name", name_here(self.rank));
   leaving_nothing([&] {
     Context context;
@@ -29,10 +29,10 @@ void check_missing(RankProcess& self, const std::string& word, const Operation& 
   });
 }
 
-/// Calls `operation` with a different deadline on each rank; on rank 2 after the others have timed out.
-/// Returns the error's text.
+/// Calls `operation` with a different deadline on each rank; on rank 2 after the others have timed
+/// out. Returns the error's text.
 std::string time_out(RankProcess& self, const std::vector<std::string>& parts,
-                       const std::function<void(Timeout)>& operation) {
+                     const std::function<void(Timeout)>& operation) {
   const std::vector<Timeout> timeouts{1s, 100s, 50s};
   if (self.rank == 2) await_all(self.control, "error", {0, 1});
   const std::string text = check_error(
@@ -147,7 +147,7 @@ TEST_CASE("ranks with different deadlines and a late rank get one verdict") {
       const auto buffer = allocate(context);
       const std::string text =
           time_out(self, {"rank 0 waited ", await(self.control, "name", 2)},
-                     [&](Timeout timeout) { context.rendezvous(buffer, {}, timeout); });
+                   [&](Timeout timeout) { context.rendezvous(buffer, {}, timeout); });
       CHECK(text == await(self.control, "error", 0));
       // The group works: the ranks still agree on the order of their calls.
       CHECK(context.rendezvous(buffer) != nullptr);
@@ -163,7 +163,7 @@ TEST_CASE("ranks with different deadlines at the end of a group get one verdict"
       Shared shared(context, "team");
       const std::string text =
           time_out(self, {"end_group of group \"team\"", "missing: rank 2 (host"},
-                     [&](Timeout timeout) { context.end_group("team", timeout); });
+                   [&](Timeout timeout) { context.end_group("team", timeout); });
       CHECK(text == await(self.control, "error", 0));
       check_error(Errc::invalid_argument, {"no group is named \"team\""},
                   [&] { context.get_group_info("team"); });

@@ -5,8 +5,7 @@
 using namespace symmem;
 using namespace symmem::faults;
 
-TEST_CASE(
-    "the rank that hosts the store and ends first serves UCX until the others have left") {
+TEST_CASE("the rank that hosts the store and ends first serves UCX until the others have left") {
   if (!harness::can_use_ucx()) return;
   Ranks ranks(
       3,

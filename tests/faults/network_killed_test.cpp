@@ -11,8 +11,8 @@ using harness::host_of;
 
 namespace {
 
-/// Processes 0 and 1 survive; process 2 + n is rank 2 of round n and dies in it. Each rank is on its
-/// own host.
+/// Processes 0 and 1 survive; process 2 + n is rank 2 of round n and dies in it. Each rank is on
+/// its own host.
 constexpr int kSurvivors = 2;
 constexpr std::size_t kLarge = 8 << 20, kSmall = 64;
 
@@ -114,7 +114,8 @@ TEST_CASE("a killed rank of another host is named by every operation that access
       kSurvivors + rounds,
       [rounds](RankProcess& self) {
         if (self.rank >= kSurvivors)
-          return work_until_killed(self, operations().at(static_cast<std::size_t>(self.rank) - kSurvivors));
+          return work_until_killed(
+              self, operations().at(static_cast<std::size_t>(self.rank) - kSurvivors));
         harness::use_ucx_once();
         for (int round = 0; round < rounds; ++round) leaving_nothing([&] { survive(self, round); });
       },
@@ -124,8 +125,9 @@ TEST_CASE("a killed rank of another host is named by every operation that access
 
 namespace {
 
-/// Puts to and gets from all others until it is killed; each round has another mix of operations. The
-/// range is after that of the survivors, because puts in flight may arrive after they saw the death.
+/// Puts to and gets from all others until it is killed; each round has another mix of operations.
+/// The range is after that of the survivors, because puts in flight may arrive after they saw the
+/// death.
 [[noreturn]] void die_putting(SymmetricMemory& memory, int round) {
   Bytes local(kLarge);
   std::thread killer;

@@ -7,8 +7,8 @@
 #include <iterator>
 
 #include "faults/faults.hpp"
-#include "harness/progress.hpp"
 #include "harness/network.hpp"
+#include "harness/progress.hpp"
 
 using namespace symmem;
 using namespace symmem::faults;
@@ -23,8 +23,8 @@ bool has_opened_ucx() {
   return text.find("libucp") != std::string::npos;
 }
 
-/// Checks that the rendezvous of three ranks, 0 and 1 of which share a host, fails on all with one text
-/// that has all `parts`.
+/// Checks that the rendezvous of three ranks, 0 and 1 of which share a host, fails on all with one
+/// text that has all `parts`.
 void fail_alike(RanksSettings settings, const std::vector<std::string>& parts) {
   for (int rank = 0; rank < 3; ++rank)
     settings.environment_of[rank]["SYMMEM_HOST_ID"] = harness::host_of(rank, 2);
@@ -122,7 +122,8 @@ TEST_CASE("two versions of UCX in one job are refused on all ranks, naming both"
   settings.environment_of[2]["SYMMEM_UCX_LIBRARY"] = "libucp.so.0";
   // At exit of that process the LeakSanitizer of GCC 12 crashes.
   settings.environment_of[2]["ASAN_OPTIONS"] = "detect_leaks=0";
-  fail_alike(settings, {"2 pairs", "ucx: the peer runs UCX", "this rank UCX", "their keys do not fit"});
+  fail_alike(settings,
+             {"2 pairs", "ucx: the peer runs UCX", "this rank UCX", "their keys do not fit"});
 }
 
 TEST_CASE("ranks of one host use shared memory and do not load UCX") {

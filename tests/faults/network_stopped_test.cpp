@@ -52,7 +52,8 @@ struct Deadlines {
 const Deadlines kUntilLost{"60s", "5s", Errc::peer_lost};
 
 /// Runs `operation` on rank 0 while rank 1 is stopped, then continues rank 1. Any of the calls in
-/// `operation` may time out: a call that does not wait for the peer waits when too much is in flight.
+/// `operation` may time out: a call that does not wait for the peer waits when too much is in
+/// flight.
 void with_a_stopped_peer(const Operation& operation, const Deadlines& deadlines = {}) {
   if (!can_use_ucx()) return;
   RanksSettings settings = on_hosts(2);

@@ -7,8 +7,8 @@ using namespace symmem::faults;
 
 namespace {
 
-/// A buffer of this size has a block of its own, which a rendezvous must attach. Small buffers share a
-/// block that is attached already.
+/// A buffer of this size has a block of its own, which a rendezvous must attach. Small buffers
+/// share a block that is attached already.
 constexpr std::size_t kOwnBlock = 4 << 20;
 
 /// A hook that throws at one step on one rank.

@@ -12,8 +12,8 @@ using namespace symmem::faults;
 
 namespace {
 
-/// Returns settings with a short liveness time, for which these tests wait. It is long enough for ranks
-/// that get no processor for a while.
+/// Returns settings with a short liveness time, for which these tests wait. It is long enough for
+/// ranks that get no processor for a while.
 RanksSettings with_short_liveness() {
   RanksSettings settings = with_endless_waits();
   settings.environment["SYMMEM_LIVENESS"] = "3s";

@@ -47,8 +47,7 @@ void lose_store(RankProcess& self, const Options& options) {
 
 TEST_CASE("when the store ends all waits fail, and mapped memory still works") {
   Ranks ranks(
-      2,
-      [](RankProcess& self) { leaving_nothing([&] { lose_store(self, Options::from_env()); }); },
+      2, [](RankProcess& self) { leaving_nothing([&] { lose_store(self, Options::from_env()); }); },
       with_endless_waits());
   await_all(ranks.control(), "waiting", {0, 1});
   ranks.end_store();

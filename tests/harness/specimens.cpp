@@ -16,8 +16,8 @@ using namespace symmem::harness;
 
 namespace {
 
-symmem::Tensor two_words(symmem::Context& context) {
-  return context.empty_strided_p2p({2}, {1}, symmem::kInt64);
+symmem::Buffer<std::int64_t> two_words(symmem::Context& context) {
+  return context.allocate<std::int64_t>(2);
 }
 
 }  // namespace
@@ -70,12 +70,12 @@ TEST_CASE("ranks of a launcher join") {
 
 TEST_CASE("ranks of a launcher share memory") {
   symmem::Context context;
-  const symmem::Tensor words = two_words(context);
+  const auto words = two_words(context);
   const auto memory = context.rendezvous(words);
   const int next = (context.rank() + 1) % context.world_size();
-  *static_cast<std::int64_t*>(memory->peer(next).pointer) = 100 + next;
+  memory->peer(next).as<std::int64_t>()[0] = 100 + next;
   memory->barrier();
-  CHECK(*words.data<std::int64_t>() == 100 + context.rank());
+  CHECK(words.data()[0] == 100 + context.rank());
   memory->close();
 }
 
@@ -95,7 +95,7 @@ TEST_CASE("ranks of a launcher reach host 0 by TCP") {
 
 TEST_CASE("rank 1 of a launcher takes its host's link down") {
   symmem::Context context;
-  const symmem::Tensor words = two_words(context);
+  const auto words = two_words(context);
   if (context.rank() == 1) REQUIRE(std::system("ip link set eth0 down") == 0);
   const auto rendezvous = [&] { context.rendezvous(words); };
   if (context.rank() == 0) check_error(rendezvous, symmem::Errc::peer_lost, {"rank 1", "lost"});
@@ -104,9 +104,9 @@ TEST_CASE("rank 1 of a launcher takes its host's link down") {
 
 TEST_CASE("rank 1 of a launcher takes its host's link down while the others put and get") {
   symmem::Context context;
-  constexpr std::int64_t kBytes = 8 << 20;
-  const symmem::Tensor tensor = context.empty_strided_p2p({kBytes}, {1}, symmem::kUint8);
-  const auto memory = context.rendezvous(tensor);
+  constexpr std::size_t kBytes = 8 << 20;
+  const auto buffer = context.allocate<char>(kBytes);
+  const auto memory = context.rendezvous(buffer);
   const int self = context.rank(), other = 2 - self;
   std::vector<char> own(kBytes, static_cast<char>('0' + self));
   if (self == 1) {
@@ -115,7 +115,7 @@ TEST_CASE("rank 1 of a launcher takes its host's link down while the others put 
     // Disconnected, this rank receives no report of the lost ranks; only its deadlines pass.
     CHECK_THROWS_AS(
         {
-          for (;;) memory->get(0, 0, own.data(), own.size());
+          for (;;) memory->get(0, 0, std::span(own));
         },
         symmem::Error);
     return;
@@ -123,8 +123,8 @@ TEST_CASE("rank 1 of a launcher takes its host's link down while the others put 
   memory->put_signal(1, 0);
   const auto work = [&] {
     for (;;) {
-      if (self == 0) memory->put(1, 0, own.data(), own.size());
-      if (self == 2) memory->get(1, 0, own.data(), own.size());
+      if (self == 0) memory->put(1, 0, std::span(own));
+      if (self == 2) memory->get(1, 0, std::span(own));
     }
   };
   check_error(work, symmem::Errc::peer_lost, {self == 0 ? "put: rank 1 (" : "get: rank 1 ("});
@@ -133,9 +133,9 @@ TEST_CASE("rank 1 of a launcher takes its host's link down while the others put 
   check_error([&] { memory->barrier(1); }, symmem::Errc::peer_lost, {"rank 1 ("});
   // The two remaining ranks continue.
   own.assign(own.size(), static_cast<char>('0' + self));
-  memory->put_with_signal(other, 0, own.data(), own.size(), 2);
+  memory->put_with_signal(other, 0, std::span(own), 2);
   memory->wait_signal(other, 2);
-  CHECK(std::string(tensor.data<char>(), own.size()) ==
+  CHECK(std::string(buffer.data(), buffer.size()) ==
         std::string(own.size(), static_cast<char>('0' + other)));
   memory->put_signal(other, 3);
   memory->wait_signal(other, 3);

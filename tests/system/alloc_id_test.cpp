@@ -60,7 +60,8 @@ TEST_CASE("a second use of an alloc_id returns the same memory, with contents an
   });
 }
 
-TEST_CASE("an alloc_id keeps its bytes, device and group, and the error for others has both values") {
+TEST_CASE(
+    "an alloc_id keeps its bytes, device and group, and the error for others has both values") {
   Context context(options_of(0, 1));
   context.set_group_info("other", 0, 1, store_of(context));
   context.register_allocator(DeviceType::cuda, std::make_shared<PlainAllocator>());

@@ -90,7 +90,8 @@ TEST_CASE("populate backs the whole buffer with memory, which is zero") {
   CHECK(few < all);
   CHECK(resident == all);
   const auto bytes = populated.span();
-  CHECK(std::all_of(bytes.begin(), bytes.end(), [](std::byte byte) { return byte == std::byte{}; }));
+  CHECK(
+      std::all_of(bytes.begin(), bytes.end(), [](std::byte byte) { return byte == std::byte{}; }));
 }
 
 TEST_CASE("explain shows the name of the allocation") {

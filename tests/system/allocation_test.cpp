@@ -80,9 +80,8 @@ TEST_CASE("a request for more than the available memory is refused with the figu
 TEST_CASE("an unknown device or group is an error that names it") {
   Context context(options_of(0, 1));
   const auto on = [&](Device device, const std::string& group) {
-    return [&context, device, group] {
-      empty_strided_p2p(context, {4}, {1}, kInt32, device, group);
-    };
+    return
+        [&context, device, group] { empty_strided_p2p(context, {4}, {1}, kInt32, device, group); };
   };
   check_error(on({static_cast<DeviceType>(7), 0}, kWorld), Errc::unsupported,
               {"device type 7", "there are: ", "host"});
@@ -127,7 +126,8 @@ TEST_CASE("free refuses memory that a tensor owns") {
   {
     const Tensor tensor = bytes_tensor(context, 100);
     at = tensor.data();
-    check_error([&] { allocator->free(at); }, Errc::invalid_argument, {"belongs to a Buffer, a Tensor or an alloc_id"});
+    check_error([&] { allocator->free(at); }, Errc::invalid_argument,
+                {"belongs to a Buffer, a Tensor or an alloc_id"});
     CHECK(allocator->get_alloc_size(at) == 100);
   }
   CHECK(allocator->alloc(100, 0, kWorld) == at);  // Freed with the tensor, once.

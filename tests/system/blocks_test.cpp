@@ -28,12 +28,11 @@ TEST_CASE("a thousand small buffers share a few mappings, in the owner and in th
       memories.push_back(context.rendezvous(buffers.back()));
     }
     await_all(context, "all");
-    // 4 MiB of buffers and, with 2 ranks, 2112 bytes of pad for each buffer: blocks of 2 MiB, mapped
-    // by owner and peer, for two ranks in this process.
+    // 4 MiB of buffers and, with 2 ranks, 2112 bytes of pad for each buffer: blocks of 2 MiB,
+    // mapped by owner and peer, for two ranks in this process.
     if (context.rank() == 0) CHECK(count_mappings() <= 2 * 2 * (3 + 2));
     await_all(context, "counted");
-    for (int i = 0; i < 1000; i += 99)
-      check_ring(*memories[static_cast<std::size_t>(i)]);
+    for (int i = 0; i < 1000; i += 99) check_ring(*memories[static_cast<std::size_t>(i)]);
     for (const auto& memory : memories) memory->close();
   });
 }

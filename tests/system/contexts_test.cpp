@@ -107,7 +107,8 @@ TEST_CASE("a rank out of range is refused before it connects") {
   check_error([&] { Context context(options); }, Errc::invalid_argument, {"SYMMEM_STORE"});
 }
 
-TEST_CASE("a Context returns its rank, size, local rank and options, and refuses store() without one") {
+TEST_CASE(
+    "a Context returns its rank, size, local rank and options, and refuses store() without one") {
   run_threads(
       2,
       [](Context& context) {

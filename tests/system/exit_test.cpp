@@ -74,7 +74,8 @@ TEST_CASE("ranks may exit without close in the other order, and all at once") {
   run_ranks(3, [](RankProcess&) { use_default_context(); });
 }
 
-TEST_CASE("the rank that hosts the store may exit first and then serves the others until they end") {
+TEST_CASE(
+    "the rank that hosts the store may exit first and then serves the others until they end") {
   run_ranks(3, [](RankProcess& self) {
     if (self.rank == 0) {
       // Finds a free port.

@@ -100,8 +100,8 @@ TEST_CASE(
   check_error([&] { context.rendezvous(std::span(own), {}, "nobody"); }, Errc::invalid_argument,
               {"\"nobody\""});
   // Atomic operations need aligned words.
-  check_error([&] { context.rendezvous(std::span(own).subspan(1)); },
-              Errc::invalid_argument, {"not a multiple of 8"});
+  check_error([&] { context.rendezvous(std::span(own).subspan(1)); }, Errc::invalid_argument,
+              {"not a multiple of 8"});
   check_error([&] { context.rendezvous(std::span(own + 0, SIZE_MAX)); }, Errc::invalid_argument,
               {"exceed the address space"});
 }

@@ -9,8 +9,8 @@ using namespace symmem::harness;
 
 namespace {
 
-/// Names a group of `members`, world ranks in the order of their ranks in the group. Returns whether
-/// this rank is one of them.
+/// Names a group of `members`, world ranks in the order of their ranks in the group. Returns
+/// whether this rank is one of them.
 bool name_group(Context& context, const std::string& name, const std::vector<int>& members) {
   const auto found = std::find(members.begin(), members.end(), context.rank());
   if (found == members.end()) return false;
@@ -50,7 +50,7 @@ TEST_CASE("a group name that is too long is refused with a short message") {
     context.set_group_info(std::string(bytes, 'n'), 0, 1, store_of(context));
   };
   const auto error = error_of([&] { set((8 << 10) + 1); });
-  check_error(error, Errc::invalid_argument, {"8193 bytes", "up to 8192"});
+  check_error(error, Errc::invalid_argument, {"8193 bytes", "at most 8192"});
   CHECK(std::string(error->what()).size() < 200);
   CHECK_NOTHROW(set(8 << 10));
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What works and what fails after the Context has ended or a rank has left.
-#include "system/check_over.hpp"
 #include "symmem/extend/allocator.hpp"
+#include "system/check_over.hpp"
 #include "system/system.hpp"
 
 using namespace symmem;
@@ -47,7 +47,8 @@ TEST_CASE("calls that need a rank that left name it") {
     check_error([&] { memory->put_signal(1, 0); }, Errc::peer_lost, parts);
     check_error([&] { memory->flush(); }, Errc::peer_lost, parts);
     check_error([&] { memory->barrier(); }, Errc::peer_lost, parts);
-    CHECK_NOTHROW(memory->put(0, 0, std::span(&word, 1)));  // This rank itself can still be accessed.
+    CHECK_NOTHROW(
+        memory->put(0, 0, std::span(&word, 1)));  // This rank itself can still be accessed.
     check_error([&] { context.rendezvous(allocate(context, 8)); }, Errc::peer_lost, {"rank 1"});
     check_error([&] { memory->close(); }, Errc::peer_lost, {"rank 1"});
     check_closed(*memory);

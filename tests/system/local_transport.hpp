@@ -13,15 +13,15 @@
 
 namespace symmem::harness {
 
-/// Counts the exports and attachments of a set of LocalTransports: all that were made, and those that
-/// still exist.
+/// Counts the exports and attachments of a set of LocalTransports: all that were made, and those
+/// that still exist.
 struct Counts {
   std::atomic<int> exports{0}, attaches{0};
   std::atomic<int> living_exports{0}, living_attachments{0};
 };
 
-/// A transport as an application may write it, for ranks that are threads of one process: its handle
-/// is the block's address. The hooks let a test make it fail.
+/// A transport as an application may write it, for ranks that are threads of one process: its
+/// handle is the block's address. The hooks let a test make it fail.
 class LocalTransport : public Transport {
  public:
   /// Returns the reason for a refusal, or an empty string. May throw.

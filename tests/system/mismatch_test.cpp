@@ -74,7 +74,8 @@ TEST_CASE("different collective calls are an error on every rank that names the 
   });
 }
 
-TEST_CASE("options that must be equal on all ranks are compared, and the error names those that differ") {
+TEST_CASE(
+    "options that must be equal on all ranks are compared, and the error names those that differ") {
   const auto errors_with = [](const std::function<void(Options&)>& of_rank_1) {
     return errors_of_ranks(
         2, [](Context& context) { context.rendezvous(allocate(context, 4)); },
@@ -116,7 +117,8 @@ TEST_CASE("ranks that close different memories get one error, and both memories 
   check_alike(errors, Errc::invalid_argument, {"close", "different memories", "same order"});
 }
 
-TEST_CASE("a second thread in a collective call of one group is an error, and the first call works") {
+TEST_CASE(
+    "a second thread in a collective call of one group is an error, and the first call works") {
   fail_in_threads(
       2,
       [](Context& context) {

@@ -92,8 +92,7 @@ TEST_CASE("end_group completes puts that were not flushed") {
         memory->barrier();
         const Bytes sent(kBytes, std::byte{'x'});
         if (context.rank() == 0)
-          for (std::size_t i = 0; i < kPuts; ++i)
-            memory->put_nbi(1, i * kBytes, sent);
+          for (std::size_t i = 0; i < kPuts; ++i) memory->put_nbi(1, i * kBytes, sent);
         context.end_group("pair");
         const auto got = buffer.span();
         CHECK(std::count(got.begin(), got.end(), std::byte{'x'}) ==

@@ -56,8 +56,8 @@ void between_hosts(Body body) {
   with_each_progress(2, on_hosts(2), body);
 }
 
-/// Runs ranks 0 and 1 on two hosts and rank 2 on the host of rank 1. Rank 2 polls the memory of rank
-/// 1 through its mapping: in another process, that is no data race with a put.
+/// Runs ranks 0 and 1 on two hosts and rank 2 on the host of rank 1. Rank 2 polls the memory of
+/// rank 1 through its mapping: in another process, that is no data race with a put.
 template <typename Body>
 void with_observer(Body body) {
   RanksSettings settings = on_hosts(3);
@@ -138,7 +138,8 @@ TEST_CASE("puts and signals of several threads to one peer stay in order and are
         memory.put_signal(other, thread);
         memory.wait_signal(other, thread);
         if (std::string(own + at, kPiece) != sent)
-          FAIL_CHECK("thread " << thread << ": the signal of round " << round << " arrived before the put");
+          FAIL_CHECK("thread " << thread << ": the signal of round " << round
+                               << " arrived before the put");
         memory.flush(other);
         memory.barrier(thread);
       }

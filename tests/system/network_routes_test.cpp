@@ -50,8 +50,7 @@ void check_puts(SymmetricMemory& memory, const char* own) {
   for (const std::size_t bytes : {std::size_t{1}, std::size_t{4096}, std::size_t{4097}, kSlot}) {
     const auto letter = [bytes](int rank) { return static_cast<char>('a' + rank + bytes % 7); };
     const std::string mine(bytes, letter(memory.rank()));
-    for (int rank = 0; rank < kRanks; ++rank)
-      memory.put(rank, at(memory.rank()), std::span(mine));
+    for (int rank = 0; rank < kRanks; ++rank) memory.put(rank, at(memory.rank()), std::span(mine));
     memory.flush();
     memory.barrier();
     for (int rank = 0; rank < kRanks; ++rank) {

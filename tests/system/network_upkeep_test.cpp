@@ -13,8 +13,8 @@ namespace {
 
 void on_own_hosts(Options& options) { options.host_id = host_of(*options.rank); }
 
-/// Returns the bytes of this process's heap that are in use; 0 under sanitizers, whose allocators do
-/// not report it.
+/// Returns the bytes of this process's heap that are in use; 0 under sanitizers, whose allocators
+/// do not report it.
 std::size_t heap_in_use() { return ::mallinfo2().uordblks; }
 /// Bytes by which the heap of two ranks may grow in 1,000 rendezvous: caches drop expired entries
 /// only when there are many, some 700 kB.

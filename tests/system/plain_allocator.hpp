@@ -13,8 +13,8 @@ namespace symmem::harness {
 class PlainAllocator : public SymmetricMemoryAllocator {
  public:
   std::string last_request;
-  int allocations = 0;     ///< Those that are not freed.
-  bool exhausted = false;  ///< alloc returns null.
+  int allocations = 0;           ///< Those that are not freed.
+  bool exhausted = false;        ///< alloc returns null.
   std::size_t misalignment = 0;  ///< Bytes by which alloc's results miss their alignment.
 
   void* alloc(std::size_t bytes, int device_index, const std::string& group) override {

@@ -114,8 +114,8 @@ TEST_CASE("each simulated host has a network namespace with its address at eth0"
                        "readlink /proc/self/ns/net; ip -o -4 addr show; ls -x /sys/class/net"});
   CHECK(ran.code == 0);
   std::vector<std::string> lines[3];
-  LineCutter cutter;
-  cutter.feed(ran.output, [&lines](std::string_view line) {
+  LineSplitter splitter;
+  splitter.feed(ran.output, [&lines](std::string_view line) {
     lines[line.at(1) - '0'].emplace_back(line.substr(4));
   });
   for (const auto& of_rank : lines) REQUIRE(of_rank.size() == 4);
@@ -209,5 +209,5 @@ TEST_CASE("what --netns lacks is said in one line") {
   const std::string rights = "needs root, or CAP_SYS_ADMIN and CAP_NET_ADMIN";
   fails({"setpriv", "--bounding-set", "-sys_admin"}, rights);
   fails({"setpriv", "--bounding-set", "-net_admin"}, rights);
-  fails({"env", "PATH=/nowhere"}, "needs the command ip, of the package iproute2");
+  fails({"env", "PATH=/nowhere"}, "needs the command ip of package iproute2");
 }

@@ -28,8 +28,8 @@ inline Tensor bytes_tensor(Context& context, std::int64_t bytes, const std::stri
   return empty_strided_p2p(context, {bytes}, {1}, kUint8, {}, group, alloc_id);
 }
 
-/// Waits until every rank of the world has called it with the same `point`. Works whatever the state
-/// of groups and memory is.
+/// Waits until every rank of the world has called it with the same `point`. Works whatever the
+/// state of groups and memory is.
 inline void await_all(Context& context, const std::string& point) {
   store_of(context)->barrier("await_all/" + point, context.world_size());
 }

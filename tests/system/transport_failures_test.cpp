@@ -144,9 +144,9 @@ TEST_CASE("pairs that no transport connects are one error on every rank, with al
     });
     use(context);
   };
-  check_alike(errors_of_ranks(3, use_broken, transports({"mine"})), Errc::unsupported,
-              {"3 pairs of ranks have no transport", "rank 0 (host", "rank 2 (host",
-               "mine: out of order"});
+  check_alike(
+      errors_of_ranks(3, use_broken, transports({"mine"})), Errc::unsupported,
+      {"3 pairs of ranks have no transport", "rank 0 (host", "rank 2 (host", "mine: out of order"});
   const auto apart = [](Options& options) {
     options.host_id = options.rank == 0 ? "here" : "there";
     options.transports = {"shm", "mine"};

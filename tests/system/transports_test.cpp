@@ -106,7 +106,9 @@ TEST_CASE("a null transport and a second transport of one name are refused") {
               Errc::invalid_argument, {"no allocator"});
 }
 
-TEST_CASE("an allocator of the application is used for its device type, and the last one registered wins") {
+TEST_CASE(
+    "an allocator of the application is used for its device type, and the last one registered "
+    "wins") {
   Context context(options_of(0, 1));
   const auto allocator = std::make_shared<PlainAllocator>();
   const auto type = static_cast<DeviceType>(12);

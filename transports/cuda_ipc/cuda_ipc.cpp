@@ -156,7 +156,7 @@ class CudaIpcTransport : public Transport {
     require(theirs.allocation_bytes - theirs.offset - theirs.bytes >= sizeof block,
             Errc::invalid_argument, "the cuda_ipc handle leaves no room for a token");
     BlockId token;
-    environment_.gpus->gpu(device)->copy(&token, at + theirs.bytes, sizeof token);
+    environment_.gpus->gpu(device).copy(&token, at + theirs.bytes, sizeof token);
     refuse_unless(token == block, "the mapped memory is not the requested block (token differs)");
   }
 

@@ -64,7 +64,8 @@ void Endpoint::send(Message message, const void* payload, std::size_t bytes, boo
 void Endpoint::request_parts(Message message, const GetPiece& piece, Get& get, Wait& wait,
                              std::unique_lock<std::mutex>& lock) {
   message.offset = piece.offset;
-  for (std::size_t at = 0; at < piece.target.size(); at += kMaxPayload, message.offset += kMaxPayload) {
+  for (std::size_t at = 0; at < piece.target.size();
+       at += kMaxPayload, message.offset += kMaxPayload) {
     if (parts_.size() >= kMaxParts)
       driver_.wait(lock, wait, [&] { return broken_ || parts_.size() < kMaxParts; });
     check();

@@ -15,13 +15,13 @@ constexpr std::chrono::milliseconds kCloseLimit{200};
 
 }  // namespace
 
-Engine::Engine(const Options& options, std::uint64_t process, Log& log, std::shared_ptr<Gpus> gpus)
+Engine::Engine(const Options& options, std::uint64_t process, Log& log, Gpus* gpus)
     : ucp_(Library::open(options.ucx_library)),
       log_(log),
       process_(process),
       context_(ucp_, options),
       worker_(ucp_, context_.get()),
-      gpus_(std::move(gpus)),
+      gpus_(gpus),
       service_(ucp_, worker_, log),
       address_(worker_.network_address()),
       driver_(worker_, service_, options.progress) {
@@ -33,7 +33,7 @@ Engine::Engine(const Options& options, std::uint64_t process, Log& log, std::sha
 Gpu* Engine::gpu(const Device& device) {
   if (device.type != DeviceType::cuda || !gpus_) return nullptr;
   driver_.guard_captures(*gpus_);
-  return gpus_->gpu(device.index).get();  // Gpus keeps it.
+  return &gpus_->gpu(device.index);
 }
 
 bool Engine::knows_cuda() const {

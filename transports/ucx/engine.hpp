@@ -25,8 +25,7 @@ class Engine {
  public:
   /// `process` is the id of this Context. Throws Refusal if UCX cannot be used here,
   /// Error(exhausted) if the thread cannot be started.
-  Engine(const Options& options, std::uint64_t process, Log& log,
-         std::shared_ptr<Gpus> gpus = nullptr);
+  Engine(const Options& options, std::uint64_t process, Log& log, Gpus* gpus = nullptr);
   /// Memory that was registered with context() must be unregistered before.
   ~Engine() { shutdown(); }
   Engine(const Engine&) = delete;
@@ -68,7 +67,7 @@ class Engine {
   const std::uint64_t process_;
   UcpContext context_;
   Worker worker_;
-  const std::shared_ptr<Gpus> gpus_;  ///< Null in a build without CUDA.
+  Gpus* const gpus_;  ///< Null in a build without CUDA.
   Service service_;
   const std::string address_;
   std::atomic<bool> drained_{false};

@@ -114,7 +114,7 @@ class Service {
   std::mutex mutex_;                        ///< Guards all below.
   std::map<std::uint64_t, Served> blocks_;  ///< By number.
   std::map<std::uint64_t, Sender> senders_;
-  std::vector<EarlyMessage> unauthenticated_;  ///< Of senders that may be allowed later.
+  std::vector<EarlyMessage> unauthenticated_;  ///< Their senders may be allowed later.
   std::set<Gpu*> to_sync_;                     ///< GPUs that need sync_remote_writes().
   std::list<InFlight> in_flight_;              ///< In order of arrival.
   std::size_t started_ = 0;                    ///< Atomics in flight that a GPU has.

@@ -6,7 +6,6 @@
 #include <exception>
 #include <span>
 #include <symmem/cuda.hpp>
-#include <symmem/device_view.hpp>
 #include <symmem/key_value_store.hpp>
 #include <symmem/symmem.hpp>
 
@@ -39,22 +38,24 @@ bool a_rank_accesses_its_memory() {
 }
 
 /// Streams and views need no header of CUDA. Returns true also where there is no GPU.
-bool a_rank_accesses_its_gpu() try {
+bool a_rank_accesses_its_gpu() {
   symmem::Context context;
-  const auto words = context.allocate<std::int64_t>(4, symmem::Device::cuda(0));
+  symmem::Buffer<std::int64_t> words;
+  try {
+    words = context.allocate<std::int64_t>(4, symmem::Device::cuda(0));
+  } catch (const symmem::Error& error) {
+    std::printf("%s: %s\n", symmem::to_string(error.code()).data(), error.what());
+    return error.code() == symmem::Errc::unsupported;
+  }
   const auto memory = context.rendezvous(words);
   const std::int64_t sent = 7;
   std::int64_t got = 0;
-  const symmem::Stream stream = nullptr;
-  memory->on(stream).put_with_signal(0, 0, std::as_bytes(std::span(&sent, 1)), 1);
+  memory->on(symmem::Stream::legacy_default()).put_with_signal(0, 0, std::span(&sent, 1), 1);
   memory->wait_signal(0, 1);
   memory->get(0, 0, std::span(&got, 1));
   const symmem::DeviceView view = memory->device_view();
   memory->close();
   return got == sent && view.world_size == 1;
-} catch (const symmem::Error& error) {
-  std::printf("%s: %s\n", symmem::to_string(error.code()).data(), error.what());
-  return error.code() == symmem::Errc::unsupported;
 }
 
 }  // namespace

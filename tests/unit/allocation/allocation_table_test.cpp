@@ -33,8 +33,8 @@ struct Fixture {
   }
 
   BlockIds ids{1};
-  std::shared_ptr<BlockPool> pool =
-      std::make_shared<BlockPool>(make_host_block_maker(), ids, 0, 64 << 10);
+  std::unique_ptr<BlockMaker> maker = make_host_block_maker();
+  std::shared_ptr<BlockPool> pool = std::make_shared<BlockPool>(*maker, ids, 0, 64 << 10);
   AllocationTable table;
   int anchor = 0;
 };

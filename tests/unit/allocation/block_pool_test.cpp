@@ -43,7 +43,7 @@ class FakeMaker : public BlockMaker {
 struct Fixture {
   std::shared_ptr<FakeMaker> maker = std::make_shared<FakeMaker>();
   BlockIds ids{1};
-  BlockPool pool{maker, ids, 0, kBlock + Block::kTokenBytes};
+  BlockPool pool{*maker, ids, 0, kBlock + Block::kTokenBytes};
 };
 
 }  // namespace
@@ -122,7 +122,7 @@ TEST_CASE("a block stays mapped while a range of it lives, even after its pool")
   BlockIds ids(1);
   Range range;
   {
-    BlockPool pool(maker, ids, 0, kBlock);
+    BlockPool pool(*maker, ids, 0, kBlock);
     range = pool.take(10);
   }
   CHECK(maker->living == 1);

@@ -10,8 +10,8 @@
 #include "blocks/host_block.hpp"
 #include "fd_service/fd_service.hpp"
 #include "harness/errors.hpp"
-#include "harness/resources.hpp"
 #include "harness/network.hpp"
+#include "harness/resources.hpp"
 #include "ucx/endpoint.hpp"
 #include "ucx/engine.hpp"
 #include "ucx/factory.hpp"
@@ -27,8 +27,7 @@ constexpr std::chrono::seconds kAmple = std::chrono::seconds(60) * kSlow;
 
 /// The transport ucx of one Context.
 struct Side {
-  explicit Side(std::uint64_t id, std::shared_ptr<Gpus> with = nullptr)
-      : process{"host", 4, id}, gpus(std::move(with)) {}
+  explicit Side(std::uint64_t id, Gpus* with = nullptr) : process{"host", 4, id}, gpus(with) {}
   ~Side() {
     transport->drain(kAmple);
     transport->shutdown();
@@ -39,7 +38,7 @@ struct Side {
   Options options = Options::from_env();
   std::string host_id = "host";
   Process process;
-  std::shared_ptr<Gpus> gpus;
+  Gpus* gpus;
   EventLoop loop;
   FdService fds{loop, ""};
   Log log{LogLevel::off};
@@ -207,7 +206,7 @@ TEST_CASE("a failure while exporting or attaching is an error, not a refusal") {
   if (!can_use_ucx()) return;
   /// Fails with the code that a refusal used to have.
   struct FailingGpus : Gpus {
-    std::shared_ptr<Gpu> gpu(int) override { throw Error(Errc::unsupported, "as planned"); }
+    Gpu& gpu(int) override { throw Error(Errc::unsupported, "as planned"); }
     std::unique_ptr<CaptureGuard> guard_captures() override { return nullptr; }
     void check_memory(const void*, std::size_t, int) override {}
   };
@@ -215,7 +214,8 @@ TEST_CASE("a failure while exporting or attaching is an error, not a refusal") {
     GpuBlock() : Block({5, 1}, nullptr, 4096, {DeviceType::cuda, 0}, -1) {}
   };
   Pair pair;
-  Side failing(6, std::make_shared<FailingGpus>());
+  FailingGpus failing_gpus;
+  Side failing(6, &failing_gpus);
   const PeerInfo owner{3, pair.owner.process, "elsewhere", {DeviceType::cuda, 0}};
   const std::string handle = pair.exported.value->handle();
   check_error(
