@@ -71,7 +71,6 @@ class AcrossHosts {
     void* raw;
     const char* where;
     std::size_t bytes;
-
     std::span<std::byte> span() const { return {static_cast<std::byte*>(ours), bytes}; }
   };
 
