@@ -7,6 +7,7 @@
 #include "base/unique_handle.hpp"
 #include "harness/progress.hpp"
 #include "symmem/extend/allocator.hpp"
+#include "symmem/extend/store.hpp"
 #include "system/system.hpp"
 
 using namespace symmem;
@@ -35,6 +36,25 @@ std::vector<std::optional<Error>> join_at(const std::string& url, int count,
   });
 }
 
+/// A store as an application may write it: the four functions that a Context needs, and no
+/// key-value service.
+class OwnStore : public Store {
+ public:
+  Membership join(const JoinRequest& request, std::shared_ptr<GroupListener> listener,
+                  Timeout timeout) override {
+    return store_->join(request, std::move(listener), timeout);
+  }
+  std::vector<std::string> gather(const Membership& group, const std::string& key,
+                                  const std::string& value, Timeout timeout) override {
+    return store_->gather(group, key, value, timeout);
+  }
+  void end(const Membership& group, Timeout timeout) override { store_->end(group, timeout); }
+  void leave(const Membership& group) override { store_->leave(group); }
+
+ private:
+  const std::shared_ptr<Store> store_ = make_hash_store();
+};
+
 bool has_ipv6() {
   const Fd socket(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in6 loopback{};
@@ -61,6 +81,20 @@ TEST_CASE("ranks that are threads join through a TCP store, several jobs one aft
   check_none(join_at(server.url() + "/one", 4));
   check_none(join_at(server.url() + "/two", 2));
   check_none(join_at(server.url() + "/one", 3));
+}
+
+TEST_CASE("ranks join through a store of the application's own, for the world and for groups") {
+  const auto store = std::make_shared<OwnStore>();
+  check_none(errors_of_threads(3, [&](int rank) {
+    Context context(options_of(rank, 3), store);
+    CHECK(context.get_group_info(kWorld).store == store);
+    check_error([&] { context.store(); }, Errc::unsupported, {"a store of the program's own"});
+    context.set_group_info("reversed", 2 - rank, 3, store);
+    const auto buffer = allocate(context, 64);
+    for (const char* group : {kWorld, "reversed"}) check_ring(*context.rendezvous(buffer, group));
+    context.end_group("reversed");
+    context.end_group(kWorld);
+  }));
 }
 
 TEST_CASE("two jobs that run at once on one store stay apart") {
