@@ -19,6 +19,13 @@ constexpr const char* name_of(AtomicOp op) {
   return "atomic operation";
 }
 
+/// Not inline: its arguments would be spilled on the hot path.
+[[noreturn, gnu::noinline]] void fail_misaligned(AtomicOp op, std::size_t offset,
+                                                 std::size_t width) {
+  fail(Errc::invalid_argument, "{}: offset {} is not a multiple of the word's {} bytes",
+       name_of(op), offset, width);
+}
+
 }  // namespace
 
 template <AtomicWord T>
@@ -28,9 +35,8 @@ T SymmetricMemory::atomic(AtomicOp op, int peer, std::size_t offset, T value, T 
   const auto operand = static_cast<Word>(value), compared = static_cast<Word>(expected);
   std::byte* const at = impl_->reach(peer, offset, sizeof(Word), name_of(op));
   // Every buffer begins aligned, so the offset decides.
-  require(offset % sizeof(Word) == 0, Errc::invalid_argument,
-          "{}: offset {} is not a multiple of the word's {} bytes", name_of(op), offset,
-          sizeof(Word));
+  if (offset % sizeof(Word) != 0) [[unlikely]]
+    fail_misaligned(op, offset, sizeof(Word));
   if (at != nullptr) [[likely]]
     return static_cast<T>(impl_->gpu ? static_cast<Word>(impl_->gpu->gpu().atomic(
                                            op, sizeof(Word), at, operand, compared))

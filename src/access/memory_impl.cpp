@@ -43,4 +43,20 @@ void SymmetricMemory::Impl::detach(bool ok) {
   for (PadLease& pad : pads) ok ? pad.give_back() : pad.quarantine();
 }
 
+void SymmetricMemory::Impl::fail_closed(const char* operation) const {
+  fail(Errc::finished, "{}: this symmetric memory of group \"{}\" is closed", operation,
+       group->name());
+}
+
+void SymmetricMemory::Impl::fail_rank(int rank, const char* operation) const {
+  fail(Errc::invalid_argument, "{}: rank {} is out of range; group \"{}\" has ranks 0 to {}",
+       operation, rank, group->name(), group->world_size() - 1);
+}
+
+void SymmetricMemory::Impl::fail_span(std::size_t offset, std::size_t bytes,
+                                      const char* operation) const {
+  fail(Errc::invalid_argument, "{}: {} bytes at offset {} exceed the buffer, which has {} bytes",
+       operation, bytes, offset, buffer_bytes);
+}
+
 }  // namespace symmem

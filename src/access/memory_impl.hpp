@@ -79,8 +79,7 @@ class SymmetricMemory::Impl {
   void check_open(const char* operation) const {
     group->fork().check();
     if (closed.load(std::memory_order_acquire)) [[unlikely]]
-      fail(Errc::finished, "{}: this symmetric memory of group \"{}\" is closed", operation,
-           group->name());
+      fail_closed(operation);
   }
   /// check_open, and no wait on the GPU has failed the memory.
   void check_usable(const char* operation) const {
@@ -89,14 +88,11 @@ class SymmetricMemory::Impl {
   }
   void check_rank(int rank, const char* operation) const {
     if (rank < 0 || rank >= group->world_size()) [[unlikely]]
-      fail(Errc::invalid_argument, "{}: rank {} is out of range; group \"{}\" has ranks 0 to {}",
-           operation, rank, group->name(), group->world_size() - 1);
+      fail_rank(rank, operation);
   }
   void check_span(std::size_t offset, std::size_t bytes, const char* operation) const {
     if (offset > buffer_bytes || bytes > buffer_bytes - offset) [[unlikely]]
-      fail(Errc::invalid_argument,
-           "{}: {} bytes at offset {} exceed the buffer, which has {} bytes", operation, bytes,
-           offset, buffer_bytes);
+      fail_span(offset, bytes, operation);
   }
   /// All checks of a data operation. Returns the address of `bytes` at `offset` of `rank`'s buffer;
   /// null if only a key reaches it.
@@ -152,6 +148,12 @@ class SymmetricMemory::Impl {
   std::vector<std::unique_ptr<OpenRange>> open;
   std::unique_ptr<GpuState> gpu;     ///< Null for host memory.
   std::unique_ptr<Signals> signals;  ///< Last: destroyed before the pad whose doorbell it rings.
+
+ private:
+  // Not inline: the arguments of an error message would be spilled on each operation's hot path.
+  [[noreturn]] void fail_closed(const char* operation) const;
+  [[noreturn]] void fail_rank(int rank, const char* operation) const;
+  [[noreturn]] void fail_span(std::size_t offset, std::size_t bytes, const char* operation) const;
 };
 
 }  // namespace symmem
