@@ -13,6 +13,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "symmem/device.hpp"
@@ -40,6 +41,8 @@ struct AllocateOptions {
 /// outlive the Context.
 template <typename T = std::byte>
 class Buffer {
+  static_assert(std::is_trivially_copyable_v<T>, "peers copy the elements as bytes");
+
  public:
   Buffer() = default;
   Buffer(Buffer&&) noexcept = default;

@@ -8,6 +8,7 @@
 ///   memory->close();                               // collective
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -71,7 +72,7 @@ class SYMMEM_API Context {
     return {allocate_elements(count, sizeof(T), alignof(T), options), count, options.device};
   }
   template <typename T = std::byte>
-  Buffer<T> allocate(std::size_t count, Device device) {
+  Buffer<T> allocate(std::size_t count, std::same_as<Device> auto device) {
     return allocate<T>(count, AllocateOptions{.device = device});
   }
 

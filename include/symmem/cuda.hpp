@@ -58,9 +58,6 @@ class Stream {
 /// unsupported for a peer without a pointer, except as the source of wait_signal.
 class StreamOperations {
  public:
-  StreamOperations(std::shared_ptr<SymmetricMemory> memory, Stream stream)
-      : memory_(std::move(memory)), stream_(stream) {}
-
   /// Copies `source` into `peer`'s buffer. `source` is GPU memory or host memory that CUDA knows
   /// (pinned). Other host memory works, but CUDA may block the call.
   void put(int peer, std::size_t offset, std::span<const std::byte> source) const;
@@ -93,6 +90,10 @@ class StreamOperations {
   }
 
  private:
+  friend class SymmetricMemory;
+  StreamOperations(std::shared_ptr<SymmetricMemory> memory, Stream stream)
+      : memory_(std::move(memory)), stream_(stream) {}
+
   std::shared_ptr<SymmetricMemory> memory_;
   Stream stream_;
 };

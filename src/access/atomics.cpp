@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <type_traits>
-#include "base/atomic_word.hpp"
 
 #include "access/memory_impl.hpp"
+#include "base/atomic_word.hpp"
+#include "base/check.hpp"
 
 namespace symmem {
 namespace {

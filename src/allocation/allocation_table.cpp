@@ -4,7 +4,17 @@
 #include <iterator>
 #include <vector>
 
+#include "base/check.hpp"
+
 namespace symmem {
+
+void ReturnRange::operator()(const Allocation* allocation) const noexcept {
+  try {
+    if (allocation->pool) allocation->pool->give_back(allocation->range);
+  } catch (...) {  // Out of memory: the range is not reused.
+  }
+  delete allocation;
+}
 
 void AllocationUse::set_memory(const std::shared_ptr<SymmetricMemory>& memory) {
   const std::lock_guard lock(table_->mutex_);
@@ -14,16 +24,17 @@ void AllocationUse::set_memory(const std::shared_ptr<SymmetricMemory>& memory) {
 void AllocationUse::release(bool reusable) noexcept {
   const Allocation* const allocation = std::exchange(allocation_, nullptr);
   if (allocation == nullptr) return;
-  std::unique_ptr<const Allocation> done;  // Destroyed after the lock.
+  OwnedAllocation done;  // Destroyed after the lock.
   const std::lock_guard lock(table_->mutex_);
   const auto entry = table_->entries_.find(allocation);
+  if (entry == table_->entries_.end()) return;
   entry->second.uses.erase(group_);
   entry->second.quarantined = entry->second.quarantined || !reusable;
   done = table_->remove_if_done(entry);
 }
 
 void* AllocationTable::add(Allocation allocation) {
-  auto owned = std::make_unique<const Allocation>(std::move(allocation));
+  auto owned = OwnedAllocation(new Allocation(std::move(allocation)));
   const Allocation* const key = owned.get();
   const std::lock_guard lock(mutex_);
   live_[key->pointer()] = key;
@@ -32,7 +43,7 @@ void* AllocationTable::add(Allocation allocation) {
 }
 
 AllocationUse AllocationTable::add_for(Allocation allocation, const std::string& group) {
-  auto owned = std::make_unique<const Allocation>(std::move(allocation));
+  auto owned = OwnedAllocation(new Allocation(std::move(allocation)));
   const Allocation* const key = owned.get();
   const std::lock_guard lock(mutex_);
   Entry& entry = entries_[key];
@@ -46,16 +57,17 @@ AllocationUse AllocationTable::use(const void* ptr, const std::string& group) {
   const std::lock_guard lock(mutex_);
   Entry* const entry = find(ptr);
   if (entry == nullptr) return {};
-  entry->uses[group] = {};
+  require(entry->uses.try_emplace(group).second, Errc::invalid_argument,
+          "group \"{}\" has a rendezvous on this allocation already, made by another thread",
+          group);
   return {*this, *entry->allocation, group};
 }
 
-bool AllocationTable::read(const void* ptr,
-                           const std::function<void(const Allocation&)>& read) const {
+std::optional<AllocationTable::Info> AllocationTable::info(const void* ptr) const {
   const std::lock_guard lock(mutex_);
   const Entry* const entry = find(ptr);
-  if (entry != nullptr) read(*entry->allocation);
-  return entry != nullptr;
+  if (entry == nullptr) return {};
+  return Info{entry->allocation->bytes, entry->allocation->group};
 }
 
 std::shared_ptr<SymmetricMemory> AllocationTable::memory(const void* ptr,
@@ -77,7 +89,7 @@ std::optional<bool> AllocationTable::is_rendezvoused(const void* ptr) const {
 }
 
 AllocationTable::Freed AllocationTable::free(const void* ptr) {
-  std::unique_ptr<const Allocation> done;  // Destroyed after the lock.
+  OwnedAllocation done;  // Destroyed after the lock.
   const std::lock_guard lock(mutex_);
   Entry* const entry = find_begin(ptr);
   if (entry == nullptr) return Freed::unknown;
@@ -96,7 +108,7 @@ bool AllocationTable::set_owned(const void* ptr, bool owned) {
 }
 
 void AllocationTable::release_quarantined() {
-  std::vector<std::unique_ptr<const Allocation>> done;  // Destroyed after the lock.
+  std::vector<OwnedAllocation> done;  // Destroyed after the lock.
   const std::lock_guard lock(mutex_);
   for (auto entry = entries_.begin(); entry != entries_.end();) {
     const auto next = std::next(entry);
@@ -120,12 +132,11 @@ AllocationTable::Entry* AllocationTable::find_begin(const void* ptr) const {
   return found == live_.end() ? nullptr : &entries_.at(found->second);
 }
 
-std::unique_ptr<const Allocation> AllocationTable::remove_if_done(Entries::iterator entry) {
+OwnedAllocation AllocationTable::remove_if_done(Entries::iterator entry) {
   Entry& state = entry->second;
   if (!state.freed || !state.uses.empty() || state.quarantined) return nullptr;
   auto allocation = std::move(state.allocation);
   entries_.erase(entry);
-  if (allocation->pool) allocation->pool->give_back(allocation->range);
   return allocation;
 }
 

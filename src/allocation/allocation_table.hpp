@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -28,6 +27,12 @@ struct Allocation {
 
   std::byte* pointer() const { return range.pointer(); }
 };
+
+/// Returns the range of an allocation to its pool when the allocation ends.
+struct ReturnRange {
+  void operator()(const Allocation* allocation) const noexcept;
+};
+using OwnedAllocation = std::unique_ptr<const Allocation, ReturnRange>;
 
 /// One group's use of an allocation, from the group's rendezvous to its close. Until it is released
 /// the allocation stays in its table and its range is not reused.
@@ -73,12 +78,17 @@ class AllocationTable {
   void* add(Allocation allocation);
   /// Adds an allocation that ends with the returned use.
   AllocationUse add_for(Allocation allocation, const std::string& group);
-  /// Begins `group`'s use of the allocation that `ptr` points into; empty if there is none.
+  /// Begins `group`'s use of the allocation that `ptr` points into; empty if there is none. Throws
+  /// Error(invalid_argument) while the group uses it already.
   AllocationUse use(const void* ptr, const std::string& group);
 
-  /// Calls `read` with the allocation that `ptr` points into, under the table's lock; false if
-  /// there is none.
-  bool read(const void* ptr, const std::function<void(const Allocation&)>& read) const;
+  struct Info {
+    std::size_t bytes = 0;
+    std::string group;
+  };
+  /// Returns size and default group of the allocation that `ptr` points into; empty if there is
+  /// none.
+  std::optional<Info> info(const void* ptr) const;
   /// The memory that `group` (empty: the allocation's own) made of it and has not closed, or null.
   std::shared_ptr<SymmetricMemory> memory(const void* ptr, const std::string& group) const;
   /// True if some group has rendezvoused it and not closed it; empty for an unknown `ptr`.
@@ -96,7 +106,7 @@ class AllocationTable {
  private:
   friend class AllocationUse;
   struct Entry {
-    std::unique_ptr<const Allocation> allocation;
+    OwnedAllocation allocation;
     /// By group: the uses that are not released; memory is empty until the rendezvous succeeded.
     std::map<std::string, std::weak_ptr<SymmetricMemory>> uses;
     bool freed = false;
@@ -110,8 +120,8 @@ class AllocationTable {
   /// With mutex_ held: the entry that begins at `ptr`, or null.
   Entry* find_begin(const void* ptr) const;
   /// With mutex_ held: removes the entry if nothing needs it. The caller destroys the result after
-  /// it unlocked: it may unmap a block.
-  std::unique_ptr<const Allocation> remove_if_done(Entries::iterator entry);
+  /// it unlocked: that returns the range, for which it locks the pool, and may unmap a block.
+  OwnedAllocation remove_if_done(Entries::iterator entry);
 
   mutable std::mutex mutex_;  ///< Guards what follows.
   mutable Entries entries_;

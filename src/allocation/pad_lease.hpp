@@ -19,10 +19,15 @@ class PadLease {
   /// count.
   PadLease(std::shared_ptr<BlockPool> pool, std::size_t bytes, Gpu* gpu)
       : pool_(std::move(pool)), range_(pool_->take(bytes)) {
-    if (gpu == nullptr)
-      std::memset(range_.pointer(), 0, range_.bytes);
-    else
-      gpu->zero(range_.pointer(), range_.bytes);
+    try {
+      if (gpu == nullptr)
+        std::memset(range_.pointer(), 0, range_.bytes);
+      else
+        gpu->zero(range_.pointer(), range_.bytes);
+    } catch (...) {
+      give_back();
+      throw;
+    }
   }
   ~PadLease() {
     if (!shared_) give_back();

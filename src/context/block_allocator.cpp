@@ -20,17 +20,21 @@ void* BlockAllocator::alloc(std::size_t bytes, int device_index, const std::stri
 void* BlockAllocator::allocate(const AllocationRequest& request) {
   lifetime_->check();
   const auto record = groups_.record(request.group_name);
-  auto pool = record->pools.pool(maker_, ids_, request.device_index, block_size_,
-                                 PoolSet::Purpose::allocations);
-  Range range = pool->take(request.bytes, request.alignment);
-  if (request.populate && range.block->device.type == DeviceType::host)
-    populate(range.pointer(), range.bytes);
-  return table_.add({.pool = std::move(pool),
-                     .range = std::move(range),
-                     .bytes = request.bytes,
-                     .group = request.group_name,
-                     .name = request.name,
-                     .id = request.id});
+  const auto pool = record->pools.pool(maker_, ids_, request.device_index, block_size_,
+                                       PoolSet::Purpose::allocations);
+  const Range range = pool->take(request.bytes, request.alignment);
+  try {
+    if (request.populate && type_ == DeviceType::host) populate(range.pointer(), range.bytes);
+    return table_.add({.pool = pool,
+                       .range = range,
+                       .bytes = request.bytes,
+                       .group = request.group_name,
+                       .name = request.name,
+                       .id = request.id});
+  } catch (...) {
+    pool->give_back(range);
+    throw;
+  }
 }
 
 void BlockAllocator::free(void* ptr) {
@@ -52,10 +56,9 @@ void BlockAllocator::set_owned(void* ptr, bool owned) {
 
 std::size_t BlockAllocator::get_alloc_size(void* ptr) const {
   lifetime_->check_not_forked();
-  std::size_t bytes = 0;
-  if (!table_.read(ptr, [&](const Allocation& allocation) { bytes = allocation.bytes; }))
-    fail_unknown(ptr);
-  return bytes;
+  const auto info = table_.info(ptr);
+  if (!info) fail_unknown(ptr);
+  return info->bytes;
 }
 
 std::shared_ptr<SymmetricMemory> BlockAllocator::rendezvous(void* ptr,
@@ -64,10 +67,11 @@ std::shared_ptr<SymmetricMemory> BlockAllocator::rendezvous(void* ptr,
   Group::check_timeout(timeout);  // Also where the result exists already.
   lifetime_->check();
   std::string group = group_name;
-  // An unknown pointer in a named group fails inside the collective, on all ranks alike.
-  if (group.empty() &&
-      !table_.read(ptr, [&](const Allocation& allocation) { group = allocation.group; }))
-    fail_unknown(ptr);
+  if (group.empty()) {
+    const auto info = table_.info(ptr);
+    if (!info) fail_unknown(ptr);  // In a named group the collective fails, on all ranks alike.
+    group = info->group;
+  }
   if (auto known = table_.memory(ptr, group)) return known;
   const auto find = [&] {
     AllocationUse use = table_.use(ptr, group);

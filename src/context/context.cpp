@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstdint>
+#include <exception>
 #include <limits>
 
 #include "base/check.hpp"
@@ -15,10 +16,14 @@ namespace symmem {
 
 Context::Context(const Options& options) : Context(options, nullptr) {}
 
-Context::Context(const Options& options, std::shared_ptr<Store> store) {
+Context::Context(const Options& options, std::shared_ptr<Store> store) try {
   check_options(options);
   impl_ = std::make_unique<Impl>(options);
   impl_->join(std::move(store));
+} catch (const Error&) {
+  throw;
+} catch (const std::exception& e) {  // Out of memory or threads.
+  fail(Errc::exhausted, "Context: {}", e.what());
 }
 
 Context::Context(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -70,6 +75,9 @@ void Context::register_transport(DeviceType type, std::shared_ptr<Transport> tra
 void Context::set_group_info(const std::string& group_name, int rank, int world_size,
                              std::shared_ptr<Store> store) {
   impl_->lifetime->check();
+  require(group_name != kWorld || impl_->joined(), Errc::invalid_argument,
+          "set_group_info: \"{}\" is the group of all ranks, which init() joins; use another name",
+          kWorld);
   impl_->groups.add(group_name, {rank, world_size, std::move(store)});
 }
 
@@ -78,7 +86,9 @@ const GroupInfo& Context::get_group_info(const std::string& group_name) const {
 }
 
 void Context::end_group(const std::string& group_name, Timeout timeout) {
-  impl_->groups.end(group_name, timeout, [&] { impl_->persistent.forget_group(group_name); });
+  const std::exception_ptr failure = impl_->groups.end(group_name, timeout);
+  impl_->persistent.forget_group(group_name);
+  if (failure) std::rethrow_exception(failure);
 }
 
 std::shared_ptr<void> Context::allocate_elements(std::size_t count, std::size_t size,

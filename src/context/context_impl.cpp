@@ -44,6 +44,7 @@ Context::Impl::~Impl() {
 }
 
 void Context::Impl::join(std::shared_ptr<Store> store) try {
+  const std::lock_guard lock(join_mutex_);
   const Environment variables = process_environment();
   launch = find_launch(options, variables);
   log.name_rank(launch.rank);
@@ -55,13 +56,12 @@ void Context::Impl::join(std::shared_ptr<Store> store) try {
            : launch.store ? launch.store->text()
                           : "within the process");
   if (!store) {
+    job = {};  // A failed join left it; its server holds the port.
     job = open_store(options, process, loop, launch);
     store = job.store;
   }
-  groups.add(kWorld, {launch.rank, launch.world_size, std::move(store)});
-  const auto group = groups.record(kWorld)->group;
-  group->join(group->deadline({}));
-  joined_ = true;
+  join_world({launch.rank, launch.world_size, std::move(store)});
+  joined_.store(true, std::memory_order_release);
   log.info("joined: {}", launch.text());
 } catch (Error& e) {
   e.add_context("join");
@@ -70,8 +70,21 @@ void Context::Impl::join(std::shared_ptr<Store> store) try {
   fail(Errc::internal, "join: {}", e.what());
 }
 
+void Context::Impl::join_world(const GroupInfo& world) {
+  groups.add(kWorld, world);
+  try {
+    const auto group = groups.record(kWorld)->group;
+    // Other threads find the world already: their collective calls are refused until it has joined.
+    const std::lock_guard lock(group->collective_mutex());
+    group->join(group->deadline({}));
+  } catch (...) {  // A later join() may succeed.
+    groups.forget(kWorld);
+    throw;
+  }
+}
+
 void Context::Impl::require_joined(const char* what) const {
-  require(joined_, Errc::invalid_argument,
+  require(joined(), Errc::invalid_argument,
           "{}: this process has not joined its job; call symmem::init() first", what);
 }
 
@@ -81,11 +94,14 @@ void Context::Impl::end() noexcept {
   transports.drain(options.timeout);
   groups.leave();
   fds->remove_path();
-  try {
-    if (job.server) job.server->wait_until_left(options.timeout, process.id);
-  } catch (...) {  // The server ends now.
+  // At process exit another thread may be joining: then the process ends its server.
+  if (const std::unique_lock lock(join_mutex_, std::try_to_lock); lock) {
+    try {
+      if (job.server) job.server->wait_until_left(options.timeout, process.id);
+    } catch (...) {  // The server ends now.
+    }
+    job.server.reset();
   }
-  job.server.reset();
   transports.shutdown();
   loop->stop();
 }

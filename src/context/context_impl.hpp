@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -31,9 +32,10 @@ class Context::Impl {
   ~Impl();
 
   /// Collective over all ranks, through `store` or, if it is null, the one that the launcher names.
-  /// If it throws, the job's store still serves the error to the other ranks.
+  /// If it throws, a store hosted here still serves the error to the other ranks until the next
+  /// join() or the end.
   void join(std::shared_ptr<Store> store);
-  bool joined() const { return joined_; }
+  bool joined() const { return joined_.load(std::memory_order_acquire); }
   /// Error(invalid_argument) unless joined: `what` needs the world.
   void require_joined(const char* what) const;
 
@@ -62,14 +64,16 @@ class Context::Impl {
   const Rendezvous rendezvous;
   ForeignMemory foreign;
   Persistent persistent;
-  Launch launch;
-  JobStore job;
+  Launch launch;  ///< Written by join(), read once joined().
+  JobStore job;   ///< Likewise.
 
  private:
+  void join_world(const GroupInfo& world);
   void release() noexcept;
 
-  bool joined_ = false;
-  mutable std::mutex mutex_;  ///< Guards allocators_.
+  std::mutex join_mutex_;            ///< Held while joining and while `job` ends.
+  std::atomic<bool> joined_{false};  ///< Release: `launch` and `job` are complete.
+  mutable std::mutex mutex_;         ///< Guards allocators_.
   std::map<DeviceType, std::shared_ptr<SymmetricMemoryAllocator>> allocators_;
   /// Kept until the end even if an application's allocator replaced them: memories use them.
   std::vector<std::shared_ptr<BlockAllocator>> built_in_;

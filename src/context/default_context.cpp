@@ -27,16 +27,10 @@ class DefaultContext {
   Context& join(const Options* options) {
     const std::lock_guard lock(mutex_);
     require(options == nullptr || context_.load() == nullptr, Errc::invalid_argument,
-            "init: the default Context is in use already, with options from the environment; call "
-            "init(options) first");
+            "init: the default Context exists already, and its options cannot change; call "
+            "init(options) before every other free function, and init() to join again");
     Context& context = make(options);
-    if (context.impl_->joined()) return context;
-    try {
-      context.impl_->join(nullptr);
-    } catch (...) {  // A later init() may succeed.
-      context.impl_->groups.forget(kWorld);
-      throw;
-    }
+    if (!context.impl_->joined()) context.impl_->join(nullptr);
     return context;
   }
   bool finalizing() const { return finalizing_.load(); }

@@ -12,6 +12,8 @@ namespace symmem {
 namespace {
 
 constexpr const char* kOperation = "rendezvous of a span";
+/// Identifies the collective call on the wire: docs/wire.md.
+constexpr const char* kWireName = "register_buffer";
 
 /// The alignment of the widest single access: an atomic, on a GPU a packet. A misaligned packet
 /// would end the CUDA context.
@@ -65,7 +67,7 @@ std::shared_ptr<SymmetricMemory> ForeignMemory::rendezvous(
                            .id = {}},
                           record->group->name());
   };
-  return rendezvous_.run(record, {kOperation, maker, find}, deadline);
+  return rendezvous_.run(record, {kWireName, maker, find}, deadline);
 }
 
 }  // namespace symmem

@@ -35,6 +35,7 @@ std::shared_ptr<void> Persistent::take(DeviceType type, const AllocationRequest&
   same("bytes", entry.request.bytes, request.bytes);
   same("device", to_string(entry.device), to_string(device));
   same("group", entry.request.group_name, request.group_name);
+  same("alignment", entry.request.alignment, request.alignment);
   // A count of its own for each take: it expires with the result's copies, the memory stays.
   const auto holder = std::make_shared<std::shared_ptr<void>>(entry.memory);
   const std::shared_ptr<void> result(holder, entry.memory.get());

@@ -56,6 +56,11 @@ Contribution make_contribution(const std::string& operation,
 /// How many ranks' errors a message quotes; it counts the others.
 constexpr std::size_t kMaxQuoted = 4;
 
+/// Returns the name of a call in messages. The wire keeps an older name for one call.
+std::string shown(const std::string& operation) {
+  return operation == "register_buffer" ? "rendezvous of a span" : operation;
+}
+
 }  // namespace
 
 Collective::Collective(Group& group, std::string operation, const Deadline& deadline)
@@ -78,7 +83,7 @@ void Collective::begin() {
 }
 
 std::string Collective::title() const {
-  return fmt::format("{} of group \"{}\"", operation_, group_.name());
+  return fmt::format("{} of group \"{}\"", shown(operation_), group_.name());
 }
 
 std::vector<std::string> Collective::gather(const std::function<std::string()>& contribute) {
@@ -107,8 +112,8 @@ std::vector<std::string> Collective::decode(const std::vector<std::string>& tabl
   if (operations.size() > 1) {
     std::string text;
     for (const auto& [operation, ranks] : operations)
-      text +=
-          fmt::format("{}{} by {}", text.empty() ? "" : "; ", operation, group_.describe(ranks));
+      text += fmt::format("{}{} by {}", text.empty() ? "" : "; ", shown(operation),
+                          group_.describe(ranks));
     fail(Errc::invalid_argument,
          "the ranks made different collective calls: {}; all ranks of a group must make the same "
          "calls in the same order",

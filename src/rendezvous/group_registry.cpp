@@ -38,11 +38,13 @@ void check(const std::string& name, const GroupInfo& info) {
 void GroupRegistry::add(const std::string& name, const GroupInfo& info) {
   check(name, info);
   const std::lock_guard lock(mutex_);
+  lifetime_.check();  // With the lock, since leave() takes it: no group is added after that.
   require(!groups_.contains(name), Errc::invalid_argument,
           "group \"{}\" exists already; end_group it first, or use another name", name);
   GroupInfo& kept = infos_.emplace_back(info);
   auto group = std::make_shared<Group>(name, info, process_, timeout_);
   groups_[name] = {&kept, std::make_shared<GroupRecord>(std::move(group))};
+  has_joined_ = has_joined_ || name == kWorld;
 }
 
 void GroupRegistry::forget(const std::string& name) noexcept {
@@ -52,6 +54,7 @@ void GroupRegistry::forget(const std::string& name) noexcept {
     if (const auto found = groups_.find(name); found != groups_.end()) {
       record = std::move(found->second.record);
       groups_.erase(found);
+      if (name == kWorld) has_joined_ = false;
     }
   }
   if (record) record->group->leave_locally("joining failed");
@@ -60,7 +63,7 @@ void GroupRegistry::forget(const std::string& name) noexcept {
 const GroupRegistry::Named& GroupRegistry::find(const std::string& name) const {
   const auto found = groups_.find(name);
   if (found != groups_.end()) return found->second;
-  require(name != kWorld, Errc::invalid_argument,
+  require(name != kWorld || has_joined_, Errc::invalid_argument,
           "this process has not joined its job, so it has no group \"{}\": call symmem::init() "
           "first, or name a group of your own with set_group_info",
           name);
@@ -80,8 +83,7 @@ const GroupInfo& GroupRegistry::info(const std::string& name) const {
   return *find(name).info;
 }
 
-void GroupRegistry::end(const std::string& name, Timeout timeout,
-                        const std::function<void()>& ended) {
+std::exception_ptr GroupRegistry::end(const std::string& name, Timeout timeout) {
   const std::shared_ptr<GroupRecord> ending = record(name);
   const Deadline deadline = ending->group->deadline(timeout);
   std::exception_ptr failure;
@@ -107,13 +109,13 @@ void GroupRegistry::end(const std::string& name, Timeout timeout,
     if (failure) ending->connector.detach();
   }
   ending->group->leave_locally("end_group ended this group");
-  ended();
   {
     const std::lock_guard lock(mutex_);
-    groups_.erase(name);
+    const auto found = groups_.find(name);
+    if (found != groups_.end() && found->second.record == ending) groups_.erase(found);
     if (failure) retired_.push_back(ending);
   }
-  if (failure) std::rethrow_exception(failure);
+  return failure;
 }
 
 std::vector<std::shared_ptr<GroupRecord>> GroupRegistry::records() const {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <deque>
-#include <functional>
+#include <exception>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -29,9 +29,9 @@ class GroupRegistry {
   std::shared_ptr<GroupRecord> record(const std::string& name) const;
   /// Likewise. The reference is valid as long as the registry.
   const GroupInfo& info(const std::string& name) const;
-  /// Collective: closes the group's memories and forgets the group. Calls `ended` once no rank uses
-  /// the memory, or this rank has abandoned it.
-  void end(const std::string& name, Timeout timeout, const std::function<void()>& ended);
+  /// Collective: closes the group's memories and forgets the group. Returns the failure if the
+  /// collective failed; throws if it could not begin, and then the group stays.
+  std::exception_ptr end(const std::string& name, Timeout timeout);
 
   /// The processes of all groups that were lost, rather than left.
   std::vector<Process> lost() const;
@@ -56,6 +56,7 @@ class GroupRegistry {
   mutable std::mutex mutex_;     ///< Guards what follows.
   std::deque<GroupInfo> infos_;  ///< Never shrinks: info()'s references stay valid.
   std::map<std::string, Named> groups_;
+  bool has_joined_ = false;  ///< The world was added, and maybe ended since.
   std::vector<std::shared_ptr<GroupRecord>> retired_;  ///< Ended, but peers may still write there.
 };
 

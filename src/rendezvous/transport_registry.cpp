@@ -62,7 +62,9 @@ void TransportRegistry::warn_of_unknown(const char* option,
 std::vector<std::shared_ptr<Transport>> TransportRegistry::all() const {
   const std::lock_guard lock(mutex_);
   std::vector<std::shared_ptr<Transport>> all;
-  for (const auto& [type, known] : transports_) all.insert(all.end(), known.begin(), known.end());
+  for (const auto& [type, known] : transports_)
+    for (const auto& transport : known)
+      if (std::find(all.begin(), all.end(), transport) == all.end()) all.push_back(transport);
   return all;
 }
 

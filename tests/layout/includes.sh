@@ -39,7 +39,7 @@ function part_of(path) {
 # The part of the tree that an include names; "" for third-party and standard headers.
 function part_named(path) {
   if (path ~ /^symmem\//) return "include"
-  if (path ~ /^transport_[a-z_]*\.(hpp|inc)$/) return "transports"
+  if (path ~ /^(transport|peer)_[a-z_]*\.(hpp|inc)$/) return "transports"
   sub(/\/.*/, "", path)
   if (path in level) return path
   return (path in is_transport) ? "transports/" path : ""

@@ -26,8 +26,8 @@ Engine::Engine(const Options& options, std::uint64_t process, Log& log, Gpus* gp
       address_(worker_.network_address()),
       driver_(worker_, service_, options.progress) {
   worker_.on_message(kReplyId, on_reply, this);
-  driver_.start();
   log_.info("ucx: UCX {}, worker address of {} bytes", ucp_.version(), address_.size());
+  driver_.start();  // Last: its thread uses all members.
 }
 
 Gpu* Engine::gpu(const Device& device) {

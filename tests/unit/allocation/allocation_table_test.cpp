@@ -4,8 +4,10 @@
 #include <doctest/doctest.h>
 
 #include "blocks/host_block.hpp"
+#include "harness/errors.hpp"
 
 using namespace symmem;
+using namespace symmem::harness;
 
 namespace {
 
@@ -46,11 +48,12 @@ using Freed = AllocationTable::Freed;
 TEST_CASE("an allocation is found by any pointer into it, and by none outside") {
   Fixture f;
   auto* const at = static_cast<std::byte*>(f.add());
-  std::string name;
-  CHECK(f.table.read(at + 99, [&](const Allocation& found) { name = found.name; }));
-  CHECK(name == "named");
-  CHECK_FALSE(f.table.read(at + 256, [](const Allocation&) {}));
-  CHECK_FALSE(f.table.read(at - 1, [](const Allocation&) {}));
+  const auto info = f.table.info(at + 99);
+  REQUIRE(info.has_value());
+  CHECK(info->bytes == 100);
+  CHECK(info->group == "g");
+  CHECK_FALSE(f.table.info(at + 256).has_value());
+  CHECK_FALSE(f.table.info(at - 1).has_value());
   CHECK(f.table.free(at + 1) == Freed::unknown);
 }
 
@@ -89,6 +92,16 @@ TEST_CASE("a range is not reused before each group has released it") {
   CHECK_FALSE(f.reused(at));
   two.release(/*reusable=*/true);
   CHECK(f.reused(at));
+}
+
+TEST_CASE("a second use by the same group is refused and leaves the first alone") {
+  Fixture f;
+  void* const at = f.add();
+  AllocationUse use = f.table.use(at, "g");
+  const auto memory = memory_of(f.anchor);
+  use.set_memory(memory);
+  check_error([&] { f.table.use(at, "g"); }, Errc::invalid_argument, {"another thread"});
+  CHECK(f.table.memory(at, "g") == memory);
 }
 
 TEST_CASE("a use that ends without release makes the range reusable, unless peers may access it") {
