@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The default Context and the free functions, before and after init(). Each test case runs in
 // processes of its own.
+#include <optional>
+#include <thread>
+
 #include "system/system.hpp"
 
 using namespace symmem;
@@ -76,7 +79,7 @@ TEST_CASE("init returns the same Context each time, and takes options only befor
     CHECK(&context == &init());
     CHECK(&context == &default_context());
     CHECK(context.options().channels == 3);
-    check_error([&] { init(options); }, Errc::invalid_argument, {"init", "in use already"});
+    check_error([&] { init(options); }, Errc::invalid_argument, {"init", "exists already"});
     CHECK(rendezvous(empty_strided_p2p({64}, {1}, kUint8))->channels() == 3);
   });
 }
@@ -84,8 +87,39 @@ TEST_CASE("init returns the same Context each time, and takes options only befor
 TEST_CASE("init with options after another use of the default Context is refused") {
   run_ranks(1, [](RankProcess&) {
     set_group_info(kGroup, 0, 1, make_hash_store());
-    check_error([] { init(Options::from_env()); }, Errc::invalid_argument, {"in use already"});
+    check_error([] { init(Options::from_env()); }, Errc::invalid_argument, {"exists already"});
     CHECK(init().world_size() == 1);
+  });
+}
+
+TEST_CASE("before init the name of the world is refused for another group") {
+  run_ranks(1, [](RankProcess&) {
+    check_error([] { set_group_info(kWorld, 0, 1, make_hash_store()); }, Errc::invalid_argument,
+                {"group of all ranks"});
+    CHECK(init().world_size() == 1);
+  });
+}
+
+TEST_CASE("a rank that hosts the store may repeat a failed init") {
+  run_ranks(1, [](RankProcess&) {
+    Options options = options_of(0, 2);
+    options.timeout = std::chrono::seconds(3) * kSlow;
+    TcpStoreOptions probe;
+    options.store = StoreServer(probe, StoreServer::Serves::any_job).url();  // Free again at once.
+    check_error([&] { init(options); }, Errc::timeout, {"join", "rank 1"});
+    std::optional<Error> of_rank_1;
+    std::thread rank_1([&] {
+      of_rank_1 = error_of([&] {
+        Options other = options;
+        other.rank = 1;
+        Context(other).end_group(kWorld);
+      });
+    });
+    CHECK(init().world_size() == 2);
+    end_group(kWorld);
+    rank_1.join();
+    CHECK_FALSE(of_rank_1.has_value());
+    check_error([] { get_group_info(kWorld); }, Errc::invalid_argument, {"no group is named"});
   });
 }
 
