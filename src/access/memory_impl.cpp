@@ -43,9 +43,13 @@ void SymmetricMemory::Impl::detach(bool ok) {
   for (PadLease& pad : pads) ok ? pad.give_back() : pad.quarantine();
 }
 
+std::string SymmetricMemory::Impl::quoted_name() const {
+  return name.empty() ? "" : " \"" + name + "\"";
+}
+
 void SymmetricMemory::Impl::fail_closed(const char* operation) const {
-  fail(Errc::finished, "{}: this symmetric memory of group \"{}\" is closed", operation,
-       group->name());
+  fail(Errc::finished, "{}: this symmetric memory{} of group \"{}\" is closed", operation,
+       quoted_name(), group->name());
 }
 
 void SymmetricMemory::Impl::fail_rank(int rank, const char* operation) const {
@@ -55,8 +59,8 @@ void SymmetricMemory::Impl::fail_rank(int rank, const char* operation) const {
 
 void SymmetricMemory::Impl::fail_span(std::size_t offset, std::size_t bytes,
                                       const char* operation) const {
-  fail(Errc::invalid_argument, "{}: {} bytes at offset {} exceed the buffer, which has {} bytes",
-       operation, bytes, offset, buffer_bytes);
+  fail(Errc::invalid_argument, "{}: {} bytes at offset {} exceed the buffer{}, which has {} bytes",
+       operation, bytes, offset, quoted_name(), buffer_bytes);
 }
 
 }  // namespace symmem

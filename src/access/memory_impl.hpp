@@ -151,6 +151,7 @@ class SymmetricMemory::Impl {
 
  private:
   // Not inline: the arguments of an error message would be spilled on each operation's hot path.
+  std::string quoted_name() const;
   [[noreturn]] void fail_closed(const char* operation) const;
   [[noreturn]] void fail_rank(int rank, const char* operation) const;
   [[noreturn]] void fail_span(std::size_t offset, std::size_t bytes, const char* operation) const;

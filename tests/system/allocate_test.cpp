@@ -101,3 +101,14 @@ TEST_CASE("explain shows the name of the allocation") {
   CHECK(contains(context.rendezvous(allocate(context, 64))->explain(),
                  "\"world\", 64 bytes on host"));
 }
+
+TEST_CASE("errors show the name of the allocation") {
+  Context context(options_of(0, 1));
+  const auto buffer = context.allocate(64, AllocateOptions{.name = "halo rows"});
+  const auto memory = context.rendezvous(buffer);
+  std::byte byte{};
+  check_error([&] { memory->put(0, 64, std::span(&byte, 1)); }, Errc::invalid_argument,
+              {"exceed the buffer \"halo rows\""});
+  memory->close();
+  check_error([&] { memory->flush(); }, Errc::finished, {"memory \"halo rows\" of group"});
+}
