@@ -79,7 +79,7 @@ TEST_CASE("memory that is not on the GPU is refused on every rank") {
         std::byte* small = nullptr;
         ok(cudaMalloc(reinterpret_cast<void**>(&small), kBytes));
         check_error([&] { rendezvous(host.data(), kBytes); }, Errc::invalid_argument,
-                    {"is not memory of cuda:"});
+                    {"is not device memory of cuda:"});
         check_error([&] { rendezvous(small, std::size_t{1} << 40); }, Errc::invalid_argument,
                     {"exceed the memory of cuda:"});
         check_error([&] { rendezvous(small + 8, 8); }, Errc::invalid_argument,

@@ -73,7 +73,7 @@ TEST_CASE("a stream of another device is refused") {
         const TestStream elsewhere;
         ok(cudaSetDevice(device_of(context)));
         const StreamOperations on = words->on(elsewhere);
-        const std::string part = "not one of cuda:" + std::to_string(device_of(context));
+        const std::string part = "does not belong to cuda:" + std::to_string(device_of(context));
         check_error([&] { on.put(1, 0, words.span(1)); }, Errc::invalid_argument, {part});
         check_error([&] { on.get(1, 0, words.span(1)); }, Errc::invalid_argument, {part});
         check_error([&] { on.put_signal(1, 0); }, Errc::invalid_argument, {part});
