@@ -10,8 +10,8 @@ namespace symmem {
 /// not report it.
 struct AvailableMemory {
   std::optional<std::size_t> host;  ///< MemAvailable from /proc/meminfo.
-  std::optional<std::size_t>
-      cgroup;  ///< Smallest (limit - usage) of this process's cgroup and its ancestors; v1 and v2.
+  /// Smallest (limit - usage) of this process's cgroup and its ancestors; v1 and v2.
+  std::optional<std::size_t> cgroup;
 };
 /// Reads both values from the system; takes about 0.1 ms.
 AvailableMemory available_memory();

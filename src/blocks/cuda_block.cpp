@@ -70,7 +70,8 @@ CUmemAllocationProp properties_of(int device, bool fabric) {
       attribute(CU_DEVICE_ATTRIBUTE_VIRTUAL_MEMORY_MANAGEMENT_SUPPORTED, device) != 0 &&
           attribute(CU_DEVICE_ATTRIBUTE_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR_SUPPORTED, device) != 0,
       Errc::unsupported,
-      "CUDA device {} lacks virtual memory management with shareable descriptors", device);
+      "CUDA device {} does not support virtual memory management with shareable descriptors",
+      device);
   CUmemAllocationProp properties{};
   properties.type = CU_MEM_ALLOCATION_TYPE_PINNED;
   properties.location = {CU_MEM_LOCATION_TYPE_DEVICE, {device}};
@@ -84,8 +85,8 @@ CUmemAllocationProp properties_of(int device, bool fabric) {
 [[noreturn]] void fail_out_of_memory(std::size_t bytes, int device) {
   std::size_t left = 0, total = 0;
   static_cast<void>(Driver::get().MemGetInfo(&left, &total));
-  fail(Errc::exhausted, "{} bytes of memory requested on cuda:{}; {} of its {} bytes are free",
-       bytes, device, left, total);
+  fail(Errc::exhausted, "{} bytes of memory requested on cuda:{}; {} of {} bytes are free", bytes,
+       device, left, total);
 }
 
 /// RAII: an address range to which the physical memory is mapped. release() ends the ownership.
@@ -132,8 +133,8 @@ class CudaBlockMaker : public BlockMaker {
     const bool fabric = fabric_ && grants_fabric(device);
     CUmemAllocationProp properties = properties_of(device, fabric);
     std::size_t granularity = 0;
-    const CUmemAllocationProp plain =
-        properties_of(device, false);  // Every driver accepts these properties.
+    // Every driver accepts these properties.
+    const CUmemAllocationProp plain = properties_of(device, false);
     check(driver.MemGetAllocationGranularity(&granularity, &plain,
                                              CU_MEM_ALLOC_GRANULARITY_RECOMMENDED),
           "cuMemGetAllocationGranularity");
@@ -141,9 +142,8 @@ class CudaBlockMaker : public BlockMaker {
     const std::size_t mapped =
         (bytes + Block::kTokenBytes + granularity - 1) / granularity * granularity;
     auto physical = std::make_unique<Physical>(mapped, properties);
-    if (fabric &&
-        physical->result !=
-            CUDA_SUCCESS) {  // The driver did not grant fabric handles: retry without them.
+    if (fabric && physical->result != CUDA_SUCCESS) {
+      // The driver did not grant fabric handles: retry without them.
       properties = plain;
       physical = std::make_unique<Physical>(mapped, properties);
     }

@@ -29,8 +29,8 @@ class DeferredUnmaps {
  private:
   struct Range {
     std::vector<int> devices;  ///< Devices on which no event is recorded yet.
-    std::vector<CUevent>
-        events;  ///< Each completes after all work that may use the range; one per device.
+    /// Each completes after all work that may use the range; one per device.
+    std::vector<CUevent> events;
     CUdeviceptr at;
     std::size_t bytes;
   };

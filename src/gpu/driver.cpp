@@ -22,7 +22,7 @@ void find(const char* name, Function& function) {
       cudaGetDriverEntryPointByVersion(name, &found, kVersion, cudaEnableDefault, &status);
   static_cast<void>(cudaGetLastError());  // Clears the last error, which the application shares.
   require(result != cudaErrorInsufficientDriver, Errc::unsupported,
-          "no CUDA driver is installed (libcuda.so.1), or it is too old for CUDA {}.{}",
+          "no CUDA driver (libcuda.so.1) is installed, or the driver is too old for CUDA {}.{}",
           CUDART_VERSION / 1000, CUDART_VERSION % 1000 / 10);
   require(result != cudaErrorNoDevice, Errc::unsupported,
           "no CUDA device is visible to this process (CUDA_VISIBLE_DEVICES)");
@@ -57,7 +57,8 @@ Driver::Driver() {
 }
 
 const Driver& Driver::get() {
-  static const Driver* const driver = new Driver;  // Never freed, as libcuda is never unloaded.
+  // Never freed, because libcuda is never unloaded.
+  static const Driver* const driver = new Driver;
   return *driver;
 }
 

@@ -102,7 +102,7 @@ class OnDevice {
 /// a pointer facts_of() succeeds, whereas cuPointerGetAttribute fails and compute-sanitizer reports
 /// the failure.
 struct PointerFacts {
-  unsigned type = 0;  ///< CUmemorytype.
+  unsigned type = 0;  ///< A value of CUmemorytype.
   int device = -1;
   unsigned managed = 0, legacy_ipc = 0;
   CUdeviceptr on_device = 0, begin = 0;

@@ -21,7 +21,7 @@ class EnabledPeers {
 
  private:
   std::mutex mutex_;                     ///< Guards pairs_.
-  std::set<std::pair<int, int>> pairs_;  ///< (device, owner)
+  std::set<std::pair<int, int>> pairs_;  ///< Pairs (device, owner).
 };
 
 }  // namespace symmem::cuda

@@ -93,8 +93,8 @@ class LegacyImport : public Import {
  private:
   const int device_;
   void* at_ = nullptr;
-  std::size_t
-      bytes_;  ///< Size that CUDA reports, or that the owner announced if CUDA reports none.
+  /// Size that CUDA reports, or that the owner announced if CUDA reports none.
+  std::size_t bytes_;
 };
 
 }  // namespace

@@ -61,8 +61,8 @@ class InternalStreams {
    private:
     InternalStreams& pool_;
     InternalStream stream_;
-    bool busy_ =
-        false;  ///< True if work may still run on the stream after its release to the pool.
+    /// True if work may still run on the stream after its release to the pool.
+    bool busy_ = false;
     std::chrono::steady_clock::time_point queried_{};  ///< Time of the last cudaStreamQuery.
     const int exceptions_ = std::uncaught_exceptions();
   };
@@ -76,8 +76,8 @@ class InternalStreams {
   InternalStream create();
 
   const int device_;
-  Report* reports_ =
-      nullptr;        ///< Pinned memory; one report per stream, for the maximum number of streams.
+  /// Pinned memory; one report per stream, for the maximum number of streams.
+  Report* reports_ = nullptr;
   std::mutex mutex_;  ///< Guards the members below.
   int created_ = 0;
   std::vector<InternalStream> idle_;

@@ -120,7 +120,7 @@ __global__ void barrier_kernel(DeviceView view, int channel, Ending ending) {
 /// sizeof(Word).
 template <typename Word>
 __device__ void copy_words(void* to, const void* from, std::size_t bytes) {
-  constexpr int kUnroll = 4;  // Loads in flight at once.
+  constexpr int kUnroll = 4;  // Loads in flight per thread.
   auto* const target = static_cast<Word*>(to);
   const auto* const source = static_cast<const Word*>(from);
   const std::size_t count = bytes / sizeof(Word), stride = blockDim.x;

@@ -17,8 +17,8 @@ struct alignas(64) Report {
   std::uint64_t abandoned = 0;  ///< The host sets `abandoned`, then reads `started`.
 };
 
-/// Parameters of a kernel that waits. If the wait fails, the kernel writes `report` or, if `report`
-/// is null, marks the memory as failed.
+/// Parameters of a kernel that waits. The kernel writes the result of the wait to `report`. If
+/// `report` is null, a wait that fails marks the memory as failed.
 struct Ending {
   std::uint64_t timeout_ns = 0;
   Report* report = nullptr;
