@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// GPU memory: signals, barriers, copies and reductions of ranks on one host, then on two hosts over
-// UCX. Each row has a floor: the bare instructions or CUDA call that it needs. If ranks share a
-// GPU, start the multi-process service: without it the processes are time-sliced.
+// Benchmarks of GPU memory: signals, barriers, copies and reductions between ranks on one host,
+// then put, get, signals and atomics between two hosts over UCX. Most rows have a baseline, which
+// is called floor: the same work with bare instructions or CUDA calls. If ranks share a GPU, start
+// the multi-process service; without it the GPU time-slices the processes.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -16,10 +17,10 @@
 namespace symmem::bench {
 namespace {
 
-/// The benchmarks of one job.
+/// The set of benchmarks that one job runs.
 struct Part {
-  std::string name;       ///< pair, ranks or network; empty: all.
-  std::string transport;  ///< For network.
+  std::string name;       ///< "pair", "ranks" or "network"; empty: all sets.
+  std::string transport;  ///< Transport of the set "network".
 };
 
 int gpus() {
@@ -33,8 +34,6 @@ int gpus() {
 void append(std::vector<Figure>& figures, std::vector<Figure> more) {
   for (Figure& figure : more) figures.push_back(std::move(figure));
 }
-
-// The ranks.
 
 Figure rendezvous(Context& context, const GpuRank& rank, int rounds) {
   Figure figure{"alloc + rendezvous 4 KiB", "ms", "", {}, {}, {Goal::Kind::at_most, 1}};
@@ -90,8 +89,6 @@ void run_rank(int rounds, const Part& part) {
   if (context.rank() == 0) report(figures);
 }
 
-// The program that starts them.
-
 std::vector<std::string> words_of(const Part& part, int rounds) {
   std::vector<std::string> words{"--as-rank", "--rounds", std::to_string(rounds), "--only",
                                  part.name};
@@ -102,7 +99,7 @@ std::vector<std::string> words_of(const Part& part, int rounds) {
 }
 
 constexpr const char* kTimeSliced =
-    "without the multi-process service their kernels are time-sliced";
+    "without the multi-process service the GPU time-slices the kernels of several processes";
 
 bool shares_gpus() {
   int served = 0;
@@ -110,14 +107,15 @@ bool shares_gpus() {
   return served != 0 || std::getenv("CUDA_MPS_PIPE_DIRECTORY") != nullptr;
 }
 
-/// Returns the numbers of ranks to measure: one a GPU, and more if they can share GPUs.
+/// Returns the numbers of ranks for the set "ranks": one rank per GPU, and more ranks if they can
+/// share GPUs.
 std::vector<int> counts() {
   const int count = gpus();
   std::vector<int> counts;
   if (count > 2) counts.push_back(std::min(count, Flags::kMost));
   if (!shares_gpus()) {
     fmt::print(stderr, "more ranks than GPUs: skipped: {}\n", kTimeSliced);
-  } else if (count == 1) {  // Two ranks: the pair.
+  } else if (count == 1) {  // The set "pair" covers two ranks.
     counts.push_back(4);
     counts.push_back(8);
   } else if (2 * count <= Flags::kMost) {
@@ -137,21 +135,22 @@ std::vector<Figure> measure_ranks(int count, int rounds) {
 [[maybe_unused]] std::vector<Figure> measure_network(const char* transport, int rounds) {
   const auto self = std::filesystem::read_symlink("/proc/self/exe");
   const auto launcher = self.parent_path() / "symmem";
-  require(std::filesystem::exists(launcher), Errc::unsupported, "there is no {}",
+  require(std::filesystem::exists(launcher), Errc::unsupported, "the launcher {} does not exist",
           launcher.string());
   std::vector<std::string> words{launcher, "run", "-n", "2", "--nodes", "2", self};
   for (std::string& word : words_of({"network", transport}, rounds))
     words.push_back(std::move(word));
-  // The launcher prefixes the line with "[0] ".
+  // The launcher prefixes the output line with "[0] ".
   return figures_of(run_program(words).at(0).substr(4));
 }
 
-/// Runs all parts or one. A part that throws does not affect the figures of the others.
+/// Runs all sets of benchmarks or one set. If a set throws, the results of the other sets are still
+/// returned.
 class Measurement {
  public:
   std::vector<Figure> run(int rounds, const std::string& only) {
     const auto wants = [&](const char* part) { return only.empty() || only == part; };
-    const bool one = gpus() == 1;  // Throws without a GPU.
+    const bool one = gpus() == 1;  // gpus() throws if there is no GPU.
     if (only.empty() && one && !shares_gpus())
       fmt::print(stderr, "two ranks on one GPU: skipped: {}; --only pair measures it anyway\n",
                  kTimeSliced);
@@ -188,7 +187,8 @@ class Measurement {
 std::string title() {
   cudaDeviceProp properties{};
   ok(cudaGetDeviceProperties(&properties, 0));
-  return fmt::format("{} x {}; two ranks, unless a row says otherwise", gpus(), properties.name);
+  return fmt::format("{} x {}; two ranks, unless a row states another number", gpus(),
+                     properties.name);
 }
 
 }  // namespace
@@ -200,14 +200,16 @@ int main(int argc, char** argv) {
   Measurement measurement;
   const int code = run_main(
       argc, argv, "bench_gpu",
-      {.description = "benchmark GPU memory of ranks on one host and on two hosts over UCX",
+      {.description =
+           "benchmark GPU memory between ranks on one host and between two hosts over UCX",
        .run_rank = [&](int rounds) { run_rank(rounds, part); },
        .measure = [&](int rounds) { return measurement.run(rounds, part.name); },
        .title = title,
        .add_options =
            [&](CLI::App& app) {
              app.add_option("--only", part.name,
-                            "pair: two ranks; ranks: more ranks; network: two hosts")
+                            "run one set of benchmarks: pair (two ranks), ranks (more ranks), "
+                            "network (two hosts)")
                  ->check(CLI::IsMember({"pair", "ranks", "network"}));
              app.add_option("--transport", part.transport, "transport of a rank (internal)")
                  ->group("");

@@ -10,7 +10,8 @@ namespace {
 constexpr std::size_t kFloats = Parts::kMostFloats;
 constexpr std::size_t kLargest = kFloats * sizeof(float);
 
-/// A kernel of docs/examples and its floor, each on its own memory.
+/// Measures an all-reduce kernel of docs/examples and the floor kernel. Each kernel uses separate
+/// memory.
 class AllReduce {
  public:
   AllReduce(Context& context, const GpuRank& rank, By by)
@@ -62,7 +63,7 @@ class AllReduce {
   }
 
  private:
-  /// Zeroed: epoch 0 is no round.
+  /// A symmetric buffer, zeroed because the first round has number 1.
   struct Shared {
     Shared(Context& context, const GpuRank& rank)
         : buffer(context.allocate(Parts::bytes(rank.size()), rank.device())) {

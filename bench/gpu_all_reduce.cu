@@ -11,9 +11,9 @@ using device::Packet;
 
 constexpr int kThreads = 512;
 
-// Floors: only the stores, loads and polls that an all-reduce needs.
+// The floor kernels contain only the stores, loads and polls that an all-reduce requires.
 
-/// The round of a kernel: its set of the buffer, and this thread's share.
+/// The number of the current round, its set in the buffer, and the elements of this thread.
 struct Round {
   __device__ Round(const Parts& parts)
       : rank(parts.flags.rank),

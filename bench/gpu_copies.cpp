@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::size_t kBulk = 128 << 20, kAt = GpuRank::kData;
 
-/// Copies by rank 0 to or from rank 1, one at a time.
+/// Measures copies that rank 0 makes to or from rank 1, one copy at a time.
 class Bulk {
  public:
   Bulk(const GpuRank& rank, bool put) : rank_(rank), put_(put) {
@@ -50,7 +50,8 @@ class Bulk {
     return static_cast<double>(kBulk) / us / 1e3;
   }
 
-  /// Rank 0 puts or gets a mark; the rank that receives it checks every byte.
+  /// Checks that `copy` transfers all bytes: rank 0 puts or gets a pattern, and the receiving rank
+  /// compares every byte.
   template <typename Copy>
   void check(const std::string& what, Copy copy) const {
     constexpr unsigned char kMark = 0x5A;
@@ -95,7 +96,7 @@ class Bulk {
   int multiprocessors_ = 0;
 };
 
-/// Checks that a wait for the signal makes the bytes visible.
+/// Checks that the received bytes are visible after the wait for the signal.
 void check_put_with_signal(const GpuRank& rank, std::size_t bytes) {
   const auto mark = [](int of) { return 17 + of; };
   ok(cudaMemsetAsync(rank.local(), mark(rank.rank()), bytes, rank.stream()));

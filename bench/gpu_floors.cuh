@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Synchronisation of floor kernels: release and acquire at system scope, without a deadline.
+/// Synchronisation in the floor kernels: release stores and acquire loads at system scope, without
+/// a timeout.
 #pragma once
 
 #include "gpu_kernels.hpp"
@@ -7,13 +8,14 @@
 
 namespace symmem::bench {
 
-/// The word at a peer that this rank writes, and the word here that the peer writes.
+/// `remote` is the word in the peer's memory that this rank writes; `local` is the word in this
+/// rank's memory that the peer writes.
 struct Words {
   std::uint64_t* remote;
   const std::uint64_t* local;
 };
 
-/// Returns the words of peer `i`, 0 .. size-2, `row` rows after that of `flags`.
+/// Returns the words for peer `i` (0 to size - 2), `row` rows after the row of `flags`.
 __device__ inline Words words_of(const Flags& flags, int i, int row = 0) {
   const int next = flags.rank + 1 + i;
   const int peer = next < flags.size ? next : next - flags.size;

@@ -10,7 +10,8 @@ constexpr int kWarp = 32, kBlock = 256;
 
 __global__ void nothing_kernel() {}
 
-/// One thread for each peer; the others wait for them.
+/// One thread per peer exchanges words with this peer; the other threads wait at the barrier of the
+/// scope.
 template <Scope kScope>
 __global__ void floor_barriers_kernel(Flags flags, int rounds) {
   const int lane = static_cast<int>(threadIdx.x);
@@ -68,7 +69,7 @@ __global__ void our_trips_kernel(DeviceView view, int rounds, bool first) {
   }
 }
 
-/// Returns the data of the packet of `epoch`.
+/// Returns the data of the packet with number `epoch`.
 __device__ std::uint64_t data_of(std::uint64_t epoch) { return epoch * 0x9E3779B97F4A7C15u; }
 
 __global__ void floor_packets_kernel(device::Packet* remote, const device::Packet* local,
@@ -104,9 +105,10 @@ __global__ void our_packets_kernel(DeviceView view, std::uint64_t index, std::ui
   *wrong += bad;
 }
 
-/// Copies the share of one thread of the grid.
+/// Copies the words that belong to the calling thread; the threads of the grid together copy all
+/// words.
 __device__ void copy(uint4* to, const uint4* from, std::size_t count) {
-  constexpr int kInFlight = 4;  // Loads.
+  constexpr int kInFlight = 4;  // Loads in flight per thread.
   const std::size_t stride = static_cast<std::size_t>(gridDim.x) * blockDim.x;
   std::size_t i = static_cast<std::size_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   for (; i + (kInFlight - 1) * stride < count; i += kInFlight * stride) {

@@ -10,61 +10,65 @@
 
 namespace symmem::bench {
 
-/// The flags of floor kernels: at each rank a row of words, one for each rank that writes there.
-/// The words and `count`, the last value used, only grow.
+/// The flags of the floor kernels. Each rank has a row of words, one word per rank that writes to
+/// the row. `count` is the last value written. The words and `count` never decrease.
 struct Flags {
-  static constexpr int kMost = 16;  ///< Ranks, and words in a row.
+  static constexpr int kMost = 16;  ///< Maximum number of ranks; number of words in a row.
   int rank = 0, size = 0;
-  std::uint64_t* rows[kMost] = {};  ///< By rank, as mapped in this process.
-  std::uint64_t* count = nullptr;   ///< In local GPU memory, so that graphs can be replayed.
+  std::uint64_t* rows[kMost] = {};  ///< Rows by rank, mapped into this process.
+  std::uint64_t* count = nullptr;   ///< In local GPU memory, so that a graph can be replayed.
 };
 
-using device::Scope;  // A block has 256 threads.
+using device::Scope;  // In these kernels a block has 256 threads.
 
-// Launch errors are reported by cudaGetLastError only.
+// None of the following functions reports launch errors; call cudaGetLastError.
 
 void empty_kernel(cudaStream_t stream);
 
-// Floors: only the instructions that the operation needs.
+// The floor functions launch the baseline kernels, which contain only the instructions that the
+// operation requires.
 
-/// `rounds` barriers in one kernel. By one thread: two ranks only.
+/// Runs `rounds` barriers in one kernel. Scope::thread supports two ranks only.
 void floor_barriers(cudaStream_t stream, Scope scope, const Flags& flags, int rounds);
-/// `rounds` round trips of two ranks in one kernel. The rank that is `first` sends first.
+/// Runs `rounds` signal round trips between two ranks in one kernel. The rank with `first` set
+/// sends first.
 void floor_trips(cudaStream_t stream, const Flags& flags, int rounds, bool first);
-/// One barrier, by one thread for each peer.
+/// Runs one barrier with one thread per peer.
 void floor_barrier(cudaStream_t stream, const Flags& flags);
-/// Adds one to this rank's word at the next rank; waits until the next rank's word here grew by
-/// one.
+/// floor_signal increments this rank's word in the memory of the next rank. floor_wait waits until
+/// the next rank has incremented its word in this rank's memory.
 void floor_signal(cudaStream_t stream, const Flags& flags);
 void floor_wait(cudaStream_t stream, const Flags& flags);
-/// Adds one to `word` in GPU memory, then stores the new value to `report` in pinned host memory.
+/// Adds one to `word` in GPU memory, then stores the new value in `report` in pinned host memory.
 void floor_atomic(cudaStream_t stream, std::uint64_t* word, std::uint64_t* report);
 
-// The same with symmem/device.cuh.
+// our_barriers and our_trips do the same as the floor functions, with symmem/device.cuh.
 void our_barriers(cudaStream_t stream, Scope scope, const DeviceView& view, int rounds);
 void our_trips(cudaStream_t stream, const DeviceView& view, int rounds, bool first);
 
-/// `rounds` round trips of 8-byte packets between `local` here and `remote` at the other of two
-/// ranks. Counts packets with wrong data in *wrong. `epoch`, in local memory, only grows.
+/// Runs `rounds` round trips of 8-byte packets between two ranks. The kernel polls `local` in this
+/// rank's memory and stores to `remote` in the peer's memory. Counts packets with wrong data in
+/// *wrong. `epoch` is in local memory and never decreases.
 void floor_packets(cudaStream_t stream, void* remote, const void* local, std::uint64_t* epoch,
                    int rounds, bool first, std::uint64_t* wrong);
-/// The same with symmem/device.cuh, at `offset` in the buffers.
+/// Does the same as floor_packets with symmem/device.cuh; the packet is at `offset` in the buffers.
 void our_packets(cudaStream_t stream, const DeviceView& view, std::size_t offset,
                  std::uint64_t* epoch, int rounds, bool first, std::uint64_t* wrong);
 
-// Copies by all SMs, 16 bytes a load and a store, `blocks` of 1024 threads. Addresses and sizes are
-// multiples of 16.
+// Copies with a kernel of `blocks` blocks of 1024 threads; each load and each store moves 16 bytes.
+// Addresses and sizes must be multiples of 16.
 void floor_copy(cudaStream_t stream, int blocks, void* to, const void* from, std::size_t bytes);
-/// The same with DeviceView::buffer.
+/// our_put and our_get do the same as floor_copy with addresses from DeviceView::buffer.
 void our_put(cudaStream_t stream, int blocks, const DeviceView& view, int dst, std::size_t offset,
              const void* source, std::size_t bytes);
 void our_get(cudaStream_t stream, int blocks, const DeviceView& view, int src, std::size_t offset,
              void* target, std::size_t bytes);
 
-// One-shot all-reduces: `result` becomes the sum of all ranks' `input`.
+// One-shot all-reduces: set `result` to the sum of all ranks' `input`.
 
-/// The buffers of the all-reduce of docs/examples for kMostFloats, by rank, as mapped in this
-/// process; the counters of rounds, by block; and a row of flags for each block.
+/// Memory of the floor all-reduces. `buffers` are the ranks' buffers, laid out as in docs/examples
+/// for kMostFloats and mapped into this process. `rounds` are the round counters by block. `flags`
+/// is the first of the rows of flags, one row per block.
 struct Parts {
   static constexpr unsigned kMostFloats = 1 << 18;
   static std::size_t bytes(int size);
@@ -73,10 +77,11 @@ struct Parts {
   std::uint64_t* rounds = nullptr;
   Flags flags;
 };
-/// The two kernels of docs/examples: packets, or plain stores and one barrier.
+/// Selects the kernel of docs/examples: `packets`, or `barrier` (plain stores and one barrier).
 enum class By { packets, barrier };
-/// One thread for each 8 (packets) or 16 bytes, in blocks of 512. The blocks of all ranks, which
-/// may share a GPU, must be resident together; each block needs a channel.
+/// Size of the grid of an all-reduce: one thread per 8 bytes (packets) or 16 bytes (barrier), in
+/// blocks of at most 512 threads. The number of blocks is limited, because the blocks of all ranks
+/// must be resident at the same time, also on one GPU, and each block needs a channel.
 struct Grid {
   Grid(std::size_t bytes, By by, int ranks, int channels);
   int blocks, threads;
@@ -86,12 +91,14 @@ void floor_all_reduce(cudaStream_t stream, Grid grid, By by, const Parts& parts,
 void our_all_reduce(cudaStream_t stream, Grid grid, By by, const DeviceView& view,
                     const float* input, float* result, std::size_t bytes);
 
-// Checks of a barrier: each rank increments its own word, calls the barrier, then compares the
-// words of all ranks. A peer that has passed the same barrier may already be one further.
+// Kernels that check a barrier: each rank increments its own word, calls the barrier, then compares
+// the words of all ranks. The word of a peer that has passed the barrier may already be greater by
+// one.
 
 /// Adds one to the word at `offset` in this rank's buffer.
 void count_up(cudaStream_t stream, const DeviceView& view, std::size_t offset);
-/// Adds to *wrong the number of peers whose word is neither equal to this rank's nor one more.
+/// Adds to *wrong the number of peers whose word is neither equal to this rank's word nor greater
+/// by one.
 void compare_counts(cudaStream_t stream, const DeviceView& view, std::size_t offset,
                     std::uint64_t* wrong);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// GPU memory of two hosts over UCX. Floor: the same loop on raw UCP, with a polling target.
+// Benchmarks of GPU memory on two hosts over UCX. The floor is the same loop on raw UCP with a
+// target that polls.
 #include <fmt/format.h>
 
 #include <atomic>
@@ -40,7 +41,7 @@ class AcrossHosts {
     raw_takes_gpu_ = raw_on_gpu;
   }
   ~AcrossHosts() {
-    raw_.reset();  // Before its memory is freed.
+    raw_.reset();  // Destroyed before the memory that it uses is freed.
     static_cast<void>(cudaFreeHost(host_));
     static_cast<void>(cudaFree(gpu_));
     static_cast<void>(cudaStreamDestroy(stream_));
@@ -75,7 +76,7 @@ class AcrossHosts {
   };
 
   int peer() const { return first_ ? 1 : 0; }
-  /// Uses the store, not the GPU, which the ranks may share.
+  /// Synchronises the ranks through the store; does not use the GPU, which the ranks may share.
   void barrier() const { context_.store()->barrier("bench", 2); }
 
   std::string name(const char* what, const Local& local, const char* direction) const {
@@ -87,7 +88,7 @@ class AcrossHosts {
     return {std::move(what), "GB/s", floor_is_, {}, {}, {Goal::Kind::ratio_at_least, 0.95}};
   }
 
-  /// Runs `floor` and `ours` alternately on rank 0; each makes `count` transfers of `bytes`.
+  /// Runs `floor` and `ours` alternately on rank 0. Each call makes `count` transfers of `bytes`.
   template <typename Floor, typename Ours>
   void measure(Figure& figure, std::size_t bytes, int count, Floor floor, Ours ours) {
     const auto timed = [&](auto call) {
@@ -114,7 +115,7 @@ class AcrossHosts {
         });
   }
 
-  /// Flushes after each small put, and once after all large ones.
+  /// Measures puts. Flushes after each small put, and once after all large puts.
   Figure put(const Local& local) {
     Figure figure = figure_of(name("put", local, "from") + ", flush", local.bytes);
     const bool small = local.bytes == kSmall;
@@ -161,7 +162,7 @@ class AcrossHosts {
     return figure;
   }
 
-  /// Round trip: each rank waits for the signal, then sends its own. Both ranks run this.
+  /// Measures round trips of put_with_signal: rank 0 sends first, rank 1 replies.
   Figure trips(const Local& local) {
     Figure figure =
         in_us(name("put_with_signal", local, "from") + ", round trip",
@@ -200,7 +201,7 @@ class AcrossHosts {
     return figure;
   }
 
-  /// Floor: a message, a kernel that reports to the host, a message back.
+  /// Measures fetch_add. The floor is a message, a kernel that reports to the host, and a reply.
   Figure fetch_add() {
     constexpr int kCount = 100;
     Figure figure = in_us(fmt::format("{}: fetch_add 8 B", staged_ ? "ucx_staged" : "ucx"),
@@ -209,7 +210,7 @@ class AcrossHosts {
     auto* const report = static_cast<std::uint64_t*>(host_);
     fill(word, 0, sizeof *word);
     raw_->arrive = [&](const void*, std::size_t) {
-      if (first_) return;  // The reply.
+      if (first_) return;  // Rank 0 has received the reply.
       std::atomic_ref(*report).store(0);
       floor_atomic(stream_, word, report);
       while (std::atomic_ref(*report).load() == 0) {
@@ -236,11 +237,11 @@ class AcrossHosts {
     copy(&found_of_floor, word, sizeof found_of_floor);
     const auto wanted = static_cast<std::uint64_t>(kCount) * (static_cast<unsigned>(rounds_) + 1);
     require(first_ || (found == wanted && found_of_floor == wanted), Errc::internal,
-            "{} of {} were added; by the floor {}", found, wanted, found_of_floor);
+            "{} of {} increments were executed; by the floor {}", found, wanted, found_of_floor);
     return figure;
   }
 
-  /// The target of raw messages, on the GPU.
+  /// Returns the GPU memory to which the payload of raw messages is copied.
   std::byte* landing() const { return static_cast<std::byte*>(gpu_) + kLarge; }
   /// Copies between any two kinds of memory and waits for the copy.
   void copy(void* to, const void* from, std::size_t bytes) const {
@@ -267,14 +268,14 @@ class AcrossHosts {
   const bool first_, staged_;
   const Buffer<> buffer_;
   const std::shared_ptr<SymmetricMemory> memory_;
-  const Buffer<> raw_buffer_;  ///< The floor's memory; takes no part in a rendezvous.
+  const Buffer<> raw_buffer_;  ///< Memory of the floor; not part of a rendezvous.
   const std::string floor_is_;
   std::unique_ptr<RawUcp> raw_;
   bool raw_takes_gpu_ = false;
   cudaStream_t stream_ = nullptr;
-  void* gpu_ = nullptr;   ///< kLarge bytes as local buffer, then landing().
-  void* host_ = nullptr;  ///< The same, pinned.
-  int mark_ = 0;          ///< The value of the next data.
+  void* gpu_ = nullptr;   ///< Local buffer of kLarge bytes, then landing().
+  void* host_ = nullptr;  ///< Local buffer of kLarge bytes in pinned host memory.
+  int mark_ = 0;          ///< Last byte value used to fill buffers.
 };
 
 }  // namespace
@@ -282,7 +283,7 @@ class AcrossHosts {
 std::vector<Figure> across_hosts(Context& context, int rounds) {
   const auto& library = context.options().ucx_library;
   const auto& transport = context.options().transports.at(0);
-  std::string why = fmt::format("UCX ({}) has no CUDA support, or no driver", library);
+  std::string why = fmt::format("UCX ({}) has no CUDA support or finds no CUDA driver", library);
   try {
     const bool knows_cuda = RawUcp::knows_cuda(library);
     if (knows_cuda || transport == "ucx_staged")

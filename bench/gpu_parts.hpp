@@ -5,23 +5,24 @@
 
 #include "gpu_rank.hpp"
 
-/// The benchmarks of bench_gpu. Each is collective; the figures of rank 0 are reported.
+/// The benchmarks of bench_gpu. Each function is collective; the results of rank 0 are reported.
 namespace symmem::bench {
 
-/// Launches and graph nodes, of empty kernels and of barriers.
+/// Measures launches and graph nodes of empty kernels and of barriers.
 std::vector<Figure> launches(const GpuRank& rank, int rounds);
-/// Barriers of all ranks, in kernels and in a graph.
+/// Measures barriers of all ranks in kernels and in a graph.
 std::vector<Figure> barriers(const GpuRank& rank, int rounds);
-/// Signal and packet round trips of two ranks.
+/// Measures signal and packet round trips between two ranks.
 std::vector<Figure> signals(const GpuRank& rank, int rounds);
-/// A checked barrier in a graph replayed ten thousand times.
+/// Measures and checks a barrier in a graph that is replayed ten thousand times.
 std::vector<Figure> replays(const GpuRank& rank, int rounds);
-/// Bulk copies of two ranks by copy engine and by SMs; small puts with a signal.
+/// Measures bulk copies between two ranks with the copy engine and with SMs, and small puts with a
+/// signal.
 std::vector<Figure> copies(const GpuRank& rank, int rounds);
-/// The one-shot all-reduces of docs/examples.
+/// Measures the one-shot all-reduces of docs/examples.
 std::vector<Figure> all_reduces(Context& context, const GpuRank& rank, int rounds);
 
-/// Two ranks on two hosts, over the first transport of the options.
+/// Measures two ranks on two hosts over the first transport in the options.
 std::vector<Figure> across_hosts(Context& context, int rounds);
 
 }  // namespace symmem::bench

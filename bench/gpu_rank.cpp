@@ -20,8 +20,8 @@ GpuRank::GpuRank(Context& context, std::size_t bytes)
     : device_(device_of(context)),
       buffer_(context.allocate(kData + bytes, device_)),
       memory_(context.rendezvous(buffer_)) {
-  require(size() > 1 && size() <= Flags::kMost, Errc::invalid_argument, "{} ranks are not 2 to {}",
-          size(), Flags::kMost);
+  require(size() > 1 && size() <= Flags::kMost, Errc::invalid_argument,
+          "{} ranks requested; 2 to {} are supported", size(), Flags::kMost);
   ok(cudaSetDevice(device_.index));
   ok(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking));
   ok(cudaEventCreate(&begin_));

@@ -16,7 +16,7 @@ namespace symmem::bench {
 /// Throws Error(internal) if a CUDA call failed.
 void ok(cudaError_t result, std::source_location site = std::source_location::current());
 
-/// Rows of flags by benchmark.
+/// Row of flags that each benchmark uses.
 enum Row {
   kInKernel,
   kTrips,
@@ -30,19 +30,21 @@ enum Row {
   kBlocks = 64
 };
 
-/// Returns the rank's GPU, assigned round-robin.
+/// Returns the rank's GPU; GPUs are assigned round-robin.
 Device device_of(const Context& context);
 
-/// One rank of a benchmark on GPU memory: symmetric memory for flags and data, local memory of the
-/// size of the data, and a stream with timing events.
+/// One rank of a GPU benchmark: symmetric memory for flags and data, local memory of the same size
+/// as the data, and a stream with timing events.
 class GpuRank {
  public:
-  static constexpr int kNodes = 100;              ///< Default number of calls in one graph.
-  static constexpr std::size_t kData = 64 << 10;  ///< Offset of the data, after the flags.
-  static constexpr std::size_t kWord = 48 << 10;  ///< Offset of a word for checks.
-  static constexpr int kRows = 256;               ///< Rows of flags.
+  static constexpr int kNodes = 100;  ///< Default number of calls in one graph.
+  /// Offset of the data in the buffer; the flags precede the data.
+  static constexpr std::size_t kData = 64 << 10;
+  /// Offset of the words that benchmarks use for checks and packets.
+  static constexpr std::size_t kWord = 48 << 10;
+  static constexpr int kRows = 256;  ///< Number of rows of flags.
 
-  /// Collective. Allocates `bytes` of zeroed data.
+  /// Collective. Allocates `bytes` of zeroed data in symmetric memory and in local memory.
   GpuRank(Context& context, std::size_t bytes);
   ~GpuRank();
   GpuRank(const GpuRank&) = delete;
@@ -50,22 +52,22 @@ class GpuRank {
 
   int rank() const { return memory_->rank(); }
   int size() const { return memory_->world_size(); }
-  int next() const { return (rank() + 1) % size(); }  ///< With two ranks: the other.
+  int next() const { return (rank() + 1) % size(); }  ///< The peer if there are two ranks.
   bool first() const { return rank() == 0; }
   Device device() const { return device_; }
   cudaStream_t stream() const { return stream_; }
   SymmetricMemory& memory() const { return *memory_; }
   StreamOperations on() const { return memory_->on(stream_); }
 
-  /// Returns the first byte of `rank`'s data.
+  /// Returns the address of the data of `rank`.
   std::byte* data_of(int rank) const;
-  /// Returns local memory of the size of the data.
+  /// Returns the address of the local memory, which has the size of the data.
   std::byte* local() const { return local_; }
-  /// Returns row `row`; the rows after it may serve later blocks.
+  /// Returns the flags whose first row is `row`; the next rows may be used for further blocks.
   Flags flags(int row) const;
 
-  /// Returns the microseconds on the GPU of the work that `enqueue` enqueues. Collective: starts
-  /// after a barrier.
+  /// Collective. Calls a barrier, then `enqueue`. Returns the GPU time of the enqueued work in
+  /// microseconds.
   template <typename Enqueue>
   double timed(Enqueue enqueue) const {
     begin();
@@ -74,7 +76,7 @@ class GpuRank {
   }
   /// Synchronises the stream.
   void wait() const;
-  /// Collective. Throws if a wait on a stream or in a kernel failed.
+  /// Collective. Closes the memory. Throws if a wait on a stream or in a kernel has failed.
   void close() const;
 
  private:
@@ -87,10 +89,10 @@ class GpuRank {
   cudaStream_t stream_ = nullptr;
   cudaEvent_t begin_ = nullptr, end_ = nullptr;
   std::byte* local_ = nullptr;
-  std::uint64_t* counts_ = nullptr;  ///< By row.
+  std::uint64_t* counts_ = nullptr;  ///< Flags::count of each row.
 };
 
-/// A graph that contains the work of `nodes` calls of `enqueue`.
+/// A graph with the captured work of `nodes` calls of `enqueue`.
 class Replay {
  public:
   template <typename Enqueue>
@@ -104,7 +106,7 @@ class Replay {
   Replay(const Replay&) = delete;
   Replay& operator=(const Replay&) = delete;
 
-  /// Replays the graph. Returns the microseconds of one call.
+  /// Replays the graph. Returns the GPU time per call of `enqueue` in microseconds.
   double operator()() const {
     return rank_.timed([&] { launch(); }) / nodes_;
   }
@@ -121,7 +123,7 @@ class Replay {
 
 inline constexpr Goal kCloseToFloor{Goal::Kind::ratio_at_most, 1.15};
 
-/// Samples figure.floor only, for rows without a comparison.
+/// Samples figure.floor only, for rows that are not compared with symmem.
 template <typename Floor>
 void floor_alone(Figure& figure, int rounds, Floor&& floor) {
   floor();

@@ -7,8 +7,8 @@
 namespace symmem::bench {
 namespace {
 
-constexpr int kRounds = 1000;  ///< Barriers or round trips in one kernel.
-constexpr int kCalls = 100;    ///< Launches of one sample.
+constexpr int kRounds = 1000;  ///< Number of barriers or round trips in one kernel.
+constexpr int kCalls = 100;    ///< Number of calls in one sample.
 
 const char* name_of(Scope scope) {
   switch (scope) {
@@ -19,7 +19,7 @@ const char* name_of(Scope scope) {
   return "";
 }
 
-/// Calls `enqueue` kCalls times. Returns the microseconds of one on the GPU.
+/// Calls `enqueue` kCalls times. Returns the GPU time of one call in microseconds.
 template <typename Enqueue>
 double launched(const GpuRank& rank, Enqueue enqueue) {
   const double us = rank.timed([&] {
@@ -28,7 +28,7 @@ double launched(const GpuRank& rank, Enqueue enqueue) {
   return us / kCalls;
 }
 
-/// Calls `enqueue` kCalls times. Returns the microseconds of one call on the host.
+/// Calls `enqueue` kCalls times. Returns the host time of one call in microseconds.
 template <typename Enqueue>
 double host_time(const GpuRank& rank, Enqueue enqueue) {
   rank.memory().barrier();
@@ -104,10 +104,10 @@ Figure packets_in_kernel(const GpuRank& rank, int rounds) {
           our_packets(rank.stream(), view, kAt, epoch, kRounds, first, wrong);
         }) / kRounds;
       });
-  std::uint64_t found[2] = {};  // Wrong packets; all packets.
+  std::uint64_t found[2] = {};  // Number of wrong packets; number of all packets.
   ok(cudaMemcpy(&found[0], wrong, sizeof *wrong, cudaMemcpyDefault));
   ok(cudaMemcpy(&found[1], epoch, sizeof *epoch, cudaMemcpyDefault));
-  require(found[0] == 0, Errc::internal, "{} packets with wrong data", found[0]);
+  require(found[0] == 0, Errc::internal, "{} packets contained wrong data", found[0]);
   const std::uint64_t wanted = kRounds * (static_cast<std::uint64_t>(rounds) + 1);
   require(found[1] == wanted, Errc::internal, "{} of {} packets arrived", found[1], wanted);
   return figure;
@@ -198,7 +198,7 @@ std::vector<Figure> replays(const GpuRank& rank, int rounds) {
                         kCloseToFloor);
   alternate(
       figure, rounds, [&] { return sample(floor); }, [&] { return sample(ours); });
-  std::uint64_t found[2] = {};  // Wrong counts; replays.
+  std::uint64_t found[2] = {};  // Number of wrong counts; number of replays.
   ok(cudaMemcpy(&found[0], wrong, sizeof *wrong, cudaMemcpyDefault));
   ok(cudaMemcpy(&found[1], rank.data_of(rank.rank()) - GpuRank::kData + kAt, sizeof found[1],
                 cudaMemcpyDefault));

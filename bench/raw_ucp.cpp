@@ -52,7 +52,7 @@ ucp_context_h make_context(const Library& library) {
 
 class RawUcp::Ucp {
  public:
-  /// Memory of the other process, reached by a remote key.
+  /// Memory of the other process that is accessed with a remote key.
   struct Remote {
     std::uint64_t address = 0;
     ucp_rkey_h key = nullptr;
@@ -107,7 +107,7 @@ class RawUcp::Ucp {
     found.field_mask = UCP_MEM_ATTR_FIELD_MEM_TYPE;
     check(library.mem_query(memory, &found));
     require(found.mem_type == params.memory_type, Errc::internal,
-            "raw UCP registered memory as another type");
+            "raw UCP registered the memory with another memory type");
     void* packed = nullptr;
     std::size_t bytes = 0;
     check(library.rkey_pack(context, memory, &packed, &bytes));
@@ -115,7 +115,8 @@ class RawUcp::Ucp {
     library.rkey_buffer_release(packed);
     return key;
   }
-  /// Progresses until the callback has set `done`.
+  /// Completes and frees `request`. Progresses until the callback has set *done; if `done` is null,
+  /// progresses 1000 times.
   void complete(void* request, const bool* done) {
     if (UCS_PTR_IS_ERR(request)) check(UCS_PTR_STATUS(request));
     if (request == nullptr) return;
@@ -162,7 +163,8 @@ class RawUcp::Ucp {
 
   static constexpr unsigned kMessage = 1;
   const Library& library;
-  std::uint64_t arrived = 0, taken = 0;  ///< Messages.
+  /// Number of messages received, and of messages waited for.
+  std::uint64_t arrived = 0, taken = 0;
   const ucp_context_h context;
   ucp_worker_h worker = nullptr;
   std::vector<ucp_mem_h> mapped;
@@ -250,7 +252,7 @@ void RawUcp::serve() {
   const std::atomic_ref stop(stop_);
   while (stop.load() == 0) ucp_->library.worker_progress(ucp_->worker);
   stop.store(0);
-  // Keep progressing: rank 0 flushes after it has set the flag.
+  // Progresses until the flush in stop_serving() has completed on rank 0.
   const std::string key = round_key();
   while (!store_.check({key})) ucp_->progress_some();
   ++served_;

@@ -14,8 +14,8 @@ gpu_demo() {
 # calls that UCX tries and that fail. Not with racecheck: the kernels use no shared memory.
 gpu_sanitizer() {
   local tool check status=0
-  local tests='a Barrier that times out*,puts of every size*,memory of cudaMalloc is registered\,*'
-  tests+=',packets of all to all*,a wait for a packet*'
+  local tests='a Barrier that times out*,puts of every size*,all-to-all packets*'
+  tests+=',memory from cudaMalloc can be shared from*,a wait for a packet*'
   tool="$(command -v compute-sanitizer || echo /usr/local/cuda/bin/compute-sanitizer)"
   [[ -x $tool ]] || { say "no compute-sanitizer"; return 77; }
   for check in memcheck synccheck; do

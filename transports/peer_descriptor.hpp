@@ -10,8 +10,8 @@
 namespace symmem {
 
 /// Fetches the descriptor that a peer's FdService offers under `token`. Throws Refusal if the
-/// service does not hand it out: it is gone, belongs to another user or no longer knows the token.
-/// All other failures of fetch_fd stay errors: Error(timeout), Error(exhausted).
+/// service does not return the descriptor: the service has ended, belongs to another user or does
+/// not serve the token any more. Throws Error(timeout) or Error(exhausted) as fetch_fd does.
 inline Fd fetch_peer_descriptor(const std::string& address, const std::string& token,
                                 std::chrono::milliseconds timeout) {
   try {

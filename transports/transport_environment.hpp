@@ -15,7 +15,7 @@ class FdService;
 class Gpus;
 class Log;
 
-/// What a Context passes to its transports. Outlives them.
+/// Objects that a Context passes to its transports. They outlive the transports.
 struct TransportEnvironment {
   const Options& options;
   const std::string& host_id;
@@ -25,8 +25,7 @@ struct TransportEnvironment {
   Gpus* gpus = nullptr;  ///< Null in a build without CUDA.
 };
 
-/// An entry in the list of transports: a transport name and one device type whose memory it
-/// carries.
+/// A transport name and a device type whose memory this transport supports.
 struct Carrier {
   std::string_view transport;
   DeviceType device;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The barrier of OpenSHMEM, for bench/barrier.cpp. Prints the microseconds of a barrier, by batch.
+// Measures the OpenSHMEM barrier for bench/barrier.cpp. Prints a JSON list with the mean time of a
+// barrier in each batch, in microseconds.
 #include <shmem.h>
 #include <stdio.h>
 #include <time.h>

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One rank of torch_symm_mem.py: timing, checks and reports."""
+"""One rank of torch_symm_mem.py: measures, checks and reports."""
 import json
 import statistics
 import warnings
 
-NODES = 100  # Calls in one graph.
+NODES = 100  # Number of calls in one graph.
 BULK = 128 << 20
 
 
@@ -22,7 +22,7 @@ def text(row):
 
 
 class Rank:
-    """One rank of a job. Rank 0 appends its figures to the file `path`."""
+    """One rank of a job. Rank 0 appends its results to the file `path`."""
 
     def __init__(self, rank, size, backend, rounds, path, prints):
         import torch
@@ -32,7 +32,7 @@ class Rank:
         self.torch, self.dist, self.symm_mem = torch, dist, symm_mem
         self.rank, self.size, self.by, self.rounds = rank, size, backend, rounds
         self.path, self.prints = path, prints
-        self.peer = rank ^ 1  # Ranks work in pairs.
+        self.peer = rank ^ 1  # Ranks form pairs.
         self.first = rank % 2 == 0
         self.device = torch.device("cuda", rank)
         torch.cuda.set_device(self.device)
@@ -40,7 +40,8 @@ class Rank:
         self.group = dist.group.WORLD.group_name
         if backend != "CUDA":
             symm_mem.set_backend(backend)
-        with warnings.catch_warnings():  # Deprecated, but older versions of torch need it.
+        # The call below is deprecated, but older versions of torch require it.
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             symm_mem.enable_symm_mem_for_group(self.group)
 
@@ -54,7 +55,7 @@ class Rank:
             print(text(row), flush=True)
 
     def measure(self, what, unit, values, by=None):
-        """Reports the result of `values`, or why it failed. All ranks must fail alike."""
+        """Reports the samples that `values` returns, or why it failed: on all ranks or on none."""
         try:
             self.report({"what": what, "unit": unit, "values": values()}, by)
         except WrongData:
@@ -67,7 +68,7 @@ class Rank:
         self.torch.cuda.synchronize()
 
     def timed(self, work):
-        """Returns the microseconds of `work` on the current stream, started after a barrier."""
+        """Calls a barrier, then `work`. Returns the GPU time of `work` in microseconds."""
         self.barrier()
         event = self.torch.cuda.Event
         begin, end = event(enable_timing=True), event(enable_timing=True)
@@ -78,8 +79,8 @@ class Rank:
         return 1e3 * begin.elapsed_time(end)
 
     def in_graph(self, call):
-        """Returns the microseconds of one `call` in a graph of NODES calls."""
-        call()  # Warm-up: initialisation must not be captured.
+        """Returns samples of the time of one `call` in a graph of NODES calls, in microseconds."""
+        call()  # Warm-up, because initialisation must not be captured.
         self.barrier()
         graph = self.torch.cuda.CUDAGraph()
         with self.torch.cuda.graph(graph):
@@ -89,7 +90,7 @@ class Rank:
         return [self.timed(graph.replay) / NODES for _ in range(self.rounds)]
 
     def rates(self, work):
-        """Returns the GB/s of `work` on BULK bytes by rank 0 alone."""
+        """Returns samples of the rate of `work` on BULK bytes in GB/s. Only rank 0 runs `work`."""
         mine = work if self.rank == 0 else lambda: None
         mine()
         return [BULK / self.timed(mine) / 1e3 for _ in range(self.rounds)]

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""PyTorch's symmetric memory and NCCL on the work of bench_gpu: 2, 4 and 8 ranks, a GPU each.
+"""Runs the work of bench_gpu on PyTorch's symmetric memory and NCCL: 2, 4 and 8 ranks, a GPU each.
 
-NVLink multicast is off on both sides. Prints one line for each figure: the median of the rounds, the
-minimum and the maximum; or all samples as JSON. Reports features that the installed torch lacks as
-skipped, with the reason. Exits with 0 without torch or with fewer than two GPUs.
+NVLink multicast is off, as in bench_gpu. Prints one line per result with the median, the minimum
+and the maximum of the rounds, or all samples as JSON. Features that the installed torch does not
+support are reported as skipped, with the reason. Exits with 0 if torch is missing or there are
+fewer than two GPUs.
 """
 import argparse
 import json
@@ -15,12 +16,12 @@ import time
 from torch_rank import BULK, Rank, text
 
 SIZES = [1 << 10, 4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20]
-LIMIT = 300  # Seconds for the ranks of one job.
+LIMIT = 300  # Time limit for the ranks of one job, in seconds.
 
 
 def waits(rank, handle):
-    """Returns whether a barrier waits for a late rank: in some backends it does nothing."""
-    late = 20_000_000  # Cycles: about ten milliseconds.
+    """Returns whether the barrier waits for a late rank. In some backends it does not wait."""
+    late = 20_000_000  # GPU cycles, about ten milliseconds.
     handle.barrier(channel=0)
 
     def work():
@@ -58,7 +59,7 @@ def signals(rank, handle):
 
 
 def copies(rank, handle, bulk):
-    """Copies by pointer, with Tensor.copy_."""
+    """Measures copies to and from a peer's tensor with Tensor.copy_."""
     own = rank.torch.empty_like(bulk)
 
     def put():
@@ -86,7 +87,7 @@ def copies(rank, handle, bulk):
 
 
 def nvshmem_copies(rank, bulk):
-    """Copies by the operations of NVSHMEM, between the same tensor on both ranks."""
+    """Measures nvshmem_put and nvshmem_get between the same tensor on two ranks."""
     ops = rank.torch.ops.symm_mem
 
     def put():
@@ -139,7 +140,7 @@ def nccl_all_reduces(rank, dtype, name):
                                     device=rank.device)
             rank.dist.all_reduce(plain)
             rank.require(plain, total, "NCCL all-reduce")
-            plain.zero_()  # The graph reduces it repeatedly: sums must not overflow.
+            plain.zero_()  # The graph reduces `plain` repeatedly: sums of zeros do not overflow.
             return rank.in_graph(lambda: rank.dist.all_reduce(plain))
 
         rank.measure(f"all-reduce {bytes_each >> 10} KiB {name}", "us", values, by="NCCL")
@@ -155,7 +156,7 @@ def run_rank(number, size, backend, rounds, path, prints):
         nvshmem_copies(rank, bulk)
     else:
         copies(rank, handle, bulk)
-    # bench_gpu adds float32; published figures are bfloat16.
+    # bench_gpu uses float32; published results use bfloat16.
     for dtype, name in ((torch.float32, "float32"), (torch.bfloat16, "bf16")):
         one_shot_all_reduces(rank, dtype, name)
         if backend == "CUDA":
@@ -164,7 +165,7 @@ def run_rank(number, size, backend, rounds, path, prints):
 
 
 def run(torch, size, backend, port, arguments, path):
-    """Runs one job. Figures reported before a failure are kept."""
+    """Runs one job. If the job fails, the results reported before the failure are kept."""
     os.environ["MASTER_PORT"] = str(port)
     prints = not arguments.json
     job = torch.multiprocessing.spawn(
@@ -173,7 +174,7 @@ def run(torch, size, backend, port, arguments, path):
     try:
         while not job.join(timeout=1):
             if time.monotonic() > end:
-                raise TimeoutError(f"not done after {LIMIT} s")
+                raise TimeoutError(f"the job did not complete within {LIMIT} s")
         return True
     except Exception as error:  # pylint: disable=broad-except
         for process in job.processes:
@@ -196,7 +197,7 @@ def backends(torch, say):
     if not hasattr(symm_mem, "set_backend") or not hasattr(symm_mem, "is_nvshmem_available"):
         say(f"NVSHMEM skipped: torch {torch.__version__} does not support it")
     elif not symm_mem.is_nvshmem_available():
-        say("NVSHMEM skipped: torch is built without it, or the library is not installed")
+        say("NVSHMEM skipped: torch is built without NVSHMEM, or NVSHMEM is not installed")
     else:
         yield "NVSHMEM"
 
@@ -204,7 +205,7 @@ def backends(torch, say):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print all samples as JSON")
-    parser.add_argument("--rounds", type=int, default=15, help="samples of each figure")
+    parser.add_argument("--rounds", type=int, default=15, help="number of samples of each result")
     arguments = parser.parse_args()
 
     def say(line):
@@ -213,7 +214,7 @@ def main():
     try:
         import torch
     except ImportError:
-        say("skipped: no torch in this Python")
+        say("skipped: torch is not installed for this Python")
         if arguments.json:
             print("[]")
         return 0

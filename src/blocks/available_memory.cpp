@@ -17,18 +17,19 @@ namespace fs = std::filesystem;
 
 std::optional<std::size_t> read_number(const fs::path& file) {
   std::size_t value = 0;
-  // v2 encodes "no limit" as "max", which is not a number.
+  // cgroup v2 writes "max" if there is no limit.
   if (std::ifstream(file) >> value) return value;
   return {};
 }
 
-/// Returns limit - usage of the cgroup at `dir`; empty if it has no limit. Its usage includes the
-/// page cache, which the kernel reclaims on demand, so the inactive part counts as available.
+/// Returns limit - usage of the cgroup at `dir`; empty if the cgroup has no limit. The usage
+/// includes the page cache. The kernel reclaims the inactive page cache on demand, so it counts as
+/// available.
 std::optional<std::size_t> left_in(const fs::path& dir, const char* limit, const char* usage,
                                    const std::string& cache) {
   const auto most = read_number(dir / limit);
-  // v1 encodes "no limit" as a number near 2^63. Return before the reads below, which cost the
-  // kernel a sum over all CPUs.
+  // cgroup v1 reports a number near 2^63 if there is no limit. Return before the reads below: for
+  // each of them the kernel sums counters over all CPUs.
   if (!most || *most >= std::size_t{1} << 62) return {};
   const auto used = read_number(dir / usage);
   if (!used) return {};
@@ -55,7 +56,8 @@ std::optional<std::size_t> left_in_cgroups() {
     const bool v2 = controllers == ",,";
     if (!v2 && controllers.find(",memory,") == std::string::npos) continue;
     const fs::path root = v2 ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory";
-    // In a container the path may be the host's. The limit is then at the container's root.
+    // In a container the path may be the path on the host. The limit is then in the root directory
+    // of the container's cgroup file system.
     fs::path dir = root / fs::path(line.substr(second + 1)).relative_path();
     for (;; dir = dir.parent_path()) {
       take_least(least, v2 ? left_in(dir, "memory.max", "memory.current", "inactive_file")
@@ -92,7 +94,7 @@ std::size_t require_available(std::size_t bytes) {
       std::min(available.host.value_or(kUnknown), available.cgroup.value_or(kUnknown));
   require(bytes <= least, Errc::exhausted,
           "{} bytes of host memory requested; available on the host (MemAvailable): {}, below the "
-          "cgroup's limit: {}",
+          "cgroup limit: {}",
           bytes, text(available.host), text(available.cgroup));
   return least;
 }

@@ -6,16 +6,18 @@
 
 namespace symmem {
 
-/// Host memory that this process can still allocate, in bytes; empty where the system does not say.
+/// Host memory that this process can still allocate, in bytes. A value is empty if the system does
+/// not report it.
 struct AvailableMemory {
-  std::optional<std::size_t> host;    ///< MemAvailable of /proc/meminfo.
-  std::optional<std::size_t> cgroup;  ///< Smallest (limit - usage) up the tree, cgroups v1 and v2.
+  std::optional<std::size_t> host;  ///< MemAvailable from /proc/meminfo.
+  /// Smallest (limit - usage) of this process's cgroup and its ancestors; v1 and v2.
+  std::optional<std::size_t> cgroup;
 };
-/// Reads both from the system, which takes about 0.1 ms.
+/// Reads both values from the system; takes about 0.1 ms.
 AvailableMemory available_memory();
 
-/// Throws Error(exhausted) with all figures unless `bytes` fit into the available memory. Returns
-/// the available bytes.
+/// Returns the available bytes. Throws Error(exhausted) with the requested and the available sizes
+/// if `bytes` exceed the available memory.
 std::size_t require_available(std::size_t bytes);
 
 }  // namespace symmem

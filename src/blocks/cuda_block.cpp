@@ -16,7 +16,8 @@
 namespace symmem::cuda {
 namespace {
 
-/// GPU memory mapped for its own device. The token is in the last bytes of the mapping.
+/// GPU memory that is mapped for the device that holds it. The last kTokenBytes of the mapping
+/// contain the token.
 class CudaBlock : public Block {
  public:
   CudaBlock(BlockId block_id, CUdeviceptr at, std::size_t mapped, int index, Fd fd)
@@ -35,7 +36,8 @@ class CudaBlock : public Block {
   Fd fd_;
 };
 
-/// RAII: a reference to physical memory of a device. A mapping keeps the memory after the release.
+/// RAII: a reference to physical memory of a device. A mapping keeps the memory allocated after the
+/// reference is released.
 class Physical {
  public:
   Physical(std::size_t bytes, const CUmemAllocationProp& properties) {
@@ -51,9 +53,9 @@ class Physical {
   CUresult result = CUDA_SUCCESS;
 };
 
-/// Returns true if the driver grants fabric handles: the device supports them, and this process may
-/// use a channel of NVIDIA's IMEX service. Checked first, since compute-sanitizer reports two
-/// errors for a cuMemCreate that is not permitted.
+/// Returns true if the driver can create fabric handles: the device supports them, and this process
+/// has access to an IMEX channel. Called before cuMemCreate, because compute-sanitizer reports two
+/// errors if cuMemCreate is not permitted.
 bool grants_fabric(int device) {
   if (attribute(CU_DEVICE_ATTRIBUTE_HANDLE_TYPE_FABRIC_SUPPORTED, device) == 0) return false;
   std::error_code none;
@@ -68,7 +70,8 @@ CUmemAllocationProp properties_of(int device, bool fabric) {
       attribute(CU_DEVICE_ATTRIBUTE_VIRTUAL_MEMORY_MANAGEMENT_SUPPORTED, device) != 0 &&
           attribute(CU_DEVICE_ATTRIBUTE_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR_SUPPORTED, device) != 0,
       Errc::unsupported,
-      "CUDA device {} lacks virtual memory management with shareable descriptors", device);
+      "CUDA device {} does not support virtual memory management with shareable descriptors",
+      device);
   CUmemAllocationProp properties{};
   properties.type = CU_MEM_ALLOCATION_TYPE_PINNED;
   properties.location = {CU_MEM_LOCATION_TYPE_DEVICE, {device}};
@@ -82,11 +85,11 @@ CUmemAllocationProp properties_of(int device, bool fabric) {
 [[noreturn]] void fail_out_of_memory(std::size_t bytes, int device) {
   std::size_t left = 0, total = 0;
   static_cast<void>(Driver::get().MemGetInfo(&left, &total));
-  fail(Errc::exhausted, "{} bytes of memory requested on cuda:{}; {} of its {} bytes are free",
-       bytes, device, left, total);
+  fail(Errc::exhausted, "{} bytes of memory requested on cuda:{}; {} of {} bytes are free", bytes,
+       device, left, total);
 }
 
-/// RAII: addresses with the memory mapped to them, until release().
+/// RAII: an address range to which the physical memory is mapped. release() ends the ownership.
 class Mapped {
  public:
   Mapped(const Physical& physical, std::size_t bytes, std::size_t granularity, int device)
@@ -130,7 +133,8 @@ class CudaBlockMaker : public BlockMaker {
     const bool fabric = fabric_ && grants_fabric(device);
     CUmemAllocationProp properties = properties_of(device, fabric);
     std::size_t granularity = 0;
-    const CUmemAllocationProp plain = properties_of(device, false);  // Valid for every driver.
+    // Every driver accepts these properties.
+    const CUmemAllocationProp plain = properties_of(device, false);
     check(driver.MemGetAllocationGranularity(&granularity, &plain,
                                              CU_MEM_ALLOC_GRANULARITY_RECOMMENDED),
           "cuMemGetAllocationGranularity");
@@ -138,13 +142,13 @@ class CudaBlockMaker : public BlockMaker {
     const std::size_t mapped =
         (bytes + Block::kTokenBytes + granularity - 1) / granularity * granularity;
     auto physical = std::make_unique<Physical>(mapped, properties);
-    if (fabric &&
-        physical->result != CUDA_SUCCESS) {  // Not granted here: do without fabric handles.
+    if (fabric && physical->result != CUDA_SUCCESS) {
+      // The driver did not grant fabric handles: retry without them.
       properties = plain;
       physical = std::make_unique<Physical>(mapped, properties);
     }
     if (physical->result == CUDA_ERROR_OUT_OF_MEMORY) {
-      process_state().deferred_unmaps.unmap_idle();  // May free enough.
+      process_state().deferred_unmaps.unmap_idle();  // This may free enough memory.
       physical = std::make_unique<Physical>(mapped, properties);
     }
     if (physical->result == CUDA_ERROR_OUT_OF_MEMORY) fail_out_of_memory(bytes, device);

@@ -8,12 +8,14 @@
 
 namespace symmem::cuda {
 
-/// Makes zeroed blocks of GPU memory by CUDA's virtual memory management. A descriptor shares them;
-/// so does a fabric handle if `fabric` is true and the driver grants it.
+/// Returns a maker of zeroed blocks of GPU memory, allocated with CUDA virtual memory management.
+/// Each block can be exported as a descriptor and, if `fabric` is true and the driver supports it,
+/// as a fabric handle.
 std::unique_ptr<BlockMaker> make_block_maker(Gpus& gpus, bool fabric);
 
-/// Makes zeroed blocks of pinned host memory, without a descriptor, which all GPUs of this process
-/// can load: for pads that the CPU writes and kernels wait on. Their device type is host.
+/// Returns a maker of zeroed blocks of pinned host memory, for signal pads that the CPU writes and
+/// kernels poll. All GPUs of this process can load from the blocks. The blocks have no descriptor;
+/// their device type is host.
 std::unique_ptr<BlockMaker> make_pinned_block_maker(Gpus& gpus);
 
 }  // namespace symmem::cuda

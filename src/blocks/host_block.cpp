@@ -33,8 +33,9 @@ class HostBlock : public Block {
   Fd fd_;
 };
 
-/// Throws Error(exhausted) for blocks beyond the available memory. Reading the figures takes longer
-/// than making a block, so each result serves the blocks of one second, up to a share of it.
+/// Throws Error(exhausted) for a block larger than the available memory. Reading the available
+/// memory takes longer than making a block. Each reading is therefore reused for 1 s, until the new
+/// blocks add up to 1/kShare of the available memory.
 class AvailabilityCheck {
  public:
   void operator()(std::size_t bytes) {

@@ -7,10 +7,11 @@
 
 namespace symmem {
 
-/// Makes blocks of host memory: memfds, which a crash does not leak, sealed so that no peer can
-/// shrink them under a reader. The kernel allocates a page at its first access (see populate).
-/// make() throws Error(exhausted) for a block beyond the available memory of host or cgroup:
-/// without the check the kernel would end the process later.
+/// Returns a maker of blocks of host memory. Each block is a memfd, which the kernel frees also
+/// after a crash. The memfd is sealed, so that no peer can shrink it while other ranks access it.
+/// The kernel allocates each page at the first access to the page (see populate). make() throws
+/// Error(exhausted) if the block exceeds the available memory of the host or the cgroup: without
+/// this check the kernel would kill the process later.
 std::unique_ptr<BlockMaker> make_host_block_maker();
 
 }  // namespace symmem

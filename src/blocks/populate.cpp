@@ -32,8 +32,8 @@ struct Pages {
   const std::size_t bytes;
 };
 
-/// Throws Error(exhausted) unless the pages that are not resident fit into the available memory:
-/// the kernel would end this process later, by SIGBUS or by the OOM killer.
+/// Throws Error(exhausted) if the pages that are not resident exceed the available memory. Without
+/// this check the kernel would kill this process later, with SIGBUS or through the OOM killer.
 void require_memory_for(const Pages& pages) {
   const AvailableMemory available = available_memory();
   const auto fits = [&](std::size_t bytes) {
@@ -64,9 +64,10 @@ void populate(std::byte* at, std::size_t bytes) {
     const int error = errno;
     if (error == EINVAL) return touch_pages(at, bytes);
     if (error == EINTR || error == EAGAIN) continue;
-    // EFAULT: an access would raise SIGBUS, as at the limit of a tmpfs or of huge pages.
+    // EFAULT: an access would raise SIGBUS, for example because a tmpfs or the pool of huge pages
+    // is full.
     require(error != EFAULT, Errc::exhausted,
-            "cannot populate {} bytes of host memory: the kernel has no page for them", bytes);
+            "cannot populate {} bytes of host memory: the kernel cannot allocate the pages", bytes);
     fail_errno(error, fmt::format("cannot populate {} bytes of host memory", bytes));
   }
 }
@@ -75,7 +76,8 @@ void touch_pages(std::byte* at, std::size_t bytes) {
   if (bytes == 0) return;
   const Pages pages(at, bytes);
   for (std::size_t done = 0; done < pages.bytes; done += page_size()) {
-    // Stores the byte's own value, atomically, since other threads may store to it.
+    // Stores the current value of the byte again. The store is atomic, because other threads may
+    // store to the byte.
     std::atomic_ref byte(reinterpret_cast<unsigned char&>(pages.begin[done]));
     unsigned char value = byte.load(std::memory_order_relaxed);
     while (!byte.compare_exchange_weak(value, value, std::memory_order_relaxed)) {

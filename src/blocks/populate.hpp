@@ -5,13 +5,14 @@
 
 namespace symmem {
 
-/// Allocates the pages of [at, at+bytes) now instead of at their first access; keeps their
-/// contents. The range must be mapped writable and may be in use by other threads and processes.
-/// Blocks while the kernel zeroes pages. Throws Error(exhausted) if host or cgroup lack the memory.
+/// Allocates the pages of [at, at+bytes) now instead of at the first access to each page. Does not
+/// change the contents. The range must be mapped writable; other threads and processes may use it
+/// meanwhile. Blocks while the kernel zeroes pages. Throws Error(exhausted) if the host or the
+/// cgroup does not have enough memory.
 void populate(std::byte* at, std::size_t bytes);
 
-/// Does the same by an access to each page, and trusts that the memory is available: for kernels
-/// before 5.14, which lack MADV_POPULATE_WRITE.
+/// Allocates the pages of [at, at+bytes) by an access to each page; does not check that memory is
+/// available. For kernels before 5.14, which do not support MADV_POPULATE_WRITE.
 void touch_pages(std::byte* at, std::size_t bytes);
 
 }  // namespace symmem

@@ -26,7 +26,7 @@ Gpu::Outcome outcome_of(const Report& report) {
   }
 }
 
-/// Time for the GPU to start and end a kernel that waits for nothing.
+/// Time limit to start and complete a kernel that does not wait for a peer.
 constexpr std::chrono::seconds kKernelTimeout{30};
 
 class PendingAtomic : public Gpu::Pending {
@@ -55,7 +55,7 @@ struct OnGpu : CaptureGuard {
   const OnDevice here;
 };
 
-/// For calls on whatever device is current.
+/// Sets the relaxed capture mode of the calling thread; does not change the current device.
 class Relaxed : public CaptureGuard {
  public:
   Relaxed() { static_cast<void>(cudaThreadExchangeStreamCaptureMode(&mode_)); }
@@ -70,7 +70,8 @@ class CudaGpu : public Gpu {
   explicit CudaGpu(int device) : device_(device), staging_(device) {
     const OnDevice here(device);
     load_kernels();
-    // The kernels that wait for network data run on the GPU that owns the memory.
+    // Ordering up to the owner suffices: kernels that wait for network data run on the GPU that
+    // owns the memory.
     if (attribute(CU_DEVICE_ATTRIBUTE_GPU_DIRECT_RDMA_SUPPORTED, device) == 0 ||
         attribute(CU_DEVICE_ATTRIBUTE_GPU_DIRECT_RDMA_WRITES_ORDERING, device) >=
             CU_GPU_DIRECT_RDMA_WRITES_ORDERING_OWNER)
@@ -187,17 +188,18 @@ class CudaGpu : public Gpu {
     check(cudaMemcpyAsync(copy.to, copy.from, copy.bytes, cudaMemcpyDefault, stream),
           "cudaMemcpyAsync");
   }
-  /// A stream of another device or context would be an error of the driver's, or none.
+  /// Throws Error(invalid_argument) if the stream belongs to another device or context: the driver
+  /// does not always report this error.
   void check_stream(Stream checked) const {
     CUstream stream = checked.get();
     if (stream == nullptr || stream == cudaStreamLegacy || stream == cudaStreamPerThread) return;
     CUcontext context = nullptr;
     check(Driver::get().StreamGetCtx(stream, &context), "cuStreamGetCtx");
     require(context == context_, Errc::invalid_argument,
-            "the stream is not one of cuda:{}, the device of the memory", device_);
+            "the stream does not belong to cuda:{}, the device of the memory", device_);
   }
-  /// Returns true if kernels on this GPU can load from `from`: memory of this GPU, or host memory
-  /// that CUDA knows. Conservative for memory of other GPUs.
+  /// Returns true if `from` is memory of this GPU or pinned host memory, from which kernels on this
+  /// GPU can load. Returns false for memory of other GPUs, also if this GPU can access it.
   bool gpu_loads(const void* from) const {
     const PointerFacts facts = facts_of(from);
     return facts.on_device == reinterpret_cast<CUdeviceptr>(from) &&
@@ -229,8 +231,9 @@ class CudaGpus : public Gpus {
     const PointerFacts facts = facts_of(at);
     require(facts.type == CU_MEMORYTYPE_DEVICE && facts.managed == 0 && facts.device == index,
             Errc::invalid_argument,
-            "pointer {} is not memory of cuda:{} (neither is managed memory or host memory)", at,
-            index);
+            "pointer {} is not device memory of cuda:{} (managed memory and host memory are not "
+            "accepted)",
+            at, index);
     require(bytes == 0 || facts_of(static_cast<const std::byte*>(at) + bytes - 1).device == index,
             Errc::invalid_argument, "{} bytes at {} exceed the memory of cuda:{}", bytes, at,
             index);

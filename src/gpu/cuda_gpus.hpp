@@ -7,7 +7,8 @@
 
 namespace symmem::cuda {
 
-/// Returns the GPUs of this process. The first use of each loads kernels and creates streams.
+/// Returns the GPUs of this process. The first use of a GPU loads the kernels and creates the
+/// streams.
 std::unique_ptr<Gpus> make_gpus();
 
 }  // namespace symmem::cuda

@@ -10,8 +10,8 @@
 namespace symmem::cuda {
 namespace {
 
-/// Records an event after all work that is enqueued on the device. Returns false if a capture
-/// forbids that for now.
+/// Records an event that completes after all work enqueued on the device so far. Returns false if
+/// an active stream capture prevents this; the caller must then retry.
 bool record(int device, std::vector<CUevent>& events) {
   const OnDevice here(device);
   const Driver& driver = Driver::get();
@@ -27,7 +27,7 @@ bool record(int device, std::vector<CUevent>& events) {
     return true;
   }
   static_cast<void>(driver.EventDestroy(event));
-  // Every other error means a broken context, in which nothing runs any more.
+  // Every other error means that the context is broken, so that no work in it runs any more.
   return result != CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
 }
 

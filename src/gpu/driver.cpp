@@ -11,7 +11,7 @@
 namespace symmem::cuda {
 namespace {
 
-/// Version of the functions that are requested: CUDA 12.0.
+/// CUDA version whose driver functions are requested: 12.0.
 constexpr unsigned kVersion = 12000;
 
 template <typename Function>
@@ -20,13 +20,13 @@ void find(const char* name, Function& function) {
   cudaDriverEntryPointQueryResult status = cudaDriverEntryPointSymbolNotFound;
   const cudaError_t result =
       cudaGetDriverEntryPointByVersion(name, &found, kVersion, cudaEnableDefault, &status);
-  static_cast<void>(cudaGetLastError());  // The application shares the runtime's last error.
+  static_cast<void>(cudaGetLastError());  // Clears the last error, which the application shares.
   require(result != cudaErrorInsufficientDriver, Errc::unsupported,
-          "no CUDA driver is installed (libcuda.so.1), or it is too old for CUDA {}.{}",
+          "no CUDA driver (libcuda.so.1) is installed, or the driver is too old for CUDA {}.{}",
           CUDART_VERSION / 1000, CUDART_VERSION % 1000 / 10);
   require(result != cudaErrorNoDevice, Errc::unsupported,
           "no CUDA device is visible to this process (CUDA_VISIBLE_DEVICES)");
-  require(result == cudaSuccess, Errc::unsupported, "no CUDA driver can be used: {}",
+  require(result == cudaSuccess, Errc::unsupported, "the CUDA driver cannot be used: {}",
           cudaGetErrorString(result));
   require(status == cudaDriverEntryPointSuccess && found != nullptr, Errc::unsupported,
           "the CUDA driver has no function {}: install a newer driver", name);
@@ -57,13 +57,15 @@ Driver::Driver() {
 }
 
 const Driver& Driver::get() {
-  static const Driver* const driver = new Driver;  // Never freed, as libcuda is never unloaded.
+  // Never freed, because libcuda is never unloaded.
+  static const Driver* const driver = new Driver;
   return *driver;
 }
 
 CUcontext Driver::context(int device) const {
   require(device >= 0 && device < device_count_, Errc::invalid_argument,
-          "there is no CUDA device {}; this process sees {}", device, device_count_);
+          "there is no CUDA device {}; the number of devices visible to this process is {}", device,
+          device_count_);
   const std::lock_guard lock(mutex_);
   contexts_.resize(static_cast<std::size_t>(device_count_));
   CUcontext& context = contexts_[static_cast<std::size_t>(device)];
@@ -133,7 +135,8 @@ CUresult share_descriptor(CUmemGenericAllocationHandle memory, Fd& descriptor) {
       &raw, memory, CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR, 0);
   if (result != CUDA_SUCCESS) return result;
   descriptor = Fd(raw);
-  if (::fcntl(raw, F_SETFD, FD_CLOEXEC) != 0) fail_errno(errno, "FD_CLOEXEC of GPU memory");
+  if (::fcntl(raw, F_SETFD, FD_CLOEXEC) != 0)
+    fail_errno(errno, "setting FD_CLOEXEC on a descriptor of GPU memory");
   return result;
 }
 

@@ -13,15 +13,15 @@
 
 namespace symmem::cuda {
 
-/// The functions of the CUDA driver, looked up at run time through the statically linked runtime,
-/// so that one binary runs on hosts with and without a driver.
+/// Table of the CUDA driver functions. The statically linked CUDA runtime looks them up at run
+/// time, so that one binary runs on hosts with and without a CUDA driver.
 class Driver {
  public:
   /// Returns the process-wide table; initialises CUDA at the first call. Throws Error(unsupported)
   /// with the reason if no CUDA driver or device can be used.
   static const Driver& get();
 
-// The functions of libcuda that symmem calls, named without "cu".
+// The functions of libcuda that symmem calls, without the prefix "cu".
 #define SYMMEM_CUDA_FUNCTIONS(X)          \
   X(GetErrorName)                         \
   X(GetErrorString)                       \
@@ -60,12 +60,13 @@ class Driver {
 #define SYMMEM_CUDA_POINTER(name) decltype(&::cu##name) name = nullptr;
   SYMMEM_CUDA_FUNCTIONS(SYMMEM_CUDA_POINTER)
 #undef SYMMEM_CUDA_POINTER
-  /// Null in drivers before 12.5.
+  /// Null if the driver is older than CUDA 12.5.
   decltype(&::cuCtxRecordEvent) CtxRecordEvent = nullptr;
 
   int device_count() const { return device_count_; }
-  /// Returns the primary context of a device, the one that the CUDA runtime uses; retained at first
-  /// use, never released. Throws Error(invalid_argument) if there is no such device.
+  /// Returns the primary context of a device, which the CUDA runtime also uses. The first call
+  /// retains the context; it is never released. Throws Error(invalid_argument) if there is no such
+  /// device.
   CUcontext context(int device) const;
 
  private:
@@ -75,15 +76,17 @@ class Driver {
   mutable std::vector<CUcontext> contexts_;
 };
 
-/// Throws an Error that begins with `what` unless `result` is success: Error(exhausted) if memory
-/// is short, else Error(internal).
+/// Both overloads throw an Error whose text begins with `what` unless `result` is success:
+/// Error(exhausted) if CUDA is out of memory, else Error(internal).
 void check(CUresult result, const char* what);
 void check(cudaError_t result, const char* what);
-/// Returns the driver's text: "out of memory (CUDA_ERROR_OUT_OF_MEMORY)".
+/// Returns the driver's description and name of `result`, for example "out of memory
+/// (CUDA_ERROR_OUT_OF_MEMORY)".
 std::string text(CUresult result);
 
-/// RAII: makes a device current on this thread, in relaxed capture mode, so that CUDA calls do not
-/// invalidate a graph capture. Restores the caller's device, context and capture mode.
+/// RAII: makes a device current on this thread and sets the relaxed capture mode, so that CUDA
+/// calls do not invalidate a graph capture. The destructor restores the previous context and
+/// capture mode.
 class OnDevice {
  public:
   explicit OnDevice(int device);
@@ -95,10 +98,11 @@ class OnDevice {
   cudaStreamCaptureMode mode_ = cudaStreamCaptureModeRelaxed;
 };
 
-/// What CUDA knows about a pointer; `type` is 0 for memory unknown to CUDA. Such a pointer does not
-/// make facts_of fail, unlike cuPointerGetAttribute, whose failures compute-sanitizer reports.
+/// CUDA's attributes of a pointer; `type` is 0 if the memory is not registered with CUDA. For such
+/// a pointer facts_of() succeeds, whereas cuPointerGetAttribute fails and compute-sanitizer reports
+/// the failure.
 struct PointerFacts {
-  unsigned type = 0;  ///< CUmemorytype.
+  unsigned type = 0;  ///< A value of CUmemorytype.
   int device = -1;
   unsigned managed = 0, legacy_ipc = 0;
   CUdeviceptr on_device = 0, begin = 0;
@@ -107,14 +111,14 @@ struct PointerFacts {
 };
 PointerFacts facts_of(const void* pointer);
 
-/// Sets `descriptor` to a new one by which other processes can import the memory, or returns why
-/// the driver does not make one.
+/// Sets `descriptor` to a new descriptor from which other processes can import the memory. Returns
+/// the driver's error if the export fails.
 CUresult share_descriptor(CUmemGenericAllocationHandle memory, Fd& descriptor);
 
-/// Returns an attribute of a device; 0 if its driver does not know the attribute.
+/// Returns an attribute of a device; 0 if the driver does not support the attribute.
 int attribute(CUdevice_attribute which, int device);
 
-/// Returns the 16 bytes of a GPU's UUID, which do not depend on CUDA_VISIBLE_DEVICES.
+/// Returns the 16 bytes of a GPU's UUID. The UUID does not depend on CUDA_VISIBLE_DEVICES.
 std::string uuid(int device);
 
 }  // namespace symmem::cuda

@@ -7,21 +7,21 @@
 
 namespace symmem::cuda {
 
-/// Pairs of this process's GPUs between which symmem has enabled peer access for memory of
-/// cudaMalloc. Calls may come from any thread.
+/// Pairs of this process's GPUs between which symmem has enabled peer access, which cudaMalloc
+/// memory requires. enable() may be called from any thread.
 class EnabledPeers {
  public:
   EnabledPeers() = default;
   EnabledPeers(const EnabledPeers&) = delete;
   EnabledPeers& operator=(const EnabledPeers&) = delete;
 
-  /// Lets `device` use all cudaMalloc memory of `owner`, once per pair; it stays enabled. Throws
-  /// Refusal with CUDA's text if the GPUs cannot.
+  /// Enables access from `device` to all cudaMalloc memory of `owner`, once per pair; never
+  /// disables it. Throws Refusal with CUDA's error text if the GPUs have no peer access.
   void enable(int device, int owner);
 
  private:
   std::mutex mutex_;                     ///< Guards pairs_.
-  std::set<std::pair<int, int>> pairs_;  ///< (device, owner)
+  std::set<std::pair<int, int>> pairs_;  ///< Pairs (device, owner).
 };
 
 }  // namespace symmem::cuda

@@ -32,7 +32,7 @@ class ShareableImport : public Import {
       result = driver.MemMap(at_, bytes, 0, imported, 0);
       if (result != CUDA_SUCCESS) static_cast<void>(driver.MemAddressFree(at_, bytes));
     }
-    static_cast<void>(driver.MemRelease(imported));  // The mapping keeps the memory.
+    static_cast<void>(driver.MemRelease(imported));  // The mapping keeps the memory allocated.
     refuse_unless_success(result, "mapping a peer's GPU memory");
   }
   ~ShareableImport() override {
@@ -49,7 +49,7 @@ class ShareableImport : public Import {
     const CUmemAccessDesc access{{CU_MEM_LOCATION_TYPE_DEVICE, {device}},
                                  CU_MEM_ACCESS_FLAGS_PROT_READWRITE};
     refuse_unless_success(Driver::get().MemSetAccess(at_, bytes_, &access, 1),
-                          "access to a peer's GPU memory (cuMemSetAccess)");
+                          "enabling access to a peer's GPU memory (cuMemSetAccess)");
     granted_.insert(device);
   }
 
@@ -93,7 +93,8 @@ class LegacyImport : public Import {
  private:
   const int device_;
   void* at_ = nullptr;
-  std::size_t bytes_;  ///< As CUDA reports it; if CUDA does not, as the owner announced it.
+  /// Size that CUDA reports, or that the owner announced if CUDA reports none.
+  std::size_t bytes_;
 };
 
 }  // namespace

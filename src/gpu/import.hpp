@@ -11,28 +11,30 @@ namespace symmem::cuda {
 
 class DeferredUnmaps;
 
-/// GPU memory of another process, mapped into this one; unmapped by the destructor. Calls may come
-/// from any thread.
+/// A mapping of another process's GPU memory in this process. The destructor unmaps the memory. All
+/// functions may be called from any thread.
 class Import {
  public:
   virtual ~Import() = default;
-  /// First byte of the whole allocation.
+  /// Returns the address of the first byte of the allocation.
   virtual std::byte* base() const = 0;
-  /// Bytes of the whole allocation, as CUDA reports them.
+  /// Returns the size of the allocation in bytes.
   virtual std::size_t bytes() const = 0;
-  /// Lets `device` load, store and copy there. Throws Refusal with the driver's text if it cannot.
+  /// Enables loads, stores and copies by `device` on the mapping. Throws Refusal with the driver's
+  /// error text if the driver does not permit it.
   virtual void grant(int device) = 0;
 };
 
-/// Maps the `bytes` of an allocation that another process shares by `handle`, a descriptor or a
-/// CUmemFabricHandle as `type` says. Destroying the import defers the unmap to `unmaps`, for work
-/// that is enqueued on `device` and on the devices granted. Throws Refusal with the driver's text
-/// if the driver does not import or map it.
+/// Maps an allocation of `bytes` that another process shares through `handle`; `type` selects a
+/// descriptor or a CUmemFabricHandle. The import's destructor passes the range to `unmaps`, which
+/// unmaps it after the work enqueued on `device` and on all granted devices. Throws Refusal with
+/// the driver's error text if the driver cannot import or map the allocation.
 std::unique_ptr<Import> import_shareable(void* handle, CUmemAllocationHandleType type,
                                          std::size_t bytes, int device, DeferredUnmaps& unmaps);
 
-/// Maps an allocation of cudaMalloc, of `bytes` by its owner's account, by its cudaIpcMemHandle_t
-/// for use by `device` alone. Throws Refusal with CUDA's text if CUDA does not open it.
+/// Maps a cudaMalloc allocation from its cudaIpcMemHandle_t, for use by `device` only. `bytes` is
+/// the size that the owner announced. Throws Refusal with CUDA's error text if CUDA cannot open the
+/// handle.
 std::unique_ptr<Import> import_legacy(const std::string& handle, std::size_t bytes, int device);
 
 }  // namespace symmem::cuda

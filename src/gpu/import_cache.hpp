@@ -13,22 +13,22 @@
 
 namespace symmem::cuda {
 
-/// The imports of shareable memory that are in use in this process: one mapping for each block,
-/// shared by all attachments of all Contexts and unmapped with the last of them. Calls may come
-/// from any thread.
+/// The imports of shareable memory that are in use in this process. Each block has one mapping,
+/// which all attachments of all Contexts share; destroying the last attachment unmaps the block.
+/// All functions may be called from any thread.
 class ImportCache {
  public:
   explicit ImportCache(DeferredUnmaps& unmaps) : unmaps_(unmaps) {}
   ImportCache(const ImportCache&) = delete;
   ImportCache& operator=(const ImportCache&) = delete;
 
-  /// Returns the import of `block` that is in use, or null.
+  /// Returns the import of `block`, or null if the block is not in use.
   std::shared_ptr<Import> find(const BlockId& block);
-  /// Returns the import of `block`, an allocation of `bytes`; imports it on `device` if none is in
-  /// use. Throws Refusal if the driver does not import it.
+  /// Returns the import of `block`, an allocation of `bytes`; imports the block on `device` if it
+  /// is not in use. Throws Refusal if the driver cannot import the block.
   std::shared_ptr<Import> import_descriptor(const BlockId& block, const Fd& descriptor,
                                             std::size_t bytes, int device);
-  /// The same by the 64 bytes of a CUmemFabricHandle.
+  /// Does the same with a fabric handle: `handle` is the 64 bytes of a CUmemFabricHandle.
   std::shared_ptr<Import> import_fabric(const BlockId& block, const std::string& handle,
                                         std::size_t bytes, int device);
 

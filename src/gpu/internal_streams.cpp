@@ -13,28 +13,30 @@
 namespace symmem::cuda {
 namespace {
 
-/// Streams created at construction: more host calls seldom run at once.
+/// Number of streams created at construction: more than 16 host calls rarely run at the same time.
 constexpr int kInitial = 16;
-/// Upper limit of streams.
+/// Maximum number of streams.
 constexpr int kMost = 256;
-/// Least time for a kernel to start, however short the caller's timeout: ranks may share the GPU.
+/// Minimum time that a kernel has to start, also if the caller's timeout is shorter: another rank
+/// may occupy the GPU.
 constexpr std::chrono::seconds kLeastToStart{1};
-/// Time for a kernel that has started to report, in addition to the caller's timeout.
+/// Time that a started kernel has to report, in addition to the caller's timeout.
 constexpr std::chrono::seconds kGrace{5};
 /// Timeout of copies, which other work on the device may delay.
 constexpr std::chrono::seconds kCopyTimeout{60};
-/// Interval of cudaStreamQuery, which detects failed streams.
+/// Interval between calls of cudaStreamQuery, which detect failed streams.
 constexpr std::chrono::milliseconds kQueryInterval{10};
 
 using Clock = std::chrono::steady_clock;
 
-/// A kernel that waits for nothing reports within this time, in which polling costs nothing else.
+/// Time to poll without sleeping. A kernel that does not wait for a peer reports within this time.
 constexpr std::chrono::microseconds kSpin{50};
-/// The same for a kernel that waits for the network.
+/// Time to poll without sleeping for a kernel that waits for the network.
 constexpr std::chrono::microseconds kSpinForNetwork{200};
-/// The same for copies: sleeping would cost large ones a tenth of their speed.
+/// Time to poll without sleeping for copies: sleeping would reduce the bandwidth of large copies by
+/// a tenth.
 constexpr std::chrono::milliseconds kSpinForCopy{2};
-/// Sleep between two polls after the spin phase.
+/// Sleep time between two polls after this time, in nanoseconds.
 constexpr long kNapNs = 50'000;
 
 void nap() {
@@ -45,7 +47,7 @@ void nap() {
 }  // namespace
 
 InternalStreams::InternalStreams(int device) : device_(device) {
-  // All reports at once: pinning memory later may block while a kernel spins.
+  // Pins the memory of all reports now: pinning memory later may block while a kernel spins.
   check(cudaHostAlloc(reinterpret_cast<void**>(&reports_), kMost * sizeof(Report),
                       cudaHostAllocPortable | cudaHostAllocMapped),
         "cudaHostAlloc");
@@ -61,22 +63,22 @@ InternalStreams::~InternalStreams() {
   try {
     const OnDevice here(device_);
     destroy();
-  } catch (...) {  // CUDA is shutting down and frees them itself.
+  } catch (...) {  // CUDA is shutting down and frees the streams itself.
   }
 }
 
 void InternalStreams::destroy() noexcept {
   reclaim();
   for (const InternalStream& one : idle_) static_cast<void>(cudaStreamDestroy(one.stream));
-  // An abandoned kernel may still write its report: keep the memory then.
+  // Keep the memory if a stream is busy: an abandoned kernel may still write its report.
   if (static_cast<int>(idle_.size()) == created_) static_cast<void>(cudaFreeHost(reports_));
   idle_.clear();
 }
 
 InternalStream InternalStreams::create() {
   require(created_ < kMost, Errc::exhausted,
-          "cannot start a host call on cuda:{}: {} earlier calls still occupy a stream each",
-          device_, kMost);
+          "cannot start a host call on cuda:{}: {} earlier calls still occupy all streams", device_,
+          kMost);
   InternalStream made;
   int least = 0, greatest = 0;
   check(cudaDeviceGetStreamPriorityRange(&least, &greatest), "cudaDeviceGetStreamPriorityRange");
@@ -119,7 +121,7 @@ std::optional<Report> InternalStreams::Lease::poll() {
   const std::atomic_ref state(stream_.report->state);
   const auto reported = [&] { return state.load(std::memory_order_acquire) != Report::pending; };
   if (reported()) return *stream_.report;
-  // In a context that an earlier kernel has broken, no kernel reports.
+  // If an earlier kernel has broken the context, no kernel reports: query the stream.
   if (const auto now = Clock::now(); now - queried_ >= kQueryInterval) {
     queried_ = now;
     const cudaError_t result = cudaStreamQuery(stream_.stream);
@@ -157,8 +159,8 @@ Report InternalStreams::Lease::wait(std::chrono::nanoseconds timeout,
     const auto longest = std::max<std::chrono::nanoseconds>(timeout, kLeastToStart);
     if (now - begin < (started ? timeout + kGrace : longest)) continue;
     abandon();
-    // Either the kernel reads `abandoned` and skips, or it started earlier, which is read here:
-    // then it ends by its own timeout.
+    // Either the kernel reads `abandoned` and does nothing, or it has set `started` before, which
+    // is read here. A started kernel ends at the latest at its own timeout.
     if (started || std::atomic_ref(stream_.report->started).load() == 0) break;
     started = true;
     busy_ = false;
@@ -181,8 +183,7 @@ void InternalStreams::Lease::synchronize() {
     busy_ = true;
     fail(Errc::timeout,
          "copy on cuda:{} did not complete within {} s and may still take effect: other work "
-         "occupies "
-         "the GPU",
+         "occupies the GPU",
          pool_.device_, kCopyTimeout.count());
   }
 }

@@ -15,16 +15,17 @@
 
 namespace symmem::cuda {
 
-/// A stream of symmem and the memory in which a kernel on it reports to the host.
+/// A stream owned by symmem, and the memory into which a kernel on this stream writes its report to
+/// the host.
 struct InternalStream {
   cudaStream_t stream = nullptr;
   Report* report = nullptr;
 };
 
-/// The pool of one device's internal streams. Each host call leases a stream of its own, since a
-/// call that waits must not delay the call that it waits for. Creates some streams at construction,
-/// because creating one may block while a kernel spins, and more only if more calls run at once.
-/// Safe from any thread.
+/// The pool of one device's internal streams. Each host call leases a separate stream, so that a
+/// call that waits does not delay the call for which it waits. The constructor creates some
+/// streams, because creating a stream may block while a kernel spins; more streams are created only
+/// if more calls run at the same time. Leases may be created on any thread.
 class InternalStreams {
  public:
   explicit InternalStreams(int device);
@@ -32,26 +33,27 @@ class InternalStreams {
   InternalStreams(const InternalStreams&) = delete;
   InternalStreams& operator=(const InternalStreams&) = delete;
 
-  /// RAII: exclusive use of one stream by one host thread, whose current device must be the pool's.
+  /// RAII: exclusive use of one stream by one host thread. The thread's current device must be the
+  /// device of the pool.
   class Lease {
    public:
-    /// Throws Error(exhausted) beyond 256 streams.
+    /// Throws Error(exhausted) if 256 streams are in use.
     explicit Lease(InternalStreams& pool) : pool_(pool), stream_(pool.acquire()) {}
-    /// While an exception propagates, first waits until no work on the stream uses the caller's
+    /// If an exception is propagating, first waits until no work on the stream uses the caller's
     /// memory.
     ~Lease();
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;
     const InternalStream* operator->() const { return &stream_; }
-    /// Waits for the kernel's report. The kernel has `timeout` (1 s at least) to start; if it does
-    /// not, throws Error(timeout), and the kernel does nothing when it starts later. From its start
-    /// it has `timeout` + 5 s to report. Throws Error if the stream fails. Calls `meanwhile`,
-    /// unless it is empty, while this thread spins.
+    /// Waits for the kernel's report. Throws Error(timeout) if the kernel does not start within
+    /// `timeout` (at least 1 s); a kernel that starts later does nothing. A started kernel must
+    /// report within `timeout` + 5 s. Throws Error if the stream fails. Calls `meanwhile`, unless
+    /// it is empty, while this thread spins.
     Report wait(std::chrono::nanoseconds timeout, const std::function<void()>& meanwhile = {});
-    /// Returns the kernel's report, empty while it has not reported. Throws Error if the stream
-    /// fails.
+    /// Returns the kernel's report; empty if the kernel has not reported yet. Throws Error if the
+    /// stream fails.
     std::optional<Report> poll();
-    /// Stops waiting: the kernel does nothing if it has not started.
+    /// Stops waiting for the kernel. If the kernel has not started, it will do nothing.
     void abandon();
     /// Waits until all work on the stream has completed. Throws Error(timeout) after 60 s.
     void synchronize();
@@ -59,8 +61,9 @@ class InternalStreams {
    private:
     InternalStreams& pool_;
     InternalStream stream_;
-    bool busy_ = false;  ///< Work may still run after the release: not reusable yet.
-    std::chrono::steady_clock::time_point queried_{};  ///< When the stream's status was last read.
+    /// True if work may still run on the stream after its release to the pool.
+    bool busy_ = false;
+    std::chrono::steady_clock::time_point queried_{};  ///< Time of the last cudaStreamQuery.
     const int exceptions_ = std::uncaught_exceptions();
   };
 
@@ -73,11 +76,12 @@ class InternalStreams {
   InternalStream create();
 
   const int device_;
-  Report* reports_ = nullptr;  ///< Pinned; one for each stream that may be created.
-  std::mutex mutex_;           ///< Guards the members below.
+  /// Pinned memory; one report per stream, for the maximum number of streams.
+  Report* reports_ = nullptr;
+  std::mutex mutex_;  ///< Guards the members below.
   int created_ = 0;
   std::vector<InternalStream> idle_;
-  std::vector<InternalStream> busy_;  ///< Released while their work was still enqueued.
+  std::vector<InternalStream> busy_;  ///< Streams that were released before their work completed.
 };
 
 }  // namespace symmem::cuda

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The kernels that stream operations and host calls on GPU memory launch: one warp each, more if
-// they copy. Signals follow symmem/device.cuh.
+// The kernels that stream operations and host calls on GPU memory launch. Each kernel uses one
+// warp; the kernel that copies may use more. Signals have the protocol of symmem/device.cuh.
 #include <type_traits>
 
 #include "gpu/driver.hpp"
@@ -21,8 +21,9 @@ __device__ void report_to(Report* report, std::uint64_t state, std::uint64_t val
   asm volatile("st.release.sys.u64 [%0], %1;" ::"l"(&report->state), "l"(state) : "memory");
 }
 
-/// Returns true if the host thread still waits. Each side writes its word, then reads the other's:
-/// either this kernel reads `abandoned` or the host reads `started`.
+/// Returns true if the host thread still waits. The kernel sets `started`, then reads `abandoned`;
+/// the host sets `abandoned`, then reads `started`. Therefore at least one of them reads the value
+/// that the other has set.
 __device__ bool begins(Report* report) {
   asm volatile("st.relaxed.sys.u64 [%0], %1;" ::"l"(&report->started), "l"(std::uint64_t{1})
                : "memory");
@@ -42,7 +43,8 @@ __device__ std::uint64_t state_of(WaitResult waited) {
   }
 }
 
-/// Marks the memory as failed if a peer's has failed. Waits that report mark nothing else.
+/// Marks the memory as failed if the peer's memory has failed. A wait that reports to the host
+/// marks the memory in no other case.
 __device__ void mark_failed_peer(const DeviceView& view, WaitResult waited,
                                  Failure::Operation operation, int channel, int rank) {
   if (waited == WaitResult::peer_failed)
@@ -67,14 +69,15 @@ __global__ void wait_signal_kernel(DeviceView view, int src, int channel, Ending
   report_to(ending.report, state_of(waited));
 }
 
-/// Signals and awaits the peers of lane `lane` in a barrier of the host. The host has signalled the
-/// key peers, which are awaited too. `at` becomes the last peer awaited.
+/// Executes the part of lane `lane` in a barrier that a host call started: signals the lane's peers
+/// that have a pointer, then waits for all of the lane's peers. The host has already signalled the
+/// peers without a pointer. Sets `at` to the last peer waited for.
 __device__ WaitResult host_barrier(const DeviceView& view, int channel, int lane,
                                    std::uint64_t timeout_ns, int& at) {
   using internal::Count;
   const std::uint64_t epoch = internal::load_local(view.state.epochs + channel) + 1;
   if (epoch > internal::kPoison) return WaitResult::failed_before;
-  __syncwarp();  // All lanes have loaded it.
+  __syncwarp();  // All lanes have loaded the epoch.
   const auto nth = [&](int i) {
     const int peer = view.rank + 1 + i;
     return peer < view.world_size ? peer : peer - view.world_size;
@@ -106,17 +109,18 @@ __global__ void barrier_kernel(DeviceView view, int channel, Ending ending) {
   int at = view.rank;
   const WaitResult waited = host_barrier(view, channel, lane, ending.timeout_ns, at);
   mark_failed_peer(view, waited, Failure::Operation::barrier, channel, at);
-  // Reports the first lane whose peer is missing.
+  // The first lane whose peer has not arrived reports.
   const unsigned missing = __ballot_sync(0xFFFFFFFFu, waited != WaitResult::arrived);
-  __syncwarp();  // Orders the marks of all lanes before the report of one.
-  const int teller = missing == 0 ? 0 : __ffs(static_cast<int>(missing)) - 1;
-  if (lane == teller) report_to(ending.report, state_of(waited), static_cast<std::uint64_t>(at));
+  __syncwarp();  // Orders the failure marks of all lanes before the report.
+  const int reporter = missing == 0 ? 0 : __ffs(static_cast<int>(missing)) - 1;
+  if (lane == reporter) report_to(ending.report, state_of(waited), static_cast<std::uint64_t>(at));
 }
 
-/// Copies with loads of `Word`, which both addresses and the length must be a multiple of.
+/// Copies with loads and stores of `Word`. Both addresses and `bytes` must be multiples of
+/// sizeof(Word).
 template <typename Word>
 __device__ void copy_words(void* to, const void* from, std::size_t bytes) {
-  constexpr int kUnroll = 4;  // Loads in flight at once.
+  constexpr int kUnroll = 4;  // Loads in flight per thread.
   auto* const target = static_cast<Word*>(to);
   const auto* const source = static_cast<const Word*>(from);
   const std::size_t count = bytes / sizeof(Word), stride = blockDim.x;
@@ -165,8 +169,8 @@ __global__ void atomic_kernel(AtomicOp op, bool wide, void* at, std::uint64_t va
   report_to(report, Report::arrived, before);
 }
 
-/// Launches one block. cudaLaunchKernelEx returns this launch's own result, whereas
-/// cudaGetLastError would return and clear an error of the application.
+/// Launches a grid of one block. cudaLaunchKernelEx returns the result of this launch, whereas
+/// cudaGetLastError could return and clear an error of the application.
 template <typename... Parameters>
 void launch(void (*kernel)(Parameters...), unsigned threads, cudaStream_t stream,
             const std::type_identity_t<Parameters>&... arguments) {
@@ -182,12 +186,12 @@ void launch(void (*kernel)(Parameters...), unsigned threads, cudaStream_t stream
   cudaDeviceProp properties{};
   check(cudaGetDevice(&device), "cudaGetDevice");
   check(cudaGetDeviceProperties(&properties, device), "cudaGetDeviceProperties");
-  throw Error(Errc::unsupported, "cuda:" + std::to_string(device) + " (" + properties.name +
-                                     ") has compute capability " +
-                                     std::to_string(properties.major) + "." +
-                                     std::to_string(properties.minor) +
-                                     ", for which this build of symmem has no code: add it to "
-                                     "CMAKE_CUDA_ARCHITECTURES (default: 8.0 and newer)");
+  throw Error(Errc::unsupported,
+              "cuda:" + std::to_string(device) + " (" + properties.name +
+                  ") has compute capability " + std::to_string(properties.major) + "." +
+                  std::to_string(properties.minor) +
+                  ", for which this build of symmem has no code: add the architecture to "
+                  "CMAKE_CUDA_ARCHITECTURES (default: 8.0 and newer)");
 }
 
 }  // namespace

@@ -7,35 +7,37 @@
 
 namespace symmem::cuda {
 
-/// What a kernel reports to the host thread that waits for it; in pinned host memory.
+/// Report of a kernel to the host thread that waits for it; in pinned host memory.
 struct alignas(64) Report {
   /// `skipped`: the kernel found `abandoned` set and did nothing.
   enum State : std::uint64_t { pending, arrived, timeout, gone, failed, skipped };
   std::uint64_t state = pending;
   std::uint64_t value = 0;
-  std::uint64_t started = 0;    ///< The kernel sets it, before it reads `abandoned`.
-  std::uint64_t abandoned = 0;  ///< The host sets it, before it reads `started`.
+  std::uint64_t started = 0;    ///< The kernel sets `started`, then reads `abandoned`.
+  std::uint64_t abandoned = 0;  ///< The host sets `abandoned`, then reads `started`.
 };
 
-/// How a waiting kernel ends: it reports to `report`, or marks the memory as failed if that is
-/// null.
+/// Parameters of a kernel that waits. The kernel writes the result of the wait to `report`. If
+/// `report` is null, a wait that fails marks the memory as failed.
 struct Ending {
   std::uint64_t timeout_ns = 0;
   Report* report = nullptr;
 };
 
-/// Loads all kernels on the current device. Lazy loading at a first launch would wait until no
+/// Loads all kernels on the current device. With lazy loading the first launch would wait until no
 /// other kernel runs.
 void load_kernels();
 
-// Each of these launches one kernel on `stream` and returns.
+// Each of the following functions launches one kernel on `stream` and returns.
 void launch_put_signal(cudaStream_t stream, const DeviceView& view, int dst, int channel,
                        Report* report);
 void launch_wait_signal(cudaStream_t stream, const DeviceView& view, int src, int channel,
                         const Ending& ending);
-/// Signals only the peers that a pointer reaches. Without a report it must reach all of them.
+/// Signals only the peers that have a pointer. If `ending.report` is null, all peers must have a
+/// pointer.
 void launch_barrier(cudaStream_t stream, const DeviceView& view, int channel, const Ending& ending);
-/// Copies by loads and stores, then signals. At most kMaxFused bytes, which the GPU can load.
+/// Copies at most kMaxFused bytes with loads and stores, then signals. The GPU must be able to load
+/// from `copy.from`.
 inline constexpr std::size_t kMaxFused = 64 << 10;
 void launch_put_with_signal(cudaStream_t stream, const DeviceView& view, const Copy& copy, int dst,
                             int channel);

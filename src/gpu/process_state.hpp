@@ -9,19 +9,22 @@
 
 namespace symmem::cuda {
 
-/// All mutable state of CUDA that the Contexts of a process share. Never destroyed: other threads
-/// may use it until the process has exited.
+/// CUDA state that all Contexts of a process share. Never destroyed: other threads may use it until
+/// the process exits.
 struct ProcessState {
   ProcessState();
 
-  /// Memory of a closed Context stays mapped until the GPU has completed the work that may use it.
+  /// Shared because memory of a closed Context stays mapped until the GPU has completed the work
+  /// that may use it.
   DeferredUnmaps deferred_unmaps;
-  /// Contexts share one mapping of a peer's block, and an attachment may outlive its Context.
+  /// Shared because all Contexts use one mapping of a peer's block, and an attachment may outlive
+  /// its Context.
   ImportCache imports{deferred_unmaps};
-  /// Peer access belongs to the process's CUDA contexts; enabling a pair twice is an error in CUDA.
+  /// Shared because peer access is a property of the process's CUDA contexts, and enabling it twice
+  /// for a pair is a CUDA error.
   EnabledPeers enabled_peers;
-  /// Random number by which a cuda_ipc handle identifies the process that made it: every Context
-  /// must recognise the handles of every other one.
+  /// Random number that identifies this process in its cuda_ipc handles. Shared because each
+  /// Context must recognise the handles from all Contexts of this process.
   const std::uint64_t address_space;
 };
 

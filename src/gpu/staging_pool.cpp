@@ -10,7 +10,8 @@
 namespace symmem::cuda {
 namespace {
 
-/// Enough for one long get, one long put and some replies to peers at the same time.
+/// Number of buffers: enough for one long get, one long put and some replies to peers at the same
+/// time.
 constexpr std::size_t kBuffers = 24;
 
 }  // namespace

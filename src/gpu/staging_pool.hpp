@@ -6,22 +6,22 @@
 
 namespace symmem::cuda {
 
-/// Pinned host buffers of Gpu::kStageBytes, through which GPU memory is sent and received by
-/// messages. Pins all of them at construction: later a kernel may spin, which would block it. Safe
-/// from any thread.
+/// Pinned host buffers of Gpu::kStageBytes each, for messages that transfer GPU memory. The
+/// constructor pins all buffers: pinning memory later may block while a kernel spins. All functions
+/// may be called from any thread.
 class StagingPool {
  public:
   explicit StagingPool(int device);
-  /// Returns a buffer that its last reference releases, and which may outlive this object; null if
-  /// all are in use.
+  /// Returns a buffer; null if all buffers are in use. The last reference releases the buffer,
+  /// which may outlive this object.
   std::shared_ptr<std::byte[]> acquire();
-  /// Makes acquire() return null from now on: a copy that timed out may still access a buffer that
-  /// its owner has released.
+  /// Makes acquire() return null from now on. Called after a failed copy, because a copy that timed
+  /// out may still access a buffer that its owner has released.
   void close();
 
  private:
   class Buffers;
-  const std::shared_ptr<Buffers> buffers_;  ///< Shared with the buffers in use.
+  const std::shared_ptr<Buffers> buffers_;  ///< The buffers in use hold references, too.
 };
 
 }  // namespace symmem::cuda

@@ -122,8 +122,8 @@ TEST_CASE("two versions of UCX in one job are refused on all ranks, naming both"
   settings.environment_of[2]["SYMMEM_UCX_LIBRARY"] = "libucp.so.0";
   // At exit of that process the LeakSanitizer of GCC 12 crashes.
   settings.environment_of[2]["ASAN_OPTIONS"] = "detect_leaks=0";
-  fail_alike(settings,
-             {"2 pairs", "ucx: the peer runs UCX", "this rank UCX", "their keys do not fit"});
+  fail_alike(settings, {"2 pairs", "ucx: the peer runs UCX", "this rank UCX",
+                        "their remote keys are incompatible"});
 }
 
 TEST_CASE("ranks of one host use shared memory and do not load UCX") {

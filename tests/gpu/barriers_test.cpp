@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Barriers called from kernels, and their failures.
+// Tests of barriers that kernels call, and of failing barriers.
 #include "gpu/test_gpu.hpp"
 #include "gpu/test_kernels.hpp"
 
@@ -11,7 +11,7 @@ namespace {
 
 constexpr unsigned long long kShortNs = 5'000'000, kLongNs = 60'000'000'000;
 
-/// Checks that `words` is usable after other memory failed.
+/// Checks that `words` is usable after other memory has failed.
 void check_usable(Context& context, const Words& words, cudaStream_t stream) {
   words->on(stream).barrier(1);
   ok(cudaStreamSynchronize(stream));
@@ -32,12 +32,13 @@ TEST_CASE("one Barrier object in a kernel synchronises many rounds") {
       launch_barrier_object(stream, words->device_view(), scope, 5, rounds, wrong);
       stream.wait();
       CHECK(wrong.value() == 0);
-      // Streams and the host continue with the epoch that the object left.
+      // A stream barrier and a host barrier continue with the epoch after the object's last
+      // barrier.
       words->on(stream).barrier(5);
       stream.wait();
       words->barrier(5);
     }
-    words->flush();  // No wait has failed.
+    words->flush();  // Throws if a wait has failed.
     words->close();
   });
 }
@@ -52,7 +53,7 @@ TEST_CASE("a Barrier that times out in a kernel fails the memory, for every scop
           const Words words(context, 1);
           if (context.rank() == 0) {
             launch_failing_barrier(stream, words->device_view(), scope, 3, kShortNs, wrong);
-            // Then every wait on this memory fails at once, whatever its timeout.
+            // After the failure every wait on this memory fails at once, also with a long timeout.
             launch_failing_barrier(stream, words->device_view(), scope, 4, kLongNs, wrong);
             launch_failing_wait(stream, words->device_view(), scope, 1, 6, kLongNs, wrong);
             stream.wait();
@@ -79,7 +80,7 @@ TEST_CASE("a Barrier that times out in a kernel fails the memory, for every scop
       {2});
 }
 
-TEST_CASE("a barrier of the host that times out fails its channel, and no other one") {
+TEST_CASE("a host barrier that times out fails its channel and no other channel") {
   on_gpus(
       [](Context& context) {
         const TestStream stream;
@@ -92,13 +93,13 @@ TEST_CASE("a barrier of the host that times out fails its channel, and no other 
           check_error([&] { words->on(stream).barrier(5); }, Errc::finished, parts);
           check_error([&] { words->barrier(5); }, Errc::finished, parts);
         }
-        // Other channels and the signals of this channel still work.
+        // Other channels and the signals of this channel stay usable.
         words->barrier(6);
         words->on(stream).barrier(7);
         words->on(stream).put_signal(next_of(context), 5);
         words->on(stream).wait_signal(previous_of(context), 5);
         stream.wait();
-        other->barrier();  // The next kernel fails all waits on `words` that are in flight.
+        other->barrier();  // The next kernel fails all waits on `words` in flight.
         if (context.rank() == 0) {
           launch_failing_barrier(stream, words->device_view(), Scope::warp, 5, kLongNs, wrong);
           stream.wait();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Host calls on a GPU that is busy with other kernels.
+// Tests of host calls on a GPU that is busy with other kernels.
 #include "base/deadline.hpp"
 #include "gpu/test_gpu.hpp"
 #include "gpu/test_kernels.hpp"
@@ -40,7 +40,8 @@ TEST_CASE("a host call whose kernel cannot start times out, and the kernel never
         const Counter flag;
         const Words words(context, 1);
         const auto of_host = context.allocate(8);
-        const auto host = context.rendezvous(of_host);  // For barriers without the GPU.
+        // Used for barriers that do not use the GPU.
+        const auto host = context.rendezvous(of_host);
         words->barrier();
         host->barrier();
         if (context.rank() == 0) {
@@ -58,7 +59,7 @@ TEST_CASE("a host call whose kernel cannot start times out, and the kernel never
         host->barrier();
         if (context.rank() == 1) words->put_signal(0, 0);
         if (context.rank() == 0) {
-          words->wait_signal(1, 0);  // No abandoned kernel has consumed it.
+          words->wait_signal(1, 0);  // Succeeds: no abandoned kernel has consumed the signal.
           check_error([&] { words->wait_signal(1, 0, milliseconds(1)); }, Errc::timeout,
                       {"signal"});
         }
@@ -69,15 +70,15 @@ TEST_CASE("a host call whose kernel cannot start times out, and the kernel never
       {2});
 }
 
-TEST_CASE("host calls complete while streams wait for peers, with a hardware queue for each") {
+TEST_CASE("host calls complete while streams wait for peers if each stream has a hardware queue") {
   on_gpus(
       [](Context& context) {
-        constexpr int kStreams = 12;  // More than the default of 8 hardware queues.
+        constexpr int kStreams = 12;  // Exceeds the default of 8 hardware queues.
         const int next = next_of(context), previous = previous_of(context);
         const Words words(context, kStreams);
         const std::vector<TestStream> streams(kStreams);
         words->barrier();
-        // A wait blocks its hardware queue. The last stream is signalled first.
+        // A wait blocks the hardware queue of its stream. The last stream is signalled first.
         for (int i = 0; i < kStreams; ++i) {
           const StreamOperations on = words->on(streams[static_cast<std::size_t>(i)]);
           on.wait_signal(previous, i);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Operations captured in graphs and replayed; host calls during a capture.
+// Tests of operations that are captured in a graph and replayed, and of host calls during a
+// capture.
 #include "gpu/test_gpu.hpp"
 #include "gpu/test_kernels.hpp"
 
@@ -11,7 +12,8 @@ namespace {
 constexpr std::size_t kWord = sizeof(std::uint64_t);
 constexpr int kSignals = 2, kBarriers = 3;
 
-/// Ends the capture, which must be valid, and instantiates the graph.
+/// An executable graph. The constructor ends the capture on a stream, which must be valid, and
+/// instantiates the graph.
 class Graph {
  public:
   explicit Graph(cudaStream_t stream) {
@@ -36,8 +38,8 @@ std::uint64_t read(const std::uint64_t* word) {
   return value;
 }
 
-/// Puts word 0, the number of the round, to the next rank's word 1 and gets the previous rank's
-/// word 0 to word 2.
+/// Enqueues one round: puts word 0, the round number, to word 1 of the next rank and gets word 0 of
+/// the previous rank into word 2. Then compares the words and increments word 0.
 void capture_round(const Context& context, const Words& words, cudaStream_t stream,
                    unsigned* wrong) {
   const int next = next_of(context), previous = previous_of(context);
@@ -51,7 +53,8 @@ void capture_round(const Context& context, const Words& words, cudaStream_t stre
   launch_advance(stream, words.data());
 }
 
-/// Launches each kernel once: the first launch loads it, which a capture does not allow.
+/// Launches each kernel once. The first launch loads the kernel, which is not permitted during a
+/// capture.
 void load_kernels(const Words& words, cudaStream_t stream, unsigned* wrong) {
   launch_compare(stream, words.data(), wrong);
   launch_advance(stream, words.data() + 3);
@@ -60,7 +63,8 @@ void load_kernels(const Words& words, cudaStream_t stream, unsigned* wrong) {
 
 }  // namespace
 
-TEST_CASE("a graph of every operation is replayed ten thousand times with exact counts") {
+TEST_CASE(
+    "a graph that contains every operation is replayed ten thousand times with exact counts") {
   auto settings = with({});
   settings.deadline *= 4;
   on_gpus(
@@ -83,7 +87,7 @@ TEST_CASE("a graph of every operation is replayed ten thousand times with exact 
         CHECK(read(view.state.taken + kSignals * view.world_size + previous_of(context)) ==
               expected);
         CHECK(read(view.state.epochs + kBarriers) == expected);
-        // No signal is left over, and the host continues with the same counters.
+        // There is no unconsumed signal, and host calls continue with the same counters.
         words->barrier(kBarriers);
         check_error(
             [&] {
@@ -123,7 +127,7 @@ TEST_CASE("one graph is launched alternately on two streams") {
       {2, 4});
 }
 
-TEST_CASE("allocation, rendezvous and host calls during a capture keep it valid") {
+TEST_CASE("allocation, rendezvous and host calls do not invalidate a capture") {
   on_gpus(
       [](Context& context) {
         const TestStream stream;
@@ -133,7 +137,7 @@ TEST_CASE("allocation, rendezvous and host calls during a capture keep it valid"
         words->barrier();
         ok(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal));
         capture_round(context, words, stream, wrong);
-        const Words large(context, 4 << 17), small(context, 8);  // 4 MiB is a block of its own.
+        const Words large(context, 4 << 17), small(context, 8);  // 4 MiB need a separate block.
         for (const Words* const beside : {&large, &small}) {
           const auto mark = static_cast<std::uint64_t>(context.rank()) + 7;
           std::uint64_t received = 0;
@@ -167,7 +171,7 @@ TEST_CASE("allocation, rendezvous and host calls during a capture keep it valid"
 TEST_CASE("memory closed during a capture is unmapped at the next close") {
   on_gpus(
       [](Context& context) {
-        constexpr std::size_t kCount = 4 << 20;  // 32 MiB, a block of its own.
+        constexpr std::size_t kCount = 4 << 20;  // 32 MiB need a separate block.
         const TestStream stream;
         const Words words(context, 4);
         const auto use_and_close = [&] {
@@ -183,7 +187,7 @@ TEST_CASE("memory closed during a capture is unmapped at the next close") {
         words->on(stream).put(next_of(context), kWord, words.span(0));
         use_and_close();
         cudaGraph_t graph = nullptr;
-        // The event that symmem records to find idle memory may invalidate the capture.
+        // The event that symmem records to detect idle memory may invalidate the capture.
         if (cudaStreamEndCapture(stream, &graph) == cudaSuccess) ok(cudaGraphDestroy(graph));
         static_cast<void>(cudaGetLastError());
         use_and_close();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Memory closed while kernels run. Each is larger than half a block, so it has a block of its own.
+// Tests of memory that is closed while kernels run. Each allocation is larger than half a block, so
+// that it has a separate block.
 #include "gpu/test_gpu.hpp"
 #include "gpu/test_kernels.hpp"
 
@@ -20,7 +21,7 @@ void use_and_close(Context& context) {
 
 }  // namespace
 
-TEST_CASE("memory closed while a kernel spins is free again after the kernel") {
+TEST_CASE("memory closed while a kernel spins is unmapped after the kernel ends") {
   on_gpus(
       [](Context& context) {
         constexpr int kRounds = 8;
@@ -36,11 +37,12 @@ TEST_CASE("memory closed while a kernel spins is free again after the kernel") {
             words->close();
           }
           CHECK(cudaStreamQuery(spinning) == cudaErrorNotReady);
-          keeper->barrier();  // All ranks have closed it while their kernels spin.
+          keeper->barrier();  // All ranks have closed `words` while their kernels spin.
           flag.set(1);
           spinning.wait();
           keeper->barrier();
-          use_and_close(context);  // Its close unmaps memory that became idle.
+          // The close() in this call also unmaps memory that has become idle.
+          use_and_close(context);
           keeper->barrier();
         };
         round();
@@ -76,7 +78,7 @@ TEST_CASE("idle memory is unmapped while a kernel spins on other memory") {
           keeper->barrier();
           flag.set(0);
           launch_spin(spinning, flag);
-          third->close();  // Unmaps the first too, which has become idle.
+          third->close();  // Also unmaps `first`, which has become idle.
         }
         keeper->barrier();
         CHECK(cudaStreamQuery(spinning) == cudaErrorNotReady);
@@ -88,7 +90,7 @@ TEST_CASE("idle memory is unmapped while a kernel spins on other memory") {
       {2});
 }
 
-TEST_CASE("memory is closed while a copy into it is enqueued") {
+TEST_CASE("memory closed while a copy to it is enqueued stays mapped until the copy completes") {
   on_gpus(
       [](Context& context) {
         const TestStream stream;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Calls work with any current device and CUDA context, and do not change them.
+// Tests that calls work with any current device and CUDA context, and do not change the current
+// device or context.
 #include <cudaTypedefs.h>
 
 #include <future>
@@ -11,7 +12,7 @@ using namespace symmem::gpu;
 
 namespace {
 
-/// Driver functions that symmem does not use.
+/// Driver functions that symmem does not call.
 struct Driver {
   PFN_cuCtxGetCurrent_v4000 current = nullptr;
   PFN_cuCtxCreate_v3020 create = nullptr;
@@ -41,7 +42,7 @@ struct Driver {
   }
 };
 
-/// Makes every call of a rank and checks `same` after each step.
+/// Makes all kinds of calls and checks after each step that `same()` returns true.
 template <typename Same>
 void call_all(Context& context, int device, cudaStream_t stream, Same same) {
   const auto buffer = context.allocate(1 << 20, Device::cuda(device));
@@ -74,7 +75,7 @@ void call_all(Context& context, int device, cudaStream_t stream, Same same) {
 
 }  // namespace
 
-TEST_CASE("a thread without a current context still has none afterwards") {
+TEST_CASE("calls do not make a CUDA context current on a thread without one") {
   on_gpus(
       [](Context& context) {
         const Driver driver;
@@ -89,7 +90,7 @@ TEST_CASE("a thread without a current context still has none afterwards") {
       {2});
 }
 
-TEST_CASE("a context that the caller created stays current") {
+TEST_CASE("calls keep a CUDA context current that the caller created") {
   on_gpus(
       [](Context& context) {
         const Driver driver;
@@ -107,7 +108,7 @@ TEST_CASE("a context that the caller created stays current") {
       {2});
 }
 
-TEST_CASE("another device stays current") {
+TEST_CASE("calls keep another device current") {
   if (!harness::can_use_gpus(2)) return;
   on_gpus(
       [](Context& context) {
@@ -115,7 +116,7 @@ TEST_CASE("another device stays current") {
         const TestStream stream;
         const int device = device_of(context), other = 1 - device;
         ok(cudaSetDevice(other));
-        ok(cudaFree(nullptr));  // Makes its context.
+        ok(cudaFree(nullptr));  // Creates the device's context.
         const CUcontext current = driver.now();
         call_all(context, device, stream, [&] {
           int now = -1;

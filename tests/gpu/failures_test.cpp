@@ -5,7 +5,7 @@ using namespace symmem;
 using namespace symmem::gpu;
 using std::chrono::milliseconds;
 
-TEST_CASE("a wait on a stream that times out fails the memory and keeps CUDA usable") {
+TEST_CASE("a wait on a stream that times out fails the memory, and CUDA stays usable") {
   on_gpus(
       [](Context& context) {
         const TestStream stream;
@@ -20,7 +20,7 @@ TEST_CASE("a wait on a stream that times out fails the memory and keeps CUDA usa
           check_error([&] { words->on(stream).barrier(); }, Errc::timeout, parts);
           check_error([&] { words->flush(); }, Errc::timeout, parts);
         }
-        // The other memory still works.
+        // The other memory stays usable.
         other->barrier();
         other->on(stream).barrier();
         stream.wait();
@@ -31,13 +31,13 @@ TEST_CASE("a wait on a stream that times out fails the memory and keeps CUDA usa
       {2, 4});
 }
 
-TEST_CASE("signals after a failure do not count: the waits of the peers fail at once") {
+TEST_CASE("a peer's wait for a signal sent after a failure fails at once") {
   on_gpus(
       [](Context& context) {
         const TestStream stream;
         const Words words(context, 1), other(context, 1);
         if (context.rank() == 0) {
-          // All three are enqueued before the first wait fails.
+          // All three operations are enqueued before the first wait fails.
           words->on(stream).wait_signal(1, 0, milliseconds(20));
           words->on(stream).put_signal(1, 1);
           words->on(stream).barrier(2, std::chrono::seconds(60));
@@ -64,7 +64,8 @@ TEST_CASE("a barrier on a stream that times out names the missing rank") {
         if (context.rank() != 1) {
           words->on(stream).barrier(7, milliseconds(20));
           stream.wait();
-          // The first rank to time out names rank 1; the other may fail because of the first.
+          // The first rank that times out names rank 1; the other rank may fail because of the
+          // first rank's failure.
           const auto error = harness::error_of([&] { words->flush(); });
           REQUIRE(error);
           if (error->code() == Errc::timeout)
@@ -77,7 +78,7 @@ TEST_CASE("a barrier on a stream that times out names the missing rank") {
       {3});
 }
 
-TEST_CASE("memory is reused thousands of times without growth") {
+TEST_CASE("a thousand allocations and closes do not increase the used memory") {
   on_gpus(
       [](Context& context) {
         const auto cycle = [&](std::size_t count) {
@@ -102,7 +103,7 @@ TEST_CASE("memory is reused thousands of times without growth") {
       {2});
 }
 
-TEST_CASE("an allocation that does not fit names the requested and the free bytes") {
+TEST_CASE("the error of a too large allocation contains the requested and the free bytes") {
   on_gpus(
       [](Context& context) {
         const Device device = gpu_of(context);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rendezvous of memory that the application allocated, by any allocator of CUDA.
+// Tests of the rendezvous of memory that the application allocated with a CUDA allocator.
 #include <optional>
 
 #include "gpu/driver.hpp"
@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kBytes = 1 << 20;
 
-/// Owns GPU memory of cuMemCreate and cuMemMap.
+/// RAII: GPU memory that is allocated with cuMemCreate and mapped with cuMemMap.
 class VirtualMemory {
  public:
   VirtualMemory(int device, CUmemAllocationHandleType handles) {
@@ -32,7 +32,8 @@ class VirtualMemory {
     cuda::check(driver.MemMap(at_, bytes_, 0, memory, 0), "cuMemMap");
     const CUmemAccessDesc access{properties.location, CU_MEM_ACCESS_FLAGS_PROT_READWRITE};
     cuda::check(driver.MemSetAccess(at_, bytes_, &access, 1), "cuMemSetAccess");
-    cuda::check(driver.MemRelease(memory), "cuMemRelease");  // The mapping keeps it.
+    // The mapping keeps the memory allocated.
+    cuda::check(driver.MemRelease(memory), "cuMemRelease");
   }
   ~VirtualMemory() {
     static_cast<void>(cuda::Driver::get().MemUnmap(at_, bytes_));
@@ -60,8 +61,8 @@ class PlainMemory {
   void* at_ = nullptr;
 };
 
-/// Checks the host calls, which work over every route. Makes no CUDA call that waits for the whole
-/// device: ranks may be threads that share it, and would wait for each other.
+/// Checks the host calls, which work over every route. Makes no CUDA call that synchronises the
+/// device: ranks may be threads that share a device and would wait for each other.
 void use(const Context& context, SymmetricMemory& memory) {
   const int next = next_of(context), previous = previous_of(context);
   const auto mark = [](int rank, std::size_t i) {
@@ -91,13 +92,14 @@ void use(const Context& context, SymmetricMemory& memory) {
   memory.barrier();
 }
 
-/// Collective: rendezvous of kBytes of the memory.
+/// Collective. Performs a rendezvous on the first kBytes of the memory.
 template <typename Memory>
 std::shared_ptr<SymmetricMemory> rendezvous_of(Context& context, const Memory& owned) {
   return context.rendezvous(std::span(owned.data(), kBytes), gpu_of(context));
 }
 
-/// Shares and uses the memory. Returns the transport to the next rank.
+/// Performs a rendezvous on the memory and checks the host calls. Returns the transport to the next
+/// rank.
 template <typename Memory>
 std::string share_and_use(Context& context, const Memory& owned) {
   const auto memory = rendezvous_of(context, owned);
@@ -109,7 +111,7 @@ std::string share_and_use(Context& context, const Memory& owned) {
 
 }  // namespace
 
-TEST_CASE("memory of cudaMalloc is shared by several Contexts of one process") {
+TEST_CASE("several Contexts of one process share memory from cudaMalloc") {
   if (!harness::can_use_gpu()) return;
   harness::run_threads(3, [](Context& context) {
     ok(cudaSetDevice(device_of(context)));
@@ -118,7 +120,7 @@ TEST_CASE("memory of cudaMalloc is shared by several Contexts of one process") {
   });
 }
 
-TEST_CASE("memory of symmem is shared by several Contexts of one process") {
+TEST_CASE("several Contexts of one process share memory that symmem allocated") {
   if (!harness::can_use_gpu()) return;
   harness::run_threads(3, [](Context& context) {
     ok(cudaSetDevice(device_of(context)));
@@ -129,7 +131,7 @@ TEST_CASE("memory of symmem is shared by several Contexts of one process") {
   });
 }
 
-TEST_CASE("virtual memory of the application is shared if a descriptor exports it") {
+TEST_CASE("the application's virtual memory can be shared if it can be exported as a descriptor") {
   on_gpus(
       [](Context& context) {
         const VirtualMemory owned(device_of(context), CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR);
@@ -138,7 +140,8 @@ TEST_CASE("virtual memory of the application is shared if a descriptor exports i
       {2, 4});
 }
 
-TEST_CASE("virtual memory that no handle exports is refused with the reason") {
+TEST_CASE(
+    "rendezvous refuses virtual memory that cannot be exported as a handle and gives the reason") {
   on_gpus(
       [](Context& context) {
         const VirtualMemory owned(device_of(context), CU_MEM_HANDLE_TYPE_NONE);
@@ -148,20 +151,20 @@ TEST_CASE("virtual memory that no handle exports is refused with the reason") {
       {2}, with({{"SYMMEM_TRANSPORTS", "cuda_ipc"}}));
 }
 
-TEST_CASE("memory of the application is reached from other hosts, by UCX or staged") {
+TEST_CASE("ranks on other hosts access the application's memory through ucx or ucx_staged") {
   if (!harness::can_use_gpu() || !harness::can_use_ucx()) return;
   on_gpus(
       [](Context& context) {
         const PlainMemory plain;
         CHECK(share_and_use(context, plain).starts_with("ucx"));
-        // Network transports need no exported handle.
+        // Network transports do not require an exported handle.
         const VirtualMemory unshared(device_of(context), CU_MEM_HANDLE_TYPE_NONE);
         CHECK(share_and_use(context, unshared).starts_with("ucx"));
       },
       {2}, harness::on_hosts(2));
 }
 
-TEST_CASE("memory of the application is reached from other hosts by a UCX that knows CUDA") {
+TEST_CASE("ranks on other hosts access the application's memory through ucx if UCX supports CUDA") {
   if (!harness::can_use_ucx_with_cuda()) return;
   on_gpus(
       [](Context& context) {

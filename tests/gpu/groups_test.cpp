@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Groups of a subset of the ranks, in any order, that share ranks and memory.
+// Tests of groups that contain some of the ranks in any order, and that share ranks and memory.
 #include <algorithm>
 
 #include "gpu/test_gpu.hpp"
@@ -12,10 +12,11 @@ namespace {
 
 struct NamedGroup {
   std::string name;
-  std::vector<int> members;  ///< World ranks, by rank in the group.
+  std::vector<int> members;  ///< World rank of each member, indexed by rank in the group.
 };
 
-/// Sets the group on its members. Returns whether this rank is a member.
+/// Calls set_group_info if this rank is a member of the group. Returns whether this rank is a
+/// member.
 bool name_group(Context& context, const NamedGroup& group) {
   const auto found = std::find(group.members.begin(), group.members.end(), context.rank());
   if (found == group.members.end()) return false;
@@ -25,7 +26,7 @@ bool name_group(Context& context, const NamedGroup& group) {
   return true;
 }
 
-/// A memory with the words of this rank's buffer and the group's members.
+/// A rank's memory in a group, the words of its buffer, and the group's members.
 struct Member {
   std::shared_ptr<SymmetricMemory> memory;
   std::uint64_t* words;
@@ -40,7 +41,8 @@ struct Member {
   }
 };
 
-/// Signals the next rank by host, stream and kernel, and waits for the previous rank by each.
+/// Signals the next rank from the host, a stream and a kernel, then waits for the previous rank in
+/// a kernel, on the stream and on the host.
 void signal_ring(const Member& member, cudaStream_t stream, unsigned* wrong) {
   SymmetricMemory& memory = *member.memory;
   memory.put_signal(member.next(), 0);
@@ -53,7 +55,8 @@ void signal_ring(const Member& member, cudaStream_t stream, unsigned* wrong) {
   memory.wait_signal(member.previous(), 0);
 }
 
-/// Puts this member's world rank to the next rank, at word `at`, and checks the received one.
+/// Puts this member's world rank to word `at` of the next rank, and checks the value received from
+/// the previous rank.
 void pass_ranks(const Member& member, std::size_t at, cudaStream_t stream) {
   SymmetricMemory& memory = *member.memory;
   const std::uint64_t own = member.world_rank(memory.rank());
@@ -81,7 +84,8 @@ const std::vector<NamedGroup> kGroups = {{"swapped", {3, 1}},
 
 }  // namespace
 
-TEST_CASE("groups that share ranks are used concurrently, and the world after them") {
+TEST_CASE(
+    "groups that share ranks are used concurrently, and the world group is usable afterwards") {
   on_gpus(
       [](Context& context) {
         const TestStream stream;
@@ -95,7 +99,7 @@ TEST_CASE("groups that share ranks are used concurrently, and the world after th
             all.push_back(
                 {context.rendezvous(buffers.back()), buffers.back().data(), group.members});
           }
-        // Signals in all groups, then waits in all.
+        // All groups signal before any group waits.
         for (const Member& member : all) member.memory->put_signal(member.next(), 2);
         for (const Member& member : all) member.memory->wait_signal(member.previous(), 2);
         for (const Member& member : all) signal_ring(member, stream, wrong);
@@ -130,7 +134,7 @@ TEST_CASE("two groups share one allocation but not its signals") {
         CHECK(first.memory != second.memory);
         CHECK(first.memory->peer(context.rank()).mapped.data() ==
               second.memory->peer(second.memory->rank()).mapped.data());
-        // A signal in one group is not visible in the other.
+        // A signal in the first group does not arrive in the second group.
         first.memory->put_signal(first.next(), 0);
         first.memory->barrier();
         check_error(
@@ -142,7 +146,7 @@ TEST_CASE("two groups share one allocation but not its signals") {
         signal_ring(second, stream, wrong);
         pass_ranks(first, 40, stream);
         pass_ranks(second, 41, stream);
-        // Barriers of the groups are independent.
+        // The barriers of the two groups are independent.
         launch_barrier_object(stream, first.memory->device_view(), Scope::warp, 3, 20, wrong);
         launch_barrier_object(stream, second.memory->device_view(), Scope::warp, 3, 20, wrong);
         stream.wait();
@@ -150,7 +154,7 @@ TEST_CASE("two groups share one allocation but not its signals") {
         check_nothing_left(second);
         CHECK(wrong.value() == 0);
         second.memory->close();
-        first.memory->barrier();  // Still usable after the other was closed.
+        first.memory->barrier();  // The first memory is usable after the second is closed.
         signal_ring(first, stream, wrong);
         first.memory->close();
         CHECK(wrong.value() == 0);

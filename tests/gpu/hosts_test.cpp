@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// GPU memory on simulated hosts: cuda_ipc within a host, UCX between hosts.
+// Tests of GPU memory on simulated hosts, with cuda_ipc within a host and UCX between hosts.
 #include "gpu/test_gpu.hpp"
 #include "harness/network.hpp"
 
@@ -8,7 +8,7 @@ using namespace symmem::gpu;
 
 namespace {
 
-/// Checks all host calls between all pairs of ranks, over any route.
+/// Checks all host calls between all pairs of ranks; usable with every route.
 void use_all(Context& context, const Words& words) {
   const auto rank = static_cast<std::uint64_t>(context.rank());
   const int size = context.world_size();
@@ -20,9 +20,9 @@ void use_all(Context& context, const Words& words) {
     ok(cudaMemcpy(own, sent, sizeof sent, cudaMemcpyDefault));
     ok(cudaStreamSynchronize(nullptr));  // cudaMemcpy may return before the copy is complete.
     if (to % 2 == 0)
-      words->put(to, slot(context.rank()), std::span(own, 1));  // From GPU memory.
+      words->put(to, slot(context.rank()), std::span(own, 1));  // The source is in GPU memory.
     else
-      words->put(to, slot(context.rank()), std::span(sent, 1));  // From host memory.
+      words->put(to, slot(context.rank()), std::span(sent, 1));  // The source is in host memory.
     words->fetch_add<std::uint64_t>(to, slot(size), 1);
   }
   words->barrier();
@@ -45,7 +45,7 @@ void use_all(Context& context, const Words& words) {
 }
 
 void check_bulk(Context& context) {
-  constexpr std::size_t kCount = 3 << 17;  // 3 MiB, more than one piece of a staged copy.
+  constexpr std::size_t kCount = 3 << 17;  // 3 MiB exceed one piece of a staged copy.
   const Words words(context, kCount);
   std::vector<std::uint64_t> sent(kCount), received(kCount);
   for (std::size_t i = 0; i < kCount; ++i)
@@ -65,7 +65,7 @@ void check_bulk(Context& context) {
 
 }  // namespace
 
-TEST_CASE("one group on two hosts: pointers within a host, keys between hosts") {
+TEST_CASE("a group on two hosts has pointers within a host and keys between hosts") {
   if (!harness::can_use_ucx()) return;
   on_gpus(
       [](Context& context) {
@@ -78,7 +78,8 @@ TEST_CASE("one group on two hosts: pointers within a host, keys between hosts") 
           if (near && r != context.rank()) CHECK(transport == "cuda_ipc");
         }
         use_all(context, words);
-        // A stream can wait for signals of key peers; other operations need a pointer.
+        // A stream can wait for signals from peers without a pointer; other stream operations
+        // require a pointer.
         const TestStream stream;
         const int far = (context.rank() + 2) % 4;
         words->put_signal(far, 9);
@@ -93,7 +94,7 @@ TEST_CASE("one group on two hosts: pointers within a host, keys between hosts") 
       {4}, harness::on_hosts(4, 2));
 }
 
-TEST_CASE("a required transport that is not possible is an error") {
+TEST_CASE("rendezvous fails if a required transport cannot be used") {
   if (!harness::can_use_ucx()) return;
   auto settings = harness::on_hosts(2);
   settings.environment = {{"SYMMEM_REQUIRE", "cuda_ipc"}};
@@ -123,10 +124,10 @@ void use_by(const std::string& transport) {
 
 }  // namespace
 
-TEST_CASE("GPU memory is reached with ucx as the only transport") {
+TEST_CASE("host calls access GPU memory with ucx as the only transport") {
   if (harness::can_use_ucx_with_cuda()) use_by("ucx");
 }
 
-TEST_CASE("GPU memory is reached with ucx_staged as the only transport") {
+TEST_CASE("host calls access GPU memory with ucx_staged as the only transport") {
   if (harness::can_use_ucx()) use_by("ucx_staged");
 }

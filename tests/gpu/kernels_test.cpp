@@ -7,7 +7,7 @@
 using namespace symmem;
 using namespace symmem::gpu;
 
-TEST_CASE("kernels pass words around the ring by signals of threads, warps and blocks") {
+TEST_CASE("kernels pass words around a ring with signals of thread, warp and block scope") {
   on_gpus([](Context& context) {
     const TestStream stream;
     const Counter wrong;
@@ -17,13 +17,13 @@ TEST_CASE("kernels pass words around the ring by signals of threads, warps and b
       stream.wait();
       CHECK(wrong.value() == 0);
     }
-    words->flush();  // No wait has failed.
+    words->flush();  // Throws if a wait has failed.
     words->barrier();
     words->close();
   });
 }
 
-TEST_CASE("kernels, streams and hosts share barriers, by threads, warps and blocks") {
+TEST_CASE("barriers in kernels, of every scope, share their epochs with stream and host barriers") {
   on_gpus([](Context& context) {
     const TestStream stream;
     const Counter wrong;
@@ -61,7 +61,7 @@ TEST_CASE("a wait in a kernel that times out fails the memory, and CUDA stays us
       {2});
 }
 
-TEST_CASE("groups larger than the inline tables of a view use tables in GPU memory") {
+TEST_CASE("a view of a group larger than the inline tables uses tables in GPU memory") {
   on_gpus(
       [](Context& context) {
         const Words words(context, 64);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ranks killed while others use their memory. Not under the multi-process service: it destroys the
-// survivors' contexts with that of a killed process.
+// Tests of ranks that are killed while other ranks use their memory. They do not run under the
+// multi-process service, which destroys the CUDA contexts of the surviving processes, too.
 #include <signal.h>
 #include <unistd.h>
 
@@ -14,7 +14,7 @@ using namespace symmem::gpu;
 
 namespace {
 
-/// Rank 1 is killed while rank 0 waits for its signal, in a kernel or on the host.
+/// Rank 1 is killed while rank 0 waits for a signal from rank 1, in a kernel or on the host.
 void survive(Context& context, harness::RankProcess& self, bool in_kernel) {
   ok(cudaSetDevice(device_of(context)));
   const TestStream stream;
@@ -34,14 +34,14 @@ void survive(Context& context, harness::RankProcess& self, bool in_kernel) {
     check_error([&] { words->wait_signal(1, 0, std::chrono::seconds(300)); }, Errc::peer_lost,
                 {"rank 1"});
   check_error([&] { words->flush(); }, Errc::peer_lost, {"rank 1"});
-  // CUDA stays usable, and so does the mapped memory.
+  // CUDA and the mapped memory stay usable.
   ok(cudaMemsetAsync(words->peer(1).mapped.data(), 1, 64, stream));
   ok(cudaMemsetAsync(words.data(), 1, 64, stream));
   stream.wait();
   CHECK(words.read(0) == 0x0101010101010101u);
 }
 
-/// Rank 1 is killed while a kernel of rank 0, on another host, waits for its signal.
+/// Rank 1 is killed while a kernel of rank 0, on another host, waits for a signal from rank 1.
 void survive_remote(harness::RankProcess& self) {
   Context context;
   ok(cudaSetDevice(device_of(context)));
@@ -54,7 +54,8 @@ void survive_remote(harness::RankProcess& self) {
     self.control.get("go");
     ::raise(SIGKILL);
   }
-  // The first signal arrives, the second does not.
+  // The first wait succeeds; the second fails, because rank 1 is killed before it sends a second
+  // signal.
   launch_wait_signal(stream, words->device_view(), Scope::warp, 1, 0, 300'000'000'000, wrong);
   launch_failing_wait(stream, words->device_view(), Scope::warp, 1, 0, 300'000'000'000, wrong);
   self.control.set("go", "");
@@ -85,11 +86,13 @@ void run(bool in_kernel) {
 
 }  // namespace
 
-TEST_CASE("a rank killed while its memory is mapped fails host waits, not the GPU") { run(false); }
+TEST_CASE("killing a rank whose memory is mapped fails host waits, and CUDA stays usable") {
+  run(false);
+}
 
 TEST_CASE("a kernel that waits for a killed rank returns, and CUDA stays usable") { run(true); }
 
-TEST_CASE("a kernel that waits for a killed rank of another host returns") {
+TEST_CASE("a kernel that waits for a killed rank on another host returns") {
   if (!harness::can_use_gpu() || !harness::can_use_ucx()) return;
   auto settings = harness::on_hosts(2);
   settings.environment = {{"SYMMEM_LIVENESS", "5s"}};
@@ -100,7 +103,7 @@ TEST_CASE("a kernel that waits for a killed rank of another host returns") {
   CHECK_MESSAGE(!survivor.end.failed(), survivor.output);
 }
 
-TEST_CASE("one rank without a visible GPU is an error on every rank") {
+TEST_CASE("rendezvous fails on every rank if one rank has no visible GPU") {
   if (!harness::can_use_gpu()) return;
   harness::RanksSettings settings;
   settings.environment_of[1] = {{"CUDA_VISIBLE_DEVICES", "none"}};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Kernels and captures with key peers: ranks on simulated hosts.
+// Tests of kernels and captures with peers that are accessed by key, on simulated hosts.
 #include "gpu/test_gpu.hpp"
 #include "gpu/test_kernels.hpp"
 #include "harness/network.hpp"
@@ -11,7 +11,8 @@ namespace {
 
 constexpr unsigned long long kLongNs = 300'000'000'000;
 
-/// Kernels wait for signals of key peers; operations that need a pointer fail the memory.
+/// Checks that kernels can wait for signals from peers without a pointer, and that operations that
+/// require a pointer fail the memory.
 void fail_in_kernels(Context& context) {
   const TestStream stream;
   const Counter wrong;
@@ -40,7 +41,7 @@ void fail_in_kernels(Context& context) {
   words.write(1, 0);
   launch_put_packet(stream, words->device_view(), peer);
   stream.wait();
-  words->flush();  // The put did nothing; the wait fails.
+  words->flush();  // Does not throw: the put had no effect. The wait below fails.
   launch_failing_packet(stream, words->device_view(), peer, kLongNs, wrong);
   stream.wait();
   CHECK(wrong.value() == 0);
@@ -53,9 +54,9 @@ void fail_in_kernels(Context& context) {
   other->close();
 }
 
-/// Makes host calls to a key peer during a capture, which stays valid.
+/// Makes host calls to a peer without a pointer during a capture, which must stay valid.
 void put_beside_capture(Context& context) {
-  constexpr std::size_t kCount = 1 << 17;  // 1 MiB, half of the buffer.
+  constexpr std::size_t kCount = 1 << 17;  // 1 MiB is half of the buffer.
   const TestStream stream;
   const int peer = 1 - context.rank();
   const Words words(context, 2 * kCount);
@@ -67,7 +68,7 @@ void put_beside_capture(Context& context) {
   words->on(stream).wait_signal(peer, 9);
   words->on(stream).put(context.rank(), 8, words.span(0));
   words->put(peer, kCount * 8, std::span(sent));
-  words->put(peer, 16, words.span(0));  // From GPU memory.
+  words->put(peer, 16, words.span(0));  // The source is in GPU memory.
   words->put_with_signal(peer, 24, std::span(sent).first(1), 1);
   words->wait_signal(peer, 1);
   words->fetch_add<std::uint64_t>(peer, 32, 1);
@@ -103,18 +104,20 @@ harness::RanksSettings on_two_hosts(const std::string& transports) {
 
 }  // namespace
 
-TEST_CASE("a kernel that signals a key peer of ucx is an error on the host") {
+TEST_CASE("a signal from a kernel to a peer connected by ucx is reported as an error on the host") {
   if (harness::can_use_ucx_with_cuda()) on_gpus(fail_in_kernels, {2}, on_two_hosts("ucx"));
 }
 
-TEST_CASE("a kernel that signals a key peer of ucx_staged is an error on the host") {
+TEST_CASE(
+    "a signal from a kernel to a peer connected by ucx_staged is reported as an error on the "
+    "host") {
   if (harness::can_use_ucx()) on_gpus(fail_in_kernels, {2}, on_two_hosts("ucx_staged"));
 }
 
-TEST_CASE("host calls by ucx complete during a capture") {
+TEST_CASE("host calls through ucx complete during a capture") {
   if (harness::can_use_ucx_with_cuda()) on_gpus(put_beside_capture, {2}, on_two_hosts("ucx"));
 }
 
-TEST_CASE("host calls by ucx_staged complete during a capture") {
+TEST_CASE("host calls through ucx_staged complete during a capture") {
   if (harness::can_use_ucx()) on_gpus(put_beside_capture, {2}, on_two_hosts("ucx_staged"));
 }

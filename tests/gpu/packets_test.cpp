@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Packets: data and epoch in one 16-byte access.
+// Tests of packets, which transfer data and an epoch in one 16-byte access.
 #include "gpu/test_gpu.hpp"
 #include "gpu/test_kernels.hpp"
 
@@ -19,7 +19,7 @@ Words zeroed(Context& context, std::size_t count) {
 
 }  // namespace
 
-TEST_CASE("packets of all to all arrive whole, epoch after epoch") {
+TEST_CASE("all-to-all packets arrive complete in every epoch") {
   on_gpus([](Context& context) {
     const TestStream stream;
     const Counter wrong;
@@ -28,7 +28,7 @@ TEST_CASE("packets of all to all arrive whole, epoch after epoch") {
     launch_packets(stream, words->device_view(), takes_turns(context) ? 20 : 1000, wrong);
     stream.wait();
     CHECK(wrong.value() == 0);
-    words->flush();  // No wait has failed.
+    words->flush();  // Throws if a wait has failed.
     words->barrier();
     words->close();
   });
@@ -58,14 +58,16 @@ TEST_CASE("a wait for a packet that times out fails the memory and the waits of 
       {2});
 }
 
-TEST_CASE("the all-reduce of the examples writes nothing after its memory has failed") {
+TEST_CASE("the all-reduce of the examples does not write after its memory has failed") {
   on_gpus(
       [](Context& context) {
         constexpr unsigned kCount = 64;
-        constexpr std::size_t kBytes = kCount * sizeof(float), kPacket = 2;  // In words.
+        constexpr std::size_t kBytes = kCount * sizeof(float);
+        constexpr std::size_t kPacket = 2;  // Size of a packet in words.
         const TestStream stream;
         const auto of_host = context.allocate(8);
-        const auto host = context.rendezvous(of_host);  // For barriers after the GPU memory failed.
+        // Used for barriers after the GPU memory has failed.
+        const auto host = context.rendezvous(of_host);
         for (const bool by_packets : {true, false}) {
           const Words words = zeroed(context, all_reduce_words(2, kCount) / kPacket);
           if (context.rank() == 0) {
@@ -74,7 +76,7 @@ TEST_CASE("the all-reduce of the examples writes nothing after its memory has fa
             void *input = nullptr, *result = nullptr;
             ok(cudaMalloc(&input, kBytes));
             ok(cudaMalloc(&result, kBytes));
-            for (const int byte : {1, 2}) {  // The peer may still read round 1.
+            for (const int byte : {1, 2}) {  // Round 2 fails and must not overwrite round 1.
               ok(cudaMemsetAsync(input, byte, kBytes, stream));
               launch_all_reduce(stream, view, by_packets, static_cast<const float*>(input),
                                 static_cast<float*>(result), kCount);
@@ -86,7 +88,7 @@ TEST_CASE("the all-reduce of the examples writes nothing after its memory has fa
           }
           host->barrier();
           if (context.rank() == 1) {
-            constexpr std::size_t kFirst = kCount * 2;  // After the set of even rounds.
+            constexpr std::size_t kFirst = kCount * 2;  // First word of the set of odd rounds.
             for (std::size_t i = 0; i < kBytes / sizeof(std::uint64_t); ++i) {
               CHECK(words.read(kFirst + i * (by_packets ? kPacket : 1)) == 0x0101010101010101);
               if (by_packets) CHECK(words.read(kFirst + i * kPacket + 1) == 1);

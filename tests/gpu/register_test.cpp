@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::size_t kBytes = 1 << 20, kOffset = 4096;
 
-/// Puts bytes to the next rank by a stream and by the host, and counts all ranks by fetch_add.
+/// Puts bytes to the next rank on a stream and from the host, and counts all ranks with fetch_add.
 void use(Context& context, SymmetricMemory& memory, std::byte* own) {
   const TestStream stream;
   const int rank = context.rank();
@@ -33,7 +33,7 @@ void use(Context& context, SymmetricMemory& memory, std::byte* own) {
 
 }  // namespace
 
-TEST_CASE("memory of cudaMalloc is shared, from any address in it") {
+TEST_CASE("memory from cudaMalloc can be shared from any start address in the allocation") {
   on_gpus(
       [](Context& context) {
         std::byte* whole = nullptr;
@@ -54,10 +54,11 @@ TEST_CASE("memory of cudaMalloc is shared, from any address in it") {
       {2, 4});
 }
 
-TEST_CASE("a part of shareable virtual memory is shared") {
+TEST_CASE("a subrange of a shareable virtual memory allocation can be shared") {
   on_gpus(
       [](Context& context) {
-        // Memory of symmem, which the rendezvous of a span does not recognise.
+        // symmem allocated this memory, but the rendezvous of a plain span treats it as the
+        // application's memory.
         const auto buffer = context.allocate(8 * kBytes, gpu_of(context));
         std::byte* const own = buffer.data() + kOffset;
         ok(cudaMemset(own + kBytes / 2, 40 + context.rank(), 1000));
@@ -69,7 +70,7 @@ TEST_CASE("a part of shareable virtual memory is shared") {
       {2, 4});
 }
 
-TEST_CASE("memory that is not on the GPU is refused on every rank") {
+TEST_CASE("rendezvous refuses spans that are not aligned memory of the GPU, on every rank") {
   on_gpus(
       [](Context& context) {
         const auto rendezvous = [&](void* memory, std::size_t bytes) {
@@ -79,7 +80,7 @@ TEST_CASE("memory that is not on the GPU is refused on every rank") {
         std::byte* small = nullptr;
         ok(cudaMalloc(reinterpret_cast<void**>(&small), kBytes));
         check_error([&] { rendezvous(host.data(), kBytes); }, Errc::invalid_argument,
-                    {"is not memory of cuda:"});
+                    {"is not device memory of cuda:"});
         check_error([&] { rendezvous(small, std::size_t{1} << 40); }, Errc::invalid_argument,
                     {"exceed the memory of cuda:"});
         check_error([&] { rendezvous(small + 8, 8); }, Errc::invalid_argument,
@@ -95,7 +96,7 @@ TEST_CASE("memory that is not on the GPU is refused on every rank") {
       {2});
 }
 
-TEST_CASE("memory that no handle exports is refused with the reason") {
+TEST_CASE("rendezvous refuses memory that cannot be exported as a handle and gives the reason") {
   on_gpus(
       [](Context& context) {
         const TestStream stream;
@@ -111,7 +112,7 @@ TEST_CASE("memory that no handle exports is refused with the reason") {
       {2}, with({{"SYMMEM_TRANSPORTS", "cuda_ipc"}}));
 }
 
-TEST_CASE("a requested kind of handle that is not granted is refused with the reason") {
+TEST_CASE("rendezvous fails with the reason if the requested kind of handle is not available") {
   on_gpus(
       [](Context& context) {
         const auto buffer = context.allocate(4096, gpu_of(context));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The transport chosen for GPU memory, and the reasons for those that were not.
+// Tests of which transport is selected for GPU memory, and of the reasons why other transports are
+// refused.
 #include "gpu/test_gpu.hpp"
 #include "harness/network.hpp"
 
@@ -8,7 +9,7 @@ using namespace symmem::gpu;
 
 namespace {
 
-/// Puts a byte to the next rank and checks the one received.
+/// Puts a byte to the next rank and checks the byte received from the previous rank.
 void check_ring(const Context& context, SymmetricMemory& memory) {
   const auto sent = static_cast<unsigned char>(context.rank() + 10);
   unsigned char received = 0;
@@ -19,7 +20,7 @@ void check_ring(const Context& context, SymmetricMemory& memory) {
   memory.barrier();
 }
 
-/// Two ranks on two hosts, with UCX restricted to TCP.
+/// Returns settings for two ranks on two hosts, with UCX restricted to TCP.
 harness::RanksSettings without_cuda_in_ucx() {
   auto settings = harness::on_hosts(2);
   settings.environment = {{"UCX_TLS", "tcp"}};
@@ -34,7 +35,7 @@ std::string refusal_of(const Route& route, const std::string& transport) {
 
 }  // namespace
 
-TEST_CASE("fabric handles are used if granted, else refused with the reason") {
+TEST_CASE("fabric handles are used if available; otherwise rendezvous fails with the reason") {
   on_gpus(
       [](Context& context) {
         const auto buffer = context.allocate(4096, gpu_of(context));
@@ -45,7 +46,7 @@ TEST_CASE("fabric handles are used if granted, else refused with the reason") {
                       {"cuda_ipc", "does not export", "SYMMEM_CUDA_HANDLE=fabric"});
           return;
         }
-        MESSAGE("fabric handles are granted here");
+        MESSAGE("fabric handles are available on this host");
         CHECK(memory->route(next_of(context)).transport == "cuda_ipc");
         check_ring(context, *memory);
         memory->close();
@@ -53,7 +54,7 @@ TEST_CASE("fabric handles are used if granted, else refused with the reason") {
       {2}, with({{"SYMMEM_TRANSPORTS", "cuda_ipc"}, {"SYMMEM_CUDA_HANDLE", "fabric"}}));
 }
 
-TEST_CASE("SYMMEM_CUDA_HANDLE=fd exports memory by descriptor") {
+TEST_CASE("SYMMEM_CUDA_HANDLE=fd exports memory as a descriptor") {
   on_gpus(
       [](Context& context) {
         const auto buffer = context.allocate(4096, gpu_of(context));
@@ -65,7 +66,7 @@ TEST_CASE("SYMMEM_CUDA_HANDLE=fd exports memory by descriptor") {
       {2}, with({{"SYMMEM_TRANSPORTS", "cuda_ipc"}, {"SYMMEM_CUDA_HANDLE", "fd"}}));
 }
 
-TEST_CASE("a UCX without CUDA leads to ucx_staged, with the reason") {
+TEST_CASE("if UCX does not support CUDA, ucx_staged is used and the route contains the reason") {
   if (!harness::can_use_gpu() || !harness::can_use_ucx()) return;
   on_gpus(
       [](Context& context) {
@@ -85,7 +86,7 @@ TEST_CASE("a UCX without CUDA leads to ucx_staged, with the reason") {
       {2}, without_cuda_in_ucx());
 }
 
-TEST_CASE("a UCX without CUDA is an error on every rank if ucx is required") {
+TEST_CASE("rendezvous fails on every rank if ucx is required and UCX does not support CUDA") {
   if (!harness::can_use_gpu() || !harness::can_use_ucx()) return;
   auto settings = without_cuda_in_ucx();
   settings.environment["SYMMEM_REQUIRE"] = "ucx";
@@ -103,7 +104,8 @@ TEST_CASE("a UCX without CUDA is an error on every rank if ucx is required") {
       {2}, settings);
 }
 
-TEST_CASE("a UCX without CUDA is an error on every rank if ucx is the only transport") {
+TEST_CASE(
+    "rendezvous fails on every rank if ucx is the only transport and UCX does not support CUDA") {
   if (!harness::can_use_gpu() || !harness::can_use_ucx()) return;
   auto settings = without_cuda_in_ucx();
   settings.environment["SYMMEM_TRANSPORTS"] = "ucx";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// For ptx.sh: kernels that access memory only to signal and wait. Each access in the compiled code
-// is one to a word of a pad, to this rank's counters, to the marks of a failure, or to the tables
-// of pointers.
+// Kernels for ptx.sh that access memory only to signal and wait. Each access in the compiled code
+// is to a word of a signal pad, to this rank's counters, to the failure marks, or to the tables of
+// pointers.
 #include "symmem/device.cuh"
 
 namespace symmem::gpu {

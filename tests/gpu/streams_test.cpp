@@ -20,19 +20,19 @@ static_assert(!std::is_constructible_v<Stream, cudaEvent_t>);
 static_assert(!std::is_constructible_v<Stream, cudaStream_t*>);
 static_assert(!std::is_default_constructible_v<Stream>);
 
-/// One turn around the ring: puts word 0 to the next rank's word 1, with a signal, and receives the
-/// previous rank's word as the new word 0.
+/// Passes word 0 one step around the ring: puts it to word 1 of the next rank with a signal, and
+/// copies the word received from the previous rank to word 0.
 void turn(const Words& words, const Context& context, cudaStream_t stream) {
   const StreamOperations on = words->on(stream);
   on.put_with_signal(next_of(context), kWord, words.span(0), 0);
   on.wait_signal(previous_of(context), 0);
   ok(cudaMemcpyAsync(words.data(), words.data() + 1, kWord, cudaMemcpyDefault, stream));
-  on.barrier(4);  // Word 1 may be overwritten.
+  on.barrier(4);  // After this barrier, word 1 may be overwritten.
 }
 
 }  // namespace
 
-TEST_CASE("operations on a stream execute in its order") {
+TEST_CASE("operations on a stream execute in stream order") {
   on_gpus([](Context& context) {
     const TestStream stream;
     const Words words(context, 4);
@@ -46,7 +46,7 @@ TEST_CASE("operations on a stream execute in its order") {
   });
 }
 
-TEST_CASE("the legacy and the per-thread default stream are supported") {
+TEST_CASE("operations work on the legacy and the per-thread default stream") {
   on_gpus(
       [](Context& context) {
         const Words words(context, 4);
@@ -64,7 +64,7 @@ TEST_CASE("the legacy and the per-thread default stream are supported") {
       {2, 4});
 }
 
-TEST_CASE("a stream of another device is refused") {
+TEST_CASE("operations refuse a stream of another device") {
   if (!harness::can_use_gpus(2)) return;
   on_gpus(
       [](Context& context) {
@@ -73,7 +73,7 @@ TEST_CASE("a stream of another device is refused") {
         const TestStream elsewhere;
         ok(cudaSetDevice(device_of(context)));
         const StreamOperations on = words->on(elsewhere);
-        const std::string part = "not one of cuda:" + std::to_string(device_of(context));
+        const std::string part = "does not belong to cuda:" + std::to_string(device_of(context));
         check_error([&] { on.put(1, 0, words.span(1)); }, Errc::invalid_argument, {part});
         check_error([&] { on.get(1, 0, words.span(1)); }, Errc::invalid_argument, {part});
         check_error([&] { on.put_signal(1, 0); }, Errc::invalid_argument, {part});
@@ -88,7 +88,7 @@ TEST_CASE("a stream of another device is refused") {
       {2});
 }
 
-TEST_CASE("puts of every size, from GPU and host memory, are visible after their signal") {
+TEST_CASE("puts of every size, from GPU and host memory, are visible after the signal") {
   on_gpus(
       [](Context& context) {
         constexpr std::size_t kLargest = 1 << 20;
@@ -142,7 +142,7 @@ TEST_CASE("a barrier on a stream separates puts from gets") {
   });
 }
 
-TEST_CASE("host and streams share the counters of a channel, and channels are separate") {
+TEST_CASE("host calls and streams share the counters of a channel, and channels are independent") {
   on_gpus([](Context& context) {
     const TestStream stream;
     const Words words(context, 1);
@@ -163,7 +163,9 @@ TEST_CASE("host and streams share the counters of a channel, and channels are se
   });
 }
 
-TEST_CASE("a captured turn is replayed many times, with an allocation during the capture") {
+TEST_CASE(
+    "a captured ring step can be replayed many times, also if memory was allocated during the "
+    "capture") {
   on_gpus(
       [](Context& context) {
         const TestStream stream;
@@ -182,7 +184,7 @@ TEST_CASE("a captured turn is replayed many times, with an allocation during the
         for (int i = 0; i < turns; ++i) ok(cudaGraphLaunch(replay, stream));
         stream.wait();
         CHECK(words.read(0) == static_cast<std::uint64_t>(previous_of(context)));
-        // The host continues with the same counters.
+        // Host calls continue with the same counters.
         words->put_signal(next_of(context), 0);
         words->wait_signal(previous_of(context), 0);
         words->barrier(4);
@@ -193,7 +195,7 @@ TEST_CASE("a captured turn is replayed many times, with an allocation during the
       {2, 4});
 }
 
-TEST_CASE("invalid arguments of stream operations are refused by the call") {
+TEST_CASE("stream operations refuse invalid arguments in the call") {
   on_gpus(
       [](Context& context) {
         const Words words(context, 4);

@@ -18,19 +18,19 @@
 #include "symmem/cuda.hpp"
 #include "symmem/symmem.hpp"
 
-/// Shared by the tests of GPU memory. Each rank uses a GPU of its own if there are enough.
+/// Helpers for the tests of GPU memory. Each rank uses a separate GPU if there are enough GPUs.
 namespace symmem::gpu {
 
 using harness::check_error;
 
-/// Throws if a CUDA call failed.
+/// Throws Error(internal) if a CUDA call failed.
 inline void ok(cudaError_t result, std::source_location site = std::source_location::current()) {
   if (result != cudaSuccess)
-    throw Error(Errc::internal, std::string("CUDA at line ") + std::to_string(site.line()) + ": " +
-                                    cudaGetErrorString(result));
+    throw Error(Errc::internal, std::string("CUDA call at line ") + std::to_string(site.line()) +
+                                    ": " + cudaGetErrorString(result));
 }
 
-/// Returns the ordinal of the rank's GPU, assigned round-robin.
+/// Returns the ordinal of the rank's GPU; GPUs are assigned round-robin.
 inline int device_of(const Context& context) {
   int count = 0;
   ok(cudaGetDeviceCount(&count));
@@ -55,7 +55,7 @@ inline harness::RanksSettings with(const Environment& environment) {
   return settings;
 }
 
-/// Runs `body` on `count` ranks, each a process, for each of `counts`.
+/// Runs `body` on each of `count` rank processes, for each number in `counts`.
 inline void on_gpus(const std::function<void(Context&)>& body, std::vector<int> counts = {2, 4, 8},
                     const harness::RanksSettings& settings = {},
                     std::source_location site = std::source_location::current()) {
@@ -70,7 +70,7 @@ inline void on_gpus(const std::function<void(Context&)>& body, std::vector<int> 
         settings, site);
 }
 
-/// An owned stream.
+/// RAII: a non-blocking stream.
 class TestStream {
  public:
   TestStream() { ok(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking)); }
@@ -85,7 +85,7 @@ class TestStream {
   cudaStream_t stream_ = nullptr;
 };
 
-/// A word of pinned memory: a count that kernels add to, or a flag that they poll.
+/// A 32-bit word in pinned memory, which kernels increment as a counter or poll as a flag.
 class Counter {
  public:
   Counter() {
@@ -104,14 +104,14 @@ class Counter {
   unsigned* count_;
 };
 
-/// `count` 64-bit words on the rank's GPU, after rendezvous.
+/// Symmetric memory of `count` 64-bit words on the rank's GPU.
 struct Words {
   Words(Context& context, std::size_t count)
       : buffer(context.allocate<std::uint64_t>(count, gpu_of(context))),
         memory(context.rendezvous(buffer)) {}
   SymmetricMemory* operator->() const { return memory.get(); }
   std::uint64_t* data() const { return buffer.data(); }
-  /// Words `first` .. `first` + `count` - 1 of this rank's buffer.
+  /// Returns the words `first` to `first` + `count` - 1 of this rank's buffer.
   std::span<std::uint64_t> span(std::size_t first, std::size_t count = 1) const {
     return {data() + first, count};
   }

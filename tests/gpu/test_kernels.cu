@@ -8,8 +8,8 @@
 namespace symmem::gpu {
 namespace {
 
-/// Each thread writes its own word at the peer and reads another thread's, which checks that the
-/// signal orders the accesses of the whole scope.
+/// Each thread writes its word to the peer and reads the word of another thread. This checks that
+/// the signal orders the accesses of all threads of the scope.
 template <Scope kScope>
 __global__ void ring(DeviceView view, int rounds, unsigned* wrong) {
   const int next = (view.rank + 1) % view.world_size;
@@ -44,7 +44,8 @@ __global__ void barriers(DeviceView view, int rounds, unsigned* wrong) {
   }
 }
 
-/// One object for all rounds. Each round has a barrier before and after the rank reads.
+/// Uses one Barrier object for all rounds. Each round calls the barrier before and after the rank
+/// reads.
 template <Scope kScope>
 __global__ void barrier_object(DeviceView view, int channel, int rounds, unsigned* wrong) {
   auto* local = view.buffer<volatile std::uint64_t>(view.rank);
@@ -54,7 +55,7 @@ __global__ void barrier_object(DeviceView view, int channel, int rounds, unsigne
     for (int peer = begin; peer < view.world_size; peer += step)
       view.buffer<volatile std::uint64_t>(peer)[view.rank] = round;
     bool ok = barrier();
-    // Reads words that other threads of the peers wrote.
+    // Reads words that threads with other indices wrote.
     for (int i = begin; i < view.world_size; i += step)
       ok = ok && local[(i + 1) % view.world_size] == static_cast<std::uint64_t>(round);
     ok = barrier() && ok;
@@ -133,7 +134,7 @@ __global__ void spin(const volatile unsigned* flag, unsigned* begun) {
   }
 }
 
-/// Calls `launch` with the scope as a constant and the number of its threads.
+/// Calls `launch` with the scope as a constant and with the number of threads in the scope.
 template <typename Launch>
 void with_scope(Scope scope, Launch launch) {
   if (scope == Scope::thread) launch(std::integral_constant<Scope, Scope::thread>{}, 1);
@@ -221,7 +222,7 @@ unsigned launch_spin_everywhere(cudaStream_t stream, const volatile unsigned* fl
   cudaGetDevice(&device);
   cudaDeviceGetAttribute(&sms, cudaDevAttrMultiProcessorCount, device);
   cudaDeviceGetAttribute(&threads, cudaDevAttrMaxThreadsPerMultiProcessor, device);
-  constexpr int kThreads = 512;  // Divides 1536 and 2048 threads per SM.
+  constexpr int kThreads = 512;  // Divides 1536 and 2048, the numbers of threads per SM.
   const int blocks = sms * (threads / kThreads);
   spin<<<blocks, kThreads, 0, stream>>>(flag, begun);
   return static_cast<unsigned>(blocks);

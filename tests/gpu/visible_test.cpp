@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ranks that see different GPUs, the same GPUs under different ordinals, or none.
+// Tests of ranks to which different GPUs are visible, the same GPUs with different ordinals, or no
+// GPU.
 #include "gpu/test_gpu.hpp"
 
 using namespace symmem;
@@ -7,7 +8,8 @@ using namespace symmem::gpu;
 
 namespace {
 
-/// Returns the names of the first two GPUs in CUDA_VISIBLE_DEVICES.
+/// Returns the identifiers of the first two GPUs in CUDA_VISIBLE_DEVICES; "0" and "1" if it does
+/// not list two.
 std::vector<std::string> two_gpus() {
   const std::string all(value_of(process_environment(), "CUDA_VISIBLE_DEVICES"));
   const auto comma = all.find(',');
@@ -15,8 +17,8 @@ std::vector<std::string> two_gpus() {
   return {all.substr(0, comma), all.substr(comma + 1, all.find(',', comma + 1) - comma - 1)};
 }
 
-/// Returns whether the first two GPUs have peer access and native atomics on each other. This
-/// process must see both.
+/// Returns whether the first two GPUs have peer access and native atomics on each other's memory.
+/// Both GPUs must be visible to this process.
 bool have_peer_access() {
   int access = 0, atomics = 0;
   return cudaDeviceGetP2PAttribute(&access, cudaDevP2PAttrAccessSupported, 0, 1) == cudaSuccess &&
@@ -25,7 +27,7 @@ bool have_peer_access() {
          access != 0 && atomics != 0;
 }
 
-/// Variable of the ranks: "1" if cuda_ipc must connect them.
+/// Environment variable of the ranks: "1" if cuda_ipc must connect them.
 constexpr const char* kPeerAccess = "GPUS_HAVE_PEER_ACCESS";
 
 harness::RanksSettings seeing(const std::string& first, const std::string& second) {
@@ -36,9 +38,9 @@ harness::RanksSettings seeing(const std::string& first, const std::string& secon
   return settings;
 }
 
-/// Connects two ranks, each with memory on its GPU `device`, and checks the data of all calls. With
-/// peer access the route must be cuda_ipc. Without a route the error must say why cuda_ipc is not
-/// possible.
+/// Connects two ranks that each allocate memory on GPU `device`, and checks the data of all calls.
+/// If the GPUs have peer access, the transport must be cuda_ipc. If there is no route, the error
+/// must give the reason why cuda_ipc cannot be used.
 void connect_on(Context& context, int device) {
   ok(cudaSetDevice(device));
   const auto buffer = context.allocate<std::uint64_t>(1024, Device::cuda(device));
@@ -60,7 +62,7 @@ void connect_on(Context& context, int device) {
   }
   std::vector<std::uint64_t> sent(512, static_cast<std::uint64_t>(context.rank()) + 70),
       received(512);
-  const std::uint64_t zero = 0;  // The range may have been used before.
+  const std::uint64_t zero = 0;  // Clears the range, which may have been used before.
   memory->put(context.rank(), 4096, std::span(&zero, 1));
   memory->barrier();
   memory->put_with_signal(peer, 0, std::span(sent), 0);
@@ -90,12 +92,13 @@ void connect_on(Context& context, int device) {
 
 }  // namespace
 
-TEST_CASE("GPUs are identified by UUID, not by ordinal") {
+TEST_CASE("cuda_ipc identifies GPUs by UUID, not by ordinal") {
   if (!harness::can_use_gpus(2)) return;
   const auto gpus = two_gpus();
   on_gpus(
       [](Context& context) {
-        // Equal ordinals are different GPUs here, different ordinals the same GPU.
+        // With these settings, equal ordinals are different GPUs and different ordinals are the
+        // same GPU.
         for (const int device : {0, 1}) connect_on(context, device);
         connect_on(context, context.rank());
         connect_on(context, 1 - context.rank());
@@ -103,20 +106,20 @@ TEST_CASE("GPUs are identified by UUID, not by ordinal") {
       {2}, seeing(gpus[0] + "," + gpus[1], gpus[1] + "," + gpus[0]));
 }
 
-TEST_CASE("ranks that each see only their own GPU connect, or report why not") {
+TEST_CASE("two ranks to which only their own GPU is visible connect or report the reason") {
   if (!harness::can_use_gpus(2)) return;
   const auto gpus = two_gpus();
   on_gpus([](Context& context) { connect_on(context, 0); }, {2}, seeing(gpus[0], gpus[1]));
 }
 
-TEST_CASE("a rank that sees both GPUs and one that sees one connect") {
+TEST_CASE("a rank to which both GPUs are visible connects to a rank to which one is visible") {
   if (!harness::can_use_gpus(2)) return;
   const auto gpus = two_gpus();
   on_gpus([](Context& context) { connect_on(context, 0); }, {2},
           seeing(gpus[1] + "," + gpus[0], gpus[0]));
 }
 
-TEST_CASE("a rendezvous without the rank that sees no GPU times out at its deadline and names it") {
+TEST_CASE("a rendezvous that a rank without a GPU does not join times out and names the rank") {
   if (!harness::can_use_gpu()) return;
   harness::RanksSettings settings;
   settings.environment_of[1] = {{"CUDA_VISIBLE_DEVICES", "-1"}};
@@ -141,7 +144,7 @@ TEST_CASE("a rendezvous without the rank that sees no GPU times out at its deadl
   harness::run_ranks(3, harness::Ranks::Body(body), settings);
 }
 
-TEST_CASE("a rank that sees no GPU and exits is an error on the others at once") {
+TEST_CASE("if a rank without a visible GPU exits, the other ranks fail at once") {
   if (!harness::can_use_gpu()) return;
   harness::RanksSettings settings;
   settings.environment_of[1] = {{"CUDA_VISIBLE_DEVICES", "-1"}};

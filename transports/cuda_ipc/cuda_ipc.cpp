@@ -23,7 +23,8 @@ using cuda::Driver;
 
 class CudaAttachment : public Attachment {
  public:
-  /// `import` is null for memory of this process, which the exporter keeps alive.
+  /// `import` is null if the memory belongs to this process; the exporter then keeps the memory
+  /// alive.
   CudaAttachment(std::shared_ptr<cuda::Import> import, std::byte* at, std::size_t bytes)
       : import_(std::move(import)), at_(at), bytes_(bytes) {}
   std::byte* pointer() const override { return at_; }
@@ -35,24 +36,25 @@ class CudaAttachment : public Attachment {
   const std::size_t bytes_;
 };
 
-/// Returns this process's index of the GPU with that UUID; empty if the GPU is hidden from it.
+/// Returns this process's ordinal of the GPU with that UUID; empty if the GPU is not visible to
+/// this process.
 std::optional<int> ordinal_of(const std::string& uuid) {
   for (int i = 0; i < Driver::get().device_count(); ++i)
     if (cuda::uuid(i) == uuid) return i;
   return {};
 }
 
-/// Refuses unless `device` can load, store and do atomics on memory of the GPU `owner`. CUDA
-/// answers for GPUs that this process sees; NVML answers for the others.
+/// Throws Refusal unless `device` supports loads, stores and atomics on memory of the GPU `owner`.
+/// Asks CUDA if the owner's GPU is visible to this process, NVML otherwise.
 void check_access(int device, const std::string& owner) {
   const std::optional<int> theirs = ordinal_of(owner);
   if (theirs && *theirs == device) return;
   if (!theirs) {
     const auto atomics = native_atomics(cuda::uuid(device), owner);
     refuse_unless(atomics.value_or(false),
-                  "its GPU is hidden from this process (CUDA_VISIBLE_DEVICES), and {}",
+                  "the peer's GPU is hidden from this process (CUDA_VISIBLE_DEVICES), and {}",
                   atomics ? "the two GPUs have no native atomics (PCIe?)"
-                          : "NVML does not say whether the two GPUs have native atomics");
+                          : "NVML does not report whether the two GPUs have native atomics");
     return;
   }
   const Driver& driver = Driver::get();
@@ -61,13 +63,16 @@ void check_access(int device, const std::string& owner) {
   cuda::check(driver.DeviceGet(&there, *theirs), "cuDeviceGet");
   int access = 0, atomics = 0;
   cuda::check(driver.DeviceCanAccessPeer(&access, here, there), "cuDeviceCanAccessPeer");
-  refuse_unless(access != 0, "cuda:{} has no peer access to its GPU (here cuda:{})", device,
+  refuse_unless(access != 0,
+                "cuda:{} has no peer access to the peer's GPU (cuda:{} in this process)", device,
                 *theirs);
   cuda::check(driver.DeviceGetP2PAttribute(
                   &atomics, CU_DEVICE_P2P_ATTRIBUTE_NATIVE_ATOMIC_SUPPORTED, here, there),
               "cuDeviceGetP2PAttribute");
-  refuse_unless(atomics != 0, "cuda:{} and its GPU (here cuda:{}) have no native atomics (PCIe?)",
-                device, *theirs);
+  refuse_unless(
+      atomics != 0,
+      "cuda:{} and the peer's GPU (cuda:{} in this process) have no native atomics (PCIe?)", device,
+      *theirs);
 }
 
 class CudaIpcTransport : public Transport {
@@ -98,9 +103,10 @@ class CudaIpcTransport : public Transport {
     const int device = peer.used_from.index;
     const bool on_this_host = peer.host_id == environment_.host_id;
     refuse_unless(on_this_host || !theirs.fabric.empty(),
-                  "another host (id {}, here {}), and no fabric handle is granted there",
+                  "another host (id {}, here {}), and the peer has no fabric handle for the memory",
                   peer.host_id, environment_.host_id);
-    // No API answers for GPUs of other hosts. NVLink joins them, which has native atomics.
+    // No API reports the access to GPUs of other hosts. Such GPUs are connected by NVLink, which
+    // supports native atomics.
     if (on_this_host || ordinal_of(theirs.gpu)) check_access(device, theirs.gpu);
     const bool is_ours = theirs.address_space == cuda::process_state().address_space &&
                          peer.process.pid == ::getpid() && on_this_host;
@@ -115,8 +121,8 @@ class CudaIpcTransport : public Transport {
     return std::make_shared<CudaAttachment>(std::move(import), at, theirs.bytes);
   }
 
-  /// Attaches cudaMalloc memory of this process, which cudaIpcOpenMemHandle refuses to open, by its
-  /// own address.
+  /// Attaches cudaMalloc memory of this process by its address: cudaIpcOpenMemHandle cannot open a
+  /// handle in the process that exported it.
   static std::shared_ptr<Attachment> attach_own(const CudaIpcHandle& theirs, int device) {
     auto* const at = reinterpret_cast<std::byte*>(theirs.address);
     const cuda::PointerFacts facts = [&] {
@@ -145,16 +151,18 @@ class CudaIpcTransport : public Transport {
       if (!theirs.legacy.empty())
         return cuda::import_legacy(theirs.legacy, theirs.allocation_bytes, device);
     }
-    refuse_unless(!theirs.fabric.empty(), "it has no handle that this rank can open");
+    refuse_unless(!theirs.fabric.empty(),
+                  "the peer's memory has no handle that this rank can open");
     return imports.import_fabric(block, theirs.fabric, theirs.allocation_bytes, device);
   }
 
-  /// Reads the token back through the mapping, with the device that will use it.
+  /// Reads the token through the mapping with the GPU that will use the mapping. Throws Refusal if
+  /// the token is not that of `block`.
   void verify(const CudaIpcHandle& theirs, const BlockId& block, int device,
               const std::byte* at) const {
     if (!environment_.options.verify || !theirs.has_token) return;
     require(theirs.allocation_bytes - theirs.offset - theirs.bytes >= sizeof block,
-            Errc::invalid_argument, "the cuda_ipc handle leaves no room for a token");
+            Errc::invalid_argument, "cuda_ipc handle: the allocation ends before the token");
     BlockId token;
     environment_.gpus->gpu(device).copy(&token, at + theirs.bytes, sizeof token);
     refuse_unless(token == block, "the mapped memory is not the requested block (token differs)");

@@ -18,12 +18,13 @@ namespace {
 using cuda::Driver;
 using cuda::OnDevice;
 
-/// Owns a reference to the cuMemCreate allocation behind a pointer; empty for other kinds of
-/// memory.
+/// RAII: a reference to the cuMemCreate allocation that contains an address; empty if the memory is
+/// not from cuMemCreate.
 class Retained {
  public:
   explicit Retained(void* at, const cuda::PointerFacts& facts) {
-    // For cudaMalloc and pool memory the call below fails, which compute-sanitizer reports.
+    // For cudaMalloc memory and pool memory the call below would fail, and compute-sanitizer would
+    // report the failure.
     if (facts.legacy_ipc != 0 || facts.pool != nullptr) return;
     if (Driver::get().MemRetainAllocationHandle(&handle_, at) != CUDA_SUCCESS) handle_ = 0;
   }
@@ -46,7 +47,7 @@ class Retained {
     if (result != CUDA_SUCCESS) refuse("cuMemExportToShareableHandle: {}", cuda::text(result));
     return descriptor;
   }
-  /// Returns a CUmemFabricHandle's bytes, empty if the driver does not grant one.
+  /// Returns the bytes of a CUmemFabricHandle; empty if the driver cannot export one.
   std::string fabric() const {
     CUmemFabricHandle fabric;
     if (!shares_by(CU_MEM_HANDLE_TYPE_FABRIC) ||
@@ -71,19 +72,21 @@ class CudaExport : public Export {
   std::string handle() const override { return handle_; }
 
  private:
-  const std::shared_ptr<Block> block_;  ///< Keeps the memory, and its descriptor if there is one.
-  const Fd fd_;                         ///< Set if the block has no descriptor of its own.
+  /// Keeps the memory and, if the block has one, the descriptor.
+  const std::shared_ptr<Block> block_;
+  const Fd fd_;  ///< Descriptor exported here; empty if the block has a descriptor.
   const std::unique_ptr<FdService::Ticket> ticket_;
   const std::string handle_;
 };
 
-/// Describes the block and the allocation that contains it.
+/// Returns a handle that describes the block and the allocation that contains the block.
 CudaIpcHandle locate(const Block& block, const cuda::PointerFacts& facts) {
   CUdeviceptr base = 0;
   std::size_t whole = 0;
   const auto at = reinterpret_cast<CUdeviceptr>(block.base);
   const Driver& driver = Driver::get();
-  // For cuMemMap memory the one mapping: an address range may consist of several mappings.
+  // For cuMemMap memory use the mapping, not the address range: a range may consist of several
+  // mappings.
   const bool is_mapping =
       facts.legacy_ipc == 0 && facts.pool == nullptr &&
       driver.PointerGetAttribute(&base, CU_POINTER_ATTRIBUTE_MAPPING_BASE_ADDR, at) ==
@@ -115,7 +118,7 @@ std::shared_ptr<Export> export_memory(FdService& fds, const std::shared_ptr<Bloc
   const cuda::PointerFacts facts = cuda::facts_of(block->base);
   CudaIpcHandle handle = locate(*block, facts);
   refuse_unless(block->bytes <= handle.allocation_bytes - handle.offset,
-                "its {} bytes span more than one allocation of GPU memory", block->bytes);
+                "the {} bytes span more than one allocation of GPU memory", block->bytes);
   Fd own;
   std::unique_ptr<FdService::Ticket> ticket;
   if (const Retained memory(block->base, facts); memory) {
@@ -136,8 +139,8 @@ std::shared_ptr<Export> export_memory(FdService& fds, const std::shared_ptr<Bloc
   refuse_unless(
       ticket || !handle.fabric.empty() || !handle.legacy.empty(),
       "the memory cannot be shared by a handle of the kind SYMMEM_CUDA_HANDLE={} (cudaMalloc "
-      "memory has legacy, cuMemCreate memory the kinds it was created with, cudaMallocAsync memory "
-      "none)",
+      "memory supports legacy, cuMemCreate memory the kinds that its creator requested, "
+      "cudaMallocAsync memory none)",
       to_string(forms));
   return std::make_shared<CudaExport>(block, std::move(handle), std::move(own), std::move(ticket));
 }

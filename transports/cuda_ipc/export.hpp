@@ -10,8 +10,8 @@
 
 namespace symmem::cuda_ipc {
 
-/// Exports a block of GPU memory by every kind of handle that SYMMEM_CUDA_HANDLE, `forms`, allows
-/// and the memory has. Throws Refusal if it has none.
+/// Exports a block of GPU memory with every kind of handle that `forms` (SYMMEM_CUDA_HANDLE) allows
+/// and the memory supports. Throws Refusal if there is no such kind.
 std::shared_ptr<Export> export_memory(FdService& fds, const std::shared_ptr<Block>& block,
                                       CudaHandle forms);
 

@@ -9,8 +9,9 @@
 
 namespace symmem::cuda_ipc {
 
-/// GPU memory within one host, or within hosts that share a fabric: maps the peer's memory by a
-/// descriptor, a fabric handle or, for cudaMalloc memory, a CUDA IPC handle.
+/// The transport cuda_ipc, for GPU memory of ranks on one host or on hosts with a common NVLink
+/// fabric. Maps the peer's memory from a descriptor, a fabric handle or, for cudaMalloc memory, a
+/// CUDA IPC handle.
 inline constexpr Carrier kCarriers[] = {{"cuda_ipc", DeviceType::cuda}};
 std::vector<std::shared_ptr<Transport>> make_transports(const TransportEnvironment& environment);
 

@@ -52,7 +52,7 @@ CudaIpcHandle CudaIpcHandle::decode(std::string_view encoded) {
   handle.legacy = reader.string();
   reader.finish();
   require(handle.gpu.size() == kUuidBytes, Errc::invalid_argument,
-          "cuda_ipc handle: a GPU's UUID has {} bytes, the handle has {}", kUuidBytes,
+          "cuda_ipc handle: the GPU's UUID must have {} bytes, not {}", kUuidBytes,
           handle.gpu.size());
   check_length(handle.fabric, kIpcBytes, "the fabric handle");
   check_length(handle.legacy, kIpcBytes, "the IPC handle");

@@ -8,9 +8,9 @@ namespace symmem::cuda_ipc {
 namespace {
 
 using Device = void*;
-constexpr int kSuccess = 0, kAtomics = 3, kOk = 0;  // NVML_P2P_CAPS_INDEX_ATOMICS, _STATUS_OK
+constexpr int kSuccess = 0, kAtomics = 3, kOk = 0;  // kAtomics: NVML_P2P_CAPS_INDEX_ATOMICS.
 
-/// The functions of NVML. The library is opened at first use and never closed.
+/// The NVML functions that symmem calls. The library is opened at the first use and never closed.
 struct Nvml {
   int (*init)() = nullptr;
   int (*handle)(const char*, Device*) = nullptr;

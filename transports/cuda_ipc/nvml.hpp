@@ -6,8 +6,8 @@
 
 namespace symmem::cuda_ipc {
 
-/// Returns whether two GPUs, given by UUID, have native atomics on each other's memory; empty if
-/// NVML is absent or fails. NVML also sees the GPUs that CUDA_VISIBLE_DEVICES hides.
+/// Returns whether two GPUs, given by UUID, support native atomics on each other's memory; empty if
+/// NVML is not installed or fails. NVML also reports the GPUs that CUDA_VISIBLE_DEVICES hides.
 std::optional<bool> native_atomics(const std::string& one, const std::string& other);
 
 }  // namespace symmem::cuda_ipc

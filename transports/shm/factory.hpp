@@ -9,8 +9,8 @@
 
 namespace symmem::shm {
 
-/// Shared memory within one host: maps the peer's memfd, opened through /proc or passed by
-/// SCM_RIGHTS.
+/// The transport shm, for host memory of ranks on one host. Maps the peer's memfd, which it opens
+/// through /proc or receives through SCM_RIGHTS.
 inline constexpr Carrier kCarriers[] = {{"shm", DeviceType::host}};
 std::vector<std::shared_ptr<Transport>> make_transports(const TransportEnvironment& environment);
 

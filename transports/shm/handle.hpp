@@ -7,15 +7,17 @@
 
 namespace symmem::shm {
 
-/// The bytes by which another process finds the descriptor of a block: docs/wire.md, "shm handle".
+/// Handle from which another process obtains the descriptor of a block. Layout: docs/wire.md, "shm
+/// handle".
 struct ShmHandle {
-  std::string address;           ///< Address of the owner's FdService.
-  std::string token;             ///< Identifies the descriptor there.
-  std::uint64_t bytes = 0;       ///< Usable bytes of the block.
-  std::uint32_t descriptor = 0;  ///< Its number in the owner's process, as in /proc.
+  std::string address;      ///< Address of the owner's FdService.
+  std::string token;        ///< Identifies the descriptor in that FdService.
+  std::uint64_t bytes = 0;  ///< Usable bytes of the block.
+  /// Descriptor number in the owner's process, as in /proc/<pid>/fd.
+  std::uint32_t descriptor = 0;
 
   std::string encode() const;
-  /// Throws Error(invalid_argument) unless encode() made the bytes.
+  /// Throws Error(invalid_argument) if `bytes` were not produced by encode().
   static ShmHandle decode(std::string_view bytes);
 };
 

@@ -42,8 +42,8 @@ class ShmAttachment : public Attachment {
   std::size_t bytes_;
 };
 
-/// Refuses a descriptor that could shrink while it is mapped: a load beyond the end of a file
-/// raises SIGBUS, which this process could not handle.
+/// Throws Refusal if the file could shrink while it is mapped: a load beyond the end of the file
+/// would raise SIGBUS in this process. Also throws Refusal if the file size does not match `bytes`.
 void check_descriptor(int fd, std::uint64_t bytes) {
   struct stat info {};
   if (::fstat(fd, &info) != 0) fail_errno(errno, "fstat of a peer's memfd");
@@ -52,11 +52,11 @@ void check_descriptor(int fd, std::uint64_t bytes) {
                 "the peer's descriptor is not a memfd sealed against shrinking");
   const auto size = static_cast<std::uint64_t>(info.st_size);
   refuse_unless(size > Block::kTokenBytes && bytes == size - Block::kTokenBytes,
-                "the peer's memfd has {} bytes; its handle announces {} and {} of token", size,
+                "the peer's memfd has {} bytes; the handle announces {} and a token of {}", size,
                 bytes, Block::kTokenBytes);
 }
 
-/// Returns true if the token behind the usable bytes is `block`.
+/// Returns true if the token after the usable bytes is `block`.
 bool has_token(const Fd& fd, const BlockId& block, std::uint64_t bytes) {
   BlockId token;
   return ::pread(fd.get(), &token, sizeof token, static_cast<off_t>(bytes)) == sizeof token &&
@@ -64,13 +64,13 @@ bool has_token(const Fd& fd, const BlockId& block, std::uint64_t bytes) {
 }
 
 /// Opens the peer's memfd through /proc, which the kernel permits between processes of one user.
-/// Unlike a request to the peer's FdService this needs no context switch and no idle peer. Pid and
-/// descriptor number are hints and may belong to another pid namespace: returns an empty Fd unless
-/// the file carries the token of `block`.
+/// Unlike a request to the peer's FdService, this does not need a reply from the peer. The pid and
+/// the descriptor number are hints, because the peer may be in another pid namespace. Returns an
+/// empty Fd unless the file contains the token of `block`.
 Fd open_in_proc(const PeerInfo& peer, const ShmHandle& theirs, const BlockId& block) {
   const std::string path = fmt::format("/proc/{}/fd/{}", peer.process.pid, theirs.descriptor);
   struct stat info {};
-  // stat before open: opening a device has side effects.
+  // Call stat before open, because opening a device has side effects.
   if (::stat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode) ||
       static_cast<std::uint64_t>(info.st_size) != theirs.bytes + Block::kTokenBytes ||
       (info.st_uid != ::geteuid() && info.st_uid != 0))
@@ -96,7 +96,7 @@ class ShmTransport : public Transport {
   Offer<Export> export_block(const std::shared_ptr<Block>& block) override {
     return offer<Export>([&] {
       refuse_unless(block->descriptor != -1,
-                    "the memory has no descriptor to pass: symmem did not allocate it");
+                    "the memory has no descriptor: symmem did not allocate it");
       return std::make_shared<ShmExport>(fds_, block);
     });
   }

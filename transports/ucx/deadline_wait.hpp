@@ -6,7 +6,7 @@
 
 namespace symmem::ucx {
 
-/// A Wait that is bounded by a deadline alone: it does not check whether the peer is lost.
+/// A Wait that ends at a deadline; it does not check whether the peer is lost.
 class DeadlineWait : public Wait {
  public:
   explicit DeadlineWait(const Deadline& deadline) : deadline_(deadline) {}

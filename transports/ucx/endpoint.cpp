@@ -14,11 +14,12 @@
 namespace symmem::ucx {
 namespace {
 
-/// Messages, and their bytes, that one endpoint has in flight at most; further senders wait.
+/// Maximum number of messages, and of bytes in messages, that one endpoint has in flight. Further
+/// senders wait.
 constexpr std::size_t kMaxInFlight = 1024, kMaxBytesInFlight = 8 << 20;
 
-/// ucp_ep_attr_t with the fields that headers newer than 1.13's add to it. Older libraries ignore
-/// them.
+/// ucp_ep_attr_t with the fields that UCX headers after 1.13 add. Older libraries ignore these
+/// fields.
 struct EndpointAttributes {
   struct Transport {
     const char* name = nullptr;
@@ -37,7 +38,7 @@ struct EndpointAttributes {
 static_assert(offsetof(EndpointAttributes, transports) >=
               offsetof(ucp_ep_attr_t, remote_sockaddr) + sizeof(sockaddr_storage));
 
-/// Whether UCX reports TCP alone as the transports of `endpoint`.
+/// Returns true if UCX reports TCP as the only transport of `endpoint`.
 bool only_tcp(const Library& ucp, ucp_ep_h endpoint) {
   std::array<EndpointAttributes::Transport, 16> transports{};
   EndpointAttributes attributes{};
@@ -65,19 +66,19 @@ Endpoint::Endpoint(ProgressDriver& driver, const Library& ucp, std::uint64_t pro
   const ucs_status_t status = ucp_.ep_create(driver_.worker().get(), &params, &endpoint_);
   refuse_unless(status == UCS_OK,
                 "UCX {} has no network transport that reaches the peer: {} (UCX_TLS, "
-                "UCX_NET_DEVICES and SYMMEM_INTERFACE restrict its choice; tcp suffices)",
+                "UCX_NET_DEVICES and SYMMEM_INTERFACE restrict the transports; tcp suffices)",
                 ucp_.version(), ucp_.status_string(status));
-  // Older versions do not report transports, and emulate RMA over TCP.
+  // UCX before 1.14 does not report transports, so that RMA might be emulated over TCP.
   puts_by_rma_ = ucp_.at_least(14) && !only_tcp(ucp_, endpoint_);
 }
 
-// UCX calls these from ucp_worker_progress.
+// UCX calls on_error and on_complete from ucp_worker_progress.
 
 void Endpoint::on_error(void* self, ucp_ep_h, ucs_status_t status) {
   auto& endpoint = *static_cast<Endpoint*>(self);
   if (std::exchange(endpoint.broken_, true)) return;
   endpoint.reason_ = endpoint.ucp_.status_string(status);
-  endpoint.driver_.defer([&endpoint] { endpoint.close("its connection was closed"); });
+  endpoint.driver_.defer([&endpoint] { endpoint.close("the connection was closed"); });
   endpoint.driver_.notify();
 }
 
@@ -108,8 +109,6 @@ void Endpoint::close(const std::string& reason) {
   if (request != nullptr && !UCS_PTR_IS_ERR(request)) ucp_.request_free(request);
   driver_.notify();
 }
-
-// Posting.
 
 void Endpoint::check() const {
   if (broken_) [[unlikely]]
@@ -164,7 +163,8 @@ Endpoint::OperationPtr Endpoint::post_message(Message message, const void* paylo
     operation->payload.assign(from, from + bytes);
     payload = operation->payload.data();
   }
-  // Number it only now that nothing can throw: the peer waits for every number.
+  // Assign the sequence number only here, where nothing can throw any more: the peer waits for
+  // every number.
   message.sender = process_;
   message.sequence = ++sent_;
   if (message.kind != Kind::get) last_to_flush_ = message.sequence;
@@ -175,7 +175,7 @@ Endpoint::OperationPtr Endpoint::post_message(Message message, const void* paylo
                             bytes, &parameters);
   });
   check();
-  // The caller may never call again: wake the thread, which completes the operation.
+  // The caller may make no further call: wake the progress thread, which completes the operation.
   if (!operation->done) driver_.worker().wake();
   return operation;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The endpoint's operations by message. endpoint.cpp has the connection and RMA.
+// The endpoint operations that use messages. endpoint.cpp contains the connection and the RMA
+// operations.
 #include <algorithm>
 #include <cstring>
 #include <utility>
@@ -11,7 +12,7 @@
 namespace symmem::ucx {
 namespace {
 
-/// Parts of gets in flight at most: enough to fill the round trip to the peer.
+/// Maximum number of get parts in flight: enough to cover the round-trip latency to the peer.
 constexpr std::size_t kMaxParts = 16;
 
 }  // namespace
@@ -95,7 +96,8 @@ void Endpoint::get(Message message, std::span<const GetPiece> pieces, bool nbi, 
     throw;
   }
   if (!nbi)
-    require(!own.refused, Errc::refused, "the peer refused the get: the memory is closed there");
+    require(!own.refused, Errc::refused,
+            "the peer refused the get: the memory is closed on that rank");
 }
 
 void Endpoint::flush_gets(std::unique_lock<std::mutex>& lock, Wait& wait) {
@@ -131,7 +133,7 @@ std::uint64_t Endpoint::request(Message message, Wait& wait) {
   }
   replies_.erase(message.request);
   require(pending.reply.status == Reply::Status::done, Errc::refused,
-          "the peer refused the operation: the memory is closed there");
+          "the peer refused the operation: the memory is closed on that rank");
   return pending.reply.value;
 }
 
@@ -150,16 +152,17 @@ void Endpoint::flush(Wait& wait) {
       refused = request(message, wait);
     }
   } catch (const std::exception& error) {
-    // Releases the buffers of nbi operations only: other threads wait for theirs.
+    // Abandon only nbi operations: the blocking operations belong to other threads, which wait for
+    // them.
     auto lock = driver_.worker().lock();
     abandon_parts([&](const Part& part) { return part.get == &nbi_gets_; });
     if (borrowing_nbi_ != 0) release_buffers(error.what(), lock);
     throw;
   }
   require(!refused_gets, Errc::refused,
-          "the peer refused some of the gets before: the memory is closed there");
+          "the peer refused some earlier gets: the memory is closed on that rank");
   require(refused == 0, Errc::refused,
-          "the peer refused {} of the puts and signals before: the memory is closed there",
+          "the peer refused {} earlier puts or signals: the memory is closed on that rank",
           refused);
 }
 

@@ -7,10 +7,10 @@
 namespace symmem::ucx {
 namespace {
 
-/// Upper bound of drain().
+/// Time limit of drain().
 constexpr std::chrono::seconds kDrainLimit{5};
-/// Upper bound for UCX to close the connections, which takes microseconds: a peer that still sends
-/// must not delay shutdown.
+/// Time limit for UCX to close the connections. Closing takes microseconds; the limit prevents a
+/// peer that still sends from delaying shutdown().
 constexpr std::chrono::milliseconds kCloseLimit{200};
 
 }  // namespace
@@ -56,7 +56,7 @@ Endpoint& Engine::endpoint(std::uint64_t process, const std::string& address) {
 
 ucs_status_t Engine::on_reply(void* self, const void* header, std::size_t header_bytes, void* data,
                               std::size_t bytes, const ucp_am_recv_param_t* parameters) {
-  // ucp_worker_progress calls this, so the worker is locked.
+  // ucp_worker_progress calls this function, so the worker is locked.
   auto& engine = *static_cast<Engine*>(self);
   const bool eager = (parameters->recv_attr & UCP_AM_RECV_ATTR_FLAG_RNDV) == 0;
   const auto reply = Reply::decode({static_cast<const char*>(header), header_bytes});
@@ -70,7 +70,7 @@ ucs_status_t Engine::on_reply(void* self, const void* header, std::size_t header
 void Engine::abandon_peer(std::uint64_t process) noexcept {
   const auto lock = worker_.lock();
   const auto found = endpoints_.find(process);
-  if (found != endpoints_.end() && !driver_.stopped()) found->second->close("its rank is lost");
+  if (found != endpoints_.end() && !driver_.stopped()) found->second->close("the rank is lost");
 }
 
 void Engine::drain(std::chrono::milliseconds timeout) noexcept {
@@ -85,13 +85,14 @@ void Engine::drain(std::chrono::milliseconds timeout) noexcept {
         if (!endpoint->broken()) connected.push_back(endpoint.get());
     }
     for (std::size_t left = connected.size(); left > 0; --left) try {
-        // Shares the time, so that a peer that does not answer leaves some for the others.
+        // Divides the remaining time among the remaining peers, so that a peer that does not answer
+        // does not use all of it.
         DeadlineWait wait(Deadline::in(end.remaining() / static_cast<int>(left), {}));
         connected[left - 1]->drain(wait);
       } catch (const Error& error) {
-        // Other errors mean that the peer has left.
+        // Other errors mean that the peer has already closed the connection.
         if (error.code() == Errc::timeout)
-          log_.warn("ucx: data sent to a peer before the end may not have arrived: {}",
+          log_.warn("ucx: data sent to a peer before the shutdown may not have arrived: {}",
                     error.what());
       }
   } catch (...) {  // Out of memory: nothing is flushed.

@@ -18,15 +18,15 @@
 
 namespace symmem::ucx {
 
-/// UCX of one Context: a UCP context, one worker, the service for peers' requests, the endpoints to
-/// peers, and the thread that progresses them. One worker for both directions, so that a pair of
-/// ranks has one connection, on which each message carries the acknowledgement of the one before.
+/// The UCX objects of one Context: a UCP context, a worker, the service for the peers' requests,
+/// the endpoints to the peers, and the progress thread. One worker serves both directions, so that
+/// a pair of ranks has one connection, on which each message also acknowledges the previous one.
 class Engine {
  public:
-  /// `process` is the id of this Context. Throws Refusal if UCX cannot be used here,
-  /// Error(exhausted) if the thread cannot be started.
+  /// `process` is the id of this Context. Throws Refusal if UCX cannot be used on this host,
+  /// Error(exhausted) if the progress thread cannot be started.
   Engine(const Options& options, std::uint64_t process, Log& log, Gpus* gpus = nullptr);
-  /// Memory that was registered with context() must be unregistered before.
+  /// Precondition: memory registered with context() has been unregistered.
   ~Engine() { shutdown(); }
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -36,25 +36,24 @@ class Engine {
   Service& service() { return service_; }
   Worker& worker() { return worker_; }
   ProgressDriver& driver() { return driver_; }
-  /// The worker's address, which peers pass to endpoint().
+  /// Returns the worker's address, which peers pass to endpoint().
   const std::string& address() const { return address_; }
-  /// Returns the GPU that holds memory of `device`, null for host memory. It lives as long as the
-  /// engine.
+  /// Returns the GPU `device`; null if `device` is the host. The GPU outlives the engine.
   Gpu* gpu(const Device& device);
-  /// Returns whether this UCX accesses GPU memory itself.
+  /// Returns whether this UCX can access GPU memory without staging.
   bool knows_cuda() const;
 
-  /// Returns the one endpoint to that process, made at first use; it lives as long as the engine.
-  /// Throws Refusal if no network transport of UCX reaches it.
+  /// Returns the endpoint to that process; the first call creates it. The endpoint lives as long as
+  /// the engine. Throws Refusal if no network transport of UCX reaches the process.
   Endpoint& endpoint(std::uint64_t process, const std::string& address);
 
-  /// Closes the connection to a lost process: operations on it fail.
+  /// Closes the connection to a lost process; operations on this connection then fail.
   void abandon_peer(std::uint64_t process) noexcept;
-  /// Flushes all endpoints, for up to `timeout`, and keeps serving peers. Several transports share
-  /// an engine: only the first call of this, and of shutdown, has an effect.
+  /// Flushes all endpoints for at most min(`timeout`, 5 s) while peers are still served. Several
+  /// transports share an engine; only the first call of drain() and of shutdown() has an effect.
   void drain(std::chrono::milliseconds timeout) noexcept;
-  /// Stops the thread and closes all connections. Afterwards no peer's request is executed, so the
-  /// memory may be unmapped.
+  /// Stops the progress thread and closes all connections. Afterwards no request from a peer is
+  /// executed, so that the memory may be unmapped.
   void shutdown() noexcept;
 
  private:
@@ -72,9 +71,9 @@ class Engine {
   const std::string address_;
   std::atomic<bool> drained_{false};
   ProgressDriver driver_;
-  // Guarded by the worker's mutex.
-  std::map<std::uint64_t, std::unique_ptr<Endpoint>> endpoints_;  ///< By process.
-  std::vector<Endpoint*> numbered_;                               ///< In order of creation.
+  // The worker's mutex guards the members below.
+  std::map<std::uint64_t, std::unique_ptr<Endpoint>> endpoints_;  ///< By process id.
+  std::vector<Endpoint*> numbered_;  ///< Endpoints in order of creation.
 };
 
 }  // namespace symmem::ucx

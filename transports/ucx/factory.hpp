@@ -9,10 +9,10 @@
 
 namespace symmem::ucx {
 
-/// Transports between any two hosts, by UCX remote keys and active messages. UCX starts when the
-/// first block is exported. `ucx` carries GPU memory where UCX accesses it; `ucx_staged` does
-/// without, by messages staged through host memory. It has a name of its own because it is much
-/// slower.
+/// Transports between any two hosts, with UCX remote keys and active messages. UCX is started when
+/// the first block is exported. `ucx` requires for GPU memory that UCX supports CUDA. `ucx_staged`
+/// does not: it sends messages that are staged in host memory, which is much slower and therefore
+/// has a separate name.
 inline constexpr Carrier kCarriers[] = {
     {"ucx", DeviceType::host}, {"ucx", DeviceType::cuda}, {"ucx_staged", DeviceType::cuda}};
 std::vector<std::shared_ptr<Transport>> make_transports(const TransportEnvironment& environment);

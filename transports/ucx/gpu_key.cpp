@@ -7,8 +7,9 @@
 namespace symmem::ucx {
 namespace {
 
-/// Host memory for up to `bytes` of a put or get: for as much as is in flight at once, so that the
-/// wire does not wait for copies. Less, but at least one chunk, if the GPU has few stages free.
+/// Host buffers to stage up to `bytes` of a put or get. Holds as many chunks as are in flight at
+/// once, so that the network does not wait for copies; fewer, but at least one, if the GPU has few
+/// free stages.
 class Staged {
  public:
   Staged(Gpu& gpu, std::size_t bytes) {
@@ -24,13 +25,13 @@ class Staged {
   }
 
   std::size_t bytes() const { return bytes_; }
-  /// Calls use(offset among all bytes, address, length) for each chunk.
+  /// Calls use(offset, address, length) for each chunk; `offset` counts from the first staged byte.
   template <typename Use>
   void each(Use use) const {
     for (std::size_t i = 0; i < stages_.size(); ++i)
       use(i * kMaxPayload, stages_[i].get(), std::min(bytes_ - i * kMaxPayload, kMaxPayload));
   }
-  /// Returns copy(offset, address, length) of each chunk.
+  /// Returns the results of copy(offset, address, length) for all chunks.
   template <typename CopyOf>
   std::vector<Copy> copies(CopyOf copy) const {
     std::vector<Copy> all;
@@ -97,7 +98,7 @@ void GpuKey::get_nbi(std::size_t offset, void* target, std::size_t bytes, Wait& 
 void GpuKey::put_with_signal(std::size_t offset, const void* source, std::size_t bytes,
                              BlockKey& pad, const CounterAddress& counter, Wait& wait) {
   put(offset, source, bytes, wait);
-  static_cast<UcxKey&>(pad).signal(counter, wait);  // Ordered after the put.
+  static_cast<UcxKey&>(pad).signal(counter, wait);  // The signal is ordered after the put.
 }
 
 }  // namespace symmem::ucx

@@ -22,7 +22,7 @@ std::string UcxHandle::encode() const {
 UcxHandle UcxHandle::decode(std::string_view encoded) {
   require(encoded.starts_with(kMagic), Errc::invalid_argument, "ucx handle does not begin with {}",
           kMagic);
-  // UCX unpacks without checks: verify the checksum first.
+  // Verify the checksum first, because UCX unpacks keys without checks.
   Reader reader(unseal(encoded, "ucx handle"), "ucx handle");
   reader.raw(kMagic.size());
   UcxHandle handle;
@@ -32,7 +32,8 @@ UcxHandle UcxHandle::decode(std::string_view encoded) {
   handle.address = reader.get<std::uint64_t>();
   handle.bytes = reader.get<std::uint64_t>();
   const auto has_token = reader.get<std::uint8_t>();
-  require(has_token <= 1, Errc::invalid_argument, "ucx handle: {} is not a boolean", has_token);
+  require(has_token <= 1, Errc::invalid_argument, "ucx handle: has_token is {}, neither 0 nor 1",
+          has_token);
   handle.has_token = has_token == 1;
   handle.worker = reader.string();
   handle.key = reader.string();

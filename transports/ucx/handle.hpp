@@ -9,18 +9,18 @@
 
 namespace symmem::ucx {
 
-/// The bytes with which a peer attaches a block through UCX. Layout: docs/wire.md, "ucx handle".
+/// Handle with which a peer attaches a block through UCX. Layout: docs/wire.md, "ucx handle".
 struct UcxHandle {
-  std::string version;  ///< The owner's UCX: "1.13.1".
+  std::string version;  ///< UCX version of the owner, for example "1.13.1".
   BlockId block;
-  std::uint64_t address = 0;  ///< The block's first byte in the owner's address space.
+  std::uint64_t address = 0;  ///< Address of the block's first byte in the owner's address space.
   std::uint64_t bytes = 0;    ///< Usable bytes of the block.
-  bool has_token = false;     ///< The block's id follows the usable bytes.
-  std::string worker;         ///< The owner's worker address.
-  std::string key;            ///< The packed remote key; empty without RMA.
+  bool has_token = false;     ///< True if the block's id follows the usable bytes.
+  std::string worker;         ///< Address of the owner's worker.
+  std::string key;            ///< Packed remote key; empty if the block is not registered for RMA.
 
   std::string encode() const;
-  /// Throws Error(invalid_argument) for bytes that encode() did not make.
+  /// Throws Error(invalid_argument) if `bytes` were not produced by encode().
   static UcxHandle decode(std::string_view bytes);
 };
 

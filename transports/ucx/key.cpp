@@ -58,19 +58,19 @@ void UcxKey::ping(Wait& wait) {
 }
 
 void UcxKey::verify(Wait& wait) try {
-  // A handle without a key serves messages alone.
+  // A block without a remote key is accessible by messages only.
   if (handle_.key.empty()) return ping(wait);
   refuse_unless_ok(engine_->ucp(), unpack(), "ucp_ep_rkey_unpack");
   verify_memory(wait);
 } catch (const Error& error) {
-  // UCX connects at the first operation: this is how it reports that no network reaches the peer.
-  // If the peer has died instead, the rendezvous learns it from the store.
+  // UCX connects at the first operation and reports here that no network reaches the peer. If the
+  // peer has died instead, the store reports this to the rendezvous.
   if (error.code() == Errc::peer_lost) refuse("{}", error.what());
   throw;
 }
 
 void UcxKey::verify_memory(Wait& wait) {
-  if (!handle_.has_token) {  // Memory that symmem did not allocate.
+  if (!handle_.has_token) {  // symmem did not allocate this memory.
     std::byte first{};
     if (handle_.bytes != 0) read(0, &first, 1, wait);
     return;
@@ -78,7 +78,7 @@ void UcxKey::verify_memory(Wait& wait) {
   BlockId token;
   read(handle_.bytes, &token, sizeof token, wait);
   refuse_unless(token == handle_.block,
-                "the remote key reaches other memory than the block (its token differs)");
+                "the remote key refers to other memory than the block (the token differs)");
 }
 
 void UcxKey::put(std::size_t offset, const void* source, std::size_t bytes, Wait& wait) {
@@ -118,7 +118,7 @@ std::uint64_t UcxKey::atomic(AtomicOp op, std::size_t width, std::size_t offset,
 }
 
 void UcxKey::signal(const CounterAddress& counter, Wait& wait) {
-  // Messages keep their order, but overtake RMA.
+  // Messages are executed in order, but may overtake RMA operations.
   endpoint_.flush_rma(wait);
   Message send = message(Kind::signal, counter.pad);
   send.count_at = static_cast<std::uint32_t>(counter.count - counter.pad);
@@ -127,7 +127,7 @@ void UcxKey::signal(const CounterAddress& counter, Wait& wait) {
 
 void UcxKey::put_with_signal(std::size_t offset, const void* source, std::size_t bytes,
                              BlockKey& pad, const CounterAddress& counter, Wait& wait) {
-  auto& theirs = static_cast<UcxKey&>(pad);  // BlockKey guarantees it.
+  auto& theirs = static_cast<UcxKey&>(pad);  // BlockKey guarantees the type.
   if (bytes > kSmallPut) {
     put(offset, source, bytes, wait);
     return theirs.signal(counter, wait);

@@ -9,10 +9,11 @@
 
 namespace symmem::ucx {
 
-/// A peer's block through UCX: large puts by RMA where it pays, all else by messages.
+/// Access to a peer's block through UCX: large puts use RMA if Endpoint::puts_by_rma(), all other
+/// operations use messages.
 class UcxKey : public BlockKey {
  public:
-  /// `endpoint` is one of `engine`.
+  /// `endpoint` belongs to `engine`.
   UcxKey(std::shared_ptr<Engine> engine, Endpoint& endpoint, UcxHandle handle);
   ~UcxKey() override;
 
@@ -31,26 +32,27 @@ class UcxKey : public BlockKey {
   void stop_polling() override { engine_->driver().stop_polling(); }
   RemoteKey packed() const override { return {handle_.key, handle_.worker, handle_.address}; }
 
-  /// Verifies, while attaching, that the connection and the remote key reach the block. Throws
-  /// Refusal if they do not.
+  /// Verifies, while the block is attached, that the connection works and that the remote key
+  /// refers to the block. Throws Refusal if not.
   void verify(Wait& wait);
 
  protected:
   void put_rma(std::size_t offset, const void* source, std::size_t bytes, bool nbi, Wait& wait);
-  /// Returns when `source` may be reused.
+  /// Puts with messages. Returns when `source` may be reused.
   void put_message(std::size_t offset, const void* source, std::size_t bytes, Wait& wait);
 
  private:
   void put(std::size_t offset, const void* source, std::size_t bytes, bool nbi, Wait& wait);
   Message message(Kind kind, std::size_t offset) const;
-  /// Waits for a round trip: verifies the connection alone.
+  /// Verifies the connection only: sends a message and waits for the reply.
   void ping(Wait& wait);
-  /// Gets by RMA, also what is not open to messages.
+  /// Gets with RMA, also from ranges that are not open to messages.
   void read(std::size_t offset, void* target, std::size_t bytes, Wait& wait);
   void verify_memory(Wait& wait);
-  /// Unpacks the remote key on the first call: a job has many keys and uses few.
+  /// Unpacks the remote key on the first call only, because a job has many keys and uses few of
+  /// them.
   ucs_status_t unpack();
-  /// Throws Error(unsupported) if UCX cannot unpack the key.
+  /// Returns the unpacked remote key. Throws Error(unsupported) if UCX cannot unpack the key.
   ucp_rkey_h rkey();
 
   const std::shared_ptr<Engine> engine_;

@@ -15,14 +15,14 @@
 namespace symmem::ucx {
 namespace {
 
-/// Sets the options that UCX reads while it is loaded, and those that its configuration calls do
-/// not set in every version. Keeps what the user has set.
+/// Sets the options that UCX reads while it is loaded, and the options that ucp_config_modify does
+/// not set in every version. Keeps the values that the user has set.
 void set_defaults() {
   const auto set = [](const char* name, const char* value) { ::setenv(name, value, 0); };
-  // No handlers for SIGSEGV and the like in the application's process.
+  // UCX must not install handlers for SIGSEGV and similar signals in the application's process.
   set("UCX_ERROR_SIGNALS", "");
   set("UCX_HANDLE_ERRORS", "none");
-  // symmem reports lost peers; UCX would print them as warnings and errors.
+  // symmem reports lost peers; UCX would also print warnings and errors for them.
   set("UCX_LOG_LEVEL", "fatal");
   set("UCX_TCP_TX_SEG_SIZE", "256k");
   set("UCX_TCP_RX_SEG_SIZE", "256k");
@@ -35,7 +35,8 @@ void set_defaults() {
 }  // namespace
 
 Library::Library(const std::string& path) : path_(path) {
-  // While loading, UCX up to 1.13 writes past the end of its copy of a longer name.
+  // While UCX up to 1.13 is loaded, it writes past the end of its buffer for the host name if the
+  // name is longer.
   refuse_unless(host_name().size() < HOST_NAME_MAX,
                 "UCX crashes with a host name of {} letters; shorten it", HOST_NAME_MAX);
   set_defaults();
@@ -61,11 +62,11 @@ Library::Library(const std::string& path) : path_(path) {
 
 const Library& Library::open(const std::string& path) {
   static std::mutex mutex;
-  static const Library* opened = nullptr;  // Never freed: the library stays open.
+  static const Library* opened = nullptr;  // Never freed, because the library is never closed.
   const std::lock_guard lock(mutex);
   if (opened == nullptr) opened = new Library(path);
   refuse_unless(opened->path_ == path,
-                "this process has opened {} already, and cannot open a second libucp, {}",
+                "this process has already opened {} and cannot open a second libucp, {}",
                 opened->path_, path);
   return *opened;
 }

@@ -8,21 +8,22 @@
 
 namespace symmem::ucx {
 
-/// libucp, opened at run time: one binary runs without UCX, with the distribution's and with
-/// others, and a program that does not use UCX gets none of its signal handlers and hooks.
+/// The library libucp, opened at run time. One binary therefore runs without UCX and with any UCX
+/// from 1.13 on, and a program that does not use UCX has no signal handlers or hooks of UCX.
 class Library {
  public:
-  /// Returns the one of this process, opened by the first call and never closed, since it starts
-  /// threads. `path` is for dlopen. Throws Refusal if it cannot be opened, is older than 1.13, or
-  /// if another one was opened before.
+  /// Returns the library of this process. The first call opens it with dlopen(`path`); it is never
+  /// closed, because UCX starts threads. Throws Refusal if the library cannot be opened or is older
+  /// than 1.13, or if a library with another path was opened before.
   static const Library& open(const std::string& path);
 
-  std::string version() const;  ///< "1.13.1"
-  /// The part that must be equal at both ends: "1.13". Keys of other generations do not unpack.
+  std::string version() const;  ///< For example "1.13.1".
+  /// Returns the part of the version that must be equal on both ranks, for example "1.13". Remote
+  /// keys from another generation cannot be unpacked.
   std::string generation() const;
   bool at_least(unsigned minor) const { return major_ > 1 || minor_ >= minor; }
 
-// The functions of libucp, named without "ucp_".
+// The functions of libucp that symmem calls, without the prefix "ucp_".
 #define SYMMEM_UCP_FUNCTIONS(X) \
   X(get_version)                \
   X(context_query)              \

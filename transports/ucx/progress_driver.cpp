@@ -14,19 +14,21 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// A peer that replies at once does so within this time; to sleep and wake takes as long.
+/// Time to poll before sleeping. An immediate reply from a peer arrives within this time, and
+/// sleeping and waking takes as long.
 constexpr std::chrono::microseconds kSpin{50};
-/// The same for a thread that waits for an operation: the first part of a long get takes twice as
-/// long.
+/// Time to poll before sleeping in wait(). The first part of a long get takes more than kSpin to
+/// arrive.
 constexpr std::chrono::microseconds kWaitSpin{150};
-/// The parked thread checks whether others still poll: first after kSpin, then ever less often up
-/// to this, since each check takes their core for some microseconds.
+/// Maximum interval at which the parked progress thread checks whether other threads still poll.
+/// The interval starts at kSpin and grows, because each check takes some microseconds on the core
+/// of a polling thread.
 constexpr std::chrono::milliseconds kLongestPark{1};
-/// Polls between two yields to other threads; a yield takes as long as a poll.
+/// Number of polls between two yields to other threads; a yield takes as long as a poll.
 constexpr unsigned kPollsPerTurn = 8;
-/// Interval of polls of an atomic that a GPU executes: its completion wakes no thread.
+/// Interval of polls while a GPU executes an atomic: its completion does not wake a thread.
 constexpr std::chrono::microseconds kGpuPollInterval{20};
-/// How often a wait checks whether the peer is lost, and how long the thread sleeps at most.
+/// Interval at which wait() calls Wait::check(), and maximum sleep time of the progress thread.
 constexpr std::chrono::milliseconds kCheckInterval{50};
 
 std::chrono::nanoseconds spin_time_of(Progress mode) {
@@ -36,7 +38,7 @@ std::chrono::nanoseconds spin_time_of(Progress mode) {
 
 }  // namespace
 
-/// RAII: an application thread progresses instead of the progress thread.
+/// RAII: marks that an application thread progresses instead of the progress thread.
 class ProgressDriver::Polling {
  public:
   explicit Polling(ProgressDriver& driver) : driver_(driver), guard_(driver.capture_guard()) {
@@ -74,7 +76,7 @@ bool ProgressDriver::stop() noexcept {
   return true;
 }
 
-/// Returns whether anything was done.
+/// Returns whether there was any progress.
 bool ProgressDriver::progress() {
   if (stopping_.load()) return false;
   bool some = worker_.progress();
@@ -90,7 +92,7 @@ bool ProgressDriver::progress() {
 void ProgressDriver::wait(std::unique_lock<std::mutex>& lock, Wait& wait,
                           const std::function<bool()>& done) {
   while (!spin(lock, done)) {
-    // From here on the thread progresses, and its callbacks notify.
+    // From here on the progress thread progresses, and its callbacks notify this thread.
     stop_polling();
     worker_.wake();
     changed_.wait_for(lock, kCheckInterval);
@@ -106,8 +108,8 @@ void ProgressDriver::wait(std::unique_lock<std::mutex>& lock, Wait& wait,
   }
 }
 
-/// Progresses until `done`; returns false once nothing has arrived for kWaitSpin, or a check is
-/// due.
+/// Progresses until `done()` returns true. Returns false if nothing has arrived for kWaitSpin or a
+/// check is due.
 bool ProgressDriver::spin(std::unique_lock<std::mutex>& lock, const std::function<bool()>& done) {
   const Polling polling(*this);
   auto now = Clock::now();
@@ -129,7 +131,7 @@ bool ProgressDriver::spin(std::unique_lock<std::mutex>& lock, const std::functio
 }
 
 void ProgressDriver::progress_once(std::unique_lock<std::mutex>& lock) {
-  // The thread that shuts the engine down completes the operations in flight.
+  // During shutdown, the thread that shuts the engine down completes the operations in flight.
   if (stopping_.load())
     changed_.wait_for(lock, kCheckInterval);
   else
@@ -153,7 +155,8 @@ bool ProgressDriver::polled_recently() const {
   return Clock::now().time_since_epoch() - last < kSpin;
 }
 
-/// Polls several times. Skips if the worker is locked: the thread that locked it progresses.
+/// Polls several times. Returns false if the worker is locked: the thread that has locked the
+/// worker progresses.
 bool ProgressDriver::try_progress() {
   const auto lock = worker_.try_lock();
   if (!lock.owns_lock()) return false;
@@ -176,7 +179,7 @@ void ProgressDriver::run() {
   while (!stopping_.load()) {
     if (!guard) guard = capture_guard();
     if (spin_time_ != spin_time_.max() && polled_recently()) {
-      // A waiting thread progresses, and faster without this thread on its core.
+      // An application thread progresses; it is faster if this thread does not use its core.
       park(pause);
       pause = std::min<std::chrono::nanoseconds>(4 * pause, kLongestPark);
       continue;
@@ -203,7 +206,7 @@ void ProgressDriver::sleep() {
     if (!worker_.arm()) return;
   }
   pollfd event{worker_.event_fd(), POLLIN, 0};
-  // Bounded, since some UCX transports miss wakeups.
+  // The sleep has a time limit, because some UCX transports miss wakeups.
   ::poll(&event, 1, static_cast<int>(kCheckInterval.count()));
 }
 

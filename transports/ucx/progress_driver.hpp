@@ -16,47 +16,48 @@
 
 namespace symmem::ucx {
 
-/// Progresses a worker and the service on it. A thread of its own serves peers while the
-/// application computes, and completes what the application posted without its help. Application
-/// threads that wait or poll progress the worker themselves, which saves a thread switch; the
-/// progress thread parks meanwhile.
+/// Progresses a worker and its service. A progress thread serves peers and completes posted
+/// operations while the application computes. Application threads that wait or poll progress the
+/// worker directly, which avoids a thread switch; the progress thread parks meanwhile.
 class ProgressDriver {
  public:
-  /// `worker` and `service` outlive it. `mode` is SYMMEM_PROGRESS: how long the thread spins before
-  /// it sleeps.
+  /// `worker` and `service` outlive the driver. `mode` (SYMMEM_PROGRESS) selects how long the
+  /// progress thread polls before it sleeps.
   ProgressDriver(Worker& worker, Service& service, Progress mode);
   ~ProgressDriver() { stop(); }
   ProgressDriver(const ProgressDriver&) = delete;
   ProgressDriver& operator=(const ProgressDriver&) = delete;
 
-  /// Starts the thread, once. Throws Error(exhausted).
+  /// Starts the progress thread; called once. Throws Error(exhausted) if the thread cannot be
+  /// started.
   void start();
-  /// Stops progress for good and joins the thread. Returns false if it was stopped before.
+  /// Stops all progress permanently and joins the thread. Returns false if stop() was called
+  /// before.
   bool stop() noexcept;
   bool stopped() const { return stopping_.load(); }
 
   Worker& worker() { return worker_; }
 
-  // The caller has locked the worker.
-  /// Progresses until `done()` returns true; calls `wait.check()` every 50 ms, with the worker
-  /// unlocked. Spins briefly, then sleeps while the thread progresses.
+  // For wait(), progress_once(), notify() and defer() the caller has locked the worker.
+  /// Progresses until `done()` returns true. Calls `wait.check()` every 50 ms with the worker
+  /// unlocked. Polls briefly, then sleeps while the progress thread progresses.
   void wait(std::unique_lock<std::mutex>& lock, Wait& wait, const std::function<bool()>& done);
-  /// Advances the operations in flight by one step. The caller repeats it until its own condition
-  /// holds.
+  /// Progresses the worker once. The caller repeats the call until its own condition is true.
   void progress_once(std::unique_lock<std::mutex>& lock);
   /// Makes every wait() evaluate its condition again.
   void notify() { changed_.notify_all(); }
-  /// Runs `action` after the current call of ucp_worker_progress: for UCX's callbacks, in which
-  /// endpoints must not be closed.
+  /// Runs `action` after the current call of ucp_worker_progress returns. For UCX callbacks, which
+  /// must not close endpoints.
   void defer(std::function<void()> action) { deferred_.push_back(std::move(action)); }
 
-  // From any thread, with the worker unlocked.
-  /// Progresses arrived messages, without waiting, unless another thread does so now.
+  // poll() and stop_polling() may be called from any thread; the worker must not be locked by the
+  // caller.
+  /// Progresses the worker without waiting. Does nothing if another thread has locked the worker.
   void poll();
-  /// Declares that the calling thread stops polling: the progress thread resumes.
+  /// Announces that the calling thread stops polling; the progress thread then resumes.
   void stop_polling();
-  /// From now on, guards stream captures in each thread that progresses, since UCX or the service
-  /// may call CUDA. `gpus` outlives the driver.
+  /// Makes each thread that progresses guard stream captures from now on, because UCX or the
+  /// service may call CUDA. `gpus` outlives the driver.
   void guard_captures(Gpus& gpus) { guarded_.store(&gpus); }
 
  private:
@@ -76,16 +77,19 @@ class ProgressDriver {
 
   Worker& worker_;
   Service& service_;
-  const std::chrono::nanoseconds spin_time_;  ///< How long the thread spins before it sleeps.
-  std::atomic<Gpus*> guarded_{nullptr};       ///< Null while no block is on a GPU.
+  /// Time that the progress thread polls before it sleeps.
+  const std::chrono::nanoseconds spin_time_;
+  std::atomic<Gpus*> guarded_{nullptr};  ///< Null while no block is on a GPU.
   std::mutex parking_;
-  std::condition_variable parked_;               ///< With parking_: the thread, while others poll.
-  std::condition_variable changed_;              ///< With the worker's mutex.
+  /// Used with parking_; the progress thread waits here while others poll.
+  std::condition_variable parked_;
+  std::condition_variable changed_;              ///< Used with the worker's mutex.
   std::vector<std::function<void()>> deferred_;  ///< Guarded by the worker's mutex.
   std::atomic<bool> stopping_{false};
-  std::atomic<int> polling_{0};             ///< Threads that poll. A hint; orders nothing.
-  std::atomic<std::int64_t> last_poll_{0};  ///< In ticks of the steady clock. A hint as well.
-  std::thread thread_;                      ///< Last: it uses all of the above.
+  std::atomic<int> polling_{0};  ///< Number of threads that poll; a hint without memory ordering.
+  /// Time of the last poll in steady-clock ticks; a hint like polling_.
+  std::atomic<std::int64_t> last_poll_{0};
+  std::thread thread_;  ///< Last member: the thread uses all members above.
 };
 
 }  // namespace symmem::ucx

@@ -10,11 +10,11 @@
 namespace symmem::ucx {
 namespace {
 
-/// Messages of one sender that are held out of order: UCX keeps the order in practice, but does not
-/// guarantee it.
+/// Maximum number of out-of-order messages held per sender. UCX delivers messages in order in
+/// practice, but does not guarantee the order.
 constexpr std::size_t kMaxEarly = 1024;
-/// Messages held of senders that are not allowed yet: a rank that attaches first sends one, without
-/// payload.
+/// Maximum number of messages held from senders that are not allowed yet. A rank that attaches
+/// before this rank sends one such message, without a payload.
 constexpr std::size_t kMaxUnauthenticated = 4096;
 
 }  // namespace
@@ -77,7 +77,7 @@ void Service::receive(std::string_view header, Payload payload, bool eager, ucp_
   accept(*message, payload, reply_to);
 }
 
-/// Executes the message in its sender's order, and those that waited for it.
+/// Executes the message in its sender's order, then the held messages that follow it.
 void Service::accept(const Message& message, Payload payload, ucp_ep_h reply_to) {
   const auto found = senders_.find(message.sender);
   if (found == senders_.end()) {
@@ -106,13 +106,14 @@ void Service::accept(const Message& message, Payload payload, ucp_ep_h reply_to)
 
 void Service::refuse(const char* why) {
   if (refused_.fetch_add(1) == 0)
-    log_.warn("ucx: refused a message: {}; later ones are only counted", why);
+    log_.warn("ucx: refused a message: {}; further refused messages are only counted", why);
 }
 
 void Service::execute(Sender& sender, const Message& message, Payload payload, ucp_ep_h reply_to) {
   ++sender.next;
   if (must_queue(message) && enqueue(message, reply_to)) return;
-  // The sender may have waited for threads of this process, and they may wait for this one.
+  // The sender may have waited for threads of this process, and these threads may wait for this
+  // thread.
   tsan_acquire();
   Reply reply{message.request, Reply::Status::done, 0};
   ReplyPayload reply_payload;
@@ -126,17 +127,17 @@ void Service::execute(Sender& sender, const Message& message, Payload payload, u
     if (message.request == 0) ++sender.refused;
     reply.status = Reply::Status::refused;
     reply_payload = {};
-    refuse("its range is not open here");
+    refuse("its range is not open on this rank");
   }
   tsan_release();
   if (reply_to != nullptr && message.request != 0)
     send_reply(reply, std::move(reply_payload), reply_to);
 }
 
-/// Returns false if the message is refused.
+/// Executes the message and fills the reply. Returns false if the message is refused.
 bool Service::dispatch(Sender& sender, const Message& message, Payload payload, Reply& reply,
                        ReplyPayload& reply_payload) {
-  // The sender has flushed its RMA; this makes it visible to kernels.
+  // The sender has flushed its RMA writes; sync_remote_writes() makes them visible to kernels.
   if (message.kind == Kind::signal || message.kind == Kind::put_with_signal ||
       message.kind == Kind::flush)
     for (Gpu* const gpu : to_sync_) gpu->sync_remote_writes();
@@ -161,7 +162,8 @@ bool Service::use(std::uint64_t number, std::size_t offset, std::size_t bytes, U
                                 [&] { use(served.block->base + offset, served.gpu); });
 }
 
-/// Stages large payloads in pinned memory; the driver copies small ones at once from any memory.
+/// Copies a payload to GPU memory. Stages large payloads in pinned memory; the driver copies small
+/// payloads from any host memory without delay.
 void Service::write_on(Gpu& gpu, std::byte* at, Payload payload) {
   constexpr std::size_t kUnstaged = 32 << 10;
   const auto stage = payload.second > kUnstaged ? gpu.stage() : nullptr;
@@ -232,7 +234,7 @@ void Service::send_reply(const Reply& reply, ReplyPayload payload, ucp_ep_h to) 
   void* const request =
       ucp_.am_send_nbx(to, kReplyId, &record->reply, sizeof reply, record->payload.data.get(),
                        record->payload.bytes, &parameters);
-  // Otherwise it was sent at once, or the peer is gone.
+  // If there is no request, the reply was sent at once or the peer is lost.
   if (request != nullptr && !UCS_PTR_IS_ERR(request)) static_cast<void>(record.release());
 }
 

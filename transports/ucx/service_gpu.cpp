@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Atomics on GPU memory, which complete asynchronously.
+// Execution of atomics on GPU memory, which complete asynchronously.
 #include <algorithm>
 #include <set>
 #include <utility>
@@ -10,7 +10,8 @@
 namespace symmem::ucx {
 namespace {
 
-/// Atomics that GPUs have at once, each on a stream of its own, and the size of the queue for them.
+/// Maximum number of atomics started on GPUs at the same time, each on a separate stream; and
+/// maximum number of queued atomics and flushes.
 constexpr std::size_t kMaxStarted = 8, kMaxQueued = 4096;
 
 }  // namespace
@@ -29,7 +30,7 @@ bool Service::must_queue(const Message& message) const {
                      [&](const InFlight& one) { return one.message.sender == message.sender; });
 }
 
-/// Returns false if the queue is full: the message is refused.
+/// Returns false if the queue is full; the message is then refused.
 bool Service::enqueue(const Message& message, ucp_ep_h reply_to) {
   if (in_flight_.size() >= kMaxQueued) return false;
   const Served* const served = gpu_target(message);
@@ -38,7 +39,7 @@ bool Service::enqueue(const Message& message, ucp_ep_h reply_to) {
   return true;
 }
 
-/// Leaves `pending` null if the message is refused.
+/// Starts an atomic; leaves `pending` null if the message is refused.
 void Service::start(InFlight& atomic) {
   const Message& message = atomic.message;
   if ((message.width != 4 && message.width != 8) || message.offset % message.width != 0) return;
@@ -51,7 +52,8 @@ void Service::start(InFlight& atomic) {
   });
 }
 
-/// Returns whether a reply is due: with the old value if `ok`, else refused.
+/// Returns whether a reply is due. If `ok`, the reply contains the old value; otherwise it is a
+/// refusal.
 bool Service::completed(InFlight& atomic, std::uint64_t& value, bool& ok) {
   try {
     if (atomic.pending == nullptr) {
@@ -68,7 +70,8 @@ bool Service::completed(InFlight& atomic, std::uint64_t& value, bool& ok) {
   return true;
 }
 
-/// Returns false while it is in flight. `blocked`: senders that have an earlier atomic in flight.
+/// Sends the reply if `one` has completed; returns false while it is in flight. `blocked` contains
+/// the senders that have an earlier atomic in flight.
 bool Service::reply_if_completed(InFlight& one, std::set<std::uint64_t>& blocked) {
   const Message& message = one.message;
   const bool is_flush = message.kind == Kind::flush;
@@ -88,7 +91,7 @@ bool Service::reply_if_completed(InFlight& one, std::set<std::uint64_t>& blocked
   }
   if (!ok) {
     reply.status = Reply::Status::refused;
-    refuse("its range is not open here");
+    refuse("its range is not open on this rank");
   }
   if (one.reply_to != nullptr && message.request != 0) send_reply(reply, {}, one.reply_to);
   return true;
@@ -101,7 +104,7 @@ bool Service::progress() {
   bool some = false;
   for (auto at = in_flight_.begin(); at != in_flight_.end();) {
     if (reply_if_completed(*at, blocked)) {
-      at = in_flight_.erase(at);  // At once: it releases a stream to the next atomic.
+      at = in_flight_.erase(at);  // Erased at once, to release a stream for the next atomic.
       some = true;
     } else {
       ++at;

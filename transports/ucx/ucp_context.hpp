@@ -9,7 +9,7 @@ namespace symmem::ucx {
 /// A UCP context, configured for symmem.
 class UcpContext {
  public:
-  /// Throws Refusal if UCX cannot be used here.
+  /// Throws Refusal if UCX cannot be used on this host.
   UcpContext(const Library& library, const Options& options);
   ~UcpContext() { ucp_.cleanup(context_); }
   UcpContext(const UcpContext&) = delete;

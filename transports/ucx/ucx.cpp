@@ -12,7 +12,7 @@
 namespace symmem::ucx {
 namespace {
 
-/// RAII: a block's registration with UCX.
+/// RAII: the registration of a block with UCX.
 class Registration {
  public:
   /// Throws Refusal if UCX cannot register this memory.
@@ -29,8 +29,8 @@ class Registration {
     refuse_unless_ok(ucp_, ucp_.mem_map(context_, &params, &memory_), "ucp_mem_map");
     ucp_mem_attr_t found{};
     found.field_mask = UCP_MEM_ATTR_FIELD_MEM_TYPE;
-    // Without its CUDA modules UCX may register GPU memory as host memory, and crash at the first
-    // put.
+    // Without the UCX modules for CUDA, UCX may register GPU memory as host memory and crash at the
+    // first put.
     if (on_gpu &&
         (ucp_.mem_query(memory_, &found) != UCS_OK || found.mem_type != UCS_MEMORY_TYPE_CUDA)) {
       ucp_.mem_unmap(context_, memory_);
@@ -45,7 +45,7 @@ class Registration {
   Registration(const Registration&) = delete;
   Registration& operator=(const Registration&) = delete;
 
-  /// Returns the packed remote key. Throws Refusal if UCX has none for this memory.
+  /// Returns the packed remote key. Throws Refusal if UCX cannot create a key for this memory.
   std::string pack() const {
     void* key = nullptr;
     std::size_t bytes = 0;
@@ -62,7 +62,7 @@ class Registration {
   ucp_mem_h memory_ = nullptr;
 };
 
-/// A block that peers reach by messages and, if it is registered, by RMA.
+/// A block that peers access with messages and, if the block is registered, with RMA.
 class UcxExport : public Export {
  public:
   UcxExport(std::shared_ptr<Engine> engine, std::shared_ptr<Block> block, bool registers)
@@ -102,13 +102,14 @@ class UcxAttachment : public Attachment {
   const std::unique_ptr<UcxKey> key_;
 };
 
-/// The engine of a Context, started on first use by one of the transports that share it.
+/// The engine of a Context. The first call of get() starts it; the transports ucx and ucx_staged
+/// share it.
 class LazyEngine {
  public:
   explicit LazyEngine(const TransportEnvironment& environment) : environment_(environment) {}
 
   const Options& options() const { return environment_.options; }
-  /// Throws Refusal if UCX cannot be used here, at each call.
+  /// Returns the engine. Each call throws Refusal if UCX cannot be used on this host.
   std::shared_ptr<Engine> get() {
     const std::lock_guard lock(mutex_);
     if (!engine_)
@@ -116,7 +117,7 @@ class LazyEngine {
                                          environment_.log, environment_.gpus);
     return engine_;
   }
-  /// Calls `use(engine)` if it was started.
+  /// Calls `use(engine)` if the engine was started.
   template <typename Use>
   void if_started(Use use) noexcept {
     const std::lock_guard lock(mutex_);
@@ -131,7 +132,7 @@ class LazyEngine {
 
 class UcxTransport : public Transport {
  public:
-  /// `staged`: carries GPU memory by messages alone, whatever UCX supports.
+  /// If `staged`, transfers GPU memory with messages only, also if UCX supports CUDA.
   UcxTransport(std::shared_ptr<LazyEngine> engine, bool staged)
       : engine_(std::move(engine)), staged_(staged) {}
 
@@ -150,13 +151,13 @@ class UcxTransport : public Transport {
                            std::chrono::milliseconds timeout) override {
     const UcxHandle theirs = UcxHandle::decode(handle);
     require(theirs.block == block && block.process == peer.process.id, Errc::invalid_argument,
-            "the ucx handle is for block {:x}-{}, not for block {:x}-{} of that rank",
+            "the ucx handle is for block {:x}-{}, not for block {:x}-{} of the peer",
             theirs.block.process, theirs.block.number, block.process, block.number);
     return offer<Attachment>([&] {
       auto engine = engine_->get();
       refuse_unless(same_generation(theirs.version, engine->ucp()),
-                    "the peer runs UCX {}, this rank UCX {}: their keys do not fit", theirs.version,
-                    engine->ucp().version());
+                    "the peer runs UCX {}, this rank UCX {}: their remote keys are incompatible",
+                    theirs.version, engine->ucp().version());
       Endpoint& endpoint = engine->endpoint(peer.process.id, theirs.worker);
       Gpu* const gpu = engine->gpu(peer.used_from);
       auto key = make_key(std::move(engine), endpoint, theirs, gpu);
@@ -180,16 +181,17 @@ class UcxTransport : public Transport {
   }
 
  private:
-  /// Refuses GPU memory that this UCX cannot access, or on which puts and signals have no order.
+  /// Throws Refusal if this UCX cannot access memory on `device`, or if writes to it cannot be
+  /// ordered before a signal.
   void check_gpu_support(Engine& engine, const Device& device) const {
     if (device.type == DeviceType::cuda)
       refuse_unless(engine.knows_cuda(),
-                    "UCX {} ({}) has no CUDA support, or no driver; set SYMMEM_UCX_LIBRARY to one "
-                    "that has",
+                    "UCX {} ({}) has no CUDA support or finds no CUDA driver; set "
+                    "SYMMEM_UCX_LIBRARY to a libucp with CUDA support",
                     engine.ucp().version(), engine_->options().ucx_library);
     if (Gpu* const gpu = engine.gpu(device))
       refuse_unless(gpu->remote_writes() != Gpu::RemoteWrites::unordered,
-                    "writes of a network card to {} cannot be ordered before a signal",
+                    "writes from a network card to {} cannot be ordered before a signal",
                     to_string(device));
   }
   std::unique_ptr<UcxKey> make_key(std::shared_ptr<Engine> engine, Endpoint& endpoint,

@@ -6,7 +6,7 @@
 
 using namespace symmem;
 
-TEST_CASE("the available memory is at most the memory of the machine") {
+TEST_CASE("the available memory does not exceed the physical memory of the host") {
   const AvailableMemory available = available_memory();
   const auto all = static_cast<std::size_t>(::sysconf(_SC_PHYS_PAGES)) *
                    static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));

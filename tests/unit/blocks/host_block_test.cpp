@@ -23,7 +23,7 @@ std::shared_ptr<Block> make(std::size_t bytes, int device_index = 0) {
 
 }  // namespace
 
-TEST_CASE("a block has the requested bytes, zeroed, and its id follows them") {
+TEST_CASE("a block contains at least the requested bytes, zeroed, followed by the block's id") {
   for (const std::size_t bytes : {0u, 1u, 4095u, 4096u, 4097u, 1u << 20}) {
     const auto block = make(bytes);
     CHECK(block->bytes >= bytes);
@@ -39,7 +39,7 @@ TEST_CASE("a block has the requested bytes, zeroed, and its id follows them") {
   CHECK(make_host_block_maker()->device_type() == DeviceType::host);
 }
 
-TEST_CASE("nobody can shrink a block, grow it, or remove its seals") {
+TEST_CASE("the seals of a block cannot be changed and prevent shrinking and growing") {
   const auto block = make(100);
   CHECK(::fcntl(block->descriptor, F_GET_SEALS) == (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL));
   CHECK(::ftruncate(block->descriptor, 0) != 0);
@@ -48,7 +48,7 @@ TEST_CASE("nobody can shrink a block, grow it, or remove its seals") {
   CHECK((::fcntl(block->descriptor, F_GETFD) & FD_CLOEXEC) != 0);
 }
 
-TEST_CASE("a block closes its descriptor and its mapping") {
+TEST_CASE("destroying a block closes the descriptor and removes the mapping") {
   const Resources before = Resources::now();
   {
     const auto one = make(100), two = make(10 << 20);
@@ -57,14 +57,16 @@ TEST_CASE("a block closes its descriptor and its mapping") {
   CHECK(before.changes() == "");
 }
 
-TEST_CASE("pages are allocated at their first access") {
+TEST_CASE("making a block does not allocate its pages") {
   const auto block = make(512 << 20);
   struct stat info {};
   REQUIRE(::fstat(block->descriptor, &info) == 0);
   CHECK(info.st_blocks * 512 < 1 << 20);
 }
 
-TEST_CASE("another device index, and more bytes than are available, are refused with the values") {
+TEST_CASE(
+    "make() refuses a device index other than 0 and an unavailable size; the error contains the "
+    "value") {
   check_error([] { make(100, 1); }, Errc::invalid_argument, {"device index 1"});
   check_error([] { make(std::size_t{1} << 46); }, Errc::exhausted,
               {"70368744177664 bytes", "MemAvailable", "cgroup"});
@@ -72,7 +74,8 @@ TEST_CASE("another device index, and more bytes than are available, are refused 
   check_error([] { make(SIZE_MAX / 2); }, Errc::exhausted, {"more than can be addressed"});
 }
 
-TEST_CASE("small blocks share one check of the available memory, and a large block gets its own") {
+TEST_CASE(
+    "small blocks share one check of the available memory; a large block causes a new check") {
   const auto maker = make_host_block_maker();
   const auto one = maker->make({7, 1}, 100, 0), two = maker->make({7, 2}, 100, 0);
   check_error(

@@ -20,7 +20,8 @@ namespace {
 
 const auto kPage = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
 
-/// Counts the resident pages of [at, at+bytes), both page-aligned.
+/// Returns the number of resident pages in [at, at+bytes). Both values must be multiples of the
+/// page size.
 std::size_t resident_pages(std::byte* at, std::size_t bytes) {
   std::vector<unsigned char> resident(bytes / kPage);
   REQUIRE(::mincore(at, bytes, resident.data()) == 0);
@@ -30,14 +31,14 @@ std::size_t resident_pages(std::byte* at, std::size_t bytes) {
 
 }  // namespace
 
-TEST_CASE("populate makes all pages of a range resident, no others, and keeps their contents") {
+TEST_CASE("populate makes exactly the pages of a range resident and keeps their contents") {
   const std::function<void(std::byte*, std::size_t)> ways[] = {populate, touch_pages};
   for (const auto& make_resident : ways) {
     const auto block = make_host_block_maker()->make({7, 9}, 16 << 20, 0);
     std::byte* const base = block->base;
     const std::size_t first = 64 * kPage, count = 1000;
     base[first + 5] = std::byte{42};
-    // Begins and ends within a page.
+    // This range begins and ends within a page.
     make_resident(base + first + 100, (count - 1) * kPage);
     CHECK(resident_pages(base + first, count * kPage) == count);
     CHECK(resident_pages(base, first) == 0);
@@ -49,7 +50,7 @@ TEST_CASE("populate makes all pages of a range resident, no others, and keeps th
   }
 }
 
-TEST_CASE("populate refuses more than is available, with the figures, and populates nothing") {
+TEST_CASE("populate refuses a range larger than the available memory and allocates no pages") {
   const std::size_t bytes = std::size_t{1} << 42;
   void* const at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
                           MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -60,7 +61,7 @@ TEST_CASE("populate refuses more than is available, with the figures, and popula
   ::munmap(at, bytes);
 }
 
-TEST_CASE("memory is required to be available, and the figures are in the error") {
+TEST_CASE("require_available refuses an unavailable size; the error contains the sizes") {
   CHECK(require_available(1) > 1);
   check_error([] { require_available(std::size_t{1} << 46); }, Errc::exhausted,
               {"70368744177664 bytes", "MemAvailable", "cgroup"});

@@ -50,16 +50,18 @@ TEST_CASE("decoding a cuda_ipc handle returns the encoded values") {
   CHECK(decoded.legacy == encoded.legacy);
 }
 
-TEST_CASE("a cuda_ipc handle with any bit changed is refused") { check_every_bit_counts(sample()); }
+TEST_CASE("decoding refuses a cuda_ipc handle in which any one bit is flipped") {
+  check_every_bit_counts(sample());
+}
 
-TEST_CASE("a truncated cuda_ipc handle, or one with trailing bytes, is refused") {
+TEST_CASE("decoding refuses a cuda_ipc handle that is truncated or has trailing bytes") {
   const std::string good = sample().encode();
   for (std::size_t length = 0; length < good.size(); ++length)
     CHECK(refuses<CudaIpcHandle>(good.substr(0, length)));
   CHECK(refuses<CudaIpcHandle>(good + "x"));
 }
 
-TEST_CASE("a cuda_ipc handle with fields that contradict each other is refused") {
+TEST_CASE("decoding refuses a cuda_ipc handle with invalid or contradictory fields") {
   check_refused([](CudaIpcHandle& h) { h.gpu = "short"; }, "UUID");
   check_refused([](CudaIpcHandle& h) { h.fabric = "short"; }, "fabric handle");
   check_refused([](CudaIpcHandle& h) { h.legacy = "short"; }, "IPC handle");

@@ -18,7 +18,7 @@ const auto refused = refuses<ShmHandle>;
 
 }  // namespace
 
-TEST_CASE("decoding a handle returns the encoded values") {
+TEST_CASE("decoding a shm handle returns the encoded values") {
   for (const ShmHandle& handle : {kHandle, ShmHandle{"", "", 0, 0}}) {
     const ShmHandle read = ShmHandle::decode(handle.encode());
     CHECK(read.address == handle.address);
@@ -28,9 +28,12 @@ TEST_CASE("decoding a handle returns the encoded values") {
   }
 }
 
-TEST_CASE("a handle with any bit changed is refused") { check_every_bit_counts(kHandle); }
+TEST_CASE("decoding refuses a shm handle in which any one bit is flipped") {
+  check_every_bit_counts(kHandle);
+}
 
-TEST_CASE("a handle that is truncated, has trailing bytes or another magic is refused") {
+TEST_CASE(
+    "decoding refuses a shm handle that is truncated, has trailing bytes or has another magic") {
   const std::string good = kHandle.encode();
   for (std::size_t length = 0; length < good.size(); ++length)
     CHECK(refused(good.substr(0, length)));

@@ -22,7 +22,7 @@ using symmem::shm::ShmHandle;
 namespace {
 
 constexpr std::chrono::seconds kAmple{60};
-/// No process has this pid, so the transport must ask the FdService for descriptors.
+/// No process has this pid, so the transport must request descriptors from the FdService.
 constexpr std::int64_t kNobody = -1;
 
 Options with_verify(bool verify) {
@@ -31,7 +31,7 @@ Options with_verify(bool verify) {
   return options;
 }
 
-/// What one process has: its services and its transport.
+/// The services and the transport of one process.
 struct Side {
   explicit Side(bool verify = true) : options(with_verify(verify)) {}
   Offer<Attachment> attach(const std::string& handle, BlockId id = {1, 2},
@@ -39,7 +39,7 @@ struct Side {
                            std::chrono::milliseconds timeout = kAmple) {
     return transport->attach({3, {"host", kNobody, 5}, host}, id, handle, timeout);
   }
-  /// Attaches memory of this process, whose descriptors /proc shows.
+  /// Attaches memory of this process, whose descriptors the transport can open through /proc.
   Offer<Attachment> attach_in_proc(const ShmHandle& handle) {
     return transport->attach({3, {"host", ::getpid(), 5}, "host"}, {1, 2}, handle.encode(), kAmple);
   }
@@ -64,8 +64,7 @@ void check_refusal(const Offer<Attachment>& offer, const std::string& why) {
 
 }  // namespace
 
-TEST_CASE(
-    "writes through an attachment and through the block are seen in both, up to the last byte") {
+TEST_CASE("a write to a block or to its attachment is visible in both, up to the last byte") {
   Side owner, peer;
   const auto block = make_block();
   const auto exported = owner.transport->export_block(block);
@@ -80,7 +79,7 @@ TEST_CASE(
   CHECK(block->base[block->bytes - 1] == std::byte{2});
 }
 
-TEST_CASE("an attachment outlives export, block and owner, and leaks nothing") {
+TEST_CASE("an attachment stays valid after the export, the block and the owner are destroyed") {
   Side peer;
   const Resources before = Resources::now();
   {
@@ -96,7 +95,7 @@ TEST_CASE("an attachment outlives export, block and owner, and leaks nothing") {
   CHECK(before.changes() == "");
 }
 
-TEST_CASE("a block that cannot be reached is refused with the reason") {
+TEST_CASE("attach refuses a block that cannot be reached and gives the reason") {
   Side owner, peer;
   const auto block = make_block();
   auto exported = owner.transport->export_block(block);
@@ -110,7 +109,7 @@ TEST_CASE("a block that cannot be reached is refused with the reason") {
   check_refusal(peer.attach(nobody.encode()), "no process serves");
 }
 
-TEST_CASE("a block that /proc shows is attached without asking its owner") {
+TEST_CASE("a block that can be opened through /proc is attached without a request to the owner") {
   Side owner, peer;
   const auto block = make_block();
   const auto exported = owner.transport->export_block(block);
@@ -123,7 +122,9 @@ TEST_CASE("a block that /proc shows is attached without asking its owner") {
   CHECK(attached.value->pointer()[0] == std::byte{1});
 }
 
-TEST_CASE("a descriptor in /proc that is not the block is ignored, and the owner is asked") {
+TEST_CASE(
+    "a descriptor in /proc that is not the block is ignored, and the block is fetched from the "
+    "owner") {
   Side owner, peer(false);
   const auto block = make_block(), other = make_host_block_maker()->make({1, 3}, 5000, 0);
   block->base[0] = std::byte{1};
@@ -143,14 +144,14 @@ TEST_CASE("a descriptor in /proc that is not the block is ignored, and the owner
   }
 }
 
-TEST_CASE("without SYMMEM_VERIFY the token is not checked") {
+TEST_CASE("attach does not check the token if SYMMEM_VERIFY is off") {
   Side owner, peer(false);
   const auto block = make_block();
   const auto exported = owner.transport->export_block(block);
   CHECK(peer.attach(exported.value->handle(), {1, 3}).value != nullptr);
 }
 
-TEST_CASE("memory without a descriptor is not exported") {
+TEST_CASE("export refuses memory without a descriptor") {
   struct Foreign : Block {
     Foreign() : Block({1, 2}, nullptr, 10, {}, -1) {}
   };
@@ -160,7 +161,7 @@ TEST_CASE("memory without a descriptor is not exported") {
   CHECK(offer.refusal.find("symmem did not allocate it") != std::string::npos);
 }
 
-TEST_CASE("a descriptor that can shrink, or has another size than announced, is refused") {
+TEST_CASE("attach refuses a file that can shrink or whose size differs from the announced size") {
   Side owner, peer;
   const Fd open(::memfd_create("open", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   REQUIRE(::ftruncate(open.get(), 4096) == 0);
@@ -181,7 +182,7 @@ TEST_CASE("a descriptor that can shrink, or has another size than announced, is 
                 "not a memfd sealed");
 }
 
-TEST_CASE("a wrong token is a refusal; a malformed handle and a silent service are errors") {
+TEST_CASE("a wrong token is refused; a malformed handle and a silent service are errors") {
   Side owner, peer;
   const auto exported = owner.transport->export_block(make_block());
   const std::string good = exported.value->handle();

@@ -26,7 +26,7 @@ DeadlineWait ample_wait() {
   return DeadlineWait(Deadline::in(std::chrono::seconds(60) * kSlow, {}));
 }
 
-/// Memory registered with `engine`, which its peers access by RMA.
+/// Memory registered with `engine`, so that peers can access it with RMA.
 class Exposed {
  public:
   explicit Exposed(Engine& engine) : engine_(engine) {
@@ -37,7 +37,7 @@ class Exposed {
     REQUIRE(engine_.ucp().mem_map(engine_.context(), &params, &mapped_) == UCS_OK);
   }
   ~Exposed() {
-    engine_.shutdown();  // No peer writes there afterwards.
+    engine_.shutdown();  // Afterwards no peer writes to `bytes`.
     engine_.ucp().mem_unmap(engine_.context(), mapped_);
   }
   Exposed(const Exposed&) = delete;
@@ -64,7 +64,7 @@ class Exposed {
   ucp_mem_h mapped_ = nullptr;
 };
 
-/// Two Contexts' engines, each with its endpoint to the other.
+/// The engines of two Contexts, each with an endpoint to the other engine.
 struct Two {
   Options options = Options::from_env();
   Log log{LogLevel::off};
@@ -75,14 +75,14 @@ struct Two {
 
 }  // namespace
 
-TEST_CASE("an engine has one endpoint to each process") {
+TEST_CASE("repeated calls of endpoint() for a process return the same endpoint") {
   if (!can_use_ucx()) return;
   Two two;
   CHECK(&two.engine.endpoint(1, two.target.address()) == &two.endpoint);
   CHECK(&two.target.endpoint(2, two.engine.address()) == &two.back);
 }
 
-TEST_CASE("RMA has taken effect after a flush") {
+TEST_CASE("RMA puts have taken effect after a flush") {
   if (!can_use_ucx()) return;
   Two two;
   Exposed exposed(two.target);
@@ -105,7 +105,7 @@ TEST_CASE("RMA has taken effect after a flush") {
   two.engine.ucp().rkey_destroy(key);
 }
 
-TEST_CASE("over TCP alone no put uses RMA") {
+TEST_CASE("puts do not use RMA if TCP is the only transport") {
   if (!can_use_ucx()) return;
   ::setenv("UCX_TLS", "tcp", 1);
   {
@@ -115,7 +115,7 @@ TEST_CASE("over TCP alone no put uses RMA") {
   ::unsetenv("UCX_TLS");
 }
 
-TEST_CASE("operations fail after the shutdown of their engine, which has released their buffers") {
+TEST_CASE("operations fail after the engine's shutdown, which releases the buffers in use") {
   if (!can_use_ucx()) return;
   Two two;
   Exposed exposed(two.target);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Messages for GPU memory at the target; the GPU is a fake in host memory.
+// Tests of how the target executes messages for GPU memory. A fake GPU uses host memory.
 #include <doctest/doctest.h>
 
 #include <cstring>
@@ -18,10 +18,10 @@ using namespace symmem::ucx;
 
 namespace {
 
-/// Executes atomics while `idle`; fails a test that blocks on one.
+/// A GPU that completes atomics while `idle` is true; a blocking atomic fails the test.
 class FakeGpu : public Gpu {
  public:
-  bool idle = false;  ///< Whether its SMs are free to execute atomics.
+  bool idle = false;  ///< True if the SMs are free to execute atomics.
   int started = 0;
   int executed = 0;
 
@@ -36,7 +36,7 @@ class FakeGpu : public Gpu {
   void sync_remote_writes() override {}
   void zero(void*, std::size_t) override {}
   std::uint64_t atomic(AtomicOp, std::size_t, void*, std::uint64_t, std::uint64_t) override {
-    FAIL_CHECK("a blocking atomic");
+    FAIL_CHECK("the service called the blocking atomic()");
     return 0;
   }
   std::unique_ptr<Pending> start_atomic(AtomicOp, std::size_t, void* at, std::uint64_t value,
@@ -78,14 +78,14 @@ class FakeGpu : public Gpu {
   };
 };
 
-constexpr std::uint64_t kBlock = 2, kOne = 11, kOther = 12;  ///< Two senders.
+constexpr std::uint64_t kBlock = 2, kOne = 11, kOther = 12;  ///< kOne and kOther are senders.
 constexpr std::size_t kOpen = 256, kBegin = 512;             ///< The open range of the block.
 
 struct Target {
   Log log{LogLevel::off};
   Engine engine{Options::from_env(), 1, log};
   Service& service = engine.service();
-  /// Keeps the engine's thread from progressing.
+  /// Locks the worker, so that the engine's progress thread does not progress.
   std::unique_lock<std::mutex> lock = engine.worker().lock();
   std::unique_ptr<FakeGpu> gpu = std::make_unique<FakeGpu>();
   std::shared_ptr<Block> block = make_host_block_maker()->make({1, kBlock}, 4096, 0);
@@ -130,7 +130,8 @@ TEST_CASE("an atomic on a busy GPU delays only a later flush of its sender") {
   target.receive(kOne, Kind::put, kBegin + 16, "12345678");
   CHECK(target.word(kBegin + 16) == 0x3837363534333231);
   target.receive(kOne, Kind::flush, 0);
-  target.receive(kOther, Kind::flush, 0);  // Not behind an atomic of its own: replied to at once.
+  // This sender has no atomic in flight: the service replies at once.
+  target.receive(kOther, Kind::flush, 0);
   CHECK(!target.service.progress());
   CHECK(target.word(kBegin) == 0);
   target.gpu->idle = true;
@@ -140,7 +141,7 @@ TEST_CASE("an atomic on a busy GPU delays only a later flush of its sender") {
   CHECK(target.service.refused() == 0);
 }
 
-TEST_CASE("atomics beyond those that a GPU gets at once are queued") {
+TEST_CASE("atomics beyond the maximum number of started atomics are queued") {
   if (!can_use_ucx()) return;
   Target target;
   for (int i = 0; i < 20; ++i) target.receive(kOne, Kind::atomic, kBegin);
@@ -152,7 +153,8 @@ TEST_CASE("atomics beyond those that a GPU gets at once are queued") {
   CHECK(target.word(kBegin) == 100);
 }
 
-TEST_CASE("an atomic on a closed range, or a misaligned one, is refused when it would start") {
+TEST_CASE(
+    "the service refuses an atomic on a closed range and a misaligned atomic before starting it") {
   if (!can_use_ucx()) return;
   Target target;
   target.gpu->idle = true;
@@ -162,7 +164,8 @@ TEST_CASE("an atomic on a closed range, or a misaligned one, is refused when it 
   target.complete_all();
   CHECK(target.service.refused() == 3);
   CHECK(target.gpu->executed == 0);
-  // A block that is removed before the atomic starts is kept until then.
+  // If a block is removed before a queued atomic starts, the service keeps the block until the
+  // atomic completes.
   target.receive(kOne, Kind::atomic, kBegin);
   target.service.remove(target.block->id);
   target.complete_all();

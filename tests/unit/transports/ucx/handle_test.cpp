@@ -29,7 +29,7 @@ std::string_view bytes_of(const auto& object) {
 
 }  // namespace
 
-TEST_CASE("a ucx handle decodes to what was encoded") {
+TEST_CASE("decoding a ucx handle returns the encoded values") {
   for (const UcxHandle& handle : {kHandle, UcxHandle{}}) {
     const UcxHandle read = UcxHandle::decode(handle.encode());
     CHECK(read.version == handle.version);
@@ -42,9 +42,12 @@ TEST_CASE("a ucx handle decodes to what was encoded") {
   }
 }
 
-TEST_CASE("a ucx handle with any bit changed is refused") { check_every_bit_counts(kHandle); }
+TEST_CASE("decoding refuses a ucx handle in which any one bit is flipped") {
+  check_every_bit_counts(kHandle);
+}
 
-TEST_CASE("a ucx handle that is truncated, too long or of another kind is refused") {
+TEST_CASE(
+    "decoding refuses a ucx handle that is truncated, has trailing bytes or has another magic") {
   const std::string good = kHandle.encode();
   const std::string body = good.substr(0, good.size() - 4);
   CHECK_FALSE(refused(seal(body)));
@@ -57,7 +60,7 @@ TEST_CASE("a ucx handle that is truncated, too long or of another kind is refuse
   CHECK(refused(seal("SYMMSHM1" + body.substr(8))));
 }
 
-TEST_CASE("a ucx handle of a block that exceeds the address space is refused") {
+TEST_CASE("decoding refuses a ucx handle whose block exceeds the address space") {
   UcxHandle handle = kHandle;
   for (const std::uint64_t bytes : {UINT64_MAX, UINT64_MAX - handle.address,
                                     UINT64_MAX - handle.address - Block::kTokenBytes + 1}) {
@@ -68,7 +71,7 @@ TEST_CASE("a ucx handle of a block that exceeds the address space is refused") {
   CHECK_FALSE(refused(handle.encode()));
 }
 
-TEST_CASE("a message decodes to what was sent, and other bytes are refused") {
+TEST_CASE("decoding a message returns the encoded values and refuses invalid bytes") {
   Message message;
   message.kind = Kind::get;
   message.sender = 5;
@@ -90,7 +93,7 @@ TEST_CASE("a message decodes to what was sent, and other bytes are refused") {
   for (const int op : {6, 128, 255}) CHECK_FALSE(Message::decode(with(2, op)));
 }
 
-TEST_CASE("a reply decodes to what was sent, and other bytes are refused") {
+TEST_CASE("decoding a reply returns the encoded values and refuses invalid bytes") {
   const Reply reply{3, Reply::Status::refused, 9};
   const std::string good(bytes_of(reply));
   REQUIRE(Reply::decode(good));

@@ -18,7 +18,7 @@ namespace {
 constexpr std::uint64_t kSender = 11, kBlock = 2;
 constexpr std::size_t kOpen = 256, kBegin = 512;  ///< The open range: [kBegin, kBegin + kOpen)
 
-/// A target with one allowed sender and one block, of which one range is open.
+/// A service with one allowed sender and one block; one range of the block is open.
 struct Target {
   Log log{LogLevel::off};
   Engine engine{Options::from_env(), 1, log};
@@ -54,12 +54,12 @@ struct Target {
   std::uint64_t word(std::size_t offset) const {
     return *reinterpret_cast<std::uint64_t*>(block->base + offset);
   }
-  /// Returns whether the whole block is still zero.
+  /// Returns whether all bytes of the block are still zero.
   bool untouched() const { return at(0, block->bytes) == std::string(block->bytes, '\0'); }
 };
 
-/// Checks that each of `messages` is refused, counted and changes nothing, and that the next valid
-/// one is executed.
+/// Checks that each of `messages` is refused and counted and does not change the block, and that a
+/// valid message is executed afterwards.
 void check_refused(Target& target, const std::vector<std::pair<Message, std::string>>& messages) {
   for (const auto& [message, payload] : messages) {
     const std::uint64_t before = target.service.refused();
@@ -73,7 +73,8 @@ void check_refused(Target& target, const std::vector<std::pair<Message, std::str
 
 }  // namespace
 
-TEST_CASE("messages within an open range are executed, up to both its ends") {
+TEST_CASE(
+    "messages within an open range are executed, from the first to the last byte of the range") {
   if (!can_use_ucx()) return;
   Target target;
   target.put(kBegin, "a");
@@ -92,7 +93,7 @@ TEST_CASE("messages within an open range are executed, up to both its ends") {
   CHECK(target.service.refused() == 0);
 }
 
-TEST_CASE("a message that leaves the open range is refused") {
+TEST_CASE("a message for bytes outside the open range is refused") {
   if (!can_use_ucx()) return;
   Target target;
   std::vector<std::pair<Message, std::string>> bad;
@@ -139,7 +140,7 @@ TEST_CASE("a message for a closed range or an unknown block is refused") {
   CHECK(target.service.refused() == 3);
 }
 
-TEST_CASE("messages that a sender has sent before it is allowed are executed then") {
+TEST_CASE("messages that arrive before their sender is allowed are executed once it is allowed") {
   if (!can_use_ucx()) return;
   constexpr std::uint64_t kEarly = kSender + 1;
   Target target;
@@ -159,7 +160,8 @@ TEST_CASE("messages that a sender has sent before it is allowed are executed the
   CHECK(target.word(kBegin + 8) == 2);
   target.receive(signal(kEarly, 3));
   CHECK(target.word(kBegin + 8) == 3);
-  // What an unauthenticated sender can cost is bounded.
+  // The service does not hold payloads, or more than 4096 messages, from senders that are not
+  // allowed.
   Message put = target.message(Kind::put, kBegin);
   put.sender = kEarly + 1;
   target.receive(put, "bytes");
@@ -168,7 +170,7 @@ TEST_CASE("messages that a sender has sent before it is allowed are executed the
   CHECK(target.service.refused() >= 1 + 5000 - 4096);
 }
 
-TEST_CASE("a message whose word is misaligned or has no valid width is refused") {
+TEST_CASE("a message for a misaligned word or with an invalid width is refused") {
   if (!can_use_ucx()) return;
   Target target;
   std::vector<std::pair<Message, std::string>> bad;
@@ -189,7 +191,7 @@ TEST_CASE("a message whose word is misaligned or has no valid width is refused")
   check_refused(target, bad);
 }
 
-TEST_CASE("put_with_signal does not signal if its put or its signal is refused") {
+TEST_CASE("put_with_signal does not signal if the put or the signal is refused") {
   if (!can_use_ucx()) return;
   Target target;
   Message message = target.message(Kind::put_with_signal, kBegin - 1);
@@ -207,7 +209,7 @@ TEST_CASE("put_with_signal does not signal if its put or its signal is refused")
   CHECK(target.service.refused() == 2);
 }
 
-TEST_CASE("a message of an unknown sender is not executed, and does not disturb others") {
+TEST_CASE("a message from an unknown sender is not executed and does not affect other senders") {
   if (!can_use_ucx()) return;
   Target target;
   Message unknown = target.message(Kind::put, kBegin);
@@ -227,7 +229,7 @@ TEST_CASE("a message that is malformed, too long or not eager is refused") {
   CHECK(target.untouched());
 }
 
-TEST_CASE("messages are executed in their sender's order, in whatever order they arrive") {
+TEST_CASE("messages are executed in their sender's order, also if they arrive in another order") {
   if (!can_use_ucx()) return;
   Target target;
   std::vector<Message> messages;
@@ -239,7 +241,8 @@ TEST_CASE("messages are executed in their sender's order, in whatever order they
   CHECK(target.service.refused() == 0);
 }
 
-TEST_CASE("a repeated message is refused, and messages held out of order are bounded") {
+TEST_CASE(
+    "a repeated message is refused, and the number of held out-of-order messages is limited") {
   if (!can_use_ucx()) return;
   Target target;
   const Message first = target.message(Kind::put, kBegin);
@@ -247,7 +250,8 @@ TEST_CASE("a repeated message is refused, and messages held out of order are bou
   target.receive(first, "again");
   CHECK(target.at(kBegin, 5) == "first");
   CHECK(target.service.refused() == 1);
-  // One is missing; the next is held once, however often it arrives.
+  // The message `missing` has not arrived. The message `early` is held once, although it arrives
+  // twice.
   const Message missing = target.message(Kind::put, kBegin);
   const Message early = target.message(Kind::put, kBegin);
   target.receive(early, "early");

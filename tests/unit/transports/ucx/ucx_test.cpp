@@ -49,7 +49,7 @@ struct Side {
 struct AmpleWait : Wait {
   void check() override {
     ++checks;
-    if (deadline.expired()) throw Error(Errc::timeout, "not complete within ample time");
+    if (deadline.expired()) throw Error(Errc::timeout, "the operation did not complete in time");
     if (on_check) on_check();
   }
   int checks = 0;
@@ -57,7 +57,8 @@ struct AmpleWait : Wait {
   Deadline deadline = Deadline::in(kAmple, {});
 };
 
-/// An owner with a block, all of it open, and a peer that has attached it; each allows the other.
+/// An owner with a block whose bytes are all open, and a peer that has attached the block. Each
+/// Context allows the other as a sender.
 struct Pair {
   Side owner{1}, peer{5};
   std::shared_ptr<Block> block = make_host_block_maker()->make({1, 2}, 1 << 20, 0);
@@ -86,7 +87,7 @@ void check_refusal(const Offer<Attachment>& offer, const std::vector<std::string
 
 }  // namespace
 
-TEST_CASE("a key reaches all bytes of a block, by put and get") {
+TEST_CASE("put and get with a key access all bytes of a block") {
   if (!can_use_ucx()) return;
   Pair pair;
   AmpleWait wait;
@@ -103,7 +104,7 @@ TEST_CASE("a key reaches all bytes of a block, by put and get") {
   CHECK(pair.key().atomic(AtomicOp::add, 4, 8, 1, 0, wait) == 0x78787878);
 }
 
-TEST_CASE("a packed key works with an endpoint that the application makes itself") {
+TEST_CASE("a packed key can be used with an endpoint that the application creates") {
   if (!can_use_ucx()) return;
   Pair pair;
   AmpleWait wait;
@@ -121,13 +122,13 @@ TEST_CASE("a packed key works with an endpoint that the application makes itself
   application.ucp().rkey_destroy(key);
 }
 
-TEST_CASE("flush waits until the target has executed the messages, not just received them") {
+TEST_CASE("flush waits until the target has executed the messages, not only received them") {
   if (!can_use_ucx()) return;
   Pair pair;
   AmpleWait wait;
   pair.key().put(0, "?", 1, wait);
   pair.key().flush(wait);
-  // The target's thread cannot execute anything while its ranges are in use.
+  // The target's progress thread cannot execute a message while `holder` uses the open range.
   std::promise<void> go, holding;
   std::thread holder([&] {
     pair.block->open.use(0, 1, [&] {
@@ -148,19 +149,19 @@ TEST_CASE("flush waits until the target has executed the messages, not just rece
   CHECK(pair.block->base[0] == std::byte{'!'});
 }
 
-TEST_CASE("an operation that the target refuses is an error: a get at once, a put at the flush") {
+TEST_CASE("a get that the target refuses fails at once; a refused put fails at the flush") {
   if (!can_use_ucx()) return;
   Pair pair;
   AmpleWait wait;
   char byte = 'x';
   pair.block->open.close(0, pair.block->bytes);
   pair.key().put(0, &byte, 1, wait);
-  check_error([&] { pair.key().flush(wait); }, Errc::refused, {"refused 1 of the puts"});
+  check_error([&] { pair.key().flush(wait); }, Errc::refused, {"refused 1 earlier puts"});
   CHECK_NOTHROW(pair.key().flush(wait));
   check_error([&] { pair.key().get(0, &byte, 1, wait); }, Errc::refused, {"refused the get"});
   check_error([&] { pair.key().atomic(AtomicOp::add, 8, 0, 1, 0, wait); }, Errc::refused);
   pair.key().get_nbi(0, &byte, 1, wait);
-  check_error([&] { pair.key().flush(wait); }, Errc::refused, {"some of the gets"});
+  check_error([&] { pair.key().flush(wait); }, Errc::refused, {"some earlier gets"});
   CHECK_NOTHROW(pair.key().flush(wait));
   CHECK(pair.block->base[0] == std::byte{0});
   pair.block->open.open(0, pair.block->bytes);
@@ -169,7 +170,7 @@ TEST_CASE("an operation that the target refuses is an error: a get at once, a pu
   CHECK(byte == 'y');
 }
 
-TEST_CASE("a handle of another UCX is refused, naming both versions") {
+TEST_CASE("attach refuses a handle from another UCX version and names both versions") {
   if (!can_use_ucx()) return;
   Pair pair;
   UcxHandle handle = UcxHandle::decode(pair.exported.value->handle());
@@ -182,7 +183,7 @@ TEST_CASE("a handle of another UCX is refused, naming both versions") {
 }
 
 TEST_CASE(
-    "a handle that is malformed, or of another block or Context, is an error, not a refusal") {
+    "a malformed handle, or a handle of another block or Context, is an error, not a refusal") {
   if (!can_use_ucx()) return;
   Pair pair;
   const std::string handle = pair.exported.value->handle();
@@ -204,7 +205,7 @@ TEST_CASE(
 
 TEST_CASE("a failure while exporting or attaching is an error, not a refusal") {
   if (!can_use_ucx()) return;
-  /// Fails with the code that a refusal used to have.
+  /// Fails with Errc::unsupported, a code that might be mistaken for a refusal.
   struct FailingGpus : Gpus {
     Gpu& gpu(int) override { throw Error(Errc::unsupported, "as planned"); }
     std::unique_ptr<CaptureGuard> guard_captures() override { return nullptr; }
@@ -229,13 +230,13 @@ TEST_CASE("a failure while exporting or attaching is an error, not a refusal") {
   staged->shutdown();
 }
 
-TEST_CASE("a peer that does not answer while it is attached is an error, not a refusal") {
+TEST_CASE("attaching a block of a peer that does not answer is an error, not a refusal") {
   if (!can_use_ucx()) return;
   Side owner(1), peer(5);
   const auto block = make_host_block_maker()->make({1, 2}, 4096, 0);
   const Offer<Export> exported = owner.transport->export_block(block);
   REQUIRE(exported.value);
-  owner.transport->shutdown();  // Its worker still listens, but is not progressed.
+  owner.transport->shutdown();  // The owner's worker still listens, but is not progressed.
   check_error(
       [&] {
         peer.transport->attach({3, owner.process, "elsewhere"}, {1, 2}, exported.value->handle(),
@@ -244,7 +245,7 @@ TEST_CASE("a peer that does not answer while it is attached is an error, not a r
       Errc::timeout, {"UCX"});
 }
 
-TEST_CASE("a peer that UCX cannot reach, or has lost, is refused") {
+TEST_CASE("attach refuses a block of a peer that UCX cannot reach or has lost") {
   if (!can_use_ucx()) return;
   Side peer(5), stranger(6);
   Offer<Attachment> attached;
@@ -259,11 +260,11 @@ TEST_CASE("a peer that UCX cannot reach, or has lost, is refused") {
     REQUIRE_MESSAGE(attached.value, attached.refusal);
   }
   check_refusal(peer.attach(Side(1), handle), {"connection to the peer broke"});
-  // UCX finds out while it creates the endpoint, or at the first operation.
+  // UCX reports the unreachable peer while it creates the endpoint, or at the first operation.
   check_refusal(stranger.attach(Side(1), handle), {"the peer"});
 }
 
-TEST_CASE("a handle that reaches other memory is refused: the token differs") {
+TEST_CASE("attach refuses a handle for other memory than the block, because the token differs") {
   if (!can_use_ucx()) return;
   Pair pair;
   UcxHandle handle = UcxHandle::decode(pair.exported.value->handle());
@@ -271,9 +272,9 @@ TEST_CASE("a handle that reaches other memory is refused: the token differs") {
   check_refusal(pair.peer.attach(pair.owner, handle.encode()), {"token differs"});
 }
 
-TEST_CASE("transports that have shut down leave no resources behind") {
+TEST_CASE("transports that have shut down hold no resources") {
   if (!can_use_ucx()) return;
-  { Pair pair; }  // UCX never frees some of its memory.
+  { Pair pair; }  // Warm-up: UCX never frees some of the memory that it allocates first.
   const Resources before = Resources::now();
   for (int i = 0; i < 5; ++i) {
     Pair pair;
