@@ -11,6 +11,8 @@
 #include <thread>
 
 #include "base/check.hpp"
+#include "base/environment.hpp"
+#include "base/parse.hpp"
 #include "context/builtin.hpp"
 #include "process/child_process.hpp"
 #include "program.hpp"
@@ -43,8 +45,11 @@ void await_error(Errc code, Call call) {
 
 /// Rank 1: signals rank 0 after the rendezvous, then waits until it is killed.
 void run_rank(int) {
-  const Fd tcp =
-      connect_to("127.0.0.1", static_cast<std::uint16_t>(std::atoi(std::getenv("BENCH_PORT"))));
+  const Environment environment = process_environment();
+  const auto port = parse_whole(value_of(environment, "BENCH_PORT"), 1, 65535);
+  require(port.has_value(), Errc::invalid_argument, "BENCH_PORT is no port");
+  // Open until this process ends: rank 0 sees the end of the connection.
+  [[maybe_unused]] const Fd tcp = connect_to("127.0.0.1", static_cast<std::uint16_t>(*port));
   Context context;
   const auto buffer = context.allocate(64);
   const auto memory = context.rendezvous(buffer);

@@ -82,7 +82,7 @@ class Memory {
     };
     alternate(
         figure, rounds_, [&] { return time(near); }, [&] { return time(far); });
-    require(load_words(far) == 3 * kWords, Errc::internal, "a store by pointer is missing");
+    require(load_words(far) == Word{3} * kWords, Errc::internal, "a store by pointer is missing");
     return figure;
   }
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <sstream>
 
 #include "base/check.hpp"
 #include "base/deadline.hpp"
@@ -35,10 +36,11 @@ OurServer::OurServer(const std::string& host)
     : process({{"/proc/self/exe", "--serve", host}, process_environment()}) {
   pollfd waiting{process.output_fd(), POLLIN, 0};
   char line[64] = {};
-  require(::poll(&waiting, 1, 30'000) == 1 &&
-              ::read(process.output_fd(), line, sizeof line - 1) > 0 &&
-              std::sscanf(line, "%hu %hu", &port, &echo_port) == 2,
-          Errc::internal, "the server's process did not start");
+  require(
+      ::poll(&waiting, 1, 30'000) == 1 && ::read(process.output_fd(), line, sizeof line - 1) > 0,
+      Errc::internal, "the server's process did not start");
+  std::istringstream(line) >> port >> echo_port;
+  require(echo_port != 0, Errc::internal, "the server's process printed no ports: {}", line);
 }
 
 TcpStoreOptions OurServer::options() const {

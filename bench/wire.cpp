@@ -28,8 +28,14 @@ void set_no_delay(int socket) {
   ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
-Fd listen_on(std::uint16_t port) {
+Fd tcp_socket() {
   Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!socket) fail_errno(errno, "socket");
+  return socket;
+}
+
+Fd listen_on(std::uint16_t port) {
+  Fd socket = tcp_socket();
   const sockaddr_in address = loopback(port);
   if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
       ::listen(socket.get(), 16) != 0)
@@ -54,7 +60,7 @@ void echo(int socket) {
 
 }  // namespace
 
-Wire::Wire(std::uint16_t port) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+Wire::Wire(std::uint16_t port) : socket_(tcp_socket()) {
   const sockaddr_in address = loopback(port);
   if (::connect(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
     fail_errno(errno, fmt::format("connect to port {}", port));
@@ -84,7 +90,7 @@ std::string_view Wire::receive(std::size_t count) {
 }
 
 Fd listen_anywhere() {
-  Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  Fd socket = tcp_socket();
   if (::listen(socket.get(), 16) != 0) fail_errno(errno, "listen");  // Binds to a free port.
   return socket;
 }
@@ -99,7 +105,7 @@ Fd accept_one(const Fd& listening) {
 }
 
 Fd connect_to(const std::string& address, std::uint16_t port) {
-  Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  Fd socket = tcp_socket();
   sockaddr_in remote = loopback(port);
   ::inet_pton(AF_INET, address.c_str(), &remote.sin_addr);
   if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&remote), sizeof remote) != 0)
