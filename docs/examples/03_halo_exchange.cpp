@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A 2-D stencil. Each rank has kRows rows and two halo rows. Before each step the neighbours put
-// their outermost rows into the halo rows. Each rank compares its rows with a serial run on the
-// whole grid.
+// A 2-D stencil. Each rank has kRows rows and two halo rows, into which the neighbours put their
+// outermost rows before each step. Each rank compares its rows with a serial run on the whole grid.
 #include <cmath>
 #include <cstdio>
 #include <span>

@@ -58,11 +58,11 @@ class SYMMEM_API Context {
 
   int rank() const;
   int world_size() const;
-  /// The rank's index on this host. Error(unsupported) if the launcher does not set an index.
+  /// Returns the rank's index on this host. Throws Error(unsupported) if the index is unknown.
   int local_rank() const;
   const Options& options() const;
-  /// The job's key-value store. Do not use it after the Context is destroyed. Error(unsupported) if
-  /// the Context joined through a store that the caller provided.
+  /// Returns the job's key-value store. Do not use it after the Context is destroyed. Throws
+  /// Error(unsupported) if the Context joined through a store that the caller provided.
   const std::shared_ptr<KeyValueStore>& store() const;
 
   /// Allocates `count` elements of T (default: bytes). Local: no other rank takes part. The memory
@@ -94,10 +94,11 @@ class SYMMEM_API Context {
                                               Timeout timeout = {});
 
   /// Defines a group in which this process is `rank`. Local: the members join at the first
-  /// rendezvous. Error(invalid_argument) if the name is in use or the rank is out of range.
+  /// rendezvous. Throws Error(invalid_argument) if the name is in use or the rank is out of range.
   void set_group_info(const std::string& group_name, int rank, int world_size,
                       std::shared_ptr<Store> store);
-  /// Error(invalid_argument) for an unknown name. The reference is valid until the Context ends.
+  /// Returns the group. Throws Error(invalid_argument) for an unknown name. The reference is valid
+  /// until the Context ends.
   const GroupInfo& get_group_info(const std::string& group_name) const;
   /// Ends a group and closes its memory as SymmetricMemory::close does. Collective over the group.
   /// The name may then be used for a new group, with any ranks.
@@ -105,10 +106,10 @@ class SYMMEM_API Context {
 
   /// Sets the allocator of a device type; a later call for the same type replaces it.
   void register_allocator(DeviceType type, std::shared_ptr<SymmetricMemoryAllocator> allocator);
-  /// Error(unsupported) for a type without an allocator; the message lists the supported types.
+  /// Throws Error(unsupported), which lists the supported types, for any other type.
   std::shared_ptr<SymmetricMemoryAllocator> get_allocator(DeviceType type) const;
   /// Adds a transport for memory of `type`, ranked after the registered transports. All ranks must
-  /// make the same call before the first rendezvous that uses the transport.
+  /// make the same call before the first rendezvous that uses the transport. Throws
   /// Error(invalid_argument) if the name is in use.
   void register_transport(DeviceType type, std::shared_ptr<Transport> transport);
 

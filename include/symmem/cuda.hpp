@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// Stream operations: put, get, signal and barrier on GPU memory, enqueued in a CUDA stream.
 ///
-/// They order communication with the kernels of a stream without blocking the host.
+/// Stream operations order communication with the kernels of a stream without blocking the host.
 /// symmem/device.cuh contains the calls for kernels. This header includes no CUDA header.
 ///
 ///   const auto on = memory->on(stream);  // `stream` is a cudaStream_t
@@ -76,7 +76,7 @@ class StreamOperations {
   /// Blocks the stream until a signal from `peer` has arrived, then consumes the signal.
   void wait_signal(int peer, int channel, Timeout timeout = {}) const;
   /// Performs put, then put_signal. After `peer` has waited for the signal, the bytes are visible
-  /// to it.
+  /// to `peer`.
   void put_with_signal(int peer, std::size_t offset, std::span<const std::byte> source,
                        int channel) const;
   /// Blocks the stream until all ranks have entered the barrier, from a stream, a kernel or the

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Error: the only exception type that symmem throws. Catch it around any call and branch on
-/// code():
+/// Error: the only exception type that symmem throws. Catch it and branch on code():
 ///
 ///   try {
 ///     memory->wait_signal(peer, /*channel=*/0);

@@ -49,8 +49,8 @@ struct Options {
   bool insecure = false;  ///< Let the store listen beyond loopback without a secret.
   LogLevel log = LogLevel::warn;
 
-  /// Reads the environment. Throws Error(invalid_argument) for a value that is not allowed; names
-  /// the variable and the allowed values. Warns on stderr about unknown SYMMEM_* variables.
+  /// Reads the environment. Throws Error(invalid_argument), which names the variable and the
+  /// allowed values, for an invalid value. Warns on stderr about unknown SYMMEM_* variables.
   static Options from_env();
 };
 

@@ -67,7 +67,7 @@ struct GetPiece {
   std::span<std::byte> target;
 };
 
-/// Shape of a strided copy: `count` pieces of `bytes` bytes. Strides: bytes between piece starts.
+/// Shape of a strided copy: `count` pieces of `bytes` bytes. Strides are in bytes.
 struct Strided {
   std::size_t bytes = 0;
   std::size_t count = 0;
@@ -131,7 +131,7 @@ class SYMMEM_API SymmetricMemory : public std::enable_shared_from_this<Symmetric
   /// key peers a call waits while 8 MiB of puts or 4 MiB of gets are in flight.
   void put_nbi(int peer, std::size_t offset, std::span<const std::byte> source);
   void get_nbi(int peer, std::size_t offset, std::span<std::byte> target);
-  /// put, then put_signal; for a key peer in one message. Returns when `source` is reusable.
+  /// Performs put and put_signal, for a key peer in one message. Returns when `source` is reusable.
   void put_with_signal(int peer, std::size_t offset, std::span<const std::byte> source, int channel,
                        Timeout timeout = {});
 
@@ -184,7 +184,7 @@ class SYMMEM_API SymmetricMemory : public std::enable_shared_from_this<Symmetric
   /// Adds one to the counter (channel, this rank) in `peer`'s signal pad. Does not wait for the
   /// receiver: signals are counted, so none is lost.
   void put_signal(int peer, int channel, Timeout timeout = {});
-  /// Waits for a signal from `peer` on `channel` and consumes it. Error(invalid_argument) if
+  /// Waits for a signal from `peer` on `channel` and consumes it. Throws Error(invalid_argument) if
   /// another thread waits on the same (channel, peer).
   void wait_signal(int peer, int channel, Timeout timeout = {});
   /// Waits until all ranks have called barrier on `channel`. Collective. Does not consume signals.
