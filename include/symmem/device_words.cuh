@@ -11,9 +11,10 @@ namespace symmem::device::internal {
 // Accesses with release or acquire at system scope, to words that other GPUs or the host also
 // access.
 
-/// Adds `value` without returning the old value, which would cost a round trip. Adding `lane >>
-/// 31`, which is always 0, hides from the compiler that all lanes add the same value. Otherwise the
-/// compiler elects one lane to add the sum, which takes a dozen instructions before the fence.
+/// Adds `value` without returning the old value, which would cost a round trip. The expression
+/// (lane >> 31) is always 0; it hides from the compiler that all lanes add the same value.
+/// Otherwise the compiler elects one lane to add the sum, which takes a dozen instructions before
+/// the fence.
 __device__ inline void add_release(std::uint64_t* word, std::uint64_t value) {
   unsigned lane;
   asm("mov.u32 %0, %%laneid;" : "=r"(lane));

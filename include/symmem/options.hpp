@@ -28,7 +28,7 @@ enum class CudaHandle { automatic, fd, legacy, fabric };
 /// precedence over the environment. docs/options.md lists variables, defaults and allowed values.
 struct Options {
   std::vector<std::string> transports;  ///< Names, best first; "^name" excludes. Empty: all.
-  std::vector<std::string> require;     ///< Names that a pair of ranks may use. Empty: all.
+  std::vector<std::string> require;     ///< Transports that a pair may use. Empty: all.
   std::optional<int> rank;
   std::optional<int> world_size;
   std::optional<int> local_rank;
@@ -36,7 +36,7 @@ struct Options {
   std::chrono::milliseconds timeout = std::chrono::seconds(30);   ///< Default of every Timeout.
   std::chrono::milliseconds liveness = std::chrono::seconds(10);  ///< Longest silence of a rank.
   std::string host_id;     ///< Overrides the detected identity of this host.
-  std::string interface;   ///< Network devices for UCX, as "eth0". Empty: UCX selects.
+  std::string interface;   ///< Network devices for UCX, such as "eth0". Empty: UCX selects.
   std::string socket_dir;  ///< Directory of the descriptor service's socket; empty: abstract name.
   int channels = 64;       ///< Number of channels per signal pad; equal on all ranks.
   std::size_t block_size = 2u << 20;  ///< Bytes in a block that small allocations share.
@@ -46,7 +46,7 @@ struct Options {
   bool verify = true;  ///< Verify each attached block by reading back its id.
   std::string secret_file;
   std::string secret;
-  bool insecure = false;  ///< Let the store listen beyond loopback without a secret.
+  bool insecure = false;  ///< Allow a non-loopback store address without a secret.
   LogLevel log = LogLevel::warn;
 
   /// Reads the environment. Throws Error(invalid_argument), which names the variable and the
