@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Sets SYMMEM_WITH_CUDA and, if it is ON, enables language CUDA. The runtime is linked statically and
-# opens the driver at run time: the same binary runs on hosts without a driver.
+# Sets SYMMEM_WITH_CUDA and, if it is ON, enables the language CUDA. The CUDA runtime is linked
+# statically and loads the driver at run time: the same binary runs on hosts without a driver.
 set(SYMMEM_WITH_CUDA OFF)
 string(TOUPPER "${SYMMEM_CUDA}" wanted)
 if(NOT wanted MATCHES "^(AUTO|ON|OFF)$")
@@ -17,7 +17,8 @@ if(NOT wanted STREQUAL "OFF")
   endif()
   if(SYMMEM_NVCC)
     set(CMAKE_CUDA_COMPILER ${SYMMEM_NVCC})
-    # An enclosing project's choice is for its own targets. CMake's default is too old.
+    # The architectures of an enclosing project apply to its own targets only. CMake's default is
+    # too old.
     if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES OR NOT PROJECT_IS_TOP_LEVEL)
       set(SYMMEM_CUDA_ARCHITECTURES 80-real 90 CACHE STRING "Architectures that symmem is compiled for")
       set(CMAKE_CUDA_ARCHITECTURES ${SYMMEM_CUDA_ARCHITECTURES})
@@ -26,9 +27,9 @@ if(NOT wanted STREQUAL "OFF")
     find_package(CUDAToolkit 12.5 REQUIRED)
     set(SYMMEM_WITH_CUDA ON)
   elseif(wanted STREQUAL "ON")
-    message(FATAL_ERROR "SYMMEM_CUDA=ON, but there is no nvcc (PATH, CUDACXX, CMAKE_CUDA_COMPILER); "
+    message(FATAL_ERROR "SYMMEM_CUDA=ON, but nvcc was not found (PATH, CUDACXX, CMAKE_CUDA_COMPILER); "
       "install the CUDA toolkit 12.5 or newer")
   else()
-    message(STATUS "No nvcc: building without GPU memory")
+    message(STATUS "nvcc not found: building without support for GPU memory")
   endif()
 endif()

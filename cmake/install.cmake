@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Installs the library, headers, command, CMake package and symmem.pc; the prefix is relocatable.
+# Installs the library, the headers, the symmem command, the CMake package and symmem.pc. The prefix
+# is relocatable.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/symmem)
@@ -19,7 +20,7 @@ write_basic_package_version_file(symmemConfigVersion.cmake COMPATIBILITY SameMin
 install(FILES ${PROJECT_BINARY_DIR}/symmemConfig.cmake ${PROJECT_BINARY_DIR}/symmemConfigVersion.cmake
         DESTINATION ${package_dir})
 
-# Users of a shared library need none of its dependencies.
+# Programs that link the shared library do not need its dependencies.
 if(NOT BUILD_SHARED_LIBS)
   set(pkgconfig_requires "spdlog, fmt, libcrypto")
   if(SYMMEM_WITH_CUDA)

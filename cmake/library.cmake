@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# The library that users link: the objects of symmem_objects.
+# Defines the library that users link; it consists of the objects of symmem_objects.
 add_library(symmem)
 add_library(symmem::symmem ALIAS symmem)
 set_target_properties(symmem PROPERTIES
@@ -33,7 +33,7 @@ target_sources(symmem PUBLIC FILE_SET HEADERS BASE_DIRS include FILES
   include/symmem/extend/store.hpp
   include/symmem/extend/transport.hpp)
 
-# The dependencies again: the package of a static library must name them.
+# Repeats the dependencies, because the package of a static library must name them.
 target_link_libraries(symmem PRIVATE $<BUILD_INTERFACE:symmem_objects>
   Threads::Threads OpenSSL::Crypto fmt::fmt spdlog::spdlog
   $<$<BOOL:${SYMMEM_WITH_CUDA}>:CUDA::cudart_static>)

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 find_package(doctest 2.4.9 REQUIRED)
 
-# Sets <variable> to SYMMEM_TRANSPORT_<fact> of a transport (transports/CMakeLists.txt).
+# Sets <variable> to the value of SYMMEM_TRANSPORT_<fact> of a transport
+# (transports/CMakeLists.txt).
 function(symmem_transport_fact variable transport fact)
   get_directory_property(value DIRECTORY ${PROJECT_SOURCE_DIR}/transports/${transport}
     DEFINITION SYMMEM_TRANSPORT_${fact})
   set(${variable} ${value} PARENT_SCOPE)
 endfunction()
 
-# The transports of this build, and those of them that connect ranks on different hosts.
+# SYMMEM_TESTED_TRANSPORTS: all transports of this build. SYMMEM_TESTED_NETWORKS: the transports
+# that connect ranks on different hosts.
 get_directory_property(SYMMEM_TESTED_TRANSPORTS
   DIRECTORY ${PROJECT_SOURCE_DIR}/transports DEFINITION SYMMEM_TRANSPORTS)
 set(SYMMEM_TESTED_NETWORKS "")
@@ -21,12 +23,13 @@ endforeach()
 
 # symmem_add_test_program(<target> SOURCES a_test.cpp ... [LINK target ...])
 #
-# Adds a program of doctest test cases, linked with the library's objects and the harness.
+# Adds a program with doctest test cases that links the objects of the library and the harness.
 function(symmem_add_test_program target)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINK")
   add_executable(${target} ${arg_SOURCES})
   target_link_libraries(${target} PRIVATE symmem_harness symmem_objects ${arg_LINK})
-  # Optimising and instrumenting doctest's assertions is slow: these flags save 3/4 of the time.
+  # Compiling doctest's assertions with optimisation and instrumentation is slow; these flags save
+  # 3/4 of the time.
   set_source_files_properties(${arg_SOURCES} PROPERTIES COMPILE_OPTIONS
     "-O0;-fno-sanitize=null,alignment,object-size")
 endfunction()
@@ -35,12 +38,12 @@ endfunction()
 #                  [NEEDS_NETWORK c_test.cpp ...] [LABELS label ...] [PROCESSES n] [LINK target ...])
 #
 # Adds the program <name>_tests and, for each source file, one ctest entry <name>.<file without
-# _test>: starting a process takes seconds under sanitizers, so test cases share an entry.
-# USES_NETWORK: sources whose tests use a network transport where there is one. NEEDS_NETWORK:
-# sources that are built only where there is one. Both get the label network, which selects the
-# tests to repeat with another version of the network's library. LABELS: default is the part of
-# <name> before the first "_". PROCESSES: number of busy processes that a test starts; ctest -j
-# reserves as many processors. Exit code 77 means skipped.
+# _test>. The test cases of a file share an entry, because starting a process takes seconds under
+# sanitizers. USES_NETWORK: sources whose tests use a network transport if the build has a network
+# transport. NEEDS_NETWORK: sources that are built only in this case. Both have the label network,
+# which selects the tests to repeat with another version of the network library. LABELS: the default
+# is the part of <name> before the first "_". PROCESSES: number of busy processes that a test
+# starts; ctest -j reserves as many processors. Exit code 77 means that the test was skipped.
 function(symmem_add_tests name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "PROCESSES"
     "SOURCES;USES_NETWORK;NEEDS_NETWORK;LABELS;LINK")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Settings for symmem's own build, which must not change in a project that adds symmem.
+# Settings for symmem's own build. They must not apply to a project that adds symmem.
 if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
   set(CMAKE_BUILD_TYPE Release)
 endif()

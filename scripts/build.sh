@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Configures and builds a preset.
 
-# Options for CMake beside those of the preset.
+# CMake options in addition to those of the preset.
 configure_options=()
 
 set_configure_options() { configure_options=("$@"); }

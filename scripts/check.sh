@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Checks the sources without running them.
 
-# Prints the files that git does not ignore and whose path matches; all files in a tree without git.
+# Prints the files that git does not ignore and whose path matches. In a tree without git prints all
+# matching files.
 files() { # files <extended regular expression>
   { git ls-files -co --exclude-standard 2>/dev/null ||
     find . -type f -not -path './build*/*' -not -path './.cache/*' -printf '%P\n'; } |
@@ -24,7 +25,7 @@ check_scripts() {
   files '\.sh$|^dev$|^\.ci/run$' | xargs -d '\n' shellcheck
 }
 
-# inflight: the type InFlight.
+# The word inflight is allowed because of the type InFlight.
 check_spelling() {
   need codespell
   files '' | grep -vE '^(LICENSE|tests/fuzz/corpus/)' |
@@ -42,7 +43,7 @@ compile_alone() {
     "$1" "-std=$2" -Iinclude -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror -fsyntax-only \
       "$source" || status=1
   fi
-  [[ $status -eq 0 ]] || echo "$3 does not compile alone as $2 by $1"
+  [[ $status -eq 0 ]] || echo "$3 does not compile alone as $2 with $1"
   rm -f "$source"
   return $status
 }
@@ -60,14 +61,14 @@ check_headers() {
   } | xargs -P "$(nproc)" -n 3 bash -c 'compile_alone "$@"' compile_alone
 }
 
-# run_quietly <command ...>: prints the command's output, in one piece, if the command fails.
+# run_quietly <command ...>: prints the output of the command as one block if the command fails.
 run_quietly() {
   local output
   output="$("$@" 2>&1)" || { echo "$output" && return 1; }
 }
 export -f run_quietly
 
-# Runs clang-tidy on what preset release compiles without CUDA.
+# Runs clang-tidy on the files that preset release compiles without CUDA.
 check_tidy() {
   local program
   program="$(need_pinned clang-tidy 22.1.8)" || return

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# Fuzzes each target of preset fuzz for FUZZ_SECONDS (30).
+# Fuzzes each target of preset fuzz for FUZZ_SECONDS (default: 30).
 
-# Fuzzes one target. New inputs are written to the build folder, not to the committed corpus.
+# Fuzzes one target. New inputs are written to the build directory, not to the committed corpus.
 fuzz_one() {
   local target=$1 dir=build/fuzz/found/$1
   mkdir -p "$dir"
@@ -20,7 +20,7 @@ fuzz() {
   local version
   need_build_packages
   version="$(newest_clang)" || { apt update && version="$(newest_clang)"; } ||
-    die "cannot fuzz: no clang 16 to 19 is installed or known to apt"
+    die "cannot fuzz: no clang 16 to 19 is installed or available from apt"
   need "clang-$version" "libclang-rt-$version-dev"
   export CXX="clang++-$version"
   build fuzz

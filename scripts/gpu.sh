@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# Runs the tests, the demo and the benchmarks of GPU memory, step by step.
+# Runs the tests, the demo and the benchmarks of GPU memory as separate steps.
 
 gpu_count() { nvidia-smi -L | grep -c '^GPU'; }
 
@@ -10,14 +10,15 @@ gpu_demo() {
   "$run" run -n 2 "$demo" cuda && "$run" run -n 4 --nodes 2 "$demo" cuda
 }
 
-# Runs a few small tests, with their ranks, under compute-sanitizer. Not with UCX: the tool reports
-# calls that UCX tries and that fail. Not with racecheck: the kernels use no shared memory.
+# Runs a few small tests, with their ranks, under compute-sanitizer. Excludes UCX, because the tool
+# reports failed CUDA calls of UCX that are expected. Omits racecheck, because the kernels use no
+# shared memory.
 gpu_sanitizer() {
   local tool check status=0
   local tests='a Barrier that times out*,puts of every size*,all-to-all packets*'
   tests+=',memory from cudaMalloc can be shared from*,a wait for a packet*'
   tool="$(command -v compute-sanitizer || echo /usr/local/cuda/bin/compute-sanitizer)"
-  [[ -x $tool ]] || { say "no compute-sanitizer"; return 77; }
+  [[ -x $tool ]] || { say "compute-sanitizer not found"; return 77; }
   for check in memcheck synccheck; do
     SYMMEM_TRANSPORTS=cuda_ipc "$tool" --tool $check --target-processes all --error-exitcode 9 \
       build/release/bin/gpu_tests --test-case="$tests" || status=$?
@@ -25,8 +26,8 @@ gpu_sanitizer() {
   return $status
 }
 
-# With one GPU the service lets ranks share it; with several, some benchmarks use more ranks than
-# GPUs.
+# With one GPU the multi-process service lets ranks share the GPU; with several GPUs some benchmarks
+# use more ranks than GPUs.
 gpu_bench() {
   if (($(gpu_count) > 1)); then
     build/release/bin/bench_gpu && with_mps build/release/bin/bench_gpu --only ranks
@@ -37,12 +38,13 @@ gpu_bench() {
 
 gpu_peers() {
   (($(gpu_count) > 1)) || { say "one GPU: no comparison with PyTorch"; return 77; }
-  python3 -c 'import torch' 2>/dev/null || { say "no python3 with torch"; return 77; }
+  python3 -c 'import torch' 2>/dev/null || { say "python3 with torch not found"; return 77; }
   python3 bench/peers/torch_symm_mem.py
 }
 
-# Runs the tests with label cuda, except those that also have label $1. Several run at once, since
-# most wait for processes to start; ctest counts each as two processors. Fails if all were skipped.
+# Runs the tests with label cuda, except tests that also have label $1. Several tests run at once,
+# because most tests wait for processes to start; ctest counts each test as two processors. Fails if
+# all tests were skipped.
 gpu_tests() {
   local log status=0 several=$(($(nproc) < 16 ? $(nproc) / 2 + 1 : 8))
   log="$(mktemp)"
@@ -58,7 +60,7 @@ gpu_step() {
   case $1 in
   tests) step "tests of GPU memory" gpu_tests ;;
   mps) step "tests under the multi-process service" with_mps gpu_tests kills ;;
-  ptx) step "the code of kernels that signal" ctest --preset release -R '^gpu_ptx$' ;;
+  ptx) step "PTX code of kernels that signal" ctest --preset release -R '^gpu_ptx$' ;;
   demo) step "the demo" gpu_demo ;;
   sanitizer) step "compute-sanitizer" gpu_sanitizer ;;
   bench)
@@ -68,21 +70,21 @@ gpu_step() {
   esac
 }
 
-# gpu [prefix of a UCX with CUDA]. SKIP_BUILD=1 uses what is in build/release. GPU_STEPS selects
-# steps. Installs nothing where a prefix is given.
+# gpu [prefix of a UCX with CUDA]. SKIP_BUILD=1 uses the existing build in build/release. GPU_STEPS
+# selects steps. Installs no packages if a prefix is given.
 gpu() {
   local prefix="" name steps all="tests mps ptx demo sanitizer bench"
   read -ra steps <<<"${GPU_STEPS:-$all}"
   [[ ${#steps[@]} -gt 0 ]] || die "GPU_STEPS names no step"
   for name in "${steps[@]}"; do
-    [[ " $all " == *" $name "* ]] || die "GPU_STEPS: unknown step '$name'; there are: $all"
+    [[ " $all " == *" $name "* ]] || die "GPU_STEPS: unknown step '$name'; steps: $all"
   done
   if [[ -n $1 ]]; then
     [[ -e $1/lib/libucp.so.0 && -d $1/include/ucp ]] ||
-      die "$1 is not a prefix of UCX: it has no lib/libucp.so.0 or no include/ucp"
+      die "$1 is not a prefix of UCX: lib/libucp.so.0 or include/ucp is missing"
     prefix="$(cd "$1" && pwd)"
   fi
-  command -v nvidia-smi >/dev/null || die "no nvidia-smi: is there a GPU, and its driver?"
+  command -v nvidia-smi >/dev/null || die "nvidia-smi not found: check that a GPU and its driver are installed"
   nvidia-smi -L
   set_configure_options -DSYMMEM_CUDA=ON
   if [[ -n $prefix ]]; then

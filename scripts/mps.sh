@@ -1,14 +1,14 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# Runs commands under a CUDA multi-process service (MPS): processes that share a GPU then run at the
-# same time instead of in turns.
+# Runs commands under a CUDA multi-process service (MPS), with which processes that share a GPU run
+# at the same time instead of in turns.
 
 mps_control="" mps_dir=""
 
-# Starts a service that ends with this script, also when a signal ends it.
+# Starts a service. The service ends when this script ends, also if a signal ends the script.
 start_mps() {
   mps_control="$(command -v nvidia-cuda-mps-control || echo "$(dirname "$(command -v nvidia-smi)")/nvidia-cuda-mps-control")"
-  [[ -x $mps_control ]] || { say "no nvidia-cuda-mps-control"; return 1; }
+  [[ -x $mps_control ]] || { say "nvidia-cuda-mps-control not found"; return 1; }
   mps_dir="$(mktemp -d)"
   trap stop_mps EXIT
   trap 'exit 129' HUP
@@ -24,7 +24,7 @@ start_mps() {
 stop_mps() {
   local pid
   [[ -n $mps_dir ]] || return 0
-  # A service that still has clients may not stop by itself: kill it then.
+  # A service with clients may not stop; it is killed then.
   pid="$(cat "$mps_dir/pipe/nvidia-cuda-mps-control.pid" 2>/dev/null || true)"
   echo "quit -t 10" | env -u LD_LIBRARY_PATH timeout 30 "$mps_control" >/dev/null 2>&1 ||
     { [[ -n $pid ]] && kill -KILL "$pid" 2>/dev/null; } || true
@@ -33,7 +33,8 @@ stop_mps() {
   mps_dir=""
 }
 
-# Exit code 77 where no service can be started.
+# with_mps <command ...>: runs the command under a service. Returns 77 if the service cannot be
+# started.
 with_mps() {
   local status=0
   start_mps || return 77

@@ -1,10 +1,10 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# Installs packages of apt, and tools of Python's package index at a fixed version.
+# Installs packages with apt, and tools at a fixed version from the Python package index.
 
 installed() { [[ "$(dpkg-query -W -f='${db:Status-Abbrev}' "$1" 2>/dev/null)" == ?i* ]]; }
 
-# Runs apt-get as root. Waits for another apt to end.
+# Runs apt-get as root. Waits until other apt processes have ended.
 apt() {
   local as_root=()
   if [[ $EUID -ne 0 ]]; then
@@ -15,11 +15,11 @@ apt() {
     -o Dpkg::Use-Pty=0 "$@" >/dev/null
 }
 
-# need <package ...>: installs those that are missing. Package lists that are absent, or older than
-# the archive's contents, are fetched first.
+# need <package ...>: installs the missing packages. Downloads the package lists first if they are
+# absent or outdated.
 need() {
   local package missing=()
-  command -v dpkg-query >/dev/null || return 0 # Not Debian: CMake reports what it does not find.
+  command -v dpkg-query >/dev/null || return 0 # Not Debian: CMake reports missing packages.
   for package in "$@"; do
     installed "$package" || missing+=("$package")
   done
@@ -38,8 +38,8 @@ need_build_packages() {
     libcli11-dev nlohmann-json3-dev doctest-dev libucx-dev
 }
 
-# need_pinned <tool> <version>: installs a tool of LLVM from Python's package index into
-# build/tools, so that all machines run the same version, and prints the path of its program.
+# need_pinned <tool> <version>: installs an LLVM tool from the Python package index into
+# build/tools, so that all machines run the same version, and prints the path of the program.
 need_pinned() {
   local tool=$1 version=$2
   local dir=$PWD/build/tools/$tool-$version
@@ -55,7 +55,7 @@ need_pinned() {
   echo "$program"
 }
 
-# Prints the version of the newest clang with libFuzzer that is installed, else known to apt.
+# Prints the version of the newest installed clang with libFuzzer, else of the newest one in apt.
 newest_clang() {
   local version
   for version in 19 18 17 16; do

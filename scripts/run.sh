@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# Runs the programs that a build makes: the demo, the benchmarks, the command that prints options.
+# Runs the built programs: the demo, the benchmarks, and the command that prints the options.
 
 demo() {
   need_build_packages
@@ -22,7 +22,7 @@ bench() {
   build release
   for program in build/release/bin/bench_*; do
     say "${program##*/}"
-    "$program" || [[ $? -eq 77 ]] # 77: skipped, there is no GPU.
+    "$program" || [[ $? -eq 77 ]] # 77: skipped because there is no GPU.
   done
 }
 

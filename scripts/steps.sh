@@ -1,11 +1,12 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# Runs the steps of a command that continues after a failed one, and sums up.
+# Runs the steps of a command, continues after a failed step, and prints a summary.
 
 results=()
 failed=0
 
-# step <name> <command ...>: exit code 77 means skipped. The command runs without set -e.
+# step <name> <command ...>: runs the command without set -e and records the outcome. Exit code 77
+# means that the step was skipped.
 step() {
   local name=$1 status=0 start=$SECONDS
   shift

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every rank writes a greeting into the memory of every rank, then prints the greetings it
-// received. Peers on this host are reached by plain stores, all others by put. Run it: symmem run
-// -n 4 symmem_hello_peers
+// Every rank writes a greeting into the memory of every rank, then prints the greetings that it
+// received. It uses plain stores for peers on this host and put for other peers. Command: symmem
+// run -n 4 symmem_hello_peers
 #include <cstdint>
 #include <cstdio>
 #include <span>
@@ -15,13 +15,13 @@ bool hello(symmem::Context& context) {
   const int rank = context.rank();
   const int size = context.world_size();
 
-  // Local: one word for each rank. No other rank takes part.
+  // Local: allocates one element for each rank. No other rank takes part.
   const auto words = context.allocate<std::int64_t>(static_cast<std::size_t>(size));
 
-  // Collective: makes every rank's words reachable from every rank.
+  // Collective: makes every rank's buffer accessible to all ranks.
   const auto memory = context.rendezvous(words);
 
-  const auto mine = static_cast<std::size_t>(rank);  // This rank's word in each buffer.
+  const auto mine = static_cast<std::size_t>(rank);  // Index of this rank's element.
   for (int peer = 0; peer < size; ++peer) {
     const std::int64_t word = greeting(rank, peer);
     const std::span theirs = memory->peer(peer).as<std::int64_t>();
@@ -30,7 +30,7 @@ bool hello(symmem::Context& context) {
     else
       memory->put(peer, mine * sizeof word, std::span(&word, 1));
   }
-  memory->barrier();  // All writes before it, by any rank, are visible after it.
+  memory->barrier();  // Makes all earlier writes of all ranks visible.
 
   bool correct = true;
   for (int peer = 0; peer < size; ++peer) {
@@ -46,7 +46,7 @@ bool hello(symmem::Context& context) {
 }  // namespace
 
 int main() try {
-  symmem::Context context;  // Joins the ranks that were started together.
+  symmem::Context context;  // Joins the job.
   return hello(context) ? 0 : 1;
 } catch (const symmem::Error& e) {
   std::fprintf(stderr, "hello_peers: %s\n", e.what());

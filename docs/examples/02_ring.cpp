@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every rank sends a token around the ring of ranks. Each rank that receives a token adds its own
-// number and passes it on; after one lap a token holds the sum of all ranks.
-// Run it: symmem run -n 4 symmem_ring
+// number and sends the token to the next rank. After one lap a token contains the sum of all ranks.
+// Command: symmem run -n 4 symmem_ring
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -20,8 +20,8 @@ bool ring(symmem::Context& context) {
   const int previous = (rank + size - 1) % size;
   const std::int64_t sum_of_ranks = std::int64_t{size} * (size - 1) / 2;
 
-  // One slot for each hop. A slot is written again one lap later, by a token that has passed
-  // through the slot's reader in between. The reader has read the slot by then: no second signal is
+  // One slot per hop. The next token for a slot arrives one lap later and has then passed through
+  // the rank that reads the slot. That rank has read the slot by then, so no second signal is
   // needed.
   const auto slots = context.allocate<std::int64_t>(static_cast<std::size_t>(size));
   const auto memory = context.rendezvous(slots);
@@ -37,7 +37,7 @@ bool ring(symmem::Context& context) {
       memory->wait_signal(previous, kChannel);
       token = slots.span()[hop];
     }
-    // After `size` hops the token is back at the rank that sent it.
+    // After `size` hops the token has returned to the rank that sent it.
     correct = correct && token == lap + sum_of_ranks;
   }
   const std::chrono::duration<double, std::micro> time = std::chrono::steady_clock::now() - start;

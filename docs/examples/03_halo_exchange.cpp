@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A 2-D stencil. Each rank holds a band of rows and two halo rows; before each step its neighbours
-// put their outermost rows there. Each rank checks its band against a serial run of the whole grid.
+// A 2-D stencil. Each rank has kRows rows and two halo rows, into which the neighbours put their
+// outermost rows before each step. Each rank compares its rows with a serial run on the whole grid.
 #include <cmath>
 #include <cstdio>
 #include <span>
@@ -9,27 +9,27 @@
 
 namespace {
 
-constexpr int kRows = 16, kColumns = 64, kSteps = 50, kChannel = 0;  // Rows of each rank.
-/// The first cell of a row, counted from the first of two consecutive grids of a band with halos.
+constexpr int kRows = 16, kColumns = 64, kSteps = 50, kChannel = 0;
+/// Returns the index of the first cell of `row` in `grid`; a rank stores two consecutive grids.
 constexpr std::size_t cell(int grid, int row) {
   return static_cast<std::size_t>(grid * (kRows + 2) + row) * kColumns;
 }
 
-/// Fills `rows` + 2 rows of one grid; `first` is the global number of the first row.
+/// Fills `rows` + 2 rows of a grid; `first` is the global number of the first row.
 void fill(double* grid, int rows, int first) {
   for (int r = 0; r < rows + 2; ++r)
     for (int c = 0; c < kColumns; ++c)
       grid[r * kColumns + c] = std::sin(0.3 * (first + r)) + std::cos(0.2 * c);
 }
 
-/// Computes one step of rows 1 .. `rows`. The outermost columns keep their values.
+/// Computes one step for rows 1 .. `rows`. The cells in the outermost columns keep their values.
 void relax(const double* old, double* now, int rows) {
   for (int i = kColumns; i < (rows + 1) * kColumns; ++i)
     if (i % kColumns != 0 && i % kColumns != kColumns - 1)
       now[i] = 0.25 * (old[i - kColumns] + old[i + kColumns] + old[i - 1] + old[i + 1]);
 }
 
-/// Runs all steps and returns the final grid. Step s reads grids[s % 2], after `exchange(s)`.
+/// Runs all steps and returns the final grid. Step s calls `exchange(s)`, then reads grids[s % 2].
 template <typename Exchange>
 const double* run(double* const grids[2], int rows, int first, Exchange exchange) {
   for (int g = 0; g < 2; ++g) fill(grids[g], rows, first);
@@ -42,7 +42,7 @@ const double* run(double* const grids[2], int rows, int first, Exchange exchange
 
 bool halo_exchange(symmem::Context& context) {
   const int rank = context.rank(), above = rank - 1, below = rank + 1, size = context.world_size();
-  // Two grids: a neighbour is at most one step ahead and then writes into the other grid.
+  // Two grids, because a neighbour may be one step ahead; it then writes into the other grid.
   const auto band = context.allocate<double>(cell(2, 0));
   const auto memory = context.rendezvous(band);
   double* const grids[2] = {band.data(), band.data() + cell(1, 0)};

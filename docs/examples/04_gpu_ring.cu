@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Passes a token around the ranks' GPUs in one kernel a rank: a plain store to the next rank's
-// memory, then a signal. Each rank adds its number.
-// Run it: symmem run -n 2 symmem_gpu_ring
+// Sends a token around the ring of the ranks' GPUs. Each rank runs one kernel, which adds the
+// rank's number, stores the token in the next rank's memory and sends a signal. Command: symmem run
+// -n 2 symmem_gpu_ring
 #include <cuda_runtime.h>
 
 #include <cstdio>
@@ -18,7 +18,7 @@ __global__ void ring(symmem::DeviceView view, long long* token) {
   auto* remote = view.buffer<long long>(next);
   auto* local = view.buffer<volatile long long>(view.rank);
   long long value = 0;
-  // One slot for each hop of a lap: it is overwritten one lap later, after its reader has read it.
+  // One slot per hop of a lap: a slot is overwritten one lap later, after its reader has read it.
   for (int hop = 0; hop < kLaps * view.world_size; ++hop) {
     const int slot = hop % view.world_size;
     remote[slot] = value + view.rank;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One-shot all-reduces by packets and by a barrier; one_shot_all_reduce.cuh has the kernels.
-// Run it: symmem run -n 2 symmem_one_shot_all_reduce
+// One-shot all-reduces with packets and with a barrier; one_shot_all_reduce.cuh contains the
+// kernels. Command: symmem run -n 2 symmem_one_shot_all_reduce
 #include <cuda_runtime.h>
 
 #include <algorithm>
@@ -40,7 +40,8 @@ bool run(symmem::Context& context, int gpu, const char* name, Kernel kernel) {
     cudaMemcpy(input, own.data(), length, cudaMemcpyDefault);
     reduce();
     cudaMemcpy(sums.data(), result, length, cudaMemcpyDefault);
-    const float others = size * (size - 1) / 2 - size * rank;  // The differences to this rank.
+    const float others =
+        size * (size - 1) / 2 - size * rank;  // Sum of the differences to this rank.
     for (unsigned i = 0; i < kCount; ++i) wrong += sums[i] != size * own[i] + others;
   }
   const auto start = std::chrono::steady_clock::now();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shows that symmem works on this machine. Prints the ranks and the load, the route of every
-// ordered pair of ranks, whether every operation works between them, and the speed of each route.
-// Run it: ./dev demo, or start symmem_demo with symmem run, mpirun, srun or torchrun. The argument
-// "cuda" selects GPU memory.
+// Demonstrates symmem on this machine. Prints the ranks and the load, the route of every ordered
+// pair of ranks, the result of all operations between them, and the speed of each route. Command:
+// ./dev demo, or start symmem_demo with symmem run, mpirun, srun or torchrun. The argument "cuda"
+// selects GPU memory.
 #include <unistd.h>
 
 #include <algorithm>
@@ -29,10 +29,10 @@ using symmem::Device;
 using symmem::DeviceType;
 using symmem::SymmetricMemory;
 
-constexpr int kVerify = 0, kMeasure = 1;  // Channels.
+constexpr int kVerify = 0, kMeasure = 1;  // Channel numbers.
 
-/// Collective. Rank 0 prints the ranks and the load of its machine. Returns this rank's number
-/// among the ranks of its machine; simulated hosts are one machine.
+/// Prints the ranks and the load of the machine on rank 0. Collective. Returns the index of this
+/// rank among the ranks on its machine; all simulated hosts are on one machine.
 int introduce(Context& context) {
   const int self = context.rank(), size = context.world_size();
   Text host;
@@ -56,8 +56,8 @@ int introduce(Context& context) {
   return index;
 }
 
-/// Selects the GPU of rank `index` of a machine. Ranks share GPUs only if there are fewer GPUs than
-/// ranks. An allocation on a GPU that does not exist is Error(invalid_argument).
+/// Selects the GPU for rank `index` of a machine. Ranks share GPUs only if there are more ranks
+/// than GPUs. Allocation on a GPU that does not exist throws Error(invalid_argument).
 Device select_gpu(Context& context, int index) {
   for (int gpus = index + 1; gpus > 1; --gpus) {
     try {
@@ -70,11 +70,11 @@ Device select_gpu(Context& context, int index) {
   return Device::cuda(0);
 }
 
-/// Collective. Returns the route of each ordered pair of ranks, which rank 0 prints.
+/// Returns the routes of all ordered pairs of ranks; rank 0 prints them. Collective.
 Table<Text> exchange_routes(Context& context, Device device) {
   const int size = context.world_size();
   const Table<int> target(context, 1, 1, device);
-  Table<Text> routes(context, size, size + 1);  // The last column: the device of the rank's memory.
+  Table<Text> routes(context, size, size + 1);  // The last column is the device.
   std::vector<Text> row;
   for (int to = 0; to < size; ++to) row.emplace_back(target.memory->route(to).transport);
   row.emplace_back(to_string(device));
@@ -90,7 +90,7 @@ Table<Text> exchange_routes(Context& context, Device device) {
   return routes;
 }
 
-/// The words that a rank writes into a peer's memory, each by another operation.
+/// The values that a rank writes into a peer's memory, each with a different operation.
 struct Cell {
   std::int64_t stored, put, counted;
 };
@@ -111,7 +111,7 @@ bool verify_writes(SymmetricMemory& cells, int to, std::int64_t value) {
   }
   correct = cells.fetch_add(to, counted, value) == 0 && correct;
   correct = cells.fetch_add(to, counted, std::int64_t{0}) == value && correct;
-  // The target reads its cell after the signal: nothing may write to the cell after it.
+  // The target reads its cell after the signal, so this rank must not write to the cell after that.
   cells.put_with_signal(to, put, source, kVerify);
   cells.flush(to);
   std::int64_t received = 0;
@@ -119,7 +119,8 @@ bool verify_writes(SymmetricMemory& cells, int to, std::int64_t value) {
   return correct && received == value;
 }
 
-/// Collective. Verifies all ordered pairs of ranks; returns true, on all ranks, if all are correct.
+/// Verifies all ordered pairs of ranks. Collective. Returns true, on all ranks, if all pairs are
+/// correct.
 bool verify(Context& context, Device device) {
   const int self = context.rank(), size = context.world_size();
   const Table<Cell> cells(context, size, 1, device);
@@ -129,7 +130,7 @@ bool verify(Context& context, Device device) {
   for (int to = 0; to < size; ++to)
     sent.push_back(verify_writes(*cells.memory, to, value(self, to)));
   for (int from = 0; from < size; ++from) {
-    cells.memory->wait_signal(from, kVerify);  // All earlier writes of `from` are visible now.
+    cells.memory->wait_signal(from, kVerify);  // Earlier writes of `from` are visible.
     const Cell cell = cells(from);
     const std::int64_t expected = value(from, self);
     received.push_back(cell.stored == expected && cell.put == expected && cell.counted == expected);
@@ -151,13 +152,13 @@ double nanoseconds_since(Clock::time_point start) {
   return std::chrono::duration<double, std::nano>(Clock::now() - start).count();
 }
 
-/// Nanoseconds of one call, least and median of kRounds rounds; -1 if not measured.
+/// Minimum and median time of one call over kRounds rounds, in nanoseconds; -1 if not measured.
 struct Time {
   double least = -1, median = -1;
 };
 constexpr int kRounds = 5;
 
-/// Calls `call` `count` times in each round.
+/// Measures `call` in kRounds rounds of `count` calls.
 template <typename Call>
 Time time_of(int count, Call call) {
   double rounds[kRounds];
@@ -170,13 +171,13 @@ Time time_of(int count, Call call) {
   return {rounds[0], rounds[kRounds / 2]};
 }
 
-/// Times of one route. `store` is not measured if the peer is not mapped.
+/// Times of one route. `store` is not measured if the buffer of the peer is not mapped.
 struct Speed {
   Time store, put, get, large, trip;
 };
 constexpr std::size_t kLarge = 1 << 20;
 
-/// Collective. Returns the mean nanoseconds of a barrier, the same value on all ranks.
+/// Returns the mean time of a barrier in nanoseconds, the same value on all ranks. Collective.
 double pace_of(Context& context, SymmetricMemory& memory) {
   constexpr int kBarriers = 5;
   const Table<double> times(context, context.world_size(), 1);
@@ -187,8 +188,9 @@ double pace_of(Context& context, SymmetricMemory& memory) {
   return times(0);
 }
 
-/// Calls for each round of an operation that takes about one barrier: `most` at most. A barrier
-/// takes milliseconds if other programs use the cores, or if ranks take turns on one GPU.
+/// Returns the number of calls per round, at most `most`, for an operation that takes about as long
+/// as a barrier. A barrier takes milliseconds if other programs use the cores, or if ranks take
+/// turns on a GPU.
 int count_of(double pace, double most) {
   return static_cast<int>(std::clamp(2e7 / pace, 2.0, most));
 }
@@ -206,7 +208,7 @@ Speed measure_to(SymmetricMemory& memory, int to, double pace) {
   }
   speed.put = time_of(count, [&] {
     memory.put(to, 0, small);
-    if (!mapped) memory.flush(to);  // Without it: the time until `small` may be reused.
+    if (!mapped) memory.flush(to);  // put alone returns before it completes.
   });
   speed.get = time_of(count, [&] { memory.get(to, 0, small); });
   speed.large = time_of(count_of(pace, 50), [&] { memory.put(to, 0, large); });
@@ -238,10 +240,10 @@ void print(const char* route, int from, int to, const Speed& speed) {
   row("median", &Time::median);
 }
 
-/// Collective. Measures one pair of ranks for each route while the other ranks wait.
+/// Measures one pair of ranks per route while the other ranks wait. Collective.
 void measure(Context& context, const Table<Text>& routes, Device device) {
   const int self = context.rank(), size = context.world_size();
-  std::map<std::string, std::pair<int, int>> pairs;  // The same on all ranks.
+  std::map<std::string, std::pair<int, int>> pairs;  // Equal on all ranks.
   for (int from = 0; from < size; ++from)
     for (int to = 0; to < size; ++to) pairs.try_emplace(routes(from, to).text, from, to);
   const auto buffer = context.allocate(kLarge, device);
@@ -261,7 +263,7 @@ void measure(Context& context, const Table<Text>& routes, Device device) {
       });
     speeds.memory->barrier();
     if (self == 0) print(route.c_str(), from, to, speeds(0));
-    speeds.memory->barrier();  // Rank 0 has read the slot: the next pair may write it.
+    speeds.memory->barrier();  // Rank 0 has read the slot.
   }
   const Time barrier = time_of(count_of(pace, 200), [&] { memory->barrier(kMeasure); });
   if (self == 0)
@@ -273,7 +275,7 @@ void measure(Context& context, const Table<Text>& routes, Device device) {
 
 int main(int count, char** words) try {
   Context context;
-  const int index = introduce(context);  // The ranks of a machine use different GPUs.
+  const int index = introduce(context);  // Index among the ranks on this machine.
   const bool on_gpu = count > 1 && std::strcmp(words[1], "cuda") == 0;
   const Device device = on_gpu ? select_gpu(context, index) : Device{};
   const Table<Text> routes = exchange_routes(context, device);

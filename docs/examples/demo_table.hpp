@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The tables in which the ranks of the demo exchange results.
+// Tables with which the ranks of the demo exchange results.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +9,7 @@
 #include <symmem/symmem.hpp>
 #include <vector>
 
-/// A table of T in host or GPU memory on every rank, which every rank can write.
+/// A table of T in host or GPU memory on every rank; every rank can write every table.
 template <typename T>
 struct Table {
   Table(symmem::Context& context, int rows, int columns, symmem::Device device = {})
@@ -17,7 +17,7 @@ struct Table {
         memory(context.rendezvous(buffer)),
         width(columns) {}
 
-  /// Reads this rank's table. Uses get, since the CPU cannot load GPU memory.
+  /// Reads an element of this rank's table. Uses get, because the CPU cannot load from GPU memory.
   T operator()(int row, int column = 0) const {
     T value;
     memory->get(memory->rank(), sizeof(T) * static_cast<std::size_t>(row * width + column),
@@ -27,7 +27,7 @@ struct Table {
   void put(int rank, int row, const std::vector<T>& values) const {
     memory->put(rank, sizeof(T) * static_cast<std::size_t>(row * width), std::span(values));
   }
-  /// Collective: writes a row into the tables of all ranks.
+  /// Writes a row into the tables of all ranks. Collective.
   void put_to_all(int row, const std::vector<T>& values) const {
     for (int to = 0; to < memory->world_size(); ++to) put(to, row, values);
     memory->barrier();
@@ -38,7 +38,7 @@ struct Table {
   int width;
 };
 
-/// A short text as an element of a Table; cut after 63 bytes.
+/// A short text as an element of a Table, truncated to 63 bytes.
 struct Text {
   char text[64] = {};
 

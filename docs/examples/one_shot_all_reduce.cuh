@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// Kernels of a one-shot all-reduce: each rank writes its input to every rank, then adds what it
-// received. Small data travel in packets, larger data by plain stores and a barrier. `input` and
-// `result` may be any memory at multiples of 16 bytes.
+// Kernels of a one-shot all-reduce: each rank writes its input to every rank, then adds the
+// received inputs. Small inputs are sent in packets; larger inputs use plain stores and a barrier.
+// `input` and `result` may be in any memory, aligned to 16 bytes.
 #pragma once
 
 #include <symmem/device.cuh>
 
-/// The layout of a symmetric buffer for one of the kernels, for inputs of up to `most` floats:
+/// Layout of a symmetric buffer for one of the kernels, for inputs of up to `most` floats:
 ///
-///   set 0 (even rounds) | set 1 (odd rounds) | number of the last round, by block
+///   set 0 (even rounds) | set 1 (odd rounds) | number of the last round, for each block
 ///
-/// Two sets, since peers may still read the set of the previous round. A set has one row for each
-/// sending rank. Zero the buffer on all ranks, then call a barrier, before the first call and after
-/// a failure. All ranks make the same calls, one at a time, of 4 to `most` floats, both multiples
-/// of 4. Blocks are one-dimensional, at most kMostBlocks, and those of all ranks must be resident.
+/// There are two sets, because peers may still read the set of the previous round. A set has one
+/// row per sending rank. Zero the buffer on all ranks, then call a barrier, before the first call
+/// and after a failure. All ranks make the same calls, one at a time, with 4 to `most` floats; both
+/// numbers are multiples of 4. Blocks are one-dimensional. There are at most kMostBlocks blocks,
+/// and the blocks of all ranks must be resident.
 struct AllReduceBuffer {
   static constexpr unsigned kMostBlocks = 128;
 
@@ -26,26 +27,26 @@ struct AllReduceBuffer {
     using symmem::device::Packet;
     return reinterpret_cast<std::uint64_t*>(view.buffer<Packet>(view.rank) + 2 * set);
   }
-  /// Stores `round` at the end of a kernel, also for blocks that this grid does not have: the next
-  /// grid may be larger.
+  /// Stores `round` at the end of a kernel, also for blocks that this grid does not have, because
+  /// the next grid may be larger.
   __device__ void count(const symmem::DeviceView& view, std::uint64_t round) const {
-    __syncthreads();  // All threads of the block have read its number.
+    __syncthreads();  // All threads of the block have read the round.
     for (unsigned i = blockIdx.x + gridDim.x * threadIdx.x; i < kMostBlocks;
          i += gridDim.x * blockDim.x)
       rounds(view)[i] = round;
   }
 
-  std::size_t row, set;  ///< In units of 16 bytes: a packet of two floats, or four floats.
+  std::size_t row, set;  ///< Units of 16 bytes: a packet with two floats, or four floats.
 };
 
-/// Writes the sums of the `count` floats of all ranks' `input` to `result`. For up to some hundred
-/// KiB: a packet holds two floats.
+/// Writes the sums of all ranks' `input` (`count` floats) to `result`. For inputs of up to several
+/// hundred KiB, because a packet contains only two floats.
 __global__ void one_shot_all_reduce(symmem::DeviceView view, const float* input, float* result,
                                     unsigned count, unsigned most) {
   using symmem::device::Packets;
   const AllReduceBuffer all(view.world_size, most);
   const std::uint64_t round = all.rounds(view)[blockIdx.x] + 1;
-  if (symmem::device::has_failed(view)) return;  // Peers may still read the set of this round.
+  if (symmem::device::has_failed(view)) return;  // Peers may still read this set.
   const std::size_t set = round % 2 * all.set;
   const unsigned begin = blockIdx.x * blockDim.x + threadIdx.x, step = gridDim.x * blockDim.x;
   const auto* const own = reinterpret_cast<const std::uint64_t*>(input);
@@ -57,7 +58,7 @@ __global__ void one_shot_all_reduce(symmem::DeviceView view, const float* input,
   for (unsigned i = begin; i < count / 2; i += step) {
     const std::uint64_t local = own[i];
     float2 sum = {0, 0};
-    for (int rank = 0; rank < view.world_size; ++rank) {  // Equal order on all ranks: equal sums.
+    for (int rank = 0; rank < view.world_size; ++rank) {  // Equal order, so equal sums.
       std::uint64_t both = local;
       if (rank != view.rank && !Packets(view, rank).wait(set + rank * all.row + i, round, both))
         return;  // The next host call on the memory throws the failure.
@@ -69,14 +70,14 @@ __global__ void one_shot_all_reduce(symmem::DeviceView view, const float* input,
   all.count(view, round);
 }
 
-/// The same for larger data. Each block uses the barrier of a channel of its own, so there are at
-/// most as many blocks as channels.
+/// The same for larger inputs. Each block uses the barrier of its own channel, so there are at most
+/// as many blocks as channels.
 __global__ void one_shot_all_reduce_large(symmem::DeviceView view, const float* input,
                                           float* result, unsigned count, unsigned most) {
   using symmem::device::Scope;
   const AllReduceBuffer all(view.world_size, most);
   const std::uint64_t round = all.rounds(view)[blockIdx.x] + 1;
-  if (symmem::device::has_failed(view)) return;  // Peers may still read the set of this round.
+  if (symmem::device::has_failed(view)) return;  // Peers may still read this set.
   const std::size_t set = round % 2 * all.set;
   const unsigned begin = blockIdx.x * blockDim.x + threadIdx.x, step = gridDim.x * blockDim.x;
   const auto* const own = reinterpret_cast<const float4*>(input);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-/// Opens a namespace whose contents the shared library shows; all else is compiled hidden.
+/// Attribute of a namespace or class whose symbols the shared library exports.
 #define SYMMEM_API [[gnu::visibility("default")]]

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Context: one process's membership in a job. It allocates memory and shares it. Make one at the
-/// start of each rank:
+/// Context: a process's membership in a job. A Context allocates memory and shares it with the
+/// other ranks. Create one at the start of each rank:
 ///
 ///   symmem::Context context;                       // joins the job (collective)
 ///   auto buffer = context.allocate<float>(1 << 20);
@@ -27,46 +27,48 @@ class Store;                     // symmem/extend/store.hpp
 class SymmetricMemoryAllocator;  // symmem/extend/allocator.hpp
 class Transport;                 // symmem/extend/transport.hpp
 
-/// A named set of ranks, 0 .. world_size-1, and the store through which they meet.
+/// This process's rank in a group, the number of ranks in the group, and the group's store.
 struct GroupInfo {
   int rank = 0;
   int world_size = 1;
   std::shared_ptr<Store> store;
 };
 
-/// One rank of a job. A process may have several (libraries side by side, ranks as threads). Calls
-/// may come from any thread, but destruction beside no other call. Has one background thread, and
-/// one more while UCX is in use. In a forked child every call is Error(finished).
+/// One rank of a job. A process may create several Contexts (for independent libraries, or for
+/// ranks that are threads). Any thread may call any function; no call may run during destruction.
+/// Has one background thread, and a second one with UCX. In a forked child calls throw
+/// Error(finished).
 ///
-/// Collective are only the constructor, rendezvous and end_group (and SymmetricMemory::barrier and
-/// close). Each ends the same on every rank: if one fails, all throw one error that names it.
+/// Only the constructor, rendezvous, end_group, SymmetricMemory::barrier and SymmetricMemory::close
+/// are collective. Each of them, except barrier, succeeds on all ranks or throws on all ranks an
+/// error that names the failed ranks.
 class SYMMEM_API Context {
  public:
-  /// Joins the job: reads rank, world size and store from the options, else from the launcher's
-  /// variables, else is one rank alone. Returns when all ranks have joined; an Error names those
-  /// that have not. Rank 0 hosts the store unless one listens there already. Opens /dev/null at
-  /// closed descriptors 0 to 2.
+  /// Joins the job. Reads rank, world size and store address from the options, else from the
+  /// launcher's variables; without either the job has one rank. Returns when all ranks have joined;
+  /// a timeout error names the missing ranks. Rank 0 hosts the store unless a store listens at its
+  /// address already. Opens /dev/null as descriptors 0 to 2 if they are closed.
   explicit Context(const Options& options = Options::from_env());
-  /// Joins through a store of the caller's own; rank and world size as above.
+  /// Joins through a store that the caller provides; rank and world size as above.
   Context(const Options& options, std::shared_ptr<Store> store);
   /// Leaves every group and joins the threads. Memory that was not closed stays mapped on the
-  /// peers. The rank that hosts the store serves until all have left, SYMMEM_TIMEOUT at most.
+  /// peers. On the rank that hosts the store, waits up to SYMMEM_TIMEOUT until all ranks have left.
   ~Context();
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
 
   int rank() const;
   int world_size() const;
-  /// The rank among those on this host, as the launcher says. Error(unsupported) if it does not.
+  /// Returns the rank's index on this host. Throws Error(unsupported) if the index is unknown.
   int local_rank() const;
   const Options& options() const;
-  /// The job's key-value store; not to be used after the Context. Error(unsupported) for a Context
-  /// that joined through a store of the caller's own.
+  /// Returns the job's key-value store. Do not use it after the Context is destroyed. Throws
+  /// Error(unsupported) if the Context joined through a store that the caller provided.
   const std::shared_ptr<KeyValueStore>& store() const;
 
-  /// Allocates `count` elements of T (bytes without T). Local: no other rank takes part. Zeroed
-  /// unless the range was used before. Throws Error(unsupported) if no allocator serves the device,
-  /// Error(exhausted).
+  /// Allocates `count` elements of T (default: bytes). Local: no other rank takes part. The memory
+  /// is zeroed unless its range was used before. Throws Error(unsupported) if the device type has
+  /// no allocator, and Error(exhausted) if memory is exhausted.
   template <typename T = std::byte>
   Buffer<T> allocate(std::size_t count, const AllocateOptions& options = {}) {
     return {allocate_elements(count, sizeof(T), alignof(T), options), count, options.device};
@@ -76,43 +78,45 @@ class SYMMEM_API Context {
     return allocate<T>(count, AllocateOptions{.device = device});
   }
 
-  /// Collective over the group (empty: the group of allocate): makes every rank's buffer reachable
-  /// for all. Sizes and device types must be equal. Calls of one group match in call order, made by
-  /// one thread at a time. A later call for the same buffer and group returns the same object,
-  /// locally. If a rank fails, all throw and nothing stays attached.
+  /// Makes every rank's buffer accessible to all ranks. Collective over the group (default: the
+  /// group passed to allocate). Sizes and device types must be equal on all ranks. All ranks make
+  /// the collective calls of a group in the same order, from one thread at a time. A later call for
+  /// the same buffer and group is local and returns the same object. If a rank fails, all throw.
   template <typename T>
   std::shared_ptr<SymmetricMemory> rendezvous(const Buffer<T>& buffer,
                                               const std::string& group_name = {},
                                               Timeout timeout = {}) {
     return rendezvous_at(buffer.data(), buffer.device(), group_name, timeout);
   }
-  /// The same for memory that symmem did not allocate; it must stay until close(). `memory` begins
-  /// at a multiple of 8 bytes, on a GPU of 16. docs/transports.md says which transports reach it.
+  /// The same for memory that symmem did not allocate. The memory must stay allocated until close()
+  /// and be aligned to 8 bytes (GPU: 16). docs/transports.md lists the supporting transports.
   std::shared_ptr<SymmetricMemory> rendezvous(std::span<std::byte> memory, Device device = {},
                                               const std::string& group_name = kWorld,
                                               Timeout timeout = {});
 
-  /// Names a group in which this process is `rank`. Local: the members meet at the first
-  /// rendezvous. Error(invalid_argument) for a name in use or a rank out of range.
+  /// Defines a group in which this process is `rank`. Local: the members join at the first
+  /// rendezvous. Throws Error(invalid_argument) if the name is in use or the rank is out of range.
   void set_group_info(const std::string& group_name, int rank, int world_size,
                       std::shared_ptr<Store> store);
-  /// Error(invalid_argument) for an unknown name. The reference is valid until the Context ends.
+  /// Returns the group. Throws Error(invalid_argument) for an unknown name. The reference is valid
+  /// until the Context ends.
   const GroupInfo& get_group_info(const std::string& group_name) const;
-  /// Collective over the group: closes its memory as SymmetricMemory::close does and forgets the
-  /// group. The name may then be set again, with any ranks.
+  /// Ends a group and closes its memory as SymmetricMemory::close does. Collective over the group.
+  /// The name may then be used for a new group, with any ranks.
   void end_group(const std::string& group_name, Timeout timeout = {});
 
-  /// Sets the allocator of a device type; the last call for a type takes effect.
+  /// Sets the allocator of a device type; a later call for the same type replaces it.
   void register_allocator(DeviceType type, std::shared_ptr<SymmetricMemoryAllocator> allocator);
-  /// Error(unsupported) for a type without allocator; the message lists the types that have one.
+  /// Throws Error(unsupported), which lists the supported types, for any other type.
   std::shared_ptr<SymmetricMemoryAllocator> get_allocator(DeviceType type) const;
-  /// Adds a transport for memory of `type`, after those registered before. Equal calls on all
-  /// ranks, before the first rendezvous that uses it. Error(invalid_argument) for a name in use.
+  /// Adds a transport for memory of `type`, ranked after the registered transports. All ranks must
+  /// make the same call before the first rendezvous that uses the transport. Throws
+  /// Error(invalid_argument) if the name is in use.
   void register_transport(DeviceType type, std::shared_ptr<Transport> transport);
 
   bool is_finalizing() const;  ///< True once destruction has begun.
 
-  class [[gnu::visibility("hidden")]] Impl;  ///< The library's own.
+  class [[gnu::visibility("hidden")]] Impl;  ///< Internal.
 
  private:
   friend class DefaultContext;

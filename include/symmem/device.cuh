@@ -1,29 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Signals and barriers for kernels, on a DeviceView. Header only, C++17, no -rdc.
+/// Signals and barriers that kernels call with a DeviceView. Header only; needs C++17, no -rdc.
 ///
-/// Use them to communicate inside a kernel; symmem/cuda.hpp has the calls that a host enqueues.
-/// symmem/device_packets.cuh, included here, has packets for small data.
+/// symmem/cuda.hpp contains the calls that the host enqueues. symmem/device_packets.cuh, which this
+/// header includes, contains packets for small data.
 ///
 ///   using namespace symmem::device;
-///   view.buffer<float>(peer)[threadIdx.x] = value;           // plain loads and stores
-///   put_signal<Scope::block>(view, peer, /*channel=*/0);     // ordered after them
-///   if (!wait_signal<Scope::block>(view, peer, /*channel=*/0)) return;  // false: timeout
+///   view.buffer<float>(peer)[threadIdx.x] = value;           // plain store
+///   put_signal<Scope::block>(view, peer, /*channel=*/0);     // ordered after the store
+///   if (!wait_signal<Scope::block>(view, peer, /*channel=*/0)) return;  // failed
 ///   barrier<Scope::block>(view, /*channel=*/1);
 ///
-/// Calls: all threads of the scope make a call together; the default is one thread. Nothing checks
-/// ranks and channels. Blocks that wait for each other must all be resident. At most one wait on a
-/// (channel, source) and one barrier on a channel may be in flight.
+/// Calls: all threads of a scope make a call together; the default scope is one thread. Blocks must
+/// be one-dimensional. Ranks and channels are not checked. Blocks that wait for each other must all
+/// be resident. At most one wait per (channel, source) pair and one barrier per channel may be in
+/// flight.
 ///
-/// Order: accesses of the scope's threads before put_signal or barrier are visible after the
-/// matching wait or barrier, on every GPU of the group and on the host (release and acquire at
-/// system scope).
+/// Order: memory accesses that the threads of a scope make before put_signal or barrier are visible
+/// after the matching wait or barrier, on every GPU of the group and on the host (release and
+/// acquire at system scope).
 ///
-/// Peers without a pointer: wait_signal works; put_signal and barrier fail.
+/// Key peers, whose memory is not mapped: wait_signal is supported; put_signal and barrier fail.
 ///
-/// Failures: nothing traps. A wait that times out or whose rank is gone consumes nothing, returns
-/// false and marks the memory as failed (has_failed). After that, all waits of this memory return
-/// false at once, except for packets that have arrived; so do waits on this rank on GPUs that it
-/// reaches by pointer; and every host call except close() throws the first failure.
+/// Failures: no call traps. A wait that times out, or whose source rank has left or is lost,
+/// consumes nothing, returns false and marks the memory as failed (has_failed). After that, all
+/// waits on this memory return false at once, except for packets that have arrived. Waits for this
+/// rank also return false at once on every peer GPU that this rank accesses by pointer. Every host
+/// call except close() throws the first failure.
 #pragma once
 
 #include "symmem/device_packets.cuh"
@@ -42,7 +44,7 @@ __device__ int lane() {
   if constexpr (kScope == Scope::warp) return static_cast<int>(threadIdx.x % 32);
   return static_cast<int>(threadIdx.x);
 }
-/// Returns the number of threads of the scope.
+/// Returns the number of threads in the scope.
 template <Scope kScope>
 __device__ int width() {
   if constexpr (kScope == Scope::thread) return 1;
@@ -58,7 +60,7 @@ __device__ void sync() {
 template <Scope kScope>
 __device__ bool sync_and(bool ok) {
   if constexpr (kScope == Scope::warp) {
-    __syncwarp();  // Makes visible to all lanes what one acquired. A vote does not order memory.
+    __syncwarp();  // Makes data that one lane acquired visible to all: a vote orders nothing.
     return __all_sync(0xFFFFFFFFu, ok);
   }
   if constexpr (kScope == Scope::block) return __syncthreads_and(ok) != 0;
@@ -67,12 +69,13 @@ __device__ bool sync_and(bool ok) {
 
 }  // namespace internal
 
-/// Returns whether this rank's memory has failed, in this kernel or an earlier one.
+/// Returns whether this rank's memory has failed, in this kernel or in an earlier kernel.
 __device__ inline bool has_failed(const DeviceView& view) {
   return internal::load_local(view.state.failed) != 0;
 }
 
-/// Adds one to the signal count (channel, this rank) at `dst`. Does not wait for the receiver.
+/// Adds one to the signal count (channel, this rank) in `dst`'s signal pad. Does not wait for the
+/// receiver.
 template <Scope kScope = Scope::thread>
 __device__ void put_signal(const DeviceView& view, int dst, int channel) {
   internal::sync<kScope>();
@@ -85,7 +88,7 @@ __device__ void put_signal(const DeviceView& view, int dst, int channel) {
       remote + internal::count_index(view, channel, view.rank, internal::Count::signals), 1);
 }
 
-/// Waits for a signal of `src` on `channel` and consumes it. Returns false on failure.
+/// Waits for a signal from `src` on `channel` and consumes it. Returns false on failure.
 template <Scope kScope = Scope::thread>
 __device__ bool wait_signal(const DeviceView& view, int src, int channel,
                             std::uint64_t timeout_ns) {
@@ -100,11 +103,11 @@ __device__ bool wait_signal(const DeviceView& view, int src, int channel) {
   return wait_signal<kScope>(view, src, channel, view.timeout_ns);
 }
 
-/// The barrier of a channel, for kernels that call it repeatedly: keeps the epoch and the pointers
-/// to a peer in registers. All threads of the scope construct it and call it together. While it
-/// lives, nothing else on this rank may use the barrier of that channel. If the memory fails
-/// elsewhere meanwhile, the first call that has to wait returns false. Refers to the view, which
-/// must outlive it.
+/// The barrier of a channel, for kernels that call the barrier repeatedly: this object keeps the
+/// epoch and the pointers to a peer in registers. All threads of the scope construct and call the
+/// object together. While the object exists, no other code on this rank may use the barrier of that
+/// channel. If the memory is marked as failed by another thread, the next call that has to wait
+/// returns false. Refers to the view, which must outlive the object.
 template <Scope kScope>
 class Barrier {
  public:
@@ -118,7 +121,8 @@ class Barrier {
     if (lane() < view.world_size - 1) first_ = find(lane());
   }
 
-  /// Returns true when all ranks have called it; false on failure, then and in all later calls.
+  /// Waits until all ranks have called the barrier, then returns true. Returns false on failure and
+  /// in all calls after a failure.
   __device__ bool operator()(std::uint64_t timeout_ns) {
     internal::sync<kScope>();
     ++epoch_;
@@ -131,9 +135,10 @@ class Barrier {
   __device__ bool operator()() { return (*this)(view_.timeout_ns); }
 
  private:
-  /// A peer and the two counts of arrivals: this rank's at the peer, and the peer's here.
+  /// A peer and two arrival counts: this rank's count in the peer's pad, and the peer's count in
+  /// this rank's pad.
   struct Peer {
-    int rank = -1;  ///< -1: none.
+    int rank = -1;  ///< -1: no peer.
     std::uint64_t* remote = nullptr;
     const std::uint64_t* local = nullptr;
   };
@@ -141,7 +146,7 @@ class Barrier {
   __device__ static int lane() { return internal::lane<kScope>(); }
   __device__ static int width() { return internal::width<kScope>(); }
 
-  /// Returns peer `i`, 0 .. world_size-2. Each rank starts with the rank after its own.
+  /// Returns peer `i`, 0 .. world_size-2. Peer 0 is the rank after this one.
   __device__ Peer find(int i) {
     using internal::Count;
     const int next = view_.rank + 1 + i;
@@ -158,8 +163,8 @@ class Barrier {
     return peer;
   }
 
-  /// Signals and awaits this thread's peers: one, or several if the scope has fewer threads than
-  /// there are peers.
+  /// Signals this thread's peers and waits for their signals. A thread has several peers if the
+  /// scope has fewer threads than there are peers.
   __device__ bool signal_and_wait(std::uint64_t timeout_ns) {
     if (!failed_) {
       internal::max_release(first_.remote, epoch_);
@@ -190,14 +195,15 @@ class Barrier {
 
   const DeviceView& view_;
   const int channel_;
-  const bool several_;  ///< Some thread has more than one peer.
+  const bool several_;  ///< True if a thread has more than one peer.
   bool failed_ = false;
-  int unreached_ = -1;  ///< A peer without a pointer.
+  int unreached_ = -1;  ///< A peer whose pad is not mapped; -1: none.
   std::uint64_t epoch_;
   Peer first_;  ///< This thread's first peer.
 };
 
-/// Returns true when all ranks have called it on `channel`; false on failure.
+/// Waits until all ranks have called barrier on `channel`, then returns true. Returns false on
+/// failure.
 template <Scope kScope = Scope::thread>
 __device__ bool barrier(const DeviceView& view, int channel, std::uint64_t timeout_ns) {
   return Barrier<kScope>(view, channel)(timeout_ns);

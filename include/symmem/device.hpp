@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Devices: where memory is, on the host or on one GPU.
+/// Device: the location of memory, either the host or one GPU.
 ///
 ///   auto on_host = context.allocate<float>(1024);
 ///   auto on_gpu = context.allocate<float>(1024, symmem::Device::cuda(0));
@@ -12,7 +12,7 @@
 
 namespace SYMMEM_API symmem {
 
-/// Kinds of memory. The values are those of DLPack 1.1 (DLDeviceType).
+/// Device types, with the values of DLDeviceType in DLPack 1.1.
 enum class DeviceType : std::int32_t { host = 1, cuda = 2 };
 
 struct Device {
@@ -23,7 +23,7 @@ struct Device {
   friend bool operator==(const Device&, const Device&) = default;
 };
 
-std::string to_string(DeviceType type);       ///< "host", "cuda"; else "device type 7".
+std::string to_string(DeviceType type);  ///< "host", "cuda", or "device type 7" for the value 7.
 std::string to_string(const Device& device);  ///< "host", "cuda:1".
 
 }  // namespace symmem

@@ -1,27 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Packets: small data that need no signal. A packet is 8 bytes of data and an epoch, written in
-/// one 16-byte access, so nothing must be ordered before a signal.
+/// Packets: transfers of small data without a signal. A packet contains 8 bytes of data and an
+/// epoch. The sender writes both in one 16-byte access, so the receiver detects the data by the
+/// epoch.
 ///
-/// Use them for messages of up to some hundred KiB: they take twice the memory and bandwidth of the
-/// data, but save one latency. docs/examples/one_shot_all_reduce.cuh is a complete use.
+/// Use packets for messages of up to several hundred KiB: packets need twice the memory and
+/// bandwidth of the data but save the latency of a separate signal.
+/// docs/examples/one_shot_all_reduce.cuh is a complete example.
 ///
 ///   const symmem::device::Packets packets(view, peer);
-///   packets.put(index, data, epoch);                   // writes packet `index` at the peer
+///   packets.put(index, data, epoch);                   // to the peer's buffer
 ///   std::uint64_t received = 0;
-///   if (!packets.wait(index, epoch, received)) return; // the packet that the peer wrote here
+///   if (!packets.wait(index, epoch, received)) return; // failed
 ///
-/// Packet `index` is bytes 16 `index` to 16 `index` + 15 of a buffer. Epochs are the program's; 0
-/// is invalid, since zeroed memory holds it. An epoch must not be used twice for the same packet.
-/// So zero the buffers on all ranks, then call a barrier, before the first epoch and whenever
-/// epochs restart.
+/// Packet `index` occupies bytes 16 `index` to 16 `index` + 15 of a buffer. The program chooses the
+/// epochs. Epoch 0 is invalid, because zeroed memory contains it. An epoch must not be used twice
+/// for the same packet. Zero the buffers on all ranks, then call a barrier, before the first epoch
+/// and whenever epochs restart.
 ///
-/// Double-buffer: use two sets of packets alternately. Receiving a peer's packet in set B proves
-/// that the peer has consumed set A, if the thread that sends it has read its packets of A before.
+/// Double buffering: use two sets of packets alternately. If each thread reads its packets of set A
+/// before it sends packets of set B, a received packet of set B proves that the sending thread has
+/// consumed its packets of set A.
 ///
-/// Packets are not ordered with other accesses: other data need a signal or a barrier. A failed
-/// memory (symmem/device.cuh) does not stop packets: put() still writes, and wait() returns a
-/// packet that has arrived. So a kernel that begins with put() first returns if has_failed(view):
-/// peers may still read the set that it would overwrite.
+/// Packets are not ordered with other accesses; other data needs a signal or a barrier. After the
+/// memory has failed (symmem/device.cuh), put() still writes, and wait() still returns a packet
+/// that has arrived. A kernel that begins with put() must therefore return if has_failed(view) is
+/// true: peers may still read the set that the kernel would overwrite.
 #pragma once
 
 #include "symmem/device_waits.cuh"
@@ -30,7 +33,8 @@
 
 namespace symmem::device {
 
-/// The layout is that of the LL protocols of NCCL and MSCCL++.
+/// A packet in a buffer. The LL protocols of NCCL and MSCCL++ also store data and a flag in one
+/// access.
 struct alignas(16) Packet {
   std::uint64_t data;
   std::uint64_t epoch;
@@ -38,8 +42,8 @@ struct alignas(16) Packet {
 
 namespace internal {
 
-// The PTX memory model guarantees that a `.b128` access is a single access. No "memory" clobber:
-// the compiler may move all but volatile accesses across these.
+// The PTX memory model guarantees that a `.b128` access is a single access. There is no "memory"
+// clobber: the compiler may move non-volatile accesses across these statements.
 __device__ inline void store_packet(Packet* to, Packet packet) {
   asm volatile(
       "{\n\t.reg .b128 both;\n\tmov.b128 both, {%1, %2};\n\t"
@@ -58,8 +62,9 @@ __device__ inline Packet load_packet(const Packet* from) {
 
 }  // namespace internal
 
-/// Packets to and from one peer, or this rank itself. Each call is of one thread; consecutive
-/// threads should use consecutive packets. Refers to the view, which must outlive it.
+/// Packets to and from one peer or this rank itself. Each thread calls put and wait separately;
+/// consecutive threads should use consecutive packets. Refers to the view, which must outlive the
+/// object.
 class Packets {
  public:
   Packets(const DeviceView&& view, int peer) = delete;
@@ -69,15 +74,15 @@ class Packets {
         remote_(view.buffer<Packet>(peer)),
         local_(view.buffer<const Packet>(view.rank)) {}
 
-  /// Writes packet `index` of the peer's buffer. Does not block. Does nothing for a peer without a
-  /// pointer, whose wait() fails at once.
+  /// Writes packet `index` in the peer's buffer. Does not block. Has no effect if the peer's buffer
+  /// is not mapped; wait() then fails at once.
   __device__ void put(std::uint64_t index, std::uint64_t data, std::uint64_t epoch) const {
     if (remote_ != nullptr) internal::store_packet(remote_ + index, {data, epoch});
   }
 
-  /// Waits until packet `index` of this rank's buffer, which the peer writes, has `epoch`; then
-  /// sets `data`. Fails as a wait for a signal does (symmem/device.cuh), but returns a packet that
-  /// has arrived even if the memory has failed.
+  /// Waits until the peer has written packet `index` with `epoch` in this rank's buffer, then sets
+  /// `data`. Returns false on failure, as wait_signal does (symmem/device.cuh). Returns true for a
+  /// packet that has arrived, even if the memory has failed.
   __device__ bool wait(std::uint64_t index, std::uint64_t epoch, std::uint64_t& data,
                        std::uint64_t timeout_ns) const {
     const Packet* const from = local_ + index;

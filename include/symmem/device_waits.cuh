@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Internals of symmem/device.cuh: waiting with a deadline, and marking a memory as failed.
+/// Internal part of symmem/device.cuh: waits with a deadline, and the failure mark of a memory.
 #pragma once
 
 #include "symmem/device_words.cuh"
@@ -8,13 +8,15 @@
 
 namespace symmem::device::internal {
 
-/// The value of `failed` once `failure` is written. The thread that fails first claims it with 1.
+/// Value of `failed` once `failure` is written. The first thread that fails sets `failed` to 1
+/// before it writes `failure`.
 constexpr std::uint64_t kHasFailed = 2;
 constexpr std::uint64_t kPoison = PadState::kPoison;
 
-/// Marks the memory as failed. The first failure is kept for the host. Then poisons this rank's
-/// counters, which makes its pending and later waits fail, and its counts at the peers, which makes
-/// their waits on this rank fail. So signalling need not check for an earlier failure.
+/// Marks the memory as failed and records the first failure for the host. Then poisons this rank's
+/// counters, so that pending and later waits of this rank fail, and this rank's counts in the
+/// peers' pads, so that the peers' waits for this rank fail. Signals therefore need not check for
+/// an earlier failure.
 __device__ inline void fail(const DeviceView& view, Failure::Operation operation,
                             Failure::Cause cause, int channel, int rank) {
   constexpr unsigned long long kClaimed = 1;
@@ -30,7 +32,8 @@ __device__ inline void fail(const DeviceView& view, Failure::Operation operation
                              static_cast<std::uint64_t>(static_cast<std::uint16_t>(channel)) << 32 |
                              static_cast<std::uint32_t>(rank);
   store_for_host(state.failure, word);
-  // Other threads report to the host that the memory failed; it must then find `failure` written.
+  // Another thread may report the failure to the host once `failed` is set. The host must then read
+  // the written `failure`.
   __threadfence_system();
   store_local(state.failed, kHasFailed);
 #pragma unroll 1
@@ -50,10 +53,10 @@ __device__ inline void fail(const DeviceView& view, Failure::Operation operation
   }
 }
 
-/// How a wait ended.
+/// Outcome of a wait.
 enum class WaitResult { arrived, timeout, gone, no_pointer, peer_failed, failed_before };
 
-/// The awaited value of a memory that has failed: no count, poisoned or not, reaches it.
+/// Value to wait for after the memory has failed: reached() is false for every count.
 constexpr std::uint64_t kUnreachable = kPoison | kPoison >> 2;
 
 /// Returns whether `count` is at least `wanted` and not poisoned.
@@ -61,7 +64,8 @@ __device__ inline bool reached(std::uint64_t count, std::uint64_t wanted) {
   return (count - wanted) >> 62 == 0;
 }
 
-/// Polls up to 64 times until `poll` returns true. Few instructions: this is the fast path.
+/// Polls up to 64 times until `poll` returns true. This is the fast path, so it has few
+/// instructions.
 template <typename Poll>
 __device__ inline bool poll_briefly(Poll poll) {
 #pragma unroll 1
@@ -73,10 +77,11 @@ __device__ inline bool poll_briefly(const std::uint64_t* word, std::uint64_t wan
   return poll_briefly([=] { return reached(load_acquire(word), wanted); });
 }
 
-/// Waits until `poll`, itself a poll_briefly, returns true for data of `source`. Between polls
-/// reads the clock and, at every 16th turn, the host's word in `gone`: one load of host memory
-/// takes as long as dozens of polls. `poisoned` is a count that `source` poisons when it fails.
-/// `start_ns` is 0 until the operation first reads the clock, then the start of its timeout.
+/// Waits until `poll`, which calls poll_briefly, returns true for data from `source`. Between polls
+/// the function reads the clock and, in every 16th turn, the entry of `source` in `gone`, because
+/// one load from host memory takes as long as dozens of polls. `poisoned` points to a count that
+/// `source` poisons when it fails. `start_ns` is 0 before the operation first reads the clock, then
+/// the start time of its timeout.
 template <typename Poll>
 __device__ inline WaitResult wait_for(const DeviceView& view, Poll poll,
                                       const std::uint64_t* poisoned, bool failed, int source,
@@ -95,7 +100,8 @@ __device__ inline WaitResult wait_for(const DeviceView& view, Poll poll,
     else if ((expired || turn % kTurnsPerHostLoad == 0) &&
              load_acquire(view.state.gone + source) != 0)
       result = WaitResult::gone;
-    // What `source` signalled before it failed or left counts; it may have arrived since the poll.
+    // A signal that `source` sent before it failed or left is valid and may have arrived since the
+    // poll.
     if (result != WaitResult::arrived) return poll() ? WaitResult::arrived : result;
   }
 }
@@ -109,8 +115,8 @@ __device__ inline WaitResult wait_count(const DeviceView& view, const std::uint6
       start_ns);
 }
 
-/// Returns whether a wait succeeded; if not, marks the memory as failed. failed_before in a memory
-/// that is not marked means that a barrier of the host failed on the channel.
+/// Returns whether a wait succeeded; if it failed, marks the memory as failed. The result
+/// failed_before for a memory that is not marked means that a host barrier failed on the channel.
 __device__ inline bool end_wait(const DeviceView& view, WaitResult result,
                                 Failure::Operation operation, int channel, int rank) {
   using Cause = Failure::Cause;
@@ -125,8 +131,8 @@ __device__ inline bool end_wait(const DeviceView& view, WaitResult result,
   return false;
 }
 
-/// try_wait_signal for key peers. Kernels and the host consume these signals in turn, so the
-/// counter is in host memory, and is incremented once the signal has arrived.
+/// Performs try_wait_signal for key peers. Kernels and the host both consume these signals, so the
+/// consumed count is in host memory. The count is incremented after the signal has arrived.
 __device__ inline WaitResult try_wait_network_signal(const DeviceView& view, int src, int channel,
                                                      std::uint64_t timeout_ns) {
   std::uint64_t* const taken = view.state.network_taken + slot(view, channel, src);
@@ -136,15 +142,16 @@ __device__ inline WaitResult try_wait_network_signal(const DeviceView& view, int
   const WaitResult result = wait_count(view, incoming(view, channel, src, Count::signals), wanted,
                                        src, timeout_ns, start_ns);
   if (result != WaitResult::arrived) return result;
-  if (load_local(view.state.failed) != 0) return WaitResult::failed_before;  // Keeps the poison.
+  if (load_local(view.state.failed) != 0)
+    return WaitResult::failed_before;  // Keeps the poison value.
   store_for_host(taken, wanted);
   return result;
 }
 
 /// Waits for a signal but does not mark the memory as failed; the caller reports the result.
-/// Increments `taken` before polling and rolls back unless the signal arrived: the increment is
-/// then complete before the next release, which it would delay. A concurrent poison value is
-/// preserved.
+/// Increments `taken` before polling, so that the increment is complete before the next release
+/// operation, which it would delay. Rolls the increment back unless the signal arrived. Preserves a
+/// poison value that another thread stores meanwhile.
 __device__ inline WaitResult try_wait_signal(const DeviceView& view, int src, int channel,
                                              std::uint64_t timeout_ns) {
   if (pad(view, src) == nullptr) return try_wait_network_signal(view, src, channel, timeout_ns);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/// DLPack: the versioned structures of DLPack 1.1, by which libraries exchange tensors.
+/// DLPack: the versioned structures of DLPack 1.1, with which libraries exchange tensors.
 ///
-/// The layout is that of the specification, so a pointer may be cast to and from the types of
-/// dlpack.h. The names are in namespace symmem, so both headers may be included.
+/// The layout follows the specification, so pointers may be cast to and from the types in dlpack.h.
+/// The names are in namespace symmem, so a program may include both headers.
 ///
 ///   auto* tensor = reinterpret_cast<::DLManagedTensorVersioned*>(symmem_tensor.to_dlpack());
 #pragma once

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Errors: the one exception type of symmem. Catch it around any call and branch on code():
+/// Error: the only exception type that symmem throws. Catch it and branch on code():
 ///
 ///   try {
 ///     memory->wait_signal(peer, /*channel=*/0);
@@ -17,33 +17,33 @@
 
 namespace SYMMEM_API symmem {
 
-/// What the caller can do about an error. The numeric values are sent between ranks.
+/// Error codes, grouped by what the caller can do. Ranks exchange the numeric values.
 enum class Errc {
   invalid_argument,  ///< Correct the call or the option that the message names.
-  unsupported,       ///< Not possible with this build, host or memory; the message names the limit.
+  unsupported,       ///< Not possible with this build, host or memory; the message names the cause.
   exhausted,         ///< Free memory or descriptors, or raise the limit that the message names.
-  timeout,           ///< The deadline passed. The message names the ranks that are missing.
-  peer_lost,         ///< A member died or left. Continue without it in a new group.
-  store_lost,        ///< The store is gone. Mapped memory stays valid; collective calls fail.
-  refused,           ///< Wrong secret, wrong job, no permission, or the peer closed the memory.
-  finished,          ///< The Context, group or memory is closed, or this is a forked child.
-  internal,          ///< A bug in symmem: report it with the message.
+  timeout,           ///< The deadline passed. The message names the missing ranks.
+  peer_lost,         ///< A rank of the group died or left. Continue without it in a new group.
+  store_lost,  ///< The store cannot be reached. Mapped memory stays valid; collective calls fail.
+  refused,     ///< Wrong secret, wrong job, no permission, or the peer closed the memory.
+  finished,    ///< The Context, group or memory is closed, or this is a forked child.
+  internal,    ///< A bug in symmem: report it with the message.
 };
 
-std::string_view to_string(Errc code);  ///< "peer_lost".
+std::string_view to_string(Errc code);  ///< Returns the name, such as "peer_lost".
 
-/// The exception that every call of symmem throws. Copies share nothing.
+/// The exception that all symmem calls throw. A copy shares no data with the original.
 class Error : public std::exception {
  public:
   Error(Errc code, std::string message,
         std::source_location where = std::source_location::current());
   Errc code() const noexcept { return code_; }
-  /// One line: the operation, the rank, host and pid concerned, what was expected and what to do.
-  /// Ends with where() if a Context of this process has SYMMEM_LOG=debug.
+  /// The message, one line: the operation, the rank, host and pid concerned, the expected condition
+  /// and the remedy. Ends with where() if a Context of this process uses SYMMEM_LOG=debug.
   const char* what() const noexcept override { return message_.c_str(); }
-  /// The line of symmem (or of an extension) that threw.
+  /// The source line in symmem or in an extension that threw.
   const std::source_location& where() const noexcept { return where_; }
-  /// Puts `operation` and ": " before the message: what the caller was doing.
+  /// Prepends `operation`, a description of the caller's operation, and ": " to the message.
   void add_context(std::string_view operation);
 
  private:

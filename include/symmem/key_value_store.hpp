@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Key-value stores: small values that the ranks of a job share, and the stores symmem brings.
+/// Key-value stores: small values that the ranks of a job share, and the stores that symmem
+/// implements.
 ///
-/// Use a Context's own store to share values, a hash store for ranks that are threads of one
-/// process, and StoreServer with make_tcp_store to host a store yourself:
+/// Use the store of a Context to share values, a hash store for ranks that are threads of one
+/// process, and StoreServer with make_tcp_store for a store that the application hosts:
 ///
 ///   context.store()->set("model", "v2");
 ///   auto store = symmem::make_hash_store();
@@ -22,8 +23,8 @@
 
 namespace SYMMEM_API symmem {
 
-/// A Store that also keeps values by key. Keys and values are byte strings; docs/wire.md lists the
-/// limits. Threads, deadlines and errors are those of Store.
+/// A Store that also keeps values by key. Keys and values are byte strings; docs/wire.md lists
+/// their limits. Threads, deadlines and errors: as in Store.
 class KeyValueStore : public Store {
  public:
   /// Sets `key` to `value`. Returns when the store has applied it.
@@ -38,7 +39,7 @@ class KeyValueStore : public Store {
   /// the value of `key` after the call.
   virtual std::string compare_set(const std::string& key, const std::string& expected,
                                   const std::string& desired, Timeout = {}) = 0;
-  /// Waits until all `keys` exist. The error of a timeout lists the missing ones.
+  /// Waits until all `keys` exist. A timeout error lists the missing keys.
   virtual void wait(const std::vector<std::string>& keys, Timeout = {}) = 0;
   /// Returns whether all `keys` exist now.
   virtual bool check(const std::vector<std::string>& keys, Timeout = {}) = 0;
@@ -46,9 +47,9 @@ class KeyValueStore : public Store {
   virtual void append(const std::string& key, const std::string& value, Timeout = {}) = 0;
   /// Deletes `key` and returns whether it existed.
   virtual bool delete_key(const std::string& key, Timeout = {}) = 0;
-  /// Counts the keys. A prefix store counts those under its prefix.
+  /// Returns the number of keys; for a prefix store, the number of keys with its prefix.
   virtual std::int64_t num_keys(Timeout = {}) = 0;
-  /// Lists the keys that begin with `prefix`, sorted.
+  /// Returns the keys that begin with `prefix`, sorted.
   virtual std::vector<std::string> list(const std::string& prefix = {}, Timeout = {}) = 0;
   /// Waits until all `keys` exist and returns their values, read atomically.
   virtual std::vector<std::string> multi_get(const std::vector<std::string>& keys,
@@ -56,53 +57,55 @@ class KeyValueStore : public Store {
   /// Sets each of `keys` to the value at the same index, atomically.
   virtual void multi_set(const std::vector<std::string>& keys,
                          const std::vector<std::string>& values, Timeout = {}) = 0;
-  /// Waits until `count` callers have entered the barrier `key`. A caller that times out is not
-  /// counted any more. The key may be used again.
+  /// Waits until `count` callers have entered the barrier `key`. A caller that times out is no
+  /// longer counted. The key may be reused.
   virtual void barrier(const std::string& key, int count, Timeout = {}) = 0;
 };
 
-/// Makes a store within this process, for one rank, for ranks that are threads, and for tests.
-/// `timeout` is the default of its calls.
+/// Creates a store within this process: for a single rank, for ranks that are threads, and for
+/// tests. `timeout` is the default timeout of its calls.
 std::shared_ptr<KeyValueStore> make_hash_store(
     std::chrono::milliseconds timeout = std::chrono::seconds(30));
 
-/// Makes a view of `store` that puts `prefix` and "/" before every key and group name. A view of a
-/// view has both prefixes.
+/// Creates a view of `store` that prepends `prefix` and "/" to every key and group name. A view of
+/// a view prepends both prefixes.
 std::shared_ptr<KeyValueStore> make_prefix_store(std::string prefix,
                                                  std::shared_ptr<KeyValueStore> store);
 
 /// Address, credentials and timeouts of a TCP store, for its server and its clients.
 struct TcpStoreOptions {
-  std::string host = "127.0.0.1";  ///< Name or address; IPv6 with or without brackets.
-  std::uint16_t port = 0;          ///< Server: 0 picks a free one.
-  /// How many ports to try, from `port` on. A server binds the first free one; a client connects to
-  /// the one at which its job's store answers.
+  std::string host = "127.0.0.1";  ///< Host name or address; IPv6 with or without brackets.
+  std::uint16_t port = 0;          ///< Server: 0 selects a free port.
+  /// Number of ports to try, starting at `port`. A server binds the first free port; a client uses
+  /// the port on which the store of its job answers.
   int port_count = 1;
-  std::string job;               ///< Separates the jobs of one standalone server.
-  std::string secret;            ///< Shared secret of the mutual authentication; empty: none.
-  bool insecure = false;         ///< Server: allow an address beyond loopback without a secret.
-  bool standalone_only = false;  ///< Client: refuse a server that a rank of one job hosts.
-  std::chrono::milliseconds timeout = std::chrono::seconds(30);   ///< For connecting and for calls.
-  std::chrono::milliseconds liveness = std::chrono::seconds(10);  ///< Silence after which: lost.
+  std::string job;               ///< Distinguishes the jobs of a standalone server.
+  std::string secret;            ///< For mutual authentication; empty: no authentication.
+  bool insecure = false;         ///< Server: allow a non-loopback address without a secret.
+  bool standalone_only = false;  ///< Client: refuse a server that a rank hosts.
+  /// Default timeout for connecting and for calls.
+  std::chrono::milliseconds timeout = std::chrono::seconds(30);
+  /// A client or a server that is silent for this time is lost.
+  std::chrono::milliseconds liveness = std::chrono::seconds(10);
 };
 
-/// The server of a TCP store, with one thread from construction to destruction. Serves one job
-/// (`options.job`) or, standalone, any number of jobs. docs/wire.md describes its protocol.
+/// The server of a TCP store. Runs one thread from construction to destruction. Serves one job
+/// (`options.job`) or, if standalone, any number of jobs. docs/wire.md specifies the protocol.
 class StoreServer {
  public:
-  enum class Serves { one_job, any_job };  ///< Hosted by a rank of the job, or standalone.
-  /// Binds the first address of `options.host`, never all. Throws Error(invalid_argument) that
-  /// names the port if it is in use or the address is not of this host, Error(refused) for an
-  /// address beyond loopback without a secret, unless `options.insecure`.
+  enum class Serves { one_job, any_job };  ///< Hosted by a rank, or standalone.
+  /// Binds only the first address of `options.host`. Throws Error(invalid_argument), which names
+  /// the port, if the port is in use or the address does not belong to this host. Throws
+  /// Error(refused) for a non-loopback address without a secret, unless `options.insecure` is set.
   StoreServer(const TcpStoreOptions& options, Serves serves);
   ~StoreServer();
   StoreServer(StoreServer&&) noexcept;
   StoreServer& operator=(StoreServer&&) noexcept;
 
   std::uint16_t port() const;
-  /// Returns its address as SYMMEM_STORE takes it: "tcp://127.0.0.1:4711".
+  /// Returns the address of the server in the form of SYMMEM_STORE: "tcp://127.0.0.1:4711".
   std::string url() const;
-  /// Waits until no client is connected, except those of the process with id `except`. Returns
+  /// Waits until no client is connected, except clients of the process with id `except`. Returns
   /// false after `timeout`.
   bool wait_until_left(std::chrono::milliseconds timeout, std::uint64_t except = 0);
 
@@ -111,8 +114,8 @@ class StoreServer {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Connects to a TCP store. Tries every address of the name, and again while no server listens,
-/// until options.timeout. A wrong secret or job is Error(refused) at once.
+/// Connects to a TCP store. Tries every address of the host name, repeatedly while no server
+/// listens, until options.timeout expires. Throws Error(refused) at once for a wrong secret or job.
 std::shared_ptr<KeyValueStore> make_tcp_store(const TcpStoreOptions& options);
 
 }  // namespace symmem

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/// All that a program on host memory includes. Beyond it: symmem/cuda.hpp (CUDA streams),
+/// All headers that a program needs for host memory. Not included: symmem/cuda.hpp (CUDA streams),
 /// symmem/device.cuh (kernels), symmem/key_value_store.hpp, symmem/torch_compat.hpp (the interface
-/// of PyTorch's symmetric memory), symmem/extend/ (allocators, stores and transports of one's own).
+/// of PyTorch's symmetric memory), symmem/extend/ (custom allocators, stores and transports).
 #pragma once
 
 #if __cplusplus < 202002L

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Symmetric memory: one buffer on every rank of a group, each reachable from every other rank.
+/// Symmetric memory: one buffer on every rank of a group, accessible from every other rank.
 ///
 ///   symmem::Context context;                              // joins the job (collective)
 ///   auto buffer = context.allocate<double>(1024);         // local
@@ -26,38 +26,38 @@ class Stream;            // symmem/cuda.hpp
 class StreamOperations;  // symmem/cuda.hpp
 struct DeviceView;       // symmem/device_view.hpp
 
-/// Why a better transport was not used for a peer.
+/// A transport that was not used for a peer, and the reason.
 struct RefusedTransport {
   std::string transport;
   std::string reason;
 };
 
-/// The transport of a pair of ranks. Both ends use the same one.
+/// The transport that connects a pair of ranks. Both ranks use the same transport.
 struct Route {
-  std::string transport;  ///< "self" for the own rank.
+  std::string transport;  ///< "self" for this rank.
   std::vector<RefusedTransport> refused;
 };
 
-/// A peer's buffer, for an application that uses UCX itself (ucp_ep_rkey_unpack).
+/// Key to a peer's buffer for an application that calls UCX directly (ucp_ep_rkey_unpack).
 struct RemoteKey {
   std::string key;            ///< The packed remote key.
-  std::string worker;         ///< The address of the peer's worker, for an endpoint of one's own.
-  std::uint64_t address = 0;  ///< The buffer's first byte in the peer's address space.
+  std::string worker;         ///< Address of the peer's UCX worker, for creating an endpoint.
+  std::uint64_t address = 0;  ///< Address of the buffer in the peer's process.
 };
 
-/// A peer's buffer: mapped into this process, or reached by a remote key. Never both.
+/// A peer's buffer: mapped here (pointer peer) or accessed by a remote key (key peer). Never both.
 struct Peer {
-  std::span<std::byte> mapped;  ///< To load and store; its data() is null if there is a key.
+  std::span<std::byte> mapped;  ///< For loads and stores; data() is null for a key peer.
   std::optional<RemoteKey> key;
 
-  /// `mapped` as elements of T.
+  /// Returns `mapped` as elements of T.
   template <typename T>
   std::span<T> as() const {
     return {reinterpret_cast<T*>(mapped.data()), mapped.size() / sizeof(T)};
   }
 };
 
-/// One piece of a list put or get, at `offset` bytes in the peer's buffer.
+/// PutPiece, GetPiece: one piece of a list put or get, at byte `offset` in the peer's buffer.
 struct PutPiece {
   std::size_t offset = 0;
   std::span<const std::byte> source;
@@ -67,7 +67,7 @@ struct GetPiece {
   std::span<std::byte> target;
 };
 
-/// `count` pieces of `bytes` bytes; consecutive pieces begin a stride, in bytes, apart.
+/// Shape of a strided copy: `count` pieces of `bytes` bytes. Strides are in bytes.
 struct Strided {
   std::size_t bytes = 0;
   std::size_t count = 0;
@@ -75,20 +75,21 @@ struct Strided {
   std::size_t peer_stride = 0;
 };
 
-/// The buffers of a group's ranks, after Context::rendezvous. Offsets and sizes are bytes, counted
-/// from the buffer's start. Calls may come from any thread, but none beside close() or end_group.
+/// Access to the buffers of all ranks of a group; Context::rendezvous returns this object. Offsets
+/// and sizes are in bytes; offset 0 is the start of a buffer. Any thread may call, but not during
+/// close() or end_group().
 ///
 /// Errors of every call: invalid_argument for a rank, channel, offset or length out of range;
-/// peer_lost once the peer is known to be gone; finished after close and after the end of the group
+/// peer_lost if the peer has left or is lost; finished after close and after the end of the group
 /// or Context; timeout, which consumes nothing. Every wait has a deadline (SYMMEM_TIMEOUT, 30 s).
 ///
-/// Order: all puts and atomics of this rank on a peer take effect there before a later signal or
-/// barrier of this rank arrives. Nothing else orders two operations; flush() waits for them. For
-/// pointer peers put, get and atomics wait for nobody (GPU memory: for the GPU); for key peers they
-/// may wait for the network.
+/// Order: all puts and atomics from this rank to a peer take effect before a later signal or
+/// barrier from this rank arrives there. No other operations are ordered; flush() waits for all of
+/// them. For pointer peers put, get and atomics wait for no other rank (on GPU memory they wait for
+/// the GPU); for key peers they may wait for the network.
 ///
-/// GPU memory: calls run on streams of symmem's own, ordered after nothing of the program's: before
-/// a put, synchronise the stream that wrote the source, or use on(stream).
+/// GPU memory: calls run on internal streams, which are not ordered with the program's streams.
+/// Before a put, synchronise the stream that wrote the source, or use on(stream).
 class SYMMEM_API SymmetricMemory : public std::enable_shared_from_this<SymmetricMemory> {
  public:
   ~SymmetricMemory();
@@ -99,42 +100,42 @@ class SYMMEM_API SymmetricMemory : public std::enable_shared_from_this<Symmetric
   int world_size() const;
   const std::string& group_name() const;
   Device device() const;
-  std::size_t buffer_size() const;      ///< Bytes as allocated, equal on all ranks.
-  std::size_t signal_pad_size() const;  ///< Bytes; layout: docs/wire.md.
+  std::size_t buffer_size() const;      ///< Bytes allocated; equal on all ranks.
+  std::size_t signal_pad_size() const;  ///< Bytes; docs/wire.md defines the layout.
   int channels() const;
 
-  /// How `rank`'s buffer is reached. Local. Pointers are valid until close().
+  /// Returns how this process accesses `rank`'s buffer. Local. Pointers are valid until close().
   Peer peer(int rank) const;
   const Route& route(int rank) const;
-  /// Describes all routes, with the reason for each transport that was not used.
+  /// Returns a description of all routes, with the reason for each transport that was not used.
   std::string explain() const;
-  /// GPU memory only: what kernels take (symmem/device.cuh), valid until close(); and the
-  /// operations ordered in a CUDA stream.
+  /// GPU memory only: returns the argument for kernels (symmem/device.cuh), valid until close().
   DeviceView device_view() const;
+  /// GPU memory only: returns an interface for operations in a CUDA stream (symmem/cuda.hpp).
   StreamOperations on(Stream stream);
 
-  /// Copies `source` into `peer`'s buffer. Returns when `source` may be reused. They must not
-  /// overlap. Local spans are host memory or memory of the buffer's GPU.
+  /// Copies `source` into `peer`'s buffer. Returns when `source` may be reused. The ranges must not
+  /// overlap. Local spans are in host memory or in memory of the buffer's GPU.
   void put(int peer, std::size_t offset, std::span<const std::byte> source);
-  /// Copies out of `peer`'s buffer. Returns when `target` holds the bytes.
+  /// Copies from `peer`'s buffer. Returns when `target` contains the bytes.
   void get(int peer, std::size_t offset, std::span<std::byte> target);
-  /// List forms: all pieces are checked before the first is copied.
+  /// List forms: check all pieces before copying the first piece.
   void put(int peer, std::span<const PutPiece> pieces);
   void get(int peer, std::span<const GetPiece> pieces);
-  /// Strided forms: the local span begins at the first piece and holds the last.
+  /// Strided forms: the local span begins at the first piece and contains all pieces.
   void put_strided(int peer, std::size_t offset, std::span<const std::byte> source,
                    const Strided& shape);
   void get_strided(int peer, std::size_t offset, std::span<std::byte> target, const Strided& shape);
-  /// Non-blocking forms. `source` is reusable, and `target` complete, only when the next flush of
-  /// the peer returns or throws: a later signal is ordered after the put but does not release
-  /// `source`. For key peers they wait while 8 MiB of puts or 4 MiB of gets are in flight.
+  /// Non-blocking forms. Do not change `source` or read `target` before the next flush of the peer
+  /// returns or throws: a later signal is ordered after the put but does not release `source`. For
+  /// key peers a call waits while 8 MiB of puts or 4 MiB of gets are in flight.
   void put_nbi(int peer, std::size_t offset, std::span<const std::byte> source);
   void get_nbi(int peer, std::size_t offset, std::span<std::byte> target);
-  /// put, then put_signal, in one message for a key peer. Returns when `source` may be reused.
+  /// Performs put and put_signal, for a key peer in one message. Returns when `source` is reusable.
   void put_with_signal(int peer, std::size_t offset, std::span<const std::byte> source, int channel,
                        Timeout timeout = {});
 
-  /// The same for elements of T: `memory->put(peer, 0, std::span(values))`. `offset` in bytes.
+  /// The same operations on elements of T: `memory->put(peer, 0, std::span(values))`.
   template <Element T, std::size_t N>
   void put(int peer, std::size_t offset, std::span<T, N> source) {
     put(peer, offset, std::span<const std::byte>(std::as_bytes(source)));
@@ -150,9 +151,9 @@ class SYMMEM_API SymmetricMemory : public std::enable_shared_from_this<Symmetric
                     timeout);
   }
 
-  /// Atomic operations on a naturally aligned word of `peer`'s buffer; each returns the value
-  /// before. Sequentially consistent; atomic with each other, with std::atomic_ref at the peer and
-  /// with system-scope atomics of kernels.
+  /// Atomic operations on a naturally aligned word of `peer`'s buffer. Each returns the old value.
+  /// They are sequentially consistent, and atomic with respect to each other, to std::atomic_ref on
+  /// the peer and to system-scope atomics in kernels.
   auto fetch_add(int peer, std::size_t offset, AtomicWord auto value) {
     return atomic(AtomicOp::add, peer, offset, value);
   }
@@ -174,28 +175,28 @@ class SYMMEM_API SymmetricMemory : public std::enable_shared_from_this<Symmetric
     return atomic(AtomicOp::compare_swap, peer, offset, desired, expected);
   }
 
-  /// Waits until all earlier operations of this rank on `peer` (on every peer) have taken effect.
-  /// Whether it returns or throws, it has released all spans of put_nbi and get_nbi. Throws
-  /// Error(refused) if the peer closed the memory.
+  /// Waits until all earlier operations of this rank on `peer`, or on all peers, have taken effect.
+  /// Releases all spans of put_nbi and get_nbi, whether it returns or throws. Throws Error(refused)
+  /// if the peer has closed the memory.
   void flush(int peer, Timeout timeout = {});
   void flush(Timeout timeout = {});
 
-  /// Adds one to the counter (channel, this rank) at `peer`. Does not wait for the receiver:
-  /// signals are counted, none is lost.
+  /// Adds one to the counter (channel, this rank) in `peer`'s signal pad. Does not wait for the
+  /// receiver: signals are counted, so none is lost.
   void put_signal(int peer, int channel, Timeout timeout = {});
-  /// Waits for a signal of `peer` on `channel` and consumes one. One thread at a time on a
-  /// (channel, peer), else Error(invalid_argument).
+  /// Waits for a signal from `peer` on `channel` and consumes it. Throws Error(invalid_argument) if
+  /// another thread waits on the same (channel, peer).
   void wait_signal(int peer, int channel, Timeout timeout = {});
-  /// Collective: returns when all ranks have called it on `channel`. Leaves the channel's signals
-  /// alone. After a timeout or a lost peer, barriers on that channel are Error(finished).
+  /// Waits until all ranks have called barrier on `channel`. Collective. Does not consume signals.
+  /// After a timeout or a lost peer, barriers on that channel throw Error(finished).
   void barrier(int channel = 0, Timeout timeout = {});
 
-  /// Collective: flushes and detaches. Afterwards no rank accesses this memory through symmem, and
-  /// pointers to peers' buffers are invalid. If it throws, this rank has detached all the same and
-  /// its own memory is not reused until the Context ends. Not during a stream capture on its GPU.
+  /// Flushes and detaches. Collective. Afterwards no rank accesses this memory through symmem, and
+  /// pointers to peers' buffers are invalid. If close throws, this rank has detached, but its
+  /// memory is not reused until the Context ends. Do not call close during a stream capture.
   void close(Timeout timeout = {});
 
-  class [[gnu::visibility("hidden")]] Impl;  ///< The library's own.
+  class [[gnu::visibility("hidden")]] Impl;  ///< Internal.
 
  private:
   explicit SymmetricMemory(std::unique_ptr<Impl> impl);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Tensors: memory with a shape, an element type and a device. They exchange by DLPack with
-/// PyTorch, CuPy and others.
+/// Tensor: a view of memory with a shape, an element type and a device. Libraries such as PyTorch
+/// and CuPy exchange tensors through DLPack.
 ///
 ///   symmem::Tensor rows = tensor.narrow(/*dim=*/0, /*start=*/2, /*length=*/4);
 ///   DLManagedTensorVersioned* for_consumer = rows.to_dlpack();
@@ -24,7 +24,7 @@ struct DataType {
   std::uint8_t bits = 0;
   std::uint16_t lanes = 1;
 
-  /// Returns the bytes of one element with all its lanes; types below one byte round up.
+  /// Returns the size of one element, with all its lanes, in bytes, rounded up.
   constexpr std::size_t bytes() const { return (std::size_t{bits} * lanes + 7) / 8; }
   friend bool operator==(const DataType&, const DataType&) = default;
 };
@@ -42,8 +42,8 @@ std::string to_string(DataType dtype);
 class Tensor {
  public:
   Tensor() = default;
-  /// Keeps `storage` alive and does not access it. Throws Error(invalid_argument) if sizes and
-  /// strides differ in length or are negative, or if the extent overflows.
+  /// Shares ownership of `storage` but does not access it. Throws Error(invalid_argument) if sizes
+  /// and strides differ in length or are negative, or if the extent overflows.
   Tensor(void* data, std::vector<std::int64_t> sizes, std::vector<std::int64_t> strides,
          DataType dtype, Device device, std::shared_ptr<void> storage);
 
@@ -56,24 +56,25 @@ class Tensor {
   const std::vector<std::int64_t>& strides() const { return strides_; }
   DataType dtype() const { return dtype_; }
   Device device() const { return device_; }
-  /// Returns the number of elements. Throws Error(invalid_argument) if it overflows.
+  /// Returns the number of elements. Throws Error(invalid_argument) if the number overflows.
   std::int64_t numel() const;
-  /// Returns the bytes from data() to the end of the last element.
+  /// Returns the number of bytes from data() to the end of the last element.
   std::size_t extent() const;
 
   /// Returns a view of the same storage, `offset` elements after data(). Throws
-  /// Error(invalid_argument) if the view does not lie within extent().
+  /// Error(invalid_argument) if the view exceeds extent().
   Tensor as_strided(std::vector<std::int64_t> sizes, std::vector<std::int64_t> strides,
                     std::int64_t offset = 0) const;
   /// Returns a view of indices [start, start + length) of dimension `dim`. Throws
-  /// Error(invalid_argument) if they are out of range.
+  /// Error(invalid_argument) if the indices are out of range.
   Tensor narrow(int dim, std::int64_t start, std::int64_t length) const;
 
   /// Returns the tensor as DLPack 1.1. The result keeps the storage alive until the consumer calls
-  /// its deleter.
+  /// the deleter.
   DLManagedTensorVersioned* to_dlpack() const;
-  /// Makes a Tensor of `managed`, which may refer to any memory, and takes ownership of it. Throws
-  /// Error(unsupported) for read-only tensors and for other major versions than 1.
+  /// Creates a Tensor from `managed`, which may refer to any memory, and takes ownership of
+  /// `managed`. Throws Error(unsupported) for read-only tensors and for major versions other than
+  /// 1.
   static Tensor from_dlpack(DLManagedTensorVersioned* managed);
 
  private:
@@ -88,8 +89,9 @@ class Tensor {
 /// Returns the row-major strides for `sizes`, in elements.
 std::vector<std::int64_t> contiguous_strides(const std::vector<std::int64_t>& sizes);
 
-/// Returns the bytes from the start of the first to the end of the last element. Throws
-/// Error(invalid_argument) if sizes and strides differ in length or are negative, or on overflow.
+/// Returns the number of bytes from the start of the first element to the end of the last element.
+/// Throws Error(invalid_argument) if sizes and strides differ in length or are negative, or on
+/// overflow.
 std::size_t strided_extent(const std::vector<std::int64_t>& sizes,
                            const std::vector<std::int64_t>& strides, DataType dtype);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Types that many calls take: timeouts, the elements of typed puts and gets, atomic words.
+/// Common argument types: timeouts, elements of typed puts and gets, atomic words.
 #pragma once
 
 #include <chrono>
@@ -11,16 +11,16 @@
 
 namespace symmem {
 
-/// How long a call may wait. Empty: the option SYMMEM_TIMEOUT (30 s). Zero: one poll. Negative:
+/// Maximum time that a call waits. Empty: SYMMEM_TIMEOUT (30 s). Zero: polls once. Negative: throws
 /// Error(invalid_argument). Converts from any std::chrono duration of milliseconds or coarser.
 using Timeout = std::optional<std::chrono::milliseconds>;
 
-/// Trivially copyable types but std::byte, whose spans the untyped calls take.
+/// Trivially copyable types except std::byte; the untyped calls take spans of std::byte.
 template <typename T>
 concept Element =
     std::is_trivially_copyable_v<T> && !std::is_same_v<std::remove_cv_t<T>, std::byte>;
 
-/// The types of atomic operations: 32 and 64 bits.
+/// Operand types of atomic operations: 32-bit and 64-bit integers.
 template <typename T>
 concept AtomicWord = std::same_as<T, std::int32_t> || std::same_as<T, std::uint32_t> ||
     std::same_as<T, std::int64_t> || std::same_as<T, std::uint64_t>;

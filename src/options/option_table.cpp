@@ -194,43 +194,45 @@ std::vector<OptionRow> make_table() {
             "names to use, in order (shm,ucx), or names to exclude (^ucx)",
             "transports to use, best first; equal on all ranks; not set: all", transport_choice),
       names("SYMMEM_REQUIRE", &Options::require, "names of transports (shm,cuda_ipc)",
-            "transports of which every pair of ranks must use one, else rendezvous fails",
+            "required transports: rendezvous fails if a pair of ranks uses a transport that is not "
+            "in this list",
             transport_names),
-      number("SYMMEM_RANK", &Options::rank, 0, "rank of this process; not set: from the launcher"),
+      number("SYMMEM_RANK", &Options::rank, 0,
+             "rank of this process; not set: read from the launcher"),
       number("SYMMEM_WORLD_SIZE", &Options::world_size, 1,
-             "number of ranks; not set: from the launcher"),
+             "number of ranks; not set: read from the launcher"),
       number("SYMMEM_LOCAL_RANK", &Options::local_rank, 0,
-             "index of this process among the ranks of its host; not set: from the launcher"),
-      text(
-          "SYMMEM_STORE", &Options::store, kStoreUrlForm,
-          "address of the store; rank 0 serves one there unless one already runs; not set: derived "
-          "from the launcher's variables",
-          [](const std::string& value) { return parse_store_url(value).has_value(); }),
+             "index of this process among the ranks on its host; not set: read from the launcher"),
+      text("SYMMEM_STORE", &Options::store, kStoreUrlForm,
+           "address of the store; rank 0 starts the store there unless it already runs; not set: "
+           "derived from the launcher's variables",
+           [](const std::string& value) { return parse_store_url(value).has_value(); }),
       time("SYMMEM_TIMEOUT", &Options::timeout, milliseconds(1), "default timeout of every call"),
       time("SYMMEM_LIVENESS", &Options::liveness, milliseconds(100),
-           "time without a message from a rank after which the rank is lost"),
+           "a rank is declared lost if the store receives no message from it for this time"),
       text("SYMMEM_HOST_ID", &Options::host_id, "up to 255 bytes without control characters",
-           "host identity; ranks with equal ids try to share memory; not set: measured",
+           "host identity; ranks with equal ids try to share memory; not set: detected",
            printable(255)),
       text("SYMMEM_INTERFACE", &Options::interface, "names of network devices (eth0,mlx5_0:1)",
-           "network devices that UCX may use; not set: UCX chooses", printable(255)),
+           "network devices that UCX may use; not set: UCX selects them", printable(255)),
       text("SYMMEM_SOCKET_DIR", &Options::socket_dir, "an absolute path of up to 60 bytes",
            "directory for the descriptor service's socket, for containers that share a directory "
-           "but "
-           "no network namespace; created if missing, never removed",
+           "but no network namespace; symmem creates the directory if it is missing and never "
+           "removes it",
            socket_directory),
       number("SYMMEM_CHANNELS", &Options::channels, 1, 4096,
              "number of channels of each signal pad; equal on all ranks"),
       size("SYMMEM_BLOCK_SIZE", &Options::block_size, 4096, std::int64_t{1} << 40,
            "size of the blocks that small allocations share"),
       choice("SYMMEM_CUDA_HANDLE", &Options::cuda_handle, kCudaHandles,
-             "handle type that shares GPU memory on one host; auto: every type the driver permits"),
+             "handle type for sharing GPU memory on one host; auto: every type that the driver "
+             "permits"),
       text("SYMMEM_UCX_LIBRARY", &Options::ucx_library, "a file name or path of libucp",
            "UCX library to load when a group spans hosts; 1.13 or newer, equal on all ranks",
            [](const std::string& value) { return !value.empty() && printable(4095)(value); }),
-      choice(
-          "SYMMEM_PROGRESS", &Options::progress, kProgresses,
-          "how the progress thread of UCX waits: polls, then blocks; polls always; blocks always"),
+      choice("SYMMEM_PROGRESS", &Options::progress, kProgresses,
+             "how the UCX progress thread waits; adaptive: polls, then blocks; spin: always polls; "
+             "event: always blocks"),
       flag("SYMMEM_VERIFY", &Options::verify, "verify each attached block by reading back its id"),
       text("SYMMEM_SECRET_FILE", &Options::secret_file, "a path of up to 4095 bytes",
            "file that holds the secret of the store; only its owner may read it", printable(4095)),
@@ -238,10 +240,10 @@ std::vector<OptionRow> make_table() {
                   "secret of the store; SYMMEM_SECRET_FILE is safer and takes precedence",
                   printable(1024))),
       flag("SYMMEM_INSECURE", &Options::insecure,
-           "let the store listen beyond loopback without a secret"),
-      choice(
-          "SYMMEM_LOG", &Options::log, kLogLevels,
-          "minimum log level; lines are written to stderr; debug also adds [file:line] to errors"),
+           "allow the store to listen on a non-loopback address without a secret"),
+      choice("SYMMEM_LOG", &Options::log, kLogLevels,
+             "minimum level of log lines, which are written to stderr; debug also adds [file:line] "
+             "to errors"),
   };
 }
 

@@ -95,9 +95,10 @@ std::string options_markdown() {
   std::string text =
       "# Options\n\n"
       "Each option is an environment variable and a field of `symmem::Options`. A field that\n"
-      "the program assigns takes precedence. A Context reads the options once. An empty\n"
-      "variable counts as not set. A value that is not allowed is an error. An unknown\n"
-      "`SYMMEM_*` variable causes a warning. `symmem info` prints each value and its origin.\n\n"
+      "the program assigns takes precedence over the variable. A Context reads the options\n"
+      "once. An empty variable counts as not set. A value that is not allowed causes an error.\n"
+      "An unknown `SYMMEM_*` variable causes a warning. `symmem info` prints each value and its\n"
+      "origin.\n\n"
       "`symmem info --options-markdown` generates this page.\n\n"
       "| variable | default | allowed | meaning |\n| --- | --- | --- | --- |\n";
   for (const OptionRow& row : option_table()) {

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Blocks: the memory that a system or driver call allocates whole, and that transports export.
+/// Blocks: memory that one system or driver call allocates and that transports export as a unit.
 ///
-/// For authors of transports, who export and attach blocks, and of allocators, who make them:
+/// For authors of transports, which export and attach blocks, and of allocators, which create
+/// blocks:
 ///
-///   struct MyBlock : symmem::Block { ... };       // allocates and zeroes; its destructor frees
-///   block->open.use(offset, bytes, [&] {          // a request of a peer arrived
+///   struct MyBlock : symmem::Block { ... };       // Allocates zeroed memory and frees it.
+///   block->open.use(offset, bytes, [&] {          // A request from a peer arrived.
 ///     std::memcpy(block->base + offset, payload, bytes);
-///   });                                           // false: the range is not open, refuse it
+///   });                                           // false: not open; refuse the request.
 #pragma once
 
 #include <cstddef>
@@ -20,8 +21,8 @@
 
 namespace SYMMEM_API symmem {
 
-/// Identifies a block in a whole job: the random id of the Context that made it, and a number
-/// there.
+/// Identifier of a block, unique in a job: the random id of the Context that created the block, and
+/// a number that is unique in that Context.
 struct BlockId {
   std::uint64_t process = 0;
   std::uint64_t number = 0;
@@ -29,30 +30,31 @@ struct BlockId {
   friend auto operator<=>(const BlockId&, const BlockId&) = default;
 };
 
-/// The ranges of a block that peers may access now: those that are rendezvoused and not closed. A
-/// transport that executes peers' requests at the target checks each request here, since requests
-/// may arrive late or be forged. Offsets are bytes from the block's start. Calls may come from any
-/// thread.
+/// The ranges of a block that peers may access: ranges whose rendezvous is complete and that are
+/// not closed. A transport that executes peers' requests at the target checks each request against
+/// this object, because a request may arrive late or be forged. Offsets are in bytes from the start
+/// of the block. Any thread may call any function.
 class OpenRanges {
  public:
-  /// Opens a range. Open ranges are either equal, and count, or disjoint.
+  /// Opens a range. Two open ranges are equal or disjoint; equal ranges are counted.
   void open(std::size_t offset, std::size_t bytes) {
     const std::lock_guard lock(mutex_);
     ranges_.emplace(offset, bytes);
   }
-  /// Undoes one open(). Waits for the use() calls that run.
+  /// Reverts one open(). Waits for running use() calls.
   void close(std::size_t offset, std::size_t bytes) {
     const std::lock_guard lock(mutex_);
     for (auto at = ranges_.lower_bound(offset); at != ranges_.end() && at->first == offset; ++at)
       if (at->second == bytes) return static_cast<void>(ranges_.erase(at));
   }
-  /// Runs `use` if [offset, offset + bytes) lies in one open range, and returns whether it does.
-  /// The range stays open meanwhile. `use` must be short and must not call this object: all other
-  /// calls wait for it.
+  /// Calls `use` if one open range contains [offset, offset + bytes), and returns whether it called
+  /// `use`. The range stays open during the call. `use` must be short and must not call this
+  /// object: all other calls wait until `use` returns.
   template <typename Use>
   bool use(std::size_t offset, std::size_t bytes, Use&& use) {
     const std::lock_guard lock(mutex_);
-    // Ranges are equal or disjoint: only the last that begins at or before `offset` can hold it.
+    // Ranges are equal or disjoint: only the last one that begins at or before `offset` can contain
+    // it.
     auto after = ranges_.upper_bound(offset);
     if (after == ranges_.begin()) return false;
     const auto& [begin, length] = *--after;
@@ -66,13 +68,12 @@ class OpenRanges {
   std::multimap<std::size_t, std::size_t> ranges_;
 };
 
-/// Memory that one system or driver call allocates and that is exported whole: a memfd, a CUDA
-/// allocation, or memory of the application. Zeroed when allocated. An allocation is a range of a
-/// block.
+/// Memory that is exported as a unit: a memfd, a CUDA allocation, or memory that the application
+/// provides. symmem zeroes the blocks that it allocates. An allocation is a range of a block.
 class Block {
  public:
-  /// Bytes that follow the usable ones in a block with a descriptor. They hold `id`, by which a
-  /// transport verifies that it attached this block.
+  /// Number of bytes that follow the usable bytes in a block with a descriptor. They contain `id`,
+  /// with which a transport verifies that it attached this block.
   static constexpr std::size_t kTokenBytes = 64;
 
   virtual ~Block() = default;
@@ -81,10 +82,10 @@ class Block {
 
   const BlockId id;
   std::byte* const base;
-  const std::size_t bytes;  ///< Usable bytes from base.
+  const std::size_t bytes;  ///< Number of usable bytes from base.
   const Device device;
-  /// The descriptor that maps the block in another process; the block closes it. -1 if there is
-  /// none (memory that symmem did not allocate).
+  /// File descriptor with which another process maps the block. The block closes it. -1 if the
+  /// block has no descriptor (memory that symmem did not allocate).
   const int descriptor;
   OpenRanges open;
 
@@ -93,13 +94,13 @@ class Block {
       : id(block_id), base(at), bytes(size), device(where), descriptor(fd) {}
 };
 
-/// Makes blocks of one device type. Calls may come from any thread.
+/// Factory for blocks of one device type. Any thread may call any function.
 class BlockMaker {
  public:
   virtual ~BlockMaker() = default;
   virtual DeviceType device_type() const = 0;
   /// Allocates a block of at least `bytes`, rounded up to the system's granularity. Throws
-  /// Error(exhausted) with the bytes requested and available.
+  /// Error(exhausted), which states the requested and the available bytes.
   virtual std::shared_ptr<Block> make(BlockId id, std::size_t bytes, int device_index) = 0;
 };
 
