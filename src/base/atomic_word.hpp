@@ -9,8 +9,8 @@
 
 namespace symmem {
 
-/// Applies `op` to the naturally aligned word at `at`, sequentially consistent. Returns the
-/// previous value.
+/// Applies `op` atomically, with sequentially consistent ordering, to the naturally aligned word at
+/// `at`. Returns the previous value.
 template <typename Word>
 Word apply_atomic(AtomicOp op, std::byte* at, Word value, Word expected) {
   const std::atomic_ref<Word> word(*reinterpret_cast<Word*>(at));
@@ -21,8 +21,7 @@ Word apply_atomic(AtomicOp op, std::byte* at, Word value, Word expected) {
     case AtomicOp::bit_xor: return word.fetch_xor(value);
     case AtomicOp::swap: return word.exchange(value);
     case AtomicOp::compare_swap:
-      // On failure `expected` receives the value of the word, so it is the previous value either
-      // way.
+      // On success `expected` equals the previous value; on failure it receives the previous value.
       word.compare_exchange_strong(expected, value);
       return expected;
   }

@@ -10,7 +10,8 @@ void fail_errno(int error, std::string operation, std::source_location where) {
   const bool exhausted =
       error == ENOMEM || error == EMFILE || error == ENFILE || error == ENOSPC || error == EAGAIN;
   operation += ": " + std::generic_category().message(error);
-  if (error == EMFILE) operation += " (the limit of this process: RLIMIT_NOFILE, `ulimit -n`)";
+  if (error == EMFILE)
+    operation += " (this process has reached its limit: RLIMIT_NOFILE, `ulimit -n`)";
   throw Error(exhausted ? Errc::exhausted : Errc::internal, operation, where);
 }
 

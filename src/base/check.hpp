@@ -12,8 +12,8 @@
 
 namespace symmem {
 
-/// A format string with the source location of the call that passes it. A parameter pack cannot be
-/// followed by a default argument, hence the location is captured by this implicit conversion.
+/// A format string with the source location of the call that passes it. A default argument cannot
+/// follow a parameter pack, so this implicit conversion captures the location.
 template <typename... Args>
 struct LocatedFormat {
   template <typename Text>
@@ -32,12 +32,13 @@ template <typename... Args>
   throw Error(code, fmt::format(format.format, std::forward<Args>(args)...), format.where);
 }
 
-/// Throws Error for a failed system call: `operation` with its values, then the text of `error`
-/// (errno). The code is `exhausted` for memory, descriptors or space, else `internal`.
+/// Throws Error for a failed system call. The message is `operation`, which includes the arguments
+/// of the call, followed by the text of `error` (errno). The code is `exhausted` if the kernel has
+/// run out of memory, descriptors, disk space or similar, else `internal`.
 [[noreturn]] void fail_errno(int error, std::string operation,
                              std::source_location caller = std::source_location::current());
 
-/// Throws Error(code) with a formatted message and the caller's location unless `ok`.
+/// Throws Error(code) with a formatted message and the caller's location unless `ok` is true.
 template <typename... Args>
 void require(bool ok, Errc code, LocatedFormat<std::type_identity_t<Args>...> format,
              Args&&... args) {

@@ -9,7 +9,8 @@ constinit std::atomic<bool> error_locations_shown{false};
 
 namespace {
 
-/// Removes the root of the source tree, which is the path of this file without its own part.
+/// Removes the root directory of the source tree from `path`. The root is the path of this file
+/// without "src/base/error.cpp".
 std::string_view below_source_root(std::string_view path) {
   constexpr std::string_view kThisFile = "src/base/error.cpp";
   std::string_view root = std::source_location::current().file_name();

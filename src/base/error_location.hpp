@@ -8,11 +8,12 @@
 
 namespace symmem {
 
-/// Whether a new Error appends " [file:line]" to its message. Process-wide, because an Error is
-/// thrown where no Context is known. The first Log of level debug sets it; nothing resets it.
+/// True if each new Error appends " [file:line]" to its message. The flag is process-wide, because
+/// some code that throws an Error has no access to a Context. The first Log of level debug sets the
+/// flag; the library never clears it.
 extern std::atomic<bool> error_locations_shown;
 
-/// Returns what() without " [file:line]": the text to send to another rank.
+/// Returns error.what() without " [file:line]". Errors are sent to other ranks in this form.
 std::string text_without_location(const Error& error);
 
 }  // namespace symmem

@@ -48,14 +48,15 @@ class EventLoop::Impl {
   asio::io_context io{1};
   asio::executor_work_guard<asio::io_context::executor_type> work;
   std::thread thread;
-  std::thread::id id;          // A copy: another thread may join `thread` meanwhile.
-  std::shared_mutex stopping;  // Held shared by threads that wait for a handler in run().
+  std::thread::id id;          // Copied, because stop() may join `thread` concurrently.
+  std::shared_mutex stopping;  // run() holds a shared lock while its handler is pending.
   bool stopped = false;        // Guarded by `stopping`.
   const ForkGuard fork;
 };
 
 EventLoop::EventLoop() {
-  // Every part of symmem that keeps descriptors makes a loop before its first descriptor.
+  // This constructor is the place for the call, because every component of symmem that owns
+  // descriptors creates an EventLoop first.
   occupy_standard_fds();
   try {
     impl_ = std::make_unique<Impl>();
@@ -65,7 +66,8 @@ EventLoop::EventLoop() {
   }
 }
 EventLoop::~EventLoop() {
-  // A forked child has no thread to join, and shares the epoll set with its parent.
+  // Leak the loop in a forked child: it has no thread to join and shares the epoll instance with
+  // its parent.
   if (impl_->fork.forked()) static_cast<void>(impl_.release());
 }
 void EventLoop::stop() {
@@ -88,7 +90,8 @@ void EventLoop::run(const std::function<void()>& handler) {
     std::mutex mutex;
     std::condition_variable changed;
     bool done = false;
-    // The caller owns it, so that the loop does not free an exception that the caller reads.
+    // The calling thread owns the exception, so that the loop does not free it while the caller
+    // reads it.
     std::exception_ptr error;
   } call;
   post([&call, &handler] {
@@ -108,7 +111,8 @@ void EventLoop::run(const std::function<void()>& handler) {
 
 namespace {
 
-/// Arms `Source` in the loop and calls the handler each time it fires. Destruction cancels it.
+/// A subscription that calls its handler each time `Source` fires, and arms the source again after
+/// each call. The destructor cancels the source.
 template <typename Source>
 class RepeatingSubscription : public EventLoop::Subscription {
  public:
@@ -129,7 +133,7 @@ class RepeatingSubscription : public EventLoop::Subscription {
       if (stopped) return;
       this->arm([self](const boost::system::error_code& error) {
         if (self->stopped || error == asio::error::operation_aborted) return;
-        // Copied: the handler may destroy the Subscription, and with it its own captures.
+        // Call a copy, because the handler may destroy the Subscription and with it the original.
         const std::function<void()> call = self->handler;
         call();
         self->wait(self);
@@ -148,8 +152,8 @@ class RepeatingSubscription : public EventLoop::Subscription {
   std::shared_ptr<State> state_;
 };
 
-/// A source that fires when a descriptor is readable. Borrows the descriptor: releases, never
-/// closes it.
+/// A source that fires when a descriptor is readable. Does not own the descriptor and never closes
+/// it.
 class ReadableSource {
  public:
   ReadableSource(asio::io_context& io, int fd) : descriptor_(io) {

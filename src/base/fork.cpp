@@ -10,8 +10,9 @@
 namespace symmem {
 namespace {
 
-/// Number of forks between the first process and this one. Process-wide like the pid, but read
-/// without a system call. Written only in a new child, which then has one thread.
+/// Number of forks, since the first ForkGuard, that led to this process. Like a pid it
+/// distinguishes a child from its parent, but it is read without a system call. It is written only
+/// in a new child, while the child has one thread.
 std::atomic<unsigned> generation{0};
 
 }  // namespace
@@ -29,7 +30,7 @@ void ForkGuard::check() const {
   if (forked()) [[unlikely]]
     fail(Errc::finished,
          "symmem was used in a child made by fork(); make a new Context in the child, or start the "
-         "program by exec");
+         "program with exec");
 }
 
 }  // namespace symmem

@@ -3,13 +3,14 @@
 
 namespace symmem {
 
-/// Records the process that made it. A forked child has none of symmem's threads and shares its
-/// parent's sockets: every call in the child must fail, and nothing may be shut down there.
+/// A detector of forks after its construction. A forked child has none of symmem's threads and
+/// shares the sockets of its parent. Therefore every call in the child must fail, and the child
+/// must not shut down any resource.
 class ForkGuard {
  public:
   ForkGuard();
-  /// Whether this is a child that was forked after construction. One load and one compare: cheap
-  /// enough for each put.
+  /// Returns whether this process was forked after construction. The call costs one load and one
+  /// compare, which is cheap enough for each put.
   bool forked() const;
   /// Throws Error(finished) if forked().
   void check() const;

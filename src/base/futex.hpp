@@ -6,7 +6,7 @@
 
 namespace symmem {
 
-/// Sleeps while `word` equals `expected`, for `timeout` at most; may return early. The word may lie
+/// Sleeps while `word` equals `expected`, for at most `timeout`; may return early. The word may be
 /// in memory shared between processes.
 void futex_wait(const std::uint32_t* word, std::uint32_t expected,
                 std::chrono::nanoseconds timeout);

@@ -26,8 +26,8 @@ std::string host_name() {
 std::string measure_host_id(bool with_network_namespace) {
   std::string boot_id;
   std::ifstream("/proc/sys/kernel/random/boot_id") >> boot_id;
-  // Without /proc only the name remains. If two hosts have the same name, the attach between them
-  // fails and shows that they differ.
+  // Without /proc, use the host name. Two hosts may have the same name; in this case attaching
+  // memory fails.
   if (boot_id.empty()) boot_id = "name:" + host_name();
   std::string id = boot_id + "/ipc:" + namespace_inode("/proc/self/ns/ipc");
   if (with_network_namespace) id += "/net:" + namespace_inode("/proc/self/ns/net");

@@ -5,12 +5,13 @@
 
 namespace symmem {
 
-/// Returns the name of this host, for messages. It does not identify the host.
+/// Returns the name of this host for use in messages. Several hosts may have the same name.
 std::string host_name();
 
-/// Returns the identity of this host: boot id, IPC namespace and, if requested, network namespace.
-/// Abstract sockets work only within one network namespace; sockets in SYMMEM_SOCKET_DIR do not
-/// depend on it. Equal ids suggest that memory can be shared; they do not prove it.
+/// Returns an id of this host: boot id, IPC namespace and, if requested, network namespace. Request
+/// the network namespace if abstract sockets are used, which work only within one network
+/// namespace. Sockets in SYMMEM_SOCKET_DIR do not depend on the network namespace. Processes with
+/// equal ids can probably share memory; equal ids do not guarantee this.
 std::string measure_host_id(bool with_network_namespace);
 
 }  // namespace symmem

@@ -8,19 +8,20 @@
 
 namespace symmem {
 
-/// Whether a Context is still usable. Shared with what may outlive it: allocators and buffers.
+/// The state of a Context: usable or ended. Allocators and buffers share this object, because they
+/// may outlive the Context.
 class Lifetime {
  public:
-  /// Throws Error(finished) once the Context ends, and in a forked child.
+  /// Throws Error(finished) if the Context is ending or has ended, or in a forked child.
   void check() const {
     fork_.check();
     require(!finalizing_.load(), Errc::finished, "the symmem Context has ended");
   }
-  /// Throws in a forked child alone.
+  /// Throws Error(finished) only in a forked child.
   void check_not_forked() const { fork_.check(); }
   bool forked() const { return fork_.forked(); }
   bool finalizing() const { return finalizing_.load(); }
-  /// Begins the end; false if it had begun before.
+  /// Marks the Context as ending. Returns false if it was marked before.
   bool begin_end() { return !finalizing_.exchange(true); }
 
  private:

@@ -14,9 +14,9 @@ class logger;
 
 namespace symmem {
 
-/// A logger that writes lines to stderr: "[time] symmem host:pid rank 3 info: text". Safe from any
-/// thread; never throws. Each Context has its own, because the ranks of one process log under
-/// different ranks.
+/// A logger that writes lines to stderr: "[time] symmem host:pid rank 3 info: text". All threads
+/// may log concurrently, and logging never throws. Each Context has its own Log, because several
+/// ranks in one process print different rank numbers.
 class Log {
  public:
   /// Drops lines below `level`. Level debug also turns on `error_locations_shown`.
@@ -24,7 +24,7 @@ class Log {
   ~Log();
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
-  /// Adds the rank to all later lines. Call it before other threads log.
+  /// Adds the rank to all later lines. Must be called before other threads log.
   void name_rank(int rank);
 
   bool shows(LogLevel level) const;

@@ -15,7 +15,7 @@ bool is_mapped(const void* at, std::size_t bytes) {
   std::string rest;
   std::uintptr_t begin = 0, limit = 0;
   char dash = 0;
-  // Lines such as "7f0c1000-7f0c3000 rw-p ...", by ascending address.
+  // The lines have the form "7f0c1000-7f0c3000 rw-p ..." and are sorted by address.
   while (next < end && maps >> std::hex >> begin >> dash >> limit && std::getline(maps, rest)) {
     if (limit <= next) continue;
     if (begin > next || !rest.starts_with(" rw")) return false;

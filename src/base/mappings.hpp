@@ -5,8 +5,8 @@
 
 namespace symmem {
 
-/// Whether this process can load and store all of [at, at+bytes). Returns true if that is unknown
-/// (no /proc).
+/// Returns whether this process can read and write every byte of [at, at+bytes). Returns true if
+/// /proc is not available.
 bool is_mapped(const void* at, std::size_t bytes);
 
 }  // namespace symmem

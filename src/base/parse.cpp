@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
 
-/// Splits `text` into its leading digits and the rest.
+/// Splits `text` into its leading digits and the remaining text.
 std::pair<std::string_view, std::string_view> split_digits(std::string_view text) {
   const std::size_t end = std::min(text.find_first_not_of("0123456789"), text.size());
   return {text.substr(0, end), text.substr(end)};
@@ -39,7 +39,7 @@ std::string show(std::int64_t value, const std::array<Unit, N>& units) {
   return fmt::format("{}{}", value, units.back().first);
 }
 
-/// Whether `text` consists of letters, digits and characters of `also`.
+/// Returns whether `text` consists of ASCII letters, digits and characters in `also`.
 bool consists_of(std::string_view text, std::string_view also) {
   return std::all_of(text.begin(), text.end(), [also](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -110,7 +110,7 @@ std::string in_quotes(std::string_view text) {
 }
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
-  // One row of the table of distances between the prefixes of a and of b.
+  // One row of the table of distances between prefixes of `a` and prefixes of `b`.
   std::vector<std::size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), std::size_t{0});
   for (std::size_t i = 0; i < a.size(); ++i) {
@@ -136,7 +136,7 @@ std::optional<StoreUrl> parse_store_url(std::string_view text) {
   std::string_view host = address.substr(0, colon);
   const bool bracketed = host.starts_with('[') && host.ends_with(']');
   if (bracketed) host = host.substr(1, host.size() - 2);
-  // Only IPv6 addresses contain ':', and '%' before a scope. Some real host names contain '_'.
+  // Only IPv6 addresses may contain ':' and '%' (before a scope). Some real host names contain '_'.
   if (host.empty() || host.size() > kMaxLetters || !consists_of(host, bracketed ? ".:%-_" : ".-_"))
     return std::nullopt;
   const auto port = parse_whole(address.substr(colon + 1), 1, 65535);

@@ -6,7 +6,8 @@
 
 namespace symmem {
 
-/// Returns bytes from the kernel's random generator, for secrets and for names that must be unique.
+/// Returns `count` bytes from the kernel's random number generator, which are suitable for secrets
+/// and for unique names.
 std::string random_bytes(std::size_t count);
 std::uint64_t random_u64();
 /// Returns two lower-case hexadecimal digits for each byte.

@@ -10,8 +10,9 @@
 
 namespace symmem {
 
-/// Thrown inside a transport where it finds that it cannot reach a block. Only offer() catches it.
-/// Not an Error: an Error that leaves export_block or attach fails the rendezvous.
+/// An exception that a transport throws internally if it cannot export or attach a block. In the
+/// library only offer() catches it. It is not an Error, because an Error that leaves export_block
+/// or attach fails the rendezvous.
 struct Refusal {
   std::string reason;
 };
@@ -22,13 +23,14 @@ template <typename... Args>
   throw Refusal{fmt::format(format, std::forward<Args>(args)...)};
 }
 
-/// Throws Refusal unless `possible`.
+/// Throws Refusal with a formatted reason unless `possible` is true.
 template <typename... Args>
 void refuse_unless(bool possible, fmt::format_string<Args...> format, Args&&... args) {
   if (!possible) refuse(format, std::forward<Args>(args)...);
 }
 
-/// Returns the result of `make` (a shared_ptr), or the Refusal that it throws as Offer::refuse.
+/// Returns an Offer with the shared_ptr that `make` returns. If `make` throws Refusal, returns a
+/// refused Offer with the reason.
 template <typename T, typename Make>
 Offer<T> offer(Make make) {
   try {

@@ -6,8 +6,9 @@
 
 namespace symmem {
 
-/// RAII: blocks all signals of this thread. A thread started meanwhile inherits the mask, so that
-/// the application's signal handlers run only in its own threads.
+/// RAII object that blocks all signals in the calling thread. A thread that is started meanwhile
+/// inherits the mask, so that the application's signal handlers run only on the application's own
+/// threads.
 class AllSignalsBlocked {
  public:
   AllSignalsBlocked() {

@@ -7,8 +7,8 @@
 
 namespace symmem {
 
-/// Owns one resource of a C API. The destructor calls `Release` once and ignores its result,
-/// because no caller could act on it.
+/// An owner of one resource of a C API. The destructor calls `Release` and ignores its result,
+/// because no caller could handle a failure.
 template <typename T, auto Release, T kNone = T{}>
 class UniqueHandle {
  public:

@@ -32,7 +32,7 @@ std::string Reader::string() { return std::string(raw(get<std::uint32_t>())); }
 
 std::vector<std::string> Reader::strings() {
   const std::uint32_t count = get<std::uint32_t>();
-  // Each entry takes at least the four bytes of its length.
+  // Each string occupies at least the four bytes of its length.
   require(count <= left() / 4, Errc::invalid_argument,
           "{} is cut short: a list of {} strings in {} bytes", what_, count, left());
   std::vector<std::string> values(count);

@@ -9,7 +9,8 @@
 
 namespace symmem {
 
-/// Appends values to a byte string: integers little-endian, strings and lists after a u32 count.
+/// An encoder that appends values to a byte string. Integers are little-endian. A u32 count
+/// precedes each string and each list.
 class Writer {
  public:
   template <std::unsigned_integral T>
@@ -21,7 +22,7 @@ class Writer {
   }
   Writer& put(std::string_view value);
   Writer& put(const std::vector<std::string>& values);
-  /// Appends bytes without a count.
+  /// Appends `value` without a count.
   Writer& raw(std::string_view value) {
     bytes_.append(value);
     return *this;
@@ -34,12 +35,12 @@ class Writer {
   std::string bytes_;
 };
 
-/// Decodes values from an untrusted byte string. Checks each length against the remaining bytes
-/// before it sizes anything. A short or overlong input throws Error(invalid_argument) that names
-/// the input and the byte offset. The input must outlive the Reader.
+/// A decoder of an untrusted byte string. The Reader checks each length against the remaining bytes
+/// before it allocates memory. It throws Error(invalid_argument), with the name of the input and
+/// the byte offset, if the input is too short or too long. The input must outlive the Reader.
 class Reader {
  public:
-  /// `what` names the input in errors: "store frame".
+  /// `what` is the name of the input in error messages, for example "store frame".
   Reader(std::string_view bytes, std::string_view what) : bytes_(bytes), what_(what) {}
 
   template <std::unsigned_integral T>
@@ -66,10 +67,11 @@ class Reader {
 /// Returns the CRC-32 of IEEE 802.3 (reflected, as zlib computes it).
 std::uint32_t crc32(std::string_view bytes);
 
-/// Returns `body` followed by its CRC-32 as a u32. Handles end like that.
+/// Returns `body` followed by its CRC-32 as a u32. The transports encode their handles in this
+/// form.
 std::string seal(std::string_view body);
-/// Returns the body of bytes that seal() made. Throws Error(invalid_argument) if the checksum is
-/// wrong.
+/// Returns the body of `bytes`, which seal() encoded. Throws Error(invalid_argument) if the
+/// checksum is wrong.
 std::string_view unseal(std::string_view bytes, std::string_view what);
 
 }  // namespace symmem

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// CMakeLists.txt of this directory defines the macros.
+// CMakeLists.txt in this directory defines the macros.
 #include "cli/commands.hpp"
 
 namespace symmem::cli {

@@ -7,22 +7,23 @@
 
 namespace symmem::cli {
 
-/// Exit codes of `symmem` itself. `symmem run` also returns those of the ranks.
+/// Exit codes of `symmem` itself. `symmem run` also returns the exit code of a failed rank.
 inline constexpr int kFailed = 1;
 inline constexpr int kUsage = 2;
-inline constexpr int kTimedOut = 124;    // As in timeout(1).
-inline constexpr int kNotStarted = 127;  // As in a shell.
+inline constexpr int kTimedOut = 124;    // timeout(1) uses the same code.
+inline constexpr int kNotStarted = 127;  // Shells use the same code.
 
-/// Arguments of `symmem run`. Numbers and times are unparsed text here, also in the other commands:
-/// each command parses them with base/parse.hpp.
+/// Arguments of `symmem run`. In the arguments of all commands, numbers and times are unparsed
+/// text; each command parses its arguments with base/parse.hpp.
 struct RunCommand {
   std::string ranks;
-  std::optional<std::string> nodes;  ///< Simulated hosts; empty: all ranks on this host.
-  bool namespaces = false;           ///< Give each simulated host a network namespace.
+  std::optional<std::string> nodes;  ///< Number of simulated hosts; empty: no simulation.
+  bool namespaces = false;           ///< Create a network namespace per simulated host.
   std::string timeout = "1000000h";  ///< In effect no timeout.
   std::vector<std::string> words;
 };
-/// Runs the program as several ranks on this host and serves their store. Returns the exit code.
+/// Runs the program as several ranks on this host and serves the store of their job. Returns the
+/// exit code.
 int run(const RunCommand& command);
 
 /// Arguments of `symmem info`.
@@ -36,11 +37,11 @@ int info(const InfoCommand& command);
 /// Arguments of `symmem doctor`.
 struct DoctorCommand {
   bool json = false;
-  bool self_test_rank = false;  ///< Run as one of the ranks of a self test.
+  bool self_test_rank = false;  ///< Run as one rank of a self test.
 };
-/// Checks the requirements of each transport and runs a self test of each. Exits the process: with
-/// 0 if ranks of this host can share host memory, else with 1. A self test rank returns 0 or
-/// throws.
+/// Checks the requirements of each transport and runs a self test of each transport. Then exits the
+/// process, with code 0 if ranks on this host can share host memory, else with code 1. In a rank of
+/// a self test, runs the rank and returns 0.
 int doctor(const DoctorCommand& command);
 
 /// Arguments of `symmem store`.
@@ -50,10 +51,11 @@ struct StoreCommand {
   std::string secret_file;
   bool insecure = false;
 };
-/// Serves any number of jobs until SIGINT, SIGTERM or SIGHUP. Returns the exit code.
+/// Serves any number of jobs until the process receives SIGINT, SIGTERM or SIGHUP. Returns the exit
+/// code.
 int store(const StoreCommand& command);
 
-/// One property of this build, by name: "compiler", "type", "sanitizers".
+/// A named property of this build. The names are "compiler", "type", "cuda" and "sanitizers".
 struct BuildFact {
   std::string name, value;
 };

@@ -17,7 +17,7 @@ namespace {
 
 enum class State { ok, failed, absent };
 
-/// How a state is printed: its name and a colour escape sequence for terminals.
+/// The printed form of a state: a name, and an escape sequence for its colour on a terminal.
 struct Style {
   const char* name;
   const char* colour;
@@ -49,7 +49,7 @@ Finding examine(const Check& check, const Options& options) {
   }
 }
 
-/// Prints one finding and flushes: the self tests take seconds.
+/// Prints one finding and flushes stdout, because a self test takes seconds.
 void print(const Finding& finding, bool colours) {
   const Style style = style_of(finding.state);
   std::string detail = finding.detail;
@@ -73,7 +73,7 @@ void print_json(const std::vector<Finding>& findings, bool works) {
                               {"needed", finding.check.needed},
                               {"detail", finding.detail},
                               {"fix", finding.state == State::ok ? "" : finding.check.fix}});
-  // A path may hold bytes that are not UTF-8; they become U+FFFD.
+  // A path may contain bytes that are not UTF-8; U+FFFD replaces these bytes.
   fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
 }
 
@@ -107,7 +107,7 @@ int doctor(const DoctorCommand& command) {
   else
     fmt::print("\nhost memory between ranks of this host: {}\n", works ? "works" : "does not work");
   std::fflush(stdout);
-  // Skip destructors: mismatched libraries, which doctor is meant to find, may crash on unload.
+  // Skip destructors: mismatched libraries, which doctor detects, may crash when they are unloaded.
   ::_exit(works ? 0 : kFailed);
 }
 

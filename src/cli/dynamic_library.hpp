@@ -9,11 +9,12 @@
 
 namespace symmem::cli {
 
-/// Opens a library and never closes it, because such libraries start threads. Throws
-/// Error(if_absent).
+/// Opens a library. The library stays open, because libraries such as libcuda start threads. Throws
+/// Error(if_absent) if the library cannot be opened.
 void* open_library(const std::string& path, Errc if_absent);
 
-/// Returns a function of `library`. Throws Error(refused) if it has none of that name.
+/// Returns the function `name` of `library`. Throws Error(refused) if the library does not define
+/// it.
 template <typename Function>
 Function* function_of(void* library, const char* name) {
   void* found = ::dlsym(library, name);

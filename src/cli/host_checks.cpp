@@ -22,13 +22,14 @@ namespace {
 constexpr std::size_t kBytes = 1 << 20;
 constexpr std::chrono::seconds kMaxWait{10};
 
-/// Well below the usual limit of 1024. A rank opens about twenty, one more for each block, and one
-/// more for each rank if it hosts the store.
+/// Minimum number of open descriptors; well below the usual limit of 1024. A rank opens about 20
+/// descriptors, one more for each block and, if the rank hosts the store, one more for each rank.
 constexpr rlim_t kMinFiles = 256;
-/// The kernel's default. A rank needs a mapping for each of its blocks and each block of each peer.
+/// Minimum of vm.max_map_count: the kernel's default. A rank needs one mapping for each of its own
+/// blocks and for each block of each peer.
 constexpr std::int64_t kMinMappings = 65530;
 
-/// Makes a block as an allocation does: a sealed and mapped memfd.
+/// Creates a block in the same way as an allocation: a sealed and mapped memfd.
 std::shared_ptr<Block> make_host_block() {
   for (const auto& maker : make_builtin_block_makers(nullptr, {}))
     if (maker->device_type() == DeviceType::host) return maker->make({}, kBytes, 0);
@@ -55,9 +56,10 @@ std::string check_descriptors(const Options& options) {
   require(::fstat(block->descriptor, &sent) == 0 && ::fstat(got.get(), &received) == 0 &&
               sent.st_ino == received.st_ino && sent.st_dev == received.st_dev,
           Errc::internal,
-          "the descriptor received by SCM_RIGHTS refers to another file than the one sent");
-  return "a memfd passed by " + (options.socket_dir.empty() ? "an abstract AF_UNIX socket"
-                                                            : "a socket in " + options.socket_dir);
+          "the descriptor received through SCM_RIGHTS does not refer to the file that was sent");
+  return "a memfd passed through " + (options.socket_dir.empty()
+                                          ? "an abstract AF_UNIX socket"
+                                          : "a socket in " + options.socket_dir);
 }
 
 rlimit limit_of(__rlimit_resource what) {
@@ -74,8 +76,8 @@ std::string check_open_files(const Options&) {
   const rlimit limit = limit_of(RLIMIT_NOFILE);
   require(
       limit.rlim_cur >= kMinFiles, Errc::exhausted,
-      "RLIMIT_NOFILE is {} (hard limit {}); at least {} are needed, and one more per rank where "
-      "the store runs",
+      "RLIMIT_NOFILE is {} (hard limit {}); at least {} descriptors are needed, and one more per "
+      "rank in the process that hosts the store",
       text(limit.rlim_cur), text(limit.rlim_max), kMinFiles);
   return fmt::format("RLIMIT_NOFILE {} (hard limit {})", text(limit.rlim_cur),
                      text(limit.rlim_max));
@@ -102,7 +104,8 @@ std::string check_simulated_hosts(const Options&) {
     require(end && !end->failed(), Errc::refused, "a program in a network namespace {}",
             end ? end->text() : "did not end");
   } catch (const Error& error) {
-    // Only `symmem run --netns` depends on it.
+    // Only `symmem run --netns` needs network namespaces, so report them as absent, not as a
+    // failure.
     fail(Errc::unsupported, "{}", error.what());
   }
   return "can make network namespaces, a bridge and veth pairs";
@@ -124,12 +127,12 @@ std::vector<Check> host_checks() {
   return {
       {"memfd", true, check_memory,
        "allow memfd_create in the sandbox's seccomp profile; if vm.memfd_noexec is 2: sysctl -w "
-       "vm.memfd_noexec=1; if memory is exhausted: free some, or raise the cgroup's memory.max"},
+       "vm.memfd_noexec=1; if memory is exhausted: free memory, or raise the cgroup's memory.max"},
       {"fd passing", true, check_descriptors,
        "allow AF_UNIX sockets in the sandbox; with SYMMEM_SOCKET_DIR: chmod 700 that directory"},
       {"store", true, check_store,
-       "ip link set lo up; allow TCP at 127.0.0.1 in the sandbox; with SYMMEM_SECRET_FILE: make "
-       "that file readable"},
+       "ip link set lo up; allow TCP on 127.0.0.1 in the sandbox; with SYMMEM_SECRET_FILE: make "
+       "the file readable"},
       {"open files", true, check_open_files,
        "ulimit -n 4096; if the hard limit is lower: nofile in /etc/security/limits.conf, "
        "LimitNOFILE= of systemd, --ulimit nofile= of docker"},

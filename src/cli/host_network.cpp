@@ -13,10 +13,10 @@
 namespace symmem::cli {
 namespace {
 
-/// Returns the path by which this process and its children open the descriptor.
+/// Returns a path with which this process and its children can open the file of `fd`.
 std::string path_of(const Fd& fd) { return fmt::format("/proc/{}/fd/{}", ::getpid(), fd.get()); }
 
-/// Makes an unnamed file that holds `text`.
+/// Creates an unnamed file that contains `text`.
 Fd file_of(const std::string& text) {
   Fd file(::memfd_create("symmem-ip", MFD_CLOEXEC));
   if (!file || ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
@@ -47,7 +47,7 @@ std::string host_commands(int host) {
       HostNetwork::address_of(host));
 }
 
-/// Runs batches of `ip` commands inside network namespaces, several in parallel.
+/// Batches of `ip` commands that run in parallel in network namespaces.
 class IpBatches {
  public:
   void start(const Fd& name_space, const std::string& commands) {
@@ -62,7 +62,7 @@ class IpBatches {
     }
   }
 
-  /// Waits for all batches.
+  /// Waits until all batches have completed. Throws Error(refused) if one of them fails.
   void finish() {
     constexpr auto kMaxWait = std::chrono::seconds(60);
     const JobEnd job = children_.wait_all(Deadline::in(kMaxWait, {}));

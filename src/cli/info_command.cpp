@@ -19,12 +19,12 @@ struct Thread {
   const char* purpose;
 };
 constexpr Thread kThreads[] = {
-    {"symmem", "one per Context: exchanges messages with the store, passes descriptors"},
-    {"symmem", "one per store server, in the process that hosts it: rank 0, run, store"},
+    {"symmem", "one per Context: exchanges messages with the store, and passes descriptors"},
+    {"symmem", "one per store server, in rank 0, `symmem run` or `symmem store`"},
     {"symmem-ucx", "one per Context that uses UCX: progresses operations and serves peers"},
-    {"async", "UCX's own, if UCX is used"},
-    {"cuda...", "the CUDA driver's own, if GPU memory is used"},
-    {"symmem-resolve", "during join, while it resolves a host name"},
+    {"async", "started by UCX, if UCX is used"},
+    {"cuda...", "started by the CUDA driver, if GPU memory is used"},
+    {"symmem-resolve", "during join, while a host name is resolved"},
 };
 
 struct Facts {
@@ -55,7 +55,7 @@ void print_json(const Facts& facts) {
                                {"value", option.value},
                                {"origin", option.origin},
                                {"help", option.help}});
-  // A variable may hold bytes that are not UTF-8; they become U+FFFD.
+  // A variable may contain bytes that are not UTF-8; U+FFFD replaces these bytes.
   fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
 }
 

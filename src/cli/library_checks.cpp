@@ -43,7 +43,7 @@ std::string check_one_ucx(const Options&) {
   const std::set<std::string> directories = ucx_directories();
   if (directories.empty()) return "no UCX is loaded";
   require(directories.size() == 1, Errc::refused,
-          "this process has loaded libraries of more than one UCX, from {}",
+          "this process has loaded libraries of more than one UCX installation, from {}",
           fmt::join(directories, " and "));
   return "all libraries from " + *directories.begin();
 }
@@ -57,7 +57,7 @@ std::set<std::string> rdma_devices() {
   return names;
 }
 
-/// Returns the devices that are up and have an address.
+/// Returns the names of the network devices that are up and have an address.
 std::set<std::string> ip_devices() {
   ifaddrs* list = nullptr;
   if (::getifaddrs(&list) != 0) fail_errno(errno, "getifaddrs");
@@ -81,7 +81,7 @@ std::string check_devices(const Options& options) {
       options.interface.empty() ? std::string(value_of(environment, from)) : options.interface;
   const std::string all = fmt::format("{}", fmt::join(devices, ", "));
   if (chosen.empty() || chosen == "all" || chosen.starts_with('^')) return all;
-  // Names of devices with several ports include the port: mlx5_0:1.
+  // The name of an RDMA device may include a port: mlx5_0:1.
   for (const std::string& name : split(chosen, ','))
     require(devices.count(name.substr(0, name.find(':'))) != 0, Errc::invalid_argument,
             "{}={} names {}, but the devices that are up and have an address are {}", from,
@@ -103,7 +103,8 @@ std::string check_locked_memory(const Options&) {
 }  // namespace
 
 void* open_library(const std::string& path, Errc if_absent) {
-  // doctor only queries libucp: keep it from changing signal handlers and hooks of this process.
+  // doctor only queries libucp, so prevent UCX from installing signal handlers and memory hooks in
+  // this process.
   ::setenv("UCX_ERROR_SIGNALS", "", 0);
   ::setenv("UCX_HANDLE_ERRORS", "none", 0);
   ::setenv("UCX_LOG_LEVEL", "fatal", 0);
@@ -119,7 +120,7 @@ std::string check_ucx_library(const Options& options) {
   require(std::count(built.begin(), built.end(), "ucx") != 0, Errc::unsupported,
           "symmem was built without the transport ucx");
   require(host_name().size() < HOST_NAME_MAX, Errc::refused,
-          "UCX does not support a host name of {} letters; shorten it", HOST_NAME_MAX);
+          "UCX does not support a host name of {} characters; shorten the name", HOST_NAME_MAX);
   const bool requested = options.ucx_library != Options().ucx_library;
   void* ucx =
       open_library(options.ucx_library, requested ? Errc::invalid_argument : Errc::unsupported);
@@ -132,12 +133,12 @@ std::string check_ucx_library(const Options& options) {
   return fmt::format("UCX {}.{}.{} ({})", major, minor, release, options.ucx_library);
 }
 
-/// Returns the fix for an error of cuInit; empty if the general fix applies.
+/// Returns a fix for an error code of cuInit, or an empty string if only the general fix applies.
 std::string hint_for(int cuda_error) {
   switch (cuda_error) {
-    case 34: return "; this is the toolkit's stub: remove it from LD_LIBRARY_PATH";
+    case 34: return "; libcuda.so.1 is the stub of the toolkit: remove it from LD_LIBRARY_PATH";
     case 100:
-      return "; make one visible: CUDA_VISIBLE_DEVICES, in a container docker run --gpus all";
+      return "; make a GPU visible: CUDA_VISIBLE_DEVICES; in a container: docker run --gpus all";
     case 802: return "; start nvidia-fabricmanager";
     case 803: return "; driver and library have different versions: reboot";
     default: return "";
@@ -157,7 +158,7 @@ std::string check_cuda(const Options&) {
   int version = 0, devices = 0;
   function_of<int(int*)>(cuda, "cuDriverGetVersion")(&version);
   function_of<int(int*)>(cuda, "cuDeviceGetCount")(&devices);
-  require(devices > 0, Errc::refused, "the driver shows no GPU{}", hint_for(100));
+  require(devices > 0, Errc::refused, "the driver reports no GPU{}", hint_for(100));
   // The version 13000 means 13.0.
   return fmt::format("CUDA {}.{}, devices: {}", version / 1000, version % 1000 / 10, devices);
 }
@@ -168,18 +169,19 @@ std::vector<Check> library_checks() {
        "apt install libucx0 (UCX 1.13 or newer), or set SYMMEM_UCX_LIBRARY=/path/libucp.so.0; if "
        "symmem was built without UCX: apt install libucx-dev, and rebuild it"},
       {"one UCX", false, check_one_ucx,
-       "remove one of them from LD_PRELOAD and LD_LIBRARY_PATH, or set SYMMEM_UCX_LIBRARY to the "
-       "one that is loaded anyway"},
+       "remove one installation from LD_PRELOAD and LD_LIBRARY_PATH, or set SYMMEM_UCX_LIBRARY to "
+       "the libucp that another library loads"},
       {"network devices", false, check_devices,
-       "ip link set DEVICE up, or select one that is up: SYMMEM_INTERFACE=DEVICE"},
+       "ip link set DEVICE up, or select a device that is up: SYMMEM_INTERFACE=DEVICE"},
       {"UCX transports", false, check_ucx_transports,
-       "unset UCX_TLS and UCX_NET_DEVICES, or set them to what UCX offers, as in UCX_TLS=tcp,self"},
+       "unset UCX_TLS and UCX_NET_DEVICES, or set them to values that UCX offers: "
+       "UCX_TLS=tcp,self"},
       {"locked memory", false, check_locked_memory,
        "ulimit -l unlimited; if the hard limit is lower: memlock in /etc/security/limits.conf, "
        "LimitMEMLOCK= of systemd, --ulimit memlock=-1 of docker"},
       {"CUDA driver", false, check_cuda,
-       "install NVIDIA's driver (libcuda.so.1), in a container docker run --gpus all; if symmem "
-       "was built without CUDA: rebuild it where nvcc is found"},
+       "install NVIDIA's driver (libcuda.so.1); in a container: docker run --gpus all; if symmem "
+       "was built without CUDA: rebuild it on a machine with nvcc"},
   };
 }
 

@@ -16,26 +16,31 @@ namespace {
 void add_run(CLI::App& app, RunCommand& command) {
   CLI::App& run = *app.add_subcommand("run", "Run a program as several ranks on this host");
   run.add_option("-n,--ranks", command.ranks, "Number of ranks")->required();
-  CLI::Option* nodes = run.add_option(
-      "--nodes", command.nodes, "Distribute the ranks over this many simulated hosts, in blocks");
-  run.add_flag("--netns", command.namespaces,
-               "Give each simulated host a network namespace (needs root, and ip of iproute2)")
+  CLI::Option* nodes =
+      run.add_option("--nodes", command.nodes,
+                     "Number of simulated hosts, over which the ranks are distributed in blocks");
+  run.add_flag(
+         "--netns", command.namespaces,
+         "Give each simulated host a network namespace (needs root and the ip command of iproute2)")
       ->needs(nodes);
-  run.add_option("--timeout", command.timeout, "Stop the ranks after this time (30s, 2m)");
+  run.add_option("--timeout", command.timeout, "Stop the ranks after this time, such as 30s or 2m");
   run.footer(
-      "The program and its arguments follow: symmem run -n 4 ./program --its-own\n"
-      "The rank precedes each line that a rank writes; stdin is /dev/null. The first rank that\n"
-      "fails stops the others. Exit code: that of the failed rank (128 + signal if it was\n"
-      "killed); 124 after the timeout; 127 if the program cannot be started.\n\n"
-      "Ranks of different simulated hosts share no memory (SYMMEM_HOST_ID). With --netns each\n"
-      "host also has its own network: host k has eth0 with 10.77.0.<k+1>; the store is at\n"
-      "10.77.0.254, with a random secret unless one is set. A rank disconnects its host by\n"
-      "`ip link set eth0 down`. The networks end with the job.");
+      "The program and its arguments follow the options: symmem run -n 4 ./program --its-own\n"
+      "Each output line begins with the number of the rank that wrote it; stdin is /dev/null.\n"
+      "If a rank fails, the other ranks are stopped. Exit code: the exit code of the failed rank\n"
+      "(128 + signal if it was killed); 124 after the timeout; 127 if the program cannot be\n"
+      "started.\n\n"
+      "Ranks on different simulated hosts share no memory, because SYMMEM_HOST_ID differs. With\n"
+      "--netns each host also has its own network namespace: host k has the address\n"
+      "10.77.0.<k+1> on eth0. The store is at 10.77.0.254 and has a random secret if none is\n"
+      "set. A rank can disconnect its host with `ip link set eth0 down`. The networks are\n"
+      "removed when the job ends.");
   run.prefix_command();
 }
 
 void add_info(CLI::App& app, InfoCommand& command) {
-  CLI::App& info = *app.add_subcommand("info", "Show build, transports, launch and options");
+  CLI::App& info =
+      *app.add_subcommand("info", "Print build, transports, threads, launch and options");
   info.add_flag("--json", command.json, "Print JSON");
   info.add_flag("--options-markdown", command.options_markdown,
                 "Print the text of docs/options.md");
@@ -43,34 +48,35 @@ void add_info(CLI::App& app, InfoCommand& command) {
 
 void add_doctor(CLI::App& app, DoctorCommand& command) {
   CLI::App& doctor = *app.add_subcommand(
-      "doctor", "Check this machine for what symmem needs, and test each transport");
+      "doctor", "Check the requirements of symmem on this machine and test each transport");
   doctor.add_flag("--json", command.json, "Print JSON");
   doctor.add_flag("--self-test-rank", command.self_test_rank)->group("");  // Hidden from --help.
   doctor.footer(
-      "Each line is ok, FAIL, or absent (a transport needs it and this machine lacks it), with\n"
-      "the command or setting that fixes it.\n"
-      "Exit code: 0 if ranks of this host can share host memory, else 1.");
+      "The state of a check is ok, FAIL or absent. Absent means that this machine lacks an\n"
+      "optional requirement. A command or setting that fixes FAIL or absent is printed.\n"
+      "Exit code: 0 if ranks on this host can share host memory, else 1.");
 }
 
 void add_store(CLI::App& app, StoreCommand& command) {
   CLI::App& store = *app.add_subcommand("store", "Serve a store for any number of jobs");
   store.add_option("--host", command.host, "Name or address on which to listen")
       ->capture_default_str();
-  store.add_option("--port", command.port, "Port; 0 selects a free one")->capture_default_str();
+  store.add_option("--port", command.port, "Port; 0 selects a free port")->capture_default_str();
   store.add_option("--secret-file", command.secret_file,
-                   "File of the shared secret; default: SYMMEM_SECRET_FILE or SYMMEM_SECRET");
+                   "File with the shared secret; default: SYMMEM_SECRET_FILE or SYMMEM_SECRET");
   store.add_flag("--insecure", command.insecure,
-                 "Allow listening beyond loopback without a secret");
+                 "Listen on addresses other than loopback even without a secret");
 }
 
-/// Prints the message as one line and returns `code`.
+/// Prints `text` as one line to stderr and returns `code`.
 int report_error(std::string text, int code) {
   std::replace(text.begin(), text.end(), '\n', ' ');
   fmt::print(stderr, "symmem: {}\n", text);
   return code;
 }
 
-/// Removes the first "--" and all words after it, which CLI11 would parse as options of symmem.
+/// Removes the first "--" and all later words from `words` and returns them. CLI11 would parse
+/// these words as options of symmem.
 std::vector<std::string> cut_at_dashes(std::vector<std::string>& words) {
   const auto dashes = std::find(words.begin(), words.end(), "--");
   std::vector<std::string> rest(dashes, words.end());
@@ -79,12 +85,12 @@ std::vector<std::string> cut_at_dashes(std::vector<std::string>& words) {
 }
 
 /// Returns the program and its arguments. A "--" before the program ends the options of symmem; a
-/// later one is an argument of the program.
+/// later "--" is an argument of the program.
 std::vector<std::string> program_words(std::vector<std::string> words,
                                        const std::vector<std::string>& rest) {
   require(words.empty() || !words[0].starts_with("-"), Errc::invalid_argument,
-          "{} is not an option of symmem run (symmem run --help); put a program of that name after "
-          "--",
+          "{} is not an option of symmem run (symmem run --help); to run a program of that name, "
+          "put -- before it",
           words.empty() ? "" : words[0]);
   words.insert(words.end(), rest.begin() + (words.empty() && !rest.empty() ? 1 : 0), rest.end());
   return words;
@@ -104,7 +110,7 @@ int main_of(std::vector<std::string> words) {
   add_store(app, store_command);
   add_doctor(app, doctor_command);
   try {
-    std::reverse(words.begin(), words.end());  // The order that CLI11 expects.
+    std::reverse(words.begin(), words.end());  // CLI11 expects the last word first.
     app.parse(words);
   } catch (const CLI::ParseError& error) {
     // CLI11 reports --help and --version as errors with exit code 0.
@@ -118,7 +124,8 @@ int main_of(std::vector<std::string> words) {
   return run(run_command);
 }
 
-/// Flushes stdout. A full disk may show only here.
+/// Flushes stdout and returns `code`, or an error code if output is lost. Some write errors, such
+/// as a full disk, are detected only here.
 int check_written(int code) {
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
   return report_error("not all of the output could be written (is the disk full?)",
@@ -131,8 +138,8 @@ int check_written(int code) {
 int main(int count, char** words) {
   using namespace symmem::cli;
   try {
-    // Otherwise a pipe of a rank could get descriptor 1 or 2, to which the ranks' lines are
-    // printed.
+    // Otherwise a pipe of a rank could be assigned descriptor 1 or 2, and output to stdout or
+    // stderr would be written to the pipe.
     symmem::occupy_standard_fds();
     return check_written(main_of({words + std::min(count, 1), words + count}));
   } catch (const symmem::Error& error) {

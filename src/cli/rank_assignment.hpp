@@ -5,7 +5,7 @@
 
 namespace symmem::cli {
 
-/// The host of a rank, and its index on that host.
+/// The host of a rank, and the index of the rank on this host.
 struct RankAssignment {
   int host = 0;
   int local_rank = 0;
@@ -13,7 +13,7 @@ struct RankAssignment {
   friend bool operator==(const RankAssignment&, const RankAssignment&) = default;
 };
 
-/// Distributes ranks over hosts in contiguous blocks whose sizes differ by one at most. Requires
+/// Distributes ranks over hosts in contiguous blocks whose sizes differ by at most one. Requires
 /// `hosts` <= `ranks`.
 constexpr RankAssignment assign_rank(int rank, int ranks, int hosts) {
   const auto host = static_cast<int>(std::int64_t{rank} * hosts / ranks);

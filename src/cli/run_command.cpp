@@ -20,7 +20,8 @@
 namespace symmem::cli {
 namespace {
 
-/// Prints one line of a rank and flushes it, so that it is not lost if this process is killed.
+/// Prints one line of a rank and flushes the stream, so that the line is not lost if this process
+/// is killed.
 void print_line(int rank, ChildStream stream, std::string_view line) {
   std::FILE* file = stream == ChildStream::output ? stdout : stderr;
   fmt::print(file, "[{}] {}\n", rank, line);
@@ -48,19 +49,19 @@ JobSize read_size(const RunCommand& command) {
           "--nodes {} is more than --ranks {}: each simulated host needs a rank", size.hosts,
           size.ranks);
   require(!command.namespaces || size.hosts <= HostNetwork::kMaxHosts, Errc::invalid_argument,
-          "--nodes {} is more than the {} that --netns has addresses for", size.hosts,
+          "--nodes {} is more than {}, the number of hosts that --netns supports", size.hosts,
           HostNetwork::kMaxHosts);
   return size;
 }
 
-/// The job's store and its address.
+/// The settings and the server of the job's store.
 struct HostedStore {
   TcpStoreOptions place;
   std::optional<StoreServer> server;
   std::string url() const { return server->url() + "/" + place.job; }
 };
 
-/// Serves a store on loopback, or at the bridge if there is a simulated network.
+/// Starts a store on loopback or, with a simulated network, on the address of the bridge.
 HostedStore serve(const std::optional<HostNetwork>& network) {
   const Options options = read_options(process_environment());
   HostedStore store;
@@ -78,7 +79,7 @@ HostedStore serve(const std::optional<HostNetwork>& network) {
   return store;
 }
 
-/// Returns the environment that is equal for all ranks.
+/// Returns the environment variables that are equal for all ranks.
 Environment job_environment(const RunCommand& command, const JobSize& size,
                             const HostedStore& store) {
   Environment environment = process_environment();
@@ -90,7 +91,7 @@ Environment job_environment(const RunCommand& command, const JobSize& size,
   return environment;
 }
 
-/// Warns about variables of this process that run overrides for each rank.
+/// Warns about environment variables of this process that `symmem run` overrides for each rank.
 void warn_of_overrides(const RunCommand& command) {
   const Environment environment = process_environment();
   std::vector<const char*> overridden{"SYMMEM_STORE", "SYMMEM_RANK", "SYMMEM_WORLD_SIZE"};
@@ -148,7 +149,8 @@ int run(const RunCommand& command) {
   const auto timeout = parse_time(command.timeout);
   require(timeout && timeout->count() > 0, Errc::invalid_argument,
           "--timeout {} is not a time such as 500ms, 30s, 2m", in_quotes(command.timeout));
-  // Made before the thread of the store starts, so that the thread blocks the signals, too.
+  // Create the SignalFd before the thread of the store starts, so that this thread inherits the
+  // mask.
   const SignalFd signals{SIGINT, SIGTERM, SIGHUP};
   std::optional<HostNetwork> network;
   if (command.namespaces) network.emplace(size.hosts);

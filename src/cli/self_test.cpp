@@ -19,8 +19,8 @@ constexpr std::chrono::seconds kMaxWait{60};
 constexpr int kRanks = 2;
 constexpr int kChannel = 0;
 
-/// Layout of a rank's buffer: as many words as a transport's bulk protocol needs, then one word for
-/// put_with_signal, then one counter.
+/// Layout of a rank's buffer, in 64-bit words: kBulk words, enough for a transport to use its bulk
+/// protocol, then one word for put_with_signal, then one counter for fetch_add.
 constexpr std::int64_t kBulk = 1 << 14, kSmall = kBulk, kCounter = kBulk + 1, kWords = kBulk + 2;
 constexpr std::size_t offset_of(std::int64_t word) {
   return static_cast<std::size_t>(word) * sizeof(std::int64_t);
@@ -38,7 +38,8 @@ void require_correct(bool correct, const char* operation, int peer) {
 
 void use_peer(SymmetricMemory& memory, int rank) {
   const int peer = 1 - rank;
-  // Read by a get from this rank itself: the CPU may not load GPU memory.
+  // Read own memory with a get from this rank, because the CPU may be unable to load from GPU
+  // memory.
   const auto own = [&](std::int64_t word) {
     std::int64_t value = 0;
     memory.get(rank, offset_of(word), std::span(&value, 1));
@@ -62,8 +63,8 @@ void use_peer(SymmetricMemory& memory, int rank) {
   require_correct(own(kCounter) == 5, "fetch_add before a signal", peer);
 }
 
-/// Returns the environment of a rank. It overrides variables of a job to which doctor itself
-/// belongs.
+/// Returns the environment of a rank. The environment overrides the variables of a job in which
+/// doctor itself runs.
 Environment rank_environment(const std::string& transport, const std::string& store, int rank) {
   Environment environment = process_environment();
   environment.erase("SYMMEM_REQUIRE");
@@ -74,7 +75,8 @@ Environment rank_environment(const std::string& transport, const std::string& st
   return environment;
 }
 
-/// Keeps the last line with the prefix "symmem: " that each rank wrote, else its first line.
+/// The most relevant output line of each rank: the last line with the prefix "symmem: " or, without
+/// such a line, the first line.
 class ErrorLines {
  public:
   void add(int rank, std::string_view line) {
@@ -94,7 +96,8 @@ class ErrorLines {
   std::vector<std::string> lines_ = std::vector<std::string>(kRanks);
 };
 
-/// Returns the device whose memory the test uses: the host if the transport supports it.
+/// Returns the device whose memory the test uses: the host if the transport supports host memory,
+/// else GPU 0.
 Device device_of(const std::string& transport) {
   const auto carriers = builtin_carriers();
   const bool host = std::any_of(carriers.begin(), carriers.end(), [&](const Carrier& carrier) {
@@ -104,10 +107,11 @@ Device device_of(const std::string& transport) {
 }
 
 std::string test(const std::string& transport, const Options& options) {
-  // These checks report an absent library as absent, not as a failure.
+  // These checks throw Error(unsupported) if a library is absent, so that the self test is reported
+  // as absent, not as failed.
   if (transport.starts_with("ucx")) check_ucx_library(options);
   if (device_of(transport).type == DeviceType::cuda) check_cuda(options);
-  check_store(options);  // Fails sooner than the ranks would.
+  check_store(options);  // Detects a store failure earlier than the ranks.
   TcpStoreOptions place;
   place.job = to_hex(random_bytes(8));
   place.secret = store_secret(options);
@@ -132,8 +136,9 @@ std::string test(const std::string& transport, const Options& options) {
 
 std::string fix_of(const std::string& transport) {
   if (transport.starts_with("ucx"))
-    return "fix what failed above; let UCX use a network: unset UCX_TLS, or add tcp to it";
-  return "fix what failed above; SYMMEM_LOG=debug symmem run -n 2 PROGRAM shows more";
+    return "fix the failed checks above; let UCX use a network: unset UCX_TLS, or add tcp to "
+           "UCX_TLS";
+  return "fix the failed checks above; SYMMEM_LOG=debug symmem run -n 2 PROGRAM prints details";
 }
 
 }  // namespace

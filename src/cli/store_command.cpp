@@ -17,7 +17,8 @@
 namespace symmem::cli {
 namespace {
 
-/// Returns the URL for the ranks: with the host's name if the server listens at all addresses.
+/// Returns the URL for the ranks. It contains the name of this host if the server listens on all
+/// addresses.
 std::string url_for_ranks(const StoreServer& server) {
   const std::string url = server.url();
   const StoreUrl place = parse_store_url(url).value();
@@ -31,7 +32,8 @@ int store(const StoreCommand& command) {
   const auto port = parse_whole(command.port, 0, 65535);
   require(port.has_value(), Errc::invalid_argument,
           "--port {} is not a whole number from 0 to 65535", in_quotes(command.port));
-  // Made before the thread of the server starts, so that the thread blocks the signals, too.
+  // Create the SignalFd before the thread of the server starts, so that this thread inherits the
+  // mask.
   const SignalFd signals{SIGINT, SIGTERM, SIGHUP};
   Options options = read_options(process_environment());
   if (!command.secret_file.empty()) options.secret_file = command.secret_file;

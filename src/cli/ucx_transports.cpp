@@ -15,15 +15,15 @@
 namespace symmem::cli {
 namespace {
 
-/// The leading fields of ucp_params_t, equal in all versions. UCX reads the others only if
-/// field_mask has their bits.
+/// The leading fields of ucp_params_t, which are equal in all versions of UCX. UCX reads another
+/// field only if its bit is set in field_mask.
 struct Params {
   std::uint64_t field_mask = 1;      // UCP_PARAM_FIELD_FEATURES
   std::uint64_t features = 1u << 1;  // UCP_FEATURE_RMA
   std::uint64_t unused[64] = {};
 };
 
-/// The functions of libucp that doctor calls, named without "ucp_".
+/// The functions of libucp that doctor calls. The member names omit the prefix "ucp_" or "ucs_".
 class Ucp {
  public:
   explicit Ucp(void* library)
@@ -37,8 +37,8 @@ class Ucp {
         cleanup(function_of<void(void*)>(library, "ucp_cleanup")),
         status_string(function_of<const char*(int)>(library, "ucs_status_string")) {}
 
-  /// Returns the text that UCX prints about a context with `settings`, which override the
-  /// environment.
+  /// Returns the text that UCX prints about a context that is created with `settings`, which
+  /// override the environment.
   std::string info(const std::map<std::string, std::string>& settings) const {
     void* config = nullptr;
     check(config_read(nullptr, nullptr, &config), "ucp_config_read");
@@ -74,7 +74,7 @@ class Ucp {
   const char* (*const status_string)(int);
 };
 
-/// Whether a transport of UCX works only within one host.
+/// Returns whether `transport`, a transport of UCX, works only within one host.
 bool is_local(const std::string& transport) {
   static const std::set<std::string> local{"self", "sysv",  "posix",   "cma",
                                            "knem", "xpmem", "gdr_copy"};
@@ -83,7 +83,8 @@ bool is_local(const std::string& transport) {
   return local.count(transport) != 0;
 }
 
-/// Returns the devices of each transport that reaches other hosts, parsed from lines such as
+/// Returns the devices of each transport that can connect different hosts, parsed from lines such
+/// as
 /// "#     resource 1  :  md 1  dev 1  flags -- tcp/eth0".
 std::map<std::string, std::set<std::string>> networks_in(const std::string& info) {
   std::map<std::string, std::set<std::string>> networks;

@@ -21,21 +21,25 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The refusal of a process that cannot accept a connection. Clients recognise this text.
+/// The refusal that a service sends if no descriptor is free to accept a connection. Clients
+/// compare refusals with this text.
 constexpr std::string_view kNoDescriptors =
     "it has as many descriptors open as its limit (RLIMIT_NOFILE, `ulimit -n`) allows";
-/// A client that sends nothing is dropped after this time. It is also the period of the sweep.
+/// Time after which a client that has sent no request is disconnected. It is also the period at
+/// which drop_silent() runs.
 constexpr std::chrono::seconds kSilence{5};
-/// Accepted clients at one time; others wait in the listen queue.
+/// Maximum number of connected clients; further clients wait in the listen queue.
 constexpr std::size_t kMaxClients = 256;
 
 constexpr std::string_view kPrefix = "symmem-";
 constexpr std::string_view kSuffix = ".sock";
-/// Suffix of a socket that does not listen yet, and the age after which its maker counts as dead.
+/// kUnserved is the suffix of a socket that does not listen yet. At the age kMaxUnservedAge, the
+/// process that created the socket is assumed to be dead.
 constexpr std::string_view kUnserved = ".sock.new";
 constexpr std::chrono::minutes kMaxUnservedAge{1};
 
-/// Whether the entry has the name of a service's socket that listens, or should listen by now.
+/// Returns whether `entry` has the name of an FdService socket that listens if its process is
+/// alive.
 bool is_service_socket(const fs::directory_entry& entry) {
   const std::string file = entry.path().filename();
   if (!file.starts_with(kPrefix)) return false;
@@ -47,7 +51,7 @@ bool is_service_socket(const fs::directory_entry& entry) {
          made < fs::file_time_type::clock::now() - kMaxUnservedAge;
 }
 
-/// Removes the sockets in `dir` whose processes were killed.
+/// Removes the sockets in `dir` whose processes no longer exist.
 void remove_dead_sockets(const fs::path& dir) {
   std::error_code ignored;
   for (fs::directory_iterator at(dir, ignored), end; at != end; at.increment(ignored)) {
@@ -59,8 +63,8 @@ void remove_dead_sockets(const fs::path& dir) {
   }
 }
 
-/// Creates or checks the directory for sockets. Only this user may access it, so that no other user
-/// can replace a socket.
+/// Creates the socket directory if it is missing, and checks its owner and mode. Only this user may
+/// access the directory, so that no other user can replace a socket.
 void check_socket_dir(const std::string& dir) {
   struct stat info {};
   if (::mkdir(dir.c_str(), 0700) != 0 && errno != EEXIST)
@@ -69,19 +73,19 @@ void check_socket_dir(const std::string& dir) {
     fail_errno(errno, fmt::format("SYMMEM_SOCKET_DIR: stat \"{}\"", dir));
   require(S_ISDIR(info.st_mode) && info.st_uid == ::geteuid() && (info.st_mode & 077) == 0,
           Errc::invalid_argument,
-          "SYMMEM_SOCKET_DIR \"{}\" must be a directory that this user owns with mode 0700 (the "
-          "mode is "
-          "{:o})",
+          "SYMMEM_SOCKET_DIR \"{}\" must be a directory that this user owns and that has mode "
+          "0700 (its mode is {:o})",
           dir, info.st_mode & 07777);
 }
 
-/// Waits until `fd` is ready for `events`. Throws Error(timeout) that names `address`.
+/// Waits until `fd` is ready for `events`. At the deadline, throws Error(timeout) with `address`.
 void wait_ready(int fd, short events, const Deadline& deadline, const std::string& address) {
   pollfd entry{fd, events, 0};
   while (::poll(&entry, 1, deadline.remaining_for_poll()) <= 0)
-    require(!deadline.expired(), Errc::timeout,
-            "the process that serves descriptors at {} did not answer within {} ms (stopped?)",
-            address, deadline.timeout().count());
+    require(
+        !deadline.expired(), Errc::timeout,
+        "the process that serves descriptors at {} did not answer within {} ms (is it stopped?)",
+        address, deadline.timeout().count());
 }
 
 void connect(int fd, const std::string& address, const Deadline& deadline) {
@@ -89,16 +93,19 @@ void connect(int fd, const std::string& address, const Deadline& deadline) {
   while (::connect(fd, to.get(), to.length) != 0) {
     const int error = errno;
     if (error == EINTR) continue;
-    // EAGAIN: the listen queue is full, and no event reports space in it: back off and retry.
+    // EAGAIN means that the listen queue is full. No event reports free space, so wait 1 ms and
+    // retry.
     require(
         error != EAGAIN || !deadline.expired(), Errc::timeout,
-        "the process that serves descriptors at {} accepted no connection within {} ms (stopped?)",
+        "the process that serves descriptors at {} did not accept a connection within {} ms (is it "
+        "stopped?)",
         address, deadline.timeout().count());
-    require(error == EAGAIN, Errc::refused,
-            "no process serves descriptors at {} ({}): it ended, or it runs in another network "
-            "namespace "
-            "(then set SYMMEM_SOCKET_DIR to a directory that both share)",
-            address, std::generic_category().message(error));
+    require(
+        error == EAGAIN, Errc::refused,
+        "no process serves descriptors at {} ({}): the process has ended, or it runs in another "
+        "network namespace (in this case set SYMMEM_SOCKET_DIR to a directory that both processes "
+        "can access)",
+        address, std::generic_category().message(error));
     ::poll(nullptr, 0, 1);
   }
 }
@@ -113,8 +120,8 @@ FdService::FdService(EventLoop& loop, const std::string& socket_dir) : loop_(loo
     path_ = fs::path(socket_dir) / name;
   }
   address_ = path_.empty() ? "@" + name : path_;
-  // Rename the socket after listen: other processes remove a socket under its final name that does
-  // not listen.
+  // Rename the socket after listen(), because other processes remove a socket that has a final name
+  // but does not listen.
   const std::string first = path_.empty() ? address_ : path_ + ".new";
   const UnixAddress address(first);
   socket_ = make_unix_socket();
@@ -126,8 +133,9 @@ FdService::FdService(EventLoop& loop, const std::string& socket_dir) : loop_(loo
     fail_errno(error, "cannot serve descriptors at " + address_);
   }
   spare_ = Fd(::fcntl(socket_.get(), F_DUPFD_CLOEXEC, 0));
-  if (!spare_) fail_errno(errno, "a spare descriptor");
-  // Run in the loop, which alone accesses these members: a client may connect at once.
+  if (!spare_) fail_errno(errno, "cannot reserve a descriptor");
+  // Initialize these members on the loop's thread, which is the only thread that accesses them. A
+  // client may connect immediately.
   loop_.run([this] {
     listen();
     sweeping_ = loop_.every(kSilence, [this] { drop_silent(); });
@@ -176,8 +184,8 @@ void FdService::accept() {
       int error = clients_.size() < kMaxClients ? errno : EBUSY;
       if (error == EMFILE || error == ENFILE) error = refuse_for_lack_of_descriptors();
       if (error == 0) continue;
-      // Queued clients keep the socket readable, so stop watching it until a client is done or the
-      // sweep runs.
+      // Queued clients keep the socket readable, so stop watching the socket until a client is
+      // removed or drop_silent() runs.
       if (error != EAGAIN) connecting_.reset();
       return;
     }
@@ -199,8 +207,8 @@ int FdService::refuse_for_lack_of_descriptors() {
   Fd client(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
   const int error = client ? 0 : errno;
   if (client) {
-    // Discard the request, also one that arrives later: unread data would reset the connection and
-    // drop the reply.
+    // Discard the request, even if it arrives later: unread data would reset the connection, and
+    // the client would not receive the reply.
     ::shutdown(client.get(), SHUT_RD);
     static_cast<void>(receive_with_fd(client.get(), 1));
     if (same_user(client.get()))
@@ -217,13 +225,14 @@ void FdService::reply(int client) {
     const std::lock_guard lock(offers_->mutex);
     const auto found = offers_->descriptors.find(std::string(*token));
     std::string refusal;
-    if (found == offers_->descriptors.end()) refusal = "it has no such memory (any more)";
-    // If the send fails, the client sees the close of its socket below.
+    if (found == offers_->descriptors.end()) refusal = "unknown or expired token";
+    // If the send fails, the client receives no reply and detects the close of the connection
+    // below.
     static_cast<void>(send_with_fd(client, fd_message::encode_reply(refusal),
                                    refusal.empty() ? found->second : -1));
   }
   clients_.erase(client);
-  listen();  // Accept clients beyond the limit.
+  listen();  // Accept queued clients, if the limit was reached.
 }
 
 void FdService::drop_silent() {
@@ -237,8 +246,9 @@ Fd fetch_fd(const std::string& address, const std::string& token,
   const Deadline deadline = Deadline::in(timeout, timeout);
   const Fd socket = make_unix_socket();
   connect(socket.get(), address, deadline);
-  require(same_user(socket.get()), Errc::refused, "{} is served by another user", address);
-  // Ignore a failed send: a service out of descriptors replies without reading the request.
+  require(same_user(socket.get()), Errc::refused,
+          "the process that serves descriptors at {} runs as another user", address);
+  // Ignore a failed send: a service without a free descriptor replies without reading the request.
   static_cast<void>(send_with_fd(socket.get(), fd_message::encode_request(token), -1));
   wait_ready(socket.get(), POLLIN, deadline, address);
   Received reply = receive_with_fd(socket.get(), fd_message::kReplyRoom);
@@ -246,8 +256,8 @@ Fd fetch_fd(const std::string& address, const std::string& token,
   require(refusal.has_value(), Errc::refused,
           "the process that serves descriptors at {} closed the connection", address);
   require(!reply.cut || reply.fd, Errc::exhausted,
-          "cannot receive the descriptor from {}: this process has as many open as its limit "
-          "(RLIMIT_NOFILE, `ulimit -n`) allows",
+          "cannot receive the descriptor from {}: this process has reached its limit of open "
+          "descriptors (RLIMIT_NOFILE, `ulimit -n`)",
           address);
   require(bool(reply.fd), *refusal == kNoDescriptors ? Errc::exhausted : Errc::refused,
           "the process that serves descriptors at {} refused: {}", address, *refusal);

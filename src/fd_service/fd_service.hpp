@@ -16,11 +16,13 @@ namespace symmem {
 
 /// A service that passes descriptors to other processes of the same user on this host. Each offered
 /// descriptor has a secret token, which peers receive through the authenticated store. A client
-/// that sends the token to the AF_UNIX socket receives the descriptor by SCM_RIGHTS. The event loop
-/// serves requests, so that ranks need not act in any order. docs/wire.md has the bytes.
+/// that sends the token to the AF_UNIX socket receives the descriptor through SCM_RIGHTS. The event
+/// loop handles requests in the background, while the rank computes. docs/wire.md specifies the
+/// messages.
 ///
-/// The socket has an abstract name, which disappears with the process. With `socket_dir` (for
-/// containers that share a directory but no network namespace) it has a path there.
+/// If `socket_dir` is empty, the socket has an abstract name, which the kernel removes when the
+/// process ends. Otherwise the socket has a path in `socket_dir`, for containers that share a
+/// directory but no network namespace.
 class FdService {
  public:
   FdService(EventLoop& loop, const std::string& socket_dir);
@@ -31,14 +33,15 @@ class FdService {
 
   /// The offered descriptors.
   struct Offers {
-    std::mutex mutex;                        ///< Held during a send, so that no descriptor closes.
-    std::map<std::string, int> descriptors;  ///< By token; borrowed.
+    std::mutex mutex;                        ///< Held during a send, to keep the descriptor open.
+    std::map<std::string, int> descriptors;  ///< Borrowed descriptors by token.
   };
-  /// Removes the socket's path, if it has one. The destructor does it, too; this is for a process
-  /// that exits without destructors.
+  /// Removes the path of the socket, if any. The destructor also removes the path; call this
+  /// function in a process that exits without running destructors.
   void remove_path();
 
-  /// RAII: offers a descriptor until destruction. May outlive the service. `fd` is borrowed.
+  /// RAII object that offers a descriptor until destruction. A Ticket may outlive the service. `fd`
+  /// is borrowed.
   class Ticket {
    public:
     Ticket(std::shared_ptr<Offers> offers, int fd);
@@ -50,7 +53,7 @@ class FdService {
     const std::string token_;
     const ForkGuard fork_;
   };
-  /// Offers `fd`, which must stay open as long as the Ticket.
+  /// Offers `fd`, which must stay open until the Ticket is destroyed.
   std::unique_ptr<Ticket> offer(int fd);
 
  private:
@@ -62,26 +65,26 @@ class FdService {
 
   void listen();
   void accept();
-  /// Accepts one client by means of spare_ and replies that this process is out of descriptors.
-  /// Returns 0, or the errno of accept.
+  /// Closes spare_ so that one client can be accepted, replies to the client that this process has
+  /// no free descriptor, and opens spare_ again. Returns 0, or the errno of accept4.
   int refuse_for_lack_of_descriptors();
   void reply(int client);
   void drop_silent();
 
   EventLoop& loop_;
   std::string address_;
-  std::string path_;  ///< To unlink; empty for abstract names.
+  std::string path_;  ///< Path of the socket; empty for an abstract name.
   Fd socket_;
-  Fd spare_;  ///< Closed for a moment to accept a client when no descriptor is free.
+  Fd spare_;  ///< Reserved for refuse_for_lack_of_descriptors().
   const std::shared_ptr<Offers> offers_ = std::make_shared<Offers>();
-  std::map<int, Client> clients_;  ///< By descriptor; only the loop accesses it.
+  std::map<int, Client> clients_;  ///< By descriptor; used only on the loop's thread.
   std::unique_ptr<EventLoop::Subscription> connecting_;
   std::unique_ptr<EventLoop::Subscription> sweeping_;
 };
 
-/// Requests the descriptor of `token` from the FdService at `address`; blocks until the reply.
-/// Throws Error(timeout), Error(refused) with the reason (no service, another user, unknown token)
-/// or Error(exhausted) if either process has no free descriptor.
+/// Requests the descriptor of `token` from the FdService at `address`; blocks until the reply
+/// arrives. Throws Error(timeout), Error(refused) with the reason (no service, another user,
+/// unknown token) or Error(exhausted) if either process has no free descriptor.
 Fd fetch_fd(const std::string& address, const std::string& token,
             std::chrono::milliseconds timeout);
 

@@ -65,8 +65,8 @@ Received receive_with_fd(int socket, std::size_t limit) {
   message.msg_iov = &part;
   message.msg_iovlen = 1;
   message.msg_control = control;
-  // CMSG_LEN is space for exactly one descriptor; the kernel closes all others. The padding of
-  // CMSG_SPACE would admit a second one.
+  // CMSG_LEN provides space for exactly one descriptor; the kernel closes further descriptors. The
+  // padding of CMSG_SPACE would provide space for a second descriptor.
   message.msg_controllen = CMSG_LEN(sizeof(int));
   ssize_t got;
   do got = ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC);

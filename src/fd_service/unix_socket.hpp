@@ -10,8 +10,8 @@
 
 namespace symmem {
 
-/// An AF_UNIX address, made from its text: a path, or '@' and an abstract name. Throws
-/// Error(invalid_argument) if the text is too long for the kernel (107 bytes).
+/// An AF_UNIX address. Its text is a path, or '@' and an abstract name. The constructor throws
+/// Error(invalid_argument) if the text is empty or longer than 107 bytes.
 struct UnixAddress {
   explicit UnixAddress(const std::string& text);
   const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&address); }
@@ -20,24 +20,26 @@ struct UnixAddress {
   socklen_t length = 0;
 };
 
-/// Makes a socket of type SOCK_SEQPACKET, close-on-exec and non-blocking.
+/// Creates an AF_UNIX socket of type SOCK_SEQPACKET, close-on-exec and non-blocking.
 Fd make_unix_socket();
 
-/// Whether the process at the other end runs as this user or as root.
+/// Returns whether the peer process of `socket` runs as this user or as root.
 bool same_user(int socket);
 
-/// Sends `bytes` and, unless `fd` is -1, the descriptor. Returns false if the send fails or would
-/// block.
+/// Sends `bytes` and, unless `fd` is -1, the descriptor `fd`. Returns false if the send fails or
+/// would block.
 bool send_with_fd(int socket, const std::string& bytes, int fd);
 
-/// One message of at most `limit` bytes, with the descriptor attached to it, if any
-/// (close-on-exec). `bytes` is empty at the end of the stream and if no message is queued.
+/// A received message and the attached descriptor, if any. `bytes` is empty if the peer has closed
+/// the connection or no message is queued.
 struct Received {
   std::string bytes;
   Fd fd;
-  bool cut =
-      false;  ///< The kernel dropped descriptors: more than one, or this process is at its limit.
+  /// The kernel dropped a descriptor: the message had more than one descriptor, or this process has
+  /// reached its limit.
+  bool cut = false;
 };
+/// Receives one message, truncated to `limit` bytes. The received descriptor is close-on-exec.
 Received receive_with_fd(int socket, std::size_t limit);
 
 }  // namespace symmem

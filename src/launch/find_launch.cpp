@@ -29,7 +29,7 @@ void require_in_range(const std::string& what, int rank, int world_size) {
           world_size, world_size - 1);
 }
 
-/// Returns the launch that the options define; empty if they set neither rank nor world size.
+/// Returns the launch that the options define, or nullopt if neither rank nor world size is set.
 std::optional<Launch> read_options_launch(const Options& options) {
   if (!options.rank && !options.world_size) return std::nullopt;
   require(options.rank && options.world_size, Errc::invalid_argument,
@@ -44,8 +44,8 @@ std::optional<Launch> read_options_launch(const Options& options) {
   return launch;
 }
 
-/// Returns the launch that one launcher's variables define; empty if the launcher did not start
-/// this process.
+/// Returns the launch that the variables of `launcher` define, or nullopt if this launcher did not
+/// start this process.
 std::optional<Launch> read_launcher(const Launcher& launcher, const Environment& environment) {
   for (const std::string& name : launcher.needs)
     if (value_of(environment, name).empty()) return std::nullopt;
@@ -54,7 +54,7 @@ std::optional<Launch> read_launcher(const Launcher& launcher, const Environment&
   if (rank_name.empty() && size_name.empty()) return std::nullopt;
   require(!rank_name.empty() && !size_name.empty(), Errc::invalid_argument,
           "{}{} is set but {} is not, so the rank of this process is unknown; set "
-          "SYMMEM_RANK and SYMMEM_WORLD_SIZE (0 and 1 for one rank alone)",
+          "SYMMEM_RANK and SYMMEM_WORLD_SIZE (0 and 1 for a single rank)",
           rank_name, size_name,
           fmt::join(rank_name.empty() ? launcher.rank : launcher.world_size, " or "));
   Launch launch;
@@ -67,15 +67,16 @@ std::optional<Launch> read_launcher(const Launcher& launcher, const Environment&
       read_number(environment, first_set(environment, launcher.local_rank), 0, launcher.name);
   launch.store = launcher.store(environment, launch);
   if (launcher.ambiguous && value_of(environment, "LOCAL_RANK").empty())
-    launch.warnings.push_back(fmt::format(
-        "read rank {}/{} from {} and {}; on some platforms they count hosts, not processes: if so, "
-        "set SYMMEM_RANK and SYMMEM_WORLD_SIZE",
-        launch.rank, launch.world_size, rank_name, size_name));
+    launch.warnings.push_back(
+        fmt::format("read rank {}/{} from {} and {}; on some platforms these variables count "
+                    "hosts, not processes; in this case set SYMMEM_RANK and SYMMEM_WORLD_SIZE",
+                    launch.rank, launch.world_size, rank_name, size_name));
   return launch;
 }
 
-/// Fills in a missing local rank and store from a launcher that reports the same rank and world
-/// size. Ignores a launcher whose variables are invalid: `launch` does not depend on it.
+/// Adds a missing local rank or store address to `launch` if `launcher` sets the same rank and
+/// world size. Ignores a launcher whose variables are invalid, because `launch` does not depend on
+/// the launcher.
 void fill_gaps(Launch& launch, const Launcher& launcher, const Environment& environment) {
   if (launch.local_rank && launch.store) return;
   try {

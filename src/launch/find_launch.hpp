@@ -7,10 +7,11 @@
 
 namespace symmem {
 
-/// Finds the identity of this process: from the options, else from the first launcher in
-/// launchers() whose variables are set, else one rank alone. A local rank or a store address that
-/// is missing is filled in from a later launcher with the same rank and world size, because some
-/// launchers (srun with PMI) set the variables of several.
+/// Determines the rank and the world size of this process from the options or, if they are not set,
+/// from the first launcher in launchers() whose variables are set. If no launcher matches, the
+/// process is a single rank. A missing local rank or store address is read from a later launcher
+/// with the same rank and world size, because some launchers (srun with PMI) set the variables of
+/// several launchers.
 ///
 /// Throws Error(invalid_argument) that names the variable if only one of rank and world size is
 /// set, if a value does not parse, or if the rank is out of range.

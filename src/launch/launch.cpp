@@ -20,9 +20,8 @@ std::string Launch::text() const {
 
 const StoreAddress& store_address(const Launch& launch) {
   require(launch.store.has_value(), Errc::invalid_argument,
-          "rank {} of {} ({}) does not know the address of the store: set "
-          "SYMMEM_STORE=tcp://host:port to the same value on all ranks, with the host of rank 0 or "
-          "of a `symmem store`",
+          "rank {} of {} ({}) has no address of the store: set SYMMEM_STORE=tcp://host:port to the "
+          "same value on all ranks, where host runs rank 0 or a `symmem store`",
           launch.rank, launch.world_size, launch.origin);
   return *launch.store;
 }

@@ -12,26 +12,27 @@ constexpr const char* kLoopback = "127.0.0.1";
 
 using MaybeAddress = std::optional<StoreAddress>;
 
-/// Derives an address from the job's name, equal on all ranks. The ports lie below the ephemeral
-/// ranges of Linux and IANA, so that mostly other jobs use them; hence several ports to try.
+/// Derives an address from the job's name, which is equal on all ranks. The ports are below the
+/// ephemeral port ranges of Linux and IANA, so a port is usually free unless another job uses it.
+/// The address has several ports for this case.
 StoreAddress address_from_job(std::string host, std::string job) {
   constexpr std::uint32_t kFirst = 20000, kCount = 12000;
-  std::uint32_t hash = 2166136261u;  // FNV-1a, 32 bits: equal on every host and in every build.
+  std::uint32_t hash = 2166136261u;  // 32-bit FNV-1a: equal on every host and in every build.
   for (const char c : job) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619u;
   constexpr int kPorts = 17;
   const auto port = static_cast<std::uint16_t>(kFirst + hash % (kCount - kPorts));
   return {std::move(host), port, kPorts, std::move(job)};
 }
 
-/// Whether the launcher reports as many ranks on this host as in the world.
+/// Returns whether, according to the variables of the launcher, all ranks run on this host.
 bool all_here(const Environment& environment, const std::vector<std::string>& local_sizes,
               const Launch& launch) {
   return value_of(environment, first_set(environment, local_sizes)) ==
          std::to_string(launch.world_size);
 }
 
-/// Returns loopback and a port derived from the job's name if all ranks are on this host; empty if
-/// not, because no variable names rank 0's host.
+/// Returns a loopback address with ports derived from the job's name if all ranks run on this host.
+/// Otherwise returns nullopt, because no variable contains the host of rank 0.
 MaybeAddress address_if_all_here(const Environment& environment,
                                  const std::vector<std::string>& local_sizes,
                                  const std::string& prefix,
@@ -41,21 +42,20 @@ MaybeAddress address_if_all_here(const Environment& environment,
   return address_from_job(kLoopback, prefix + std::string(job));
 }
 
-/// Returns the address after MASTER_PORT, which itself belongs to PyTorch's store.
+/// Returns an address with the port after MASTER_PORT, because PyTorch's store uses MASTER_PORT.
 MaybeAddress next_to_master(const Environment& environment, std::string host, std::string job) {
   const std::string_view text = value_of(environment, "MASTER_PORT");
   if (host.empty() || text.empty()) return std::nullopt;
   const auto port = parse_whole(text, 1, 65534);
-  require(
-      port.has_value(), Errc::invalid_argument,
-      "MASTER_PORT={} is not a whole number from 1 to 65534 (the store uses the port after it); "
-      "correct it or set SYMMEM_STORE=tcp://host:port",
-      in_quotes(text));
+  require(port.has_value(), Errc::invalid_argument,
+          "MASTER_PORT={} is not a whole number from 1 to 65534 (the store uses the next port); "
+          "correct it or set SYMMEM_STORE=tcp://host:port",
+          in_quotes(text));
   return StoreAddress{std::move(host), static_cast<std::uint16_t>(*port + 1), 1, std::move(job)};
 }
 
 MaybeAddress torchrun_store(const Environment& environment, const Launch& launch) {
-  // A restarted job must not connect to the remains of the previous one.
+  // The restart count prevents a restarted job from connecting to a store of the previous run.
   const std::string job = "torchrun-" + std::string(value_of(environment, "TORCHELASTIC_RUN_ID")) +
                           "-" + std::string(value_of(environment, "TORCHELASTIC_RESTART_COUNT"));
   const bool here = all_here(environment, {"LOCAL_WORLD_SIZE"}, launch);
@@ -115,7 +115,7 @@ const std::vector<Launcher>& launchers() {
        {"OMPI_COMM_WORLD_SIZE"},
        {"OMPI_COMM_WORLD_LOCAL_RANK"},
        open_mpi_store},
-      // srun with PMIx sets a rank but no size; the entry of Slurm below then applies.
+      // srun with PMIx sets a rank but no size; in this case the entry of Slurm below applies.
       {"PMI",
        {"PMI_SIZE"},
        {"PMI_RANK", "PMIX_RANK"},
@@ -129,7 +129,7 @@ const std::vector<Launcher>& launchers() {
        {"PALS_LOCAL_RANKID"},
        pals_store},
       {"Flux", {}, {"FLUX_TASK_RANK"}, {"FLUX_JOB_SIZE"}, {"FLUX_TASK_LOCAL_ID"}, flux_store},
-      // A batch script has SLURM_PROCID but no step: it is one process, not a rank.
+      // A batch script has SLURM_PROCID but no SLURM_STEP_ID: it is a single process, not a rank.
       {"Slurm",
        {"SLURM_STEP_ID"},
        {"SLURM_PROCID"},
@@ -137,7 +137,8 @@ const std::vector<Launcher>& launchers() {
        {"SLURM_LOCALID"},
        slurm_store},
       {"RANK and WORLD_SIZE", {}, {"RANK"}, {"WORLD_SIZE"}, {"LOCAL_RANK"}, bare_store, true},
-      // Last: a rank without a world size is an error, not one rank alone.
+      // This entry must be last. It makes a rank without a world size an error instead of a single
+      // rank.
       {"PMI",
        {},
        {"PMI_RANK", "PMIX_RANK", "PALS_RANKID"},

@@ -17,7 +17,8 @@ constexpr std::string_view kDigits = "0123456789";
        in_quotes(list));
 }
 
-/// Removes "003-017,020]" from the front of `rest` and returns "003".
+/// Removes a list such as "003-017,020]" from the front of `rest` and returns its first number,
+/// "003".
 std::string take_first_of_range(std::string_view& rest, std::string_view list) {
   const std::size_t end = rest.find(']');
   if (end == std::string_view::npos) refuse(list);

@@ -110,7 +110,7 @@ constexpr Choice<CudaHandle> kCudaHandles[] = {{"auto", CudaHandle::automatic},
                                                {"legacy", CudaHandle::legacy},
                                                {"fabric", CudaHandle::fabric}};
 
-/// Returns the name of `value`, or its number if the program assigned none of the enumerators.
+/// Returns the name of `value`, or its number if `value` is not an enumerator.
 template <typename Enum, std::size_t N>
 std::string choice_name(const Choice<Enum> (&choices)[N], Enum value) {
   for (const Choice<Enum>& choice : choices)
@@ -118,7 +118,7 @@ std::string choice_name(const Choice<Enum> (&choices)[N], Enum value) {
   return std::to_string(static_cast<int>(value));
 }
 
-/// `choices` must be of static storage duration.
+/// `choices` must have static storage duration.
 template <typename Enum, std::size_t N>
 OptionRow choice(std::string name, Enum Options::*field, const Choice<Enum> (&choices)[N],
                  std::string help) {
@@ -150,7 +150,8 @@ OptionRow names(std::string name, Lines Options::*field, std::string form, std::
           }};
 }
 
-/// Whether all names consist of lower-case letters, digits and underscores, and none repeats.
+/// Returns whether all names consist of lower-case letters, digits and underscores, and no name is
+/// repeated.
 bool transport_names(Lines list) {
   for (const std::string& name : list)
     if (name.empty() ||
@@ -160,7 +161,8 @@ bool transport_names(Lines list) {
   return std::adjacent_find(list.begin(), list.end()) == list.end();
 }
 
-/// Accepts names to use or names to exclude, but no mix: a mix leaves the unnamed ones undefined.
+/// Returns whether `list` contains only names to use or only names to exclude. A list of both kinds
+/// would not define whether the other transports are used.
 bool transport_choice(Lines list) {
   const auto excluded = [](const std::string& name) { return name.starts_with('^'); };
   if (std::none_of(list.begin(), list.end(), excluded)) return transport_names(std::move(list));
@@ -177,7 +179,8 @@ std::function<bool(const std::string&)> printable(std::size_t max_bytes) {
   };
 }
 
-/// The path of a Unix socket holds 107 bytes: the directory and the name of the socket in it.
+/// The limit leaves space for the name of the socket: the path of a Unix socket has at most 107
+/// bytes.
 bool socket_directory(const std::string& value) {
   return value.starts_with('/') && printable(60)(value);
 }

@@ -15,10 +15,11 @@ namespace {
        row.hidden ? "(hidden)" : in_quotes(text), row.form);
 }
 
-/// Returns the option with the smallest edit distance to `name`; empty if none is near.
+/// Returns the name of the option with the smallest edit distance to `name`, or an empty string if
+/// no name is similar.
 std::string nearest_option(const std::string& name) {
   std::string nearest;
-  std::size_t least = 5;  // A distance of 5 or more is another word, not a typing error.
+  std::size_t least = 5;  // A distance of 5 or more indicates a different name.
   for (const OptionRow& row : option_table())
     if (const std::size_t distance = edit_distance(name, row.name); distance < least) {
       least = distance;
@@ -80,7 +81,7 @@ std::vector<ShownOption> show_options(const Options& options, const Environment&
   for (const OptionRow& row : option_table()) {
     const std::string value = row.show(options);
     const std::string text(value_of(environment, row.name));
-    // A value that is not allowed is ignored here: from_env() would have thrown.
+    // Ignore a value that is not allowed. Options::from_env() throws an Error for such a value.
     Options defaults, from_environment;
     const bool named = !text.empty() && row.read(from_environment, text);
     const std::string origin = value != row.show(named ? from_environment : defaults) ? "program"

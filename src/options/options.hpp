@@ -10,35 +10,36 @@
 
 namespace symmem {
 
-/// Upper limit of the world size. It bounds the memory that a mistyped number can allocate.
+/// Maximum world size. It limits the memory that is allocated for a mistyped number.
 inline constexpr int kMaxRanks = 1 << 20;
 
-/// One option. Parsing, checking, `symmem info`, the start-up log and docs/options.md iterate over
-/// the table of these rows.
+/// One option: a row of the table from which options are parsed and checked, and from which `symmem
+/// info`, the start-up log and docs/options.md are generated.
 struct OptionRow {
   std::string name;  ///< "SYMMEM_TIMEOUT"
-  std::string form;  ///< Allowed values: "a time from 1ms to 1000h such as 500ms, 30s, 2m"
+  std::string form;  ///< The allowed values: "a time from 1ms to 1000h such as 500ms, 30s, 2m"
   std::string help;
-  /// Parses `text` into the option. Returns false if the text is not allowed.
+  /// Parses `text` and assigns the value to the option. Returns false if the text is not allowed.
   std::function<bool(Options&, const std::string& text)> read;
   /// Returns the text that read() parses to the same value; empty if the option is not set.
   std::function<std::string(const Options&)> show;
-  bool hidden = false;  ///< The value is a secret and never printed.
+  bool hidden = false;  ///< The value is a secret and is never printed.
 };
 const std::vector<OptionRow>& option_table();
 
-/// Returns the value as SYMMEM_CUDA_HANDLE spells it: "auto".
+/// Returns the name that SYMMEM_CUDA_HANDLE uses for `value`: "auto".
 std::string to_string(CudaHandle value);
 
-/// Does what Options::from_env() does, on the given variables and without warnings. An empty
+/// Reads the options from `environment` like Options::from_env(), but prints no warnings. An empty
 /// variable counts as not set.
 Options read_options(const Environment& environment);
 
-/// Checks options that the program assigned against the same rules as environment variables. Throws
-/// Error(invalid_argument).
+/// Checks fields that the program has assigned against the rules for environment variables. Throws
+/// Error(invalid_argument) if a value is not allowed.
 void check_options(const Options& options);
 
-/// Returns one warning for each SYMMEM_* variable that is not an option, with the nearest name.
+/// Returns one warning for each SYMMEM_* variable that is not an option. A warning contains the
+/// most similar option name, if any.
 std::vector<std::string> unknown_option_warnings(const Environment& environment);
 
 /// One option as `symmem info` and the start-up log print it.

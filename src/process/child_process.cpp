@@ -36,8 +36,8 @@ std::vector<char*> pointers(std::vector<std::string>& words) {
   return result;
 }
 
-/// Everything that the child needs, prepared before fork: between fork and exec the child of a
-/// process with threads must neither allocate memory nor take a lock.
+/// The data that the child uses between fork and exec. It is prepared before fork, because after
+/// fork the child of a multi-threaded process must neither allocate memory nor acquire a lock.
 struct Prepared {
   char* const* words;
   char* const* environment;
@@ -46,9 +46,9 @@ struct Prepared {
   pid_t parent;
 };
 
-/// Why exec did not run the program. The child writes it to a pipe to its parent.
+/// The reason why exec failed. The child writes this struct to a pipe to its parent.
 struct Failure {
-  int error = 0;  ///< errno; 0: exec succeeded.
+  int error = 0;  ///< The errno value; 0 if exec succeeded.
   bool in_namespace = false;
 };
 
@@ -59,7 +59,7 @@ struct Failure {
 
 [[noreturn]] void exec_program(const Prepared& prepared) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  // The parent may have died before the call above.
+  // The parent may have died before the call of prctl.
   if (::getppid() != prepared.parent) ::_exit(127);
   ::setpgid(0, 0);
   sigset_t none;
@@ -114,7 +114,7 @@ ChildProcess::ChildProcess(const ChildCommand& command) {
   if (pid_ == 0) exec_program(prepared);
   failure.write = Fd();
   const auto [error, in_namespace] = wait_for_exec(failure);
-  // syscall, because the header of glibc 2.36 declares pidfd_open for C only.
+  // Call syscall(), because the header of glibc 2.36 declares pidfd_open only for C.
   if (error == 0) ended_ = Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
   const int no_pidfd = error == 0 && !ended_ ? errno : 0;
   if (error != 0 || no_pidfd != 0) {
@@ -123,7 +123,7 @@ ChildProcess::ChildProcess(const ChildCommand& command) {
     require(no_pidfd == 0, Errc::unsupported, "pidfd_open: {} (Linux 5.3 or newer is needed)",
             ::strerrordesc_np(no_pidfd));
     require(!in_namespace, Errc::refused,
-            "cannot start {}: entering its network namespace failed: {} (this needs root, or "
+            "cannot start {}: entering its network namespace failed: {} (this requires root or "
             "CAP_SYS_ADMIN, and permission to mount a sysfs)",
             in_quotes(command.words[0]), ::strerrordesc_np(error));
     fail(Errc::invalid_argument, "cannot start {}: {}", in_quotes(command.words[0]),
@@ -148,15 +148,15 @@ ChildProcess::~ChildProcess() {
 }
 
 void ChildProcess::signal(int number) const {
-  // Safe because pid_ is not reaped: no other process or group can have this number. A program that
-  // moved to another group gets the signal by its pid.
+  // The pid is safe to use because the child is not reaped yet: no other process or group can have
+  // this number. If the program has moved to another process group, also signal the program itself.
   ::kill(-pid_, number);
   if (::getpgid(pid_) != pid_) ::kill(pid_, number);
 }
 
 std::optional<ChildEnd> ChildProcess::end() const {
   siginfo_t info{};
-  // WNOWAIT: the destructor reaps.
+  // WNOWAIT leaves the child for the destructor to reap.
   const int result = ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT);
   if (result != 0) fail_errno(errno, fmt::format("waitid of process {}", pid_));
   if (info.si_pid == 0) return std::nullopt;

@@ -13,7 +13,8 @@ namespace symmem {
 namespace {
 
 constexpr std::size_t kChunk = 64u << 10;
-/// Chunks to read after a child's end. A pipe holds 64 KiB, or 1 MiB if enlarged without privilege.
+/// Maximum number of chunks to read from a pipe after its writer has ended. A pipe holds 64 KiB by
+/// default, and at most 1 MiB if an unprivileged process enlarges the pipe.
 constexpr int kDrain = 16;
 
 }  // namespace
@@ -29,7 +30,7 @@ void LineSplitter::feed(std::string_view bytes, const Sink& sink) {
     bytes.remove_prefix(end + 1);
   }
   partial_.append(bytes);
-  // Limits the memory that output without newlines takes.
+  // Limit the memory for output without newlines.
   if (partial_.size() >= kChunk) finish(sink);
 }
 
@@ -39,12 +40,13 @@ void LineSplitter::finish(const Sink& sink) {
 }
 
 ChildProcesses::ChildProcesses(Sink sink) : sink_(std::move(sink)) {
-  // Some parents leave SIGCHLD ignored in their children; the kernel then discards exit codes.
+  // This process may have inherited SIG_IGN for SIGCHLD; in this case the kernel discards exit
+  // codes.
   ::signal(SIGCHLD, SIG_DFL);
 }
 
 ChildProcesses::~ChildProcesses() {
-  // Signal all children first: each destructor waits for the end of its child.
+  // Signal all children first: each destructor waits until its child has ended.
   for (const Child& child : children_) child.process.signal(SIGKILL);
 }
 
@@ -93,11 +95,12 @@ void ChildProcesses::notice_end(int number) {
   child.end = end;
 }
 
-/// Waits for one round of events and handles them. Returns the signal received, or 0.
+/// Waits until an event occurs or the deadline expires, and handles all events that have occurred.
+/// Returns the received signal, or 0.
 int ChildProcesses::pump(const Deadline& deadline, const SignalFd* signals) {
   struct Source {
     int child;
-    std::optional<ChildStream> stream;  // Empty: the end of the child.
+    std::optional<ChildStream> stream;  // nullopt: the end of the child is the event.
   };
   std::vector<pollfd> fds;
   std::vector<Source> sources;
@@ -158,7 +161,7 @@ JobEnd ChildProcesses::wait_all(const Deadline& deadline, const SignalFd* signal
     if (end.cause != JobEnd::Cause::all_succeeded) {
       if (signal == 0 && !limit.expired()) continue;
       signal_running(SIGKILL);
-      limit = Deadline::in(std::chrono::milliseconds::max(), kGrace);  // None survives SIGKILL.
+      limit = Deadline::in(std::chrono::milliseconds::max(), kGrace);  // No child survives SIGKILL.
       continue;
     }
     if (all_ended()) break;

@@ -15,54 +15,57 @@ namespace symmem {
 
 enum class ChildStream { output, errors };
 
-/// Splits a stream of bytes into lines.
+/// A splitter of a byte stream into lines.
 class LineSplitter {
  public:
   using Sink = std::function<void(std::string_view line)>;
   void feed(std::string_view bytes, const Sink& sink);
-  /// Passes the last line to `sink` if its newline is missing.
+  /// Passes an incomplete last line to `sink`.
   void finish(const Sink& sink);
 
  private:
   std::string partial_;
 };
 
-/// Why and how a set of children ended.
+/// The result of ChildProcesses::wait_all().
 struct JobEnd {
   enum class Cause { all_succeeded, child_failed, deadline, signal };
   Cause cause = Cause::all_succeeded;
-  int child = -1;               ///< The first child that failed, for child_failed.
-  std::vector<int> unfinished;  ///< The children that still ran at the deadline.
-  int signal = 0;               ///< The signal that this process received.
+  int child = -1;               ///< For child_failed: the number of the first failed child.
+  std::vector<int> unfinished;  ///< For deadline: the children that were still running.
+  int signal = 0;               ///< For signal: the signal that this process received.
 };
 
-/// A set of child processes, numbered 0, 1, ... in the order of start(). No background thread: only
-/// wait() and wait_all() read the children's output, and a child that has filled its pipe blocks
-/// until the next call. One thread may use it. The destructor kills the children that still run.
+/// A set of child processes, numbered from 0 in the order of the calls of start(). There is no
+/// background thread: only wait() and wait_all() read the children's output, and a child that has
+/// filled its pipe blocks until the next call. Only one thread may use the object. The destructor
+/// kills the children that are still running.
 class ChildProcesses {
  public:
-  /// Receives each line that a child wrote, without newline. A line over 64 KiB is passed in parts.
+  /// A callback that receives each line that a child wrote, without the newline. A line over 64 KiB
+  /// is passed in parts.
   using Sink = std::function<void(int child, ChildStream stream, std::string_view line)>;
-  /// Time between SIGTERM and SIGKILL, for the cleanup of a child.
+  /// Time between SIGTERM and SIGKILL, during which a child can clean up.
   static constexpr std::chrono::seconds kGrace{5};
 
   explicit ChildProcesses(Sink sink);
   ~ChildProcesses();
 
-  /// Starts a child and returns its number. Throws what the constructor of ChildProcess throws.
+  /// Starts a child and returns its number. Throws the same errors as the constructor of
+  /// ChildProcess.
   int start(const ChildCommand& command);
   int count() const { return static_cast<int>(children_.size()); }
   pid_t pid(int child) const { return at(child).process.pid(); }
   void signal(int child, int number) const { at(child).process.signal(number); }
 
-  /// Waits until `child` has ended and its output is read. Returns empty at the deadline.
+  /// Waits until `child` has ended and its output has been read. Returns nullopt at the deadline.
   std::optional<ChildEnd> wait(int child, const Deadline& deadline);
-  /// Returns how `child` ended, as seen by the last wait; empty if it ran.
+  /// Returns how `child` ended, or nullopt if `child` was running at the end of the last wait.
   std::optional<ChildEnd> end(int child) const { return at(child).end; }
 
-  /// Waits until all children have ended. The first failure, the deadline or one of `signals` stops
-  /// the others: they get SIGTERM (or the received signal), and SIGKILL after kGrace or at a second
-  /// signal.
+  /// Waits until all children have ended. If a child fails, the deadline expires or one of
+  /// `signals` is received, sends SIGTERM (or the received signal) to the running children, and
+  /// SIGKILL after kGrace or after a second signal.
   JobEnd wait_all(const Deadline& deadline, const SignalFd* signals = nullptr);
 
  private:

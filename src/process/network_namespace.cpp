@@ -14,8 +14,8 @@
 namespace symmem {
 namespace {
 
-/// Runs `body` in a new thread, so that the calling thread keeps its namespaces. Rethrows its
-/// exception.
+/// Runs `body` in a new thread, so that the namespaces of the calling thread do not change.
+/// Rethrows an exception that `body` throws.
 void run_in_thread(const std::function<void()>& body) {
   std::exception_ptr error;
   std::thread([&] {
@@ -56,15 +56,15 @@ void run_in_network_namespace(int name_space, const std::function<void()>& body)
 
 int enter_network_namespace(int name_space) noexcept {
   if (::setns(name_space, CLONE_NEWNET) != 0) return errno;
-  // A sysfs shows the devices of the network namespace in which it was mounted. A private mount
+  // A sysfs contains the devices of the network namespace in which it was mounted. A private mount
   // namespace hides the new sysfs from other processes.
   if (::unshare(CLONE_NEWNS) != 0) return errno;
   const auto separate = [](const char* mount) {
     return ::mount(nullptr, mount, nullptr, MS_SLAVE | MS_REC, nullptr) == 0;
   };
-  // In a chroot "/" may not be a mount point; then only "/sys" is made private.
+  // In a chroot, "/" may not be a mount point; in this case separate only "/sys".
   if (!separate("/") && !(errno == EINVAL && separate("/sys"))) return errno;
-  // Keep /sys/fs/cgroup: the process reads its limits there.
+  // Keep /sys/fs/cgroup, from which programs read their limits.
   const int cgroups =
       ::open_tree(AT_FDCWD, "/sys/fs/cgroup", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
   if (::mount("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0)

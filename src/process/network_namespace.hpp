@@ -7,17 +7,19 @@
 
 namespace symmem {
 
-/// Makes an unnamed network namespace. It exists as long as a descriptor of it, or a process or
-/// thread in it. Its `lo` is down. Throws Error(refused) without CAP_SYS_ADMIN.
+/// Creates an unnamed network namespace and returns a descriptor of the namespace. The kernel
+/// removes the namespace when no descriptor, process or thread refers to it. Its interface `lo` is
+/// down. Throws Error(refused) without CAP_SYS_ADMIN.
 Fd make_network_namespace();
 
-/// Runs `body` in a new thread inside the namespace and rethrows its exception. Sockets stay in the
-/// namespace of the thread that made them; threads that `body` starts inherit the namespace.
+/// Runs `body` in a new thread inside the namespace and rethrows an exception that `body` throws. A
+/// socket belongs to the namespace of the thread that created it. Threads that `body` starts
+/// inherit the namespace.
 void run_in_network_namespace(int name_space, const std::function<void()>& body);
 
-/// Moves this process, which must have one thread, into the namespace and mounts a /sys of it,
-/// where libraries look up network devices. Returns 0 or errno. Takes no lock and allocates no
-/// memory, so that it may run between fork and exec.
+/// Moves this process, which must have only one thread, into the namespace. Also mounts a new sysfs
+/// on /sys, from which libraries read the network devices of the namespace. Returns 0 or errno.
+/// Acquires no lock and allocates no memory, so it may be called between fork and exec.
 int enter_network_namespace(int name_space) noexcept;
 
 }  // namespace symmem

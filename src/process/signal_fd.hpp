@@ -9,8 +9,9 @@
 
 namespace symmem {
 
-/// A signalfd. Blocks its signals in this thread, and in threads that this thread starts, until
-/// destruction. Make it before any other thread starts.
+/// An owner of a signalfd. Until destruction, its signals are blocked in the thread that
+/// constructed it and in threads that this thread starts. Construct it before any other thread
+/// starts.
 class SignalFd {
  public:
   explicit SignalFd(std::initializer_list<int> numbers);

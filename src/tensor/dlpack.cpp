@@ -9,19 +9,19 @@
 
 namespace symmem {
 
-// The layout of DLPack 1.1 on 64-bit machines.
+// Check the struct layout of DLPack 1.1 on 64-bit machines.
 static_assert(sizeof(DLTensor) == 48 && offsetof(DLTensor, shape) == 24);
 static_assert(sizeof(DLManagedTensorVersioned) == 80 &&
               offsetof(DLManagedTensorVersioned, dl_tensor) == 32);
 
 namespace {
 
-/// A change of the major version changes the layout.
+/// The supported major version. Other major versions have a different struct layout.
 constexpr std::uint32_t kMajor = 1;
-/// DLPACK_FLAG_BITMASK_READ_ONLY
+/// The value of DLPACK_FLAG_BITMASK_READ_ONLY.
 constexpr std::uint64_t kReadOnly = 1;
 
-/// A tensor lent to a consumer, with the structure that points into it.
+/// An exported tensor and the DLPack structure that refers to it. The deleter frees both.
 struct Exported {
   Tensor tensor;
   std::vector<std::int64_t> sizes, strides;

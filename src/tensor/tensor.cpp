@@ -111,7 +111,7 @@ Tensor Tensor::narrow(int dim, std::int64_t start, std::int64_t length) const {
           length, start, dim, text(sizes_));
   std::vector<std::int64_t> sizes = sizes_;
   sizes[d] = length;
-  // An empty view has no first element; an offset could exceed the extent.
+  // An empty view has no first element, and its offset could exceed the extent; use offset 0.
   const bool empty = std::find(sizes.begin(), sizes.end(), 0) != sizes.end();
   return as_strided(std::move(sizes), strides_, empty ? 0 : start * strides_[d]);
 }

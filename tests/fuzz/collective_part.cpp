@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Decodes the input as the other rank's part of a collective call of two. The call must return both
-// parts or throw an Error.
+// Decodes the input as the part of the other rank in a collective call of two ranks. The call must
+// return both parts or throw an Error.
 #include <cstdlib>
 
 #include "group/collective.hpp"
@@ -20,7 +20,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     Collective collective(*group, "call", Deadline::in(ample, ample));
     const auto values = collective.gather([] { return "mine"; });
     if (values.size() != 2 || values[0] != "mine" || values[1].size() > size) std::abort();
-  } catch (const Error&) {  // Any code: the input contains it.
+  } catch (const Error&) {  // The input contains the code of the Error.
   }
   return 0;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Decodes the input as another rank's exports and as its attachments. Each must be refused, or
-// encode and decode to the same value.
+// Decodes the input as another rank's exported handles and as the outcome of its attachments. Each
+// decoder must refuse the input or return a value that is equal after encoding and decoding.
 #include "rendezvous/connection_parts.hpp"
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Decodes the input as a rank's description. It must be refused, or encode to the same bytes and
-// validate against another description without a crash.
+// Decodes the input as a rank's description. The decoder must refuse the input or return a
+// description that encodes to the same bytes. validate() must not crash on the description.
 #include <cstdlib>
 
 #include "rendezvous/description.hpp"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Decodes the input as a request to and a reply of the descriptor service. Each must be refused, or
-// encode to the same bytes.
+// Decodes the input as a request to the descriptor service and as a reply from the service. Each
+// decoder must refuse the input or return a value that encodes to the same bytes.
 #include "fd_service/fd_message.hpp"
 
 #include <cstdint>

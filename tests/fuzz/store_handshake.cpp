@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Feeds a byte stream as frames of a handshake to a server and a client, with and without a secret.
-// With a secret no input may be accepted.
+// Passes the input as handshake frames to a server and a client, with and without a secret. With a
+// secret, neither may accept the input.
 #include <cstdlib>
 
 #include "store/handshake.hpp"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Feeds a byte stream as frames of a server to a client's decoders, which decode or throw an Error.
+// Passes the input as frames from a server to the decoders of a client. A decoder must return a
+// value or throw an Error.
 #include "store/limits.hpp"
 #include "store/message.hpp"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Feeds a byte stream as frames of four clients to the store's State: each request gets at most one
-// reply, and exactly one once all deadlines have expired.
+// Passes the input to the store's State as frames from four clients. Each request must receive at
+// most one reply, and exactly one reply when all deadlines have expired.
 #include <cstdlib>
 #include <set>
 
@@ -20,7 +20,7 @@ class CheckingOutbox : public Outbox {
     } catch (const Error& error) {
       if (error.code() == Errc::internal) std::abort();
     }
-    // A disconnected client has no open requests but may still get a verdict.
+    // A disconnected client has no open requests, but State may still send a reply to the client.
     if (open.erase(ticket) == 0 && !disconnected.contains(ticket.client)) std::abort();
   }
   void push(std::span<const ClientId>, const MembersGone& event) override {
@@ -76,7 +76,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         }
         alarms.run(now);
       }
-    } catch (const Error&) {  // Not a frame or not a request: ends the stream.
+    } catch (const Error&) {  // Invalid input ends the stream.
       break;
     }
   }

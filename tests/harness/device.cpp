@@ -38,7 +38,7 @@ bool can_use_gpus(int count) {
   if (error)
     skip(std::string("no GPU: ") + error->what());
   else if (seen < count)
-    skip("needs " + std::to_string(count) + " GPUs, has " + std::to_string(seen));
+    skip("needs " + std::to_string(count) + " GPUs; visible: " + std::to_string(seen));
   return seen >= count;
 }
 
@@ -58,7 +58,7 @@ void copy_on(const Device& device, void* to, const void* from, std::size_t bytes
   if (device.type == DeviceType::cuda) {
     const cuda::OnDevice here(device.index);
     cuda::check(cudaMemcpy(to, from, bytes, cudaMemcpyDefault), "cudaMemcpy");
-    // A copy from pageable memory may return before it completes.
+    // cudaMemcpy from pageable memory may return before the copy is complete.
     cuda::check(cudaStreamSynchronize(nullptr), "cudaStreamSynchronize");
     return;
   }

@@ -7,20 +7,20 @@
 
 namespace symmem::harness {
 
-// The variable HARNESS_DEVICE selects the memory for tests that run on any kind: host (the default)
-// or cuda.
+// The environment variable HARNESS_DEVICE selects the device for tests that run on both types: host
+// (the default) or cuda.
 
-/// Whether HARNESS_DEVICE is cuda.
+/// Returns whether HARNESS_DEVICE is cuda.
 bool tests_gpu_memory();
-/// Returns the device on which `rank` allocates: the host, or GPU `rank` modulo their number.
+/// Returns the device on which `rank` allocates: the host, or GPU `rank` modulo the number of GPUs.
 Device tested_device(int rank);
-/// Whether that device exists. If not, skips the test case with the reason.
+/// Returns whether tested_device() can be used; if not, skips the test case with the reason.
 bool can_use_tested_device();
-/// Whether the process sees at least `count` GPUs. If not, skips the test case.
+/// Returns whether at least `count` GPUs are visible; if not, skips the test case with the reason.
 bool can_use_gpus(int count);
 inline bool can_use_gpu() { return can_use_gpus(1); }
-/// Whether `ranks` processes share GPUs without the multi-process service. Each then waits
-/// milliseconds for its time slice, and tests make fewer repetitions.
+/// Returns whether `ranks` processes share GPUs without the CUDA multi-process service (MPS). In
+/// this case each process waits milliseconds for its time slice, so tests run fewer repetitions.
 bool takes_turns(int ranks);
 /// Copies to or from memory on `device`. The copy is complete when it returns.
 void copy_on(const Device& device, void* to, const void* from, std::size_t bytes);

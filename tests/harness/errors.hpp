@@ -14,7 +14,7 @@
 
 namespace symmem::harness {
 
-/// Fails the running test at the line that called its helper.
+/// Fails the running test and reports the source line `site`.
 inline void fail_at(std::source_location site, const std::string& why) {
   ADD_FAIL_CHECK_AT(site.file_name(), static_cast<int>(site.line()), why);
 }
@@ -33,7 +33,7 @@ inline std::optional<Error> error_of(const std::function<void()>& call) {
   return {};
 }
 
-/// Checks that there is an error with this code, and that its message contains all of `parts`.
+/// Checks that `error` is set, has the code `code`, and has a message that contains all of `parts`.
 inline void check_error(const std::optional<Error>& error, Errc code,
                         const std::vector<std::string>& parts = {},
                         std::source_location site = std::source_location::current()) {
@@ -52,7 +52,7 @@ void check_error(const Call& call, Errc code, const std::vector<std::string>& pa
   check_error(error_of(call), code, parts, site);
 }
 
-/// Checks that each rank has an Error and that all are equal.
+/// Checks that each rank has an Error with `code` and `parts`, and that all messages are equal.
 inline void check_alike(const std::vector<std::optional<Error>>& errors, Errc code,
                         const std::vector<std::string>& parts = {},
                         std::source_location site = std::source_location::current()) {

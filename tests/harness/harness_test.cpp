@@ -16,7 +16,8 @@ using namespace symmem::harness;
 
 namespace {
 
-/// Runs test cases of specimens.cpp, some of which fail on purpose.
+/// Runs the test cases of specimens.cpp that match `filter`. Some of the test cases fail on
+/// purpose.
 Ran run_specimens(const std::string& filter) {
   return run_program(
       {program_of_build("harness_specimens"), "--no-colors", "--test-case=" + filter});
@@ -24,7 +25,7 @@ Ran run_specimens(const std::string& filter) {
 
 }  // namespace
 
-TEST_CASE("ranks run the body, each with its own rank, and share the control store") {
+TEST_CASE("each rank process runs the body with its own rank, and all share the control store") {
   run_ranks(3, [](RankProcess& self) {
     CHECK(self.world_size == 3);
     self.control.set("rank" + std::to_string(self.rank), "here");
@@ -32,11 +33,12 @@ TEST_CASE("ranks run the body, each with its own rank, and share the control sto
   });
 }
 
-TEST_CASE("a test name with a comma, and a \\ in it, selects the test in a rank") {
+TEST_CASE(
+    "a test case whose name contains a comma, such as this, and a \\ runs in rank processes") {
   run_ranks(1, [](RankProcess& self) { CHECK(self.rank == 0); });
 }
 
-TEST_CASE("a failed check in a rank fails the test and shows the rank's output") {
+TEST_CASE("a failed check in a rank fails the test and prints the rank's output") {
   const Ran ran = run_specimens("check fails in rank 1");
   CHECK(ran.code == 1);
   CHECK(ran.says("rank 1 exited with code 1"));
@@ -52,38 +54,38 @@ TEST_CASE("a failed requirement in a rank fails the test") {
   CHECK_FALSE(ran.says("unknown kind"));
 }
 
-TEST_CASE("an exception in a rank fails the test with its text") {
+TEST_CASE("an exception in a rank fails the test and prints its text") {
   const Ran ran = run_specimens("exception in rank 1");
   CHECK(ran.code == 1);
   CHECK(ran.says("exception: the reason"));
 }
 
-TEST_CASE("a rank that dies of a signal stops the others and is named") {
+TEST_CASE("a signal that kills a rank fails the test, and the failure names the rank") {
   const Ran ran = run_specimens("rank 0 is killed*");
   CHECK(ran.code == 1);
   CHECK(ran.says("rank 0 was killed by signal 9 (SIGKILL)"));
 }
 
-TEST_CASE("a rank that hangs is killed at the deadline and named") {
+TEST_CASE("a rank that hangs is killed at the deadline, and the failure names the rank") {
   const Ran ran = run_specimens("rank 1 hangs");
   CHECK(ran.code == 1);
   CHECK(ran.says("ranks 1 still ran after 3s and were killed"));
 }
 
-TEST_CASE("each of several calls in a test case runs its own body") {
+TEST_CASE("each of several run_ranks calls in a test case runs its own body") {
   const Ran ran = run_specimens("the second call*");
   CHECK(ran.code == 1);
   CHECK(ran.says("second body"));
 }
 
-TEST_CASE("a run is skipped only if all its tests are skipped") {
+TEST_CASE("a program exits with code 77 only if all its test cases are skipped") {
   const Ran skipped = run_specimens("skipped");
   CHECK(skipped.code == 77);
   CHECK(skipped.says("SKIPPED: skipped: for a reason"));
   CHECK(run_specimens("*skipped").code == 0);
 }
 
-TEST_CASE("a test controls its ranks by signals and the control store") {
+TEST_CASE("a test controls its ranks with signals and the control store") {
   Ranks ranks(2, [](RankProcess& self) {
     self.control.set("up" + std::to_string(self.rank), "");
     self.control.get("go");
@@ -111,7 +113,8 @@ TEST_CASE("a test sets the environment of each rank") {
       settings);
 }
 
-TEST_CASE("changes() names resources that remain with their counts, and no released ones") {
+TEST_CASE(
+    "changes() lists the resources that remain, with their counts, and no released resources") {
   const Resources before = Resources::now();
   CHECK(before.changes() == "");
   {
@@ -130,7 +133,7 @@ TEST_CASE("changes() names resources that remain with their counts, and no relea
   CHECK(before.changes() == "");
 }
 
-TEST_CASE("a thread that was joined is not counted, though the kernel may list it for a moment") {
+TEST_CASE("a joined thread is not counted, although the kernel may still list it") {
   for (int i = 0; i < 1000; ++i) {
     std::thread([] {}).join();
     const Resources before = Resources::now();
@@ -138,7 +141,7 @@ TEST_CASE("a thread that was joined is not counted, though the kernel may list i
   }
 }
 
-TEST_CASE("running ranks leaks no resources") {
+TEST_CASE("run_ranks leaks no resources") {
   run_ranks(1, [](RankProcess&) {});
   const Resources before = Resources::now();
   run_ranks(2, [](RankProcess&) {});

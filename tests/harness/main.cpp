@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #define DOCTEST_CONFIG_IMPLEMENT
-// A rank that is stopped with the others has not crashed. The signal handler of doctest would
-// report a crash, with calls that are not async-signal-safe. Sanitizers report real crashes.
+// Disables the signal handlers of doctest. They would report a crash if a rank is stopped by a
+// signal, and they make calls that are not async-signal-safe. Sanitizers report real crashes.
 #define DOCTEST_CONFIG_NO_POSIX_SIGNALS
 #include <doctest/doctest.h>
 
@@ -10,6 +10,6 @@
 int main(int count, char** words) {
   doctest::Context context(count, words);
   const int result = context.run();
-  // --help and --list-test-cases run no test.
+  // The options --help and --list-test-cases run no test.
   return context.shouldExit() ? result : symmem::harness::exit_code(result);
 }

@@ -14,7 +14,7 @@ struct Progress {
   int calls = 0;
   int started = 0;
   int skipped = 0;
-  std::atomic<bool> failed{false};  // Any thread may make checks.
+  std::atomic<bool> failed{false};  // Checks run on any thread.
 };
 
 Progress& progress() {
@@ -22,7 +22,7 @@ Progress& progress() {
   return the_one;
 }
 
-/// Records the events of doctest and prints nothing.
+/// A doctest reporter that records events and prints nothing.
 class Listener : public doctest::IReporter {
  public:
   explicit Listener(const doctest::ContextOptions&) {}
@@ -50,7 +50,7 @@ class Listener : public doctest::IReporter {
 
 REGISTER_LISTENER("symmem_harness", 1, Listener);
 
-/// Escapes commas, at which doctest splits filters.
+/// Escapes commas, at which doctest splits filters, and backslashes.
 std::string escaped(const std::string& text) {
   std::string result;
   for (const char c : text) {

@@ -5,18 +5,19 @@
 
 namespace symmem::harness {
 
-/// Return the arguments with which this program runs only the current test case.
+/// Both functions return a doctest argument. With both arguments this program runs only the current
+/// test case.
 std::string current_test_filter();
 std::string current_file_filter();
-/// Whether a check failed, or a test case threw, in this process.
+/// Returns whether a check has failed or a test case has thrown in this process.
 bool anything_failed();
-/// Returns the number of this call in the current test case: 1, 2, ...
+/// Returns the number of calls of this function in the current test case, including this call.
 int next_call();
 
-/// Prints why the current test case cannot run here; the test case must then return. If all test
-/// cases of the run are skipped and none failed, the program exits with code 77.
+/// Marks the current test case as skipped and prints `reason`. The test case must then return. If
+/// all test cases of the run are skipped and none failed, the program exits with code 77.
 void skip(const std::string& reason);
-/// Returns the exit code of this program, given that of doctest.
+/// Returns the exit code of this program if doctest returned `result`.
 int exit_code(int result);
 
 }  // namespace symmem::harness

@@ -29,7 +29,7 @@ inline Options options_of(int rank, int count) {
   return options;
 }
 
-/// Runs `body(rank)` on a thread for each rank and returns each rank's Error.
+/// Runs `body(rank)` on one thread per rank and returns the Error of each rank, if any.
 inline std::vector<std::optional<Error>> errors_of_threads(int count,
                                                            const std::function<void(int)>& body) {
   std::vector<std::optional<Error>> errors(static_cast<std::size_t>(count));
@@ -43,7 +43,7 @@ inline std::vector<std::optional<Error>> errors_of_threads(int count,
       } catch (const std::exception& error) {
         FAIL_CHECK("exception on rank " << rank << ": " << std::string(error.what()));
       } catch (...) {
-        // A failed REQUIRE throws, too, and doctest has reported it.
+        // A failed REQUIRE also throws, but doctest has already reported the failure.
         if (!anything_failed()) FAIL_CHECK("exception of an unknown kind");
       }
     });
@@ -51,16 +51,16 @@ inline std::vector<std::optional<Error>> errors_of_threads(int count,
   return errors;
 }
 
-/// The store through which the ranks of a Context joined. Requires a store that keeps values, as
-/// make_hash_store() makes.
+/// Returns the store through which the ranks of `context` joined. The store must be a
+/// KeyValueStore, for example from make_hash_store().
 inline std::shared_ptr<KeyValueStore> store_of(const Context& context) {
   return std::static_pointer_cast<KeyValueStore>(context.get_group_info(kWorld).store);
 }
 
-/// Runs `body` for each rank on a thread of this process, each with its own Context, joined through
-/// an in-process store. `adjust` changes a rank's options. Returns each rank's Error. A rank leaves
-/// when its body returns or throws: end the body with a collective call if peers still access the
-/// rank.
+/// Runs `body` on one thread per rank. Each rank has its own Context; the ranks join through an
+/// in-process store. `adjust` changes the options of a rank. Returns the Error of each rank, if
+/// any. A rank leaves when its body returns or throws, so end the body with a collective call if
+/// peers may still access the rank's memory.
 inline std::vector<std::optional<Error>> errors_of_ranks(
     int count, const std::function<void(Context&)>& body,
     const std::function<void(Options&)>& adjust = [](Options&) {}) {
@@ -73,7 +73,7 @@ inline std::vector<std::optional<Error>> errors_of_ranks(
   });
 }
 
-/// Does what errors_of_ranks() does and checks that no rank failed.
+/// Calls errors_of_ranks() and checks that no rank failed.
 inline void run_threads(
     int count, const std::function<void(Context&)>& body,
     const std::function<void(Options&)>& adjust = [](Options&) {},

@@ -17,20 +17,22 @@
 namespace symmem::harness {
 namespace {
 
-// Variables of the harness, not of the library, hence without its prefix.
+// Environment variables of the harness. They lack the prefix SYMMEM_, which is for options of the
+// library.
 constexpr const char* kCall = "HARNESS_CALL";
 constexpr const char* kControl = "HARNESS_CONTROL";
 constexpr const char* kDeadline = "HARNESS_DEADLINE";
 
-/// Returns the number of the call whose body this process runs; 0 in the test itself.
+/// Returns the number of the run_ranks() call or Ranks object whose body this rank process runs; 0
+/// in the process of the test.
 int call_of_this_process() {
   static const int call = static_cast<int>(
       parse_whole(value_of(process_environment(), kCall), 1, 1'000'000).value_or(0));
   return call;
 }
 
-/// Connects a client to the control store. The server does not drop it: a rank that was stopped
-/// uses it again.
+/// Connects a client to the control store. The liveness timeout is long, so that a rank can use the
+/// store again after SIGSTOP and SIGCONT.
 std::shared_ptr<KeyValueStore> connect(const std::string& url, std::chrono::milliseconds timeout) {
   const StoreUrl place = parse_store_url(url).value();
   TcpStoreOptions options;
@@ -42,7 +44,7 @@ std::shared_ptr<KeyValueStore> connect(const std::string& url, std::chrono::mill
   return make_tcp_store(options);
 }
 
-/// Runs the body in the process of a rank and exits.
+/// Runs the body in this rank process and exits.
 [[noreturn]] void run_as_rank(const Ranks::Body& body) {
   const Environment environment = process_environment();
   const auto number = [&environment](const char* name) {
@@ -56,7 +58,7 @@ std::shared_ptr<KeyValueStore> connect(const std::string& url, std::chrono::mill
   } catch (const std::exception& error) {
     FAIL_CHECK("exception: " << std::string(error.what()));
   } catch (...) {
-    // A failed REQUIRE throws, too, and doctest has reported it.
+    // A failed REQUIRE also throws, but doctest has already reported the failure.
     if (!anything_failed()) FAIL_CHECK("exception of an unknown kind");
   }
   std::cout.flush();
@@ -77,7 +79,7 @@ Ranks::Ranks(int call, int count, const Body& body, const RanksSettings& setting
         output_[rank] += fmt::format("[{}] {}\n", rank, line);
       }) {
   if (call_of_this_process() == call) run_as_rank(body);
-  REQUIRE_MESSAGE(call_of_this_process() == 0, "a test case may have only one Ranks");
+  REQUIRE_MESSAGE(call_of_this_process() == 0, "a test case may construct only one Ranks object");
   store_ = make_server();
   control_server_ = make_server();
   control_ = connect(control_server_.url, settings_.deadline);
@@ -106,7 +108,7 @@ Environment Ranks::environment_of(int rank, int count, int call) const {
                       {"SYMMEM_WORLD_SIZE", std::to_string(count)},
                       {"SYMMEM_LOCAL_RANK", std::to_string(rank)},
                       {"SYMMEM_STORE", store_.url},
-                      // Long, because other tests run on the same processors.
+                      // These timeouts allow for other tests on the same processors.
                       {"SYMMEM_TIMEOUT", "60s"},
                       {"SYMMEM_LIVENESS", "30s"}};
   for (const auto& [name, value] : settings_.environment) more[name] = value;
@@ -146,7 +148,7 @@ std::string Ranks::output(int rank) const {
 void run_ranks(int count, const Ranks::Body& body, const RanksSettings& settings,
                std::source_location site) {
   const int call = next_call(), mine = call_of_this_process();
-  // The process of a rank of another call skips this one.
+  // A rank process of another call skips this call.
   if (mine == 0 || mine == call) Ranks(call, count, body, settings).expect_success(site);
 }
 

@@ -17,7 +17,7 @@
 
 namespace symmem::harness {
 
-/// Factor by which all deadlines are longer under sanitizers.
+/// Factor by which all deadlines are multiplied; larger in a build with sanitizers.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 inline constexpr int kSlow = 2;
 #elif defined(__has_feature)
@@ -30,37 +30,38 @@ inline constexpr int kSlow = 1;
 inline constexpr int kSlow = 1;
 #endif
 
-/// Whether this is the process of a rank, not that of the test that started it. The test determines
-/// what it can use, because a rank may see fewer devices.
+/// Returns whether this is a rank process, not the process of the test. Only the process of the
+/// test checks which devices exist, because fewer devices may be visible to a rank.
 bool in_rank_process();
 
-/// Argument of a rank's body. The body may make its Context from the SYMMEM_* variables.
+/// The argument of a rank's body. SYMMEM_* variables are set, so the body may construct a Context.
 struct RankProcess {
   int rank;
   int world_size;
-  /// A store apart from the job's, through which ranks and test synchronize.
+  /// A store separate from the job's store, through which the ranks and the test synchronize.
   KeyValueStore& control;
 };
 
 /// Settings of Ranks.
 struct RanksSettings {
   std::chrono::milliseconds deadline = std::chrono::seconds(120) * kSlow;
-  Environment environment;                    ///< Changes for all ranks; an empty value unsets.
-  std::map<int, Environment> environment_of;  ///< Further changes, by rank.
+  Environment environment;                    ///< Variables for all ranks; "" removes one.
+  std::map<int, Environment> environment_of;  ///< Further variables, by rank.
 };
 
-/// How a rank ended, with its output.
+/// The exit code or signal of a rank, and its output.
 struct RankEnd {
   ChildEnd end;
   std::string output;  ///< All lines, each with the prefix "[rank] ".
 };
 
-/// The ranks of one test case as processes. In the test, the constructor executes this program for
-/// each rank with a filter for this test case. In such a process the same constructor runs `body`
-/// and exits, with code 1 if a check failed. The test therefore does not see what a body does to
-/// its captures.
+/// The rank processes of one test case. In the process of the test, the constructor executes this
+/// program once per rank, with a filter for this test case. In a rank process the same constructor
+/// runs `body` and exits, with code 1 if a check failed. Therefore changes that a body makes to its
+/// captures are not visible in the test.
 ///
-/// A test case may have one, outside of SUBCASEs: each rank must reach it on the same path.
+/// A test case may construct one Ranks object, outside of SUBCASEs, because each rank process must
+/// reach the constructor on the same path.
 class Ranks {
  public:
   using Body = std::function<void(RankProcess&)>;
@@ -71,7 +72,7 @@ class Ranks {
   Ranks& operator=(const Ranks&) = delete;
 
   int count() const { return children_.count(); }
-  /// The same store as RankProcess::control.
+  /// Returns the same store as RankProcess::control.
   KeyValueStore& control() { return *control_; }
   /// Stops the server of the job's store, as if its process had died.
   void end_store() { store_.server.reset(); }
@@ -82,8 +83,8 @@ class Ranks {
   void signal(int rank, int number) { children_.signal(rank, number); }
   /// Waits until `rank` has ended. At the deadline the test case fails and the rank is killed.
   RankEnd wait(int rank);
-  /// Waits until all ranks have ended. The first failure or the deadline stops the others and fails
-  /// the test case.
+  /// Waits until all ranks have ended. The first failure or the deadline stops the other ranks and
+  /// fails the test case.
   void expect_success(std::source_location site = std::source_location::current());
   /// Returns the output of `rank` that the waits have read so far.
   std::string output(int rank) const;
@@ -94,7 +95,7 @@ class Ranks {
   Environment environment_of(int rank, int count, int call) const;
 
   RanksSettings settings_;
-  /// Serves one job with a random name.
+  /// A store server and its URL, which contains a random job name.
   struct Server {
     std::unique_ptr<StoreServer> server;
     std::string url;
@@ -108,7 +109,8 @@ class Ranks {
 };
 
 /// Runs `body` in `count` processes. A failed check, an exception, a signal or a sanitizer report
-/// in one of them fails this test case and prints the output of all. May be called several times.
+/// in any process fails this test case; the output of all processes is then printed. A test case
+/// may call run_ranks() several times.
 void run_ranks(int count, const Ranks::Body& body, const RanksSettings& settings = {},
                std::source_location site = std::source_location::current());
 

@@ -20,7 +20,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Removes inode numbers, which differ from run to run: "socket" for "socket:[4711]".
+/// Returns `target` without its inode number, which differs between runs: "socket" for
+/// "socket:[4711]".
 std::string kind_of(const std::string& target) {
   const bool numbered = target.ends_with(']') && !target.starts_with("anon_inode");
   return numbered ? target.substr(0, target.find(':')) : target;
@@ -30,7 +31,7 @@ void count_descriptors(std::map<std::string, int>& counts) {
   for (const fs::directory_entry& entry : fs::directory_iterator("/proc/self/fd")) {
     std::error_code closed;
     const std::string target = fs::read_symlink(entry.path(), closed);
-    // Exclude the directories that this listing, or that of another thread, has open.
+    // Exclude directories that this function is listing, in this thread or in another thread.
     if (!closed && target.find("/proc/") != 0 && target != "/dev/shm")
       ++counts["fd " + kind_of(target)];
   }
@@ -45,13 +46,13 @@ void count_mappings(std::map<std::string, int>& counts) {
   }
 }
 
-/// Whether `stat` of /proc/self/task/<tid> (proc_pid_stat(5)) is that of an exiting thread. The
-/// kernel lists a joined thread until it has completed the exit.
+/// Returns whether `stat`, the text of /proc/self/task/<tid>/stat (proc_pid_stat(5)), describes an
+/// exiting thread. The kernel lists a joined thread until the exit is complete.
 bool is_exiting(const std::string& stat) {
   constexpr unsigned kExiting = 0x4;  // PF_EXITING of the kernel's include/linux/sched.h.
   std::istringstream after_name(stat.substr(stat.rfind(')') + 1));
   std::string state;
-  std::array<long, 5> ids{};  // Parent to foreground process group.
+  std::array<long, 5> ids{};  // The fields ppid, pgrp, session, tty_nr and tpgid.
   unsigned flags = 0;
   after_name >> state;
   for (long& id : ids) after_name >> id;
@@ -64,12 +65,12 @@ void count_threads(std::map<std::string, int>& counts) {
     std::string name, stat;
     std::getline(std::ifstream(entry.path() / "comm"), name);
     std::getline(std::ifstream(entry.path() / "stat"), stat);
-    // Empty: the thread ended meanwhile.
+    // An empty string means that the thread has ended since the listing.
     if (!name.empty() && !stat.empty() && !is_exiting(stat)) ++counts["thread " + name];
   }
 }
 
-/// Counts only names of symmem, because other programs use the directory, too.
+/// Counts only files whose names contain "symmem", because other programs also use /dev/shm.
 void count_shared_files(std::map<std::string, int>& counts) {
   std::error_code absent;
   for (const fs::directory_entry& entry : fs::directory_iterator("/dev/shm", absent))
@@ -111,13 +112,13 @@ std::set<int> open_descriptors() {
   std::set<int> open;
   for (const fs::directory_entry& entry : fs::directory_iterator("/proc/self/fd"))
     open.insert(std::stoi(entry.path().filename()));
-  // The descriptor of the listing itself is closed by now.
+  // Exclude the descriptor of the directory listing, which is closed now.
   std::erase_if(open, [](int fd) { return ::fcntl(fd, F_GETFD) < 0; });
   return open;
 }
 
 void leaving_nothing(const std::function<void()>& body, std::source_location site) {
-  std::thread([] {}).join();  // A sanitizer starts its own thread with the first one.
+  std::thread([] {}).join();  // A sanitizer starts a thread when the first thread starts.
   const Resources before = Resources::now();
   body();
   if (const std::string changes = before.changes(); !changes.empty())

@@ -11,7 +11,7 @@ namespace symmem::harness {
 
 /// Counts of this process's system resources, by kind and name: "fd socket", "mapping
 /// /memfd:symmem", "thread symmem", "/dev/shm/symmem-1". Excludes anonymous memory and shared
-/// libraries, which the allocator and the resolver keep.
+/// libraries, which the memory allocator and the name resolver do not release.
 ///
 ///   const Resources before = Resources::now();
 ///   ... code that must not leak ...
@@ -20,9 +20,9 @@ class Resources {
  public:
   static Resources now();
 
-  /// Returns the differences, "fd socket: 3 -> 4", separated by ", "; empty if there are none.
-  /// Polls for some seconds while there is a difference, because other threads may be releasing
-  /// resources.
+  /// Returns the differences between these counts and the current counts, such as "fd socket: 3 ->
+  /// 4", separated by ", ". Returns an empty string if there is no difference. Polls for some
+  /// seconds while there is a difference, because other threads may be releasing resources.
   std::string changes() const;
 
  private:

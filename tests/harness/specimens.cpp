@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Test cases that other tests run as a separate program, as ranks or to observe a failure.
+// Test cases that other tests run in a separate program, as ranks or to check how a failure is
+// reported.
 #include <doctest/doctest.h>
 #include <signal.h>
 #include <unistd.h>
@@ -112,7 +113,8 @@ TEST_CASE("rank 1 of a launcher takes its host's link down while the others put 
   if (self == 1) {
     for (const int rank : {0, 2}) memory->wait_signal(rank, 0);
     REQUIRE(std::system("ip link set eth0 down") == 0);
-    // Disconnected, this rank receives no report of the lost ranks; only its deadlines pass.
+    // This rank is disconnected and receives no report of lost ranks. Its calls fail at their
+    // deadlines.
     CHECK_THROWS_AS(
         {
           for (;;) memory->get(0, 0, std::span(own));

@@ -24,7 +24,7 @@ TEST_CASE("info shows build, transports, threads and every option") {
   const Ran ran = symmem_command({"info"});
   CHECK(ran.code == 0);
   for (const char* part : {"symmem ", "compiler", "cuda", "sanitizers", "transports  ", "host id",
-                           "rank 0/1 local 0 (one rank alone)", "threads"})
+                           "rank 0/1 local 0 (single rank)", "threads"})
     CHECK_MESSAGE(ran.says(part), part);
   for (const OptionRow& row : option_table()) CHECK(ran.says("  " + row.name + " "));
 }

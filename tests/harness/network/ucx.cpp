@@ -23,9 +23,9 @@ std::uint64_t memory_types(const ucx::Library& ucp) {
   if (made != UCS_OK) return 0;
   ucp_context_attr_t attributes{};
   attributes.field_mask = UCP_ATTR_FIELD_MEMORY_TYPES;
-  const auto asked = ucp.context_query(context, &attributes);
+  const auto queried = ucp.context_query(context, &attributes);
   ucp.cleanup(context);
-  return asked == UCS_OK ? attributes.memory_types : 0;
+  return queried == UCS_OK ? attributes.memory_types : 0;
 }
 
 }  // namespace
@@ -45,9 +45,9 @@ bool can_use_ucx_with_cuda() {
   if (in_rank_process()) return true;
   const Options options = Options::from_env();
   const auto& ucp = ucx::Library::open(options.ucx_library);
-  const bool knows = (memory_types(ucp) & UCS_BIT(UCS_MEMORY_TYPE_CUDA)) != 0;
-  if (!knows) skip("UCX " + ucp.version() + " has no CUDA support");
-  return knows;
+  const bool supported = (memory_types(ucp) & UCS_BIT(UCS_MEMORY_TYPE_CUDA)) != 0;
+  if (!supported) skip("UCX " + ucp.version() + " has no CUDA support");
+  return supported;
 }
 
 void use_ucx_once() {

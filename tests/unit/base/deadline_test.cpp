@@ -11,13 +11,13 @@ using namespace symmem;
 using namespace symmem::harness;
 using std::chrono::milliseconds;
 
-TEST_CASE("an empty timeout selects the default, any other replaces it") {
+TEST_CASE("an empty timeout selects the default, and any other timeout replaces it") {
   CHECK(Deadline::in({}, milliseconds(5000)).timeout() == milliseconds(5000));
   CHECK(Deadline::in(milliseconds(70), milliseconds(5000)).timeout() == milliseconds(70));
   CHECK(Deadline::in(std::chrono::hours(1), milliseconds(1)).timeout() == std::chrono::hours(1));
 }
 
-TEST_CASE("a negative timeout is refused with its value") {
+TEST_CASE("a negative timeout is refused, and the error contains its value") {
   check_error([] { Deadline::in(milliseconds(-3), milliseconds(1)); }, Errc::invalid_argument,
               {"-3 ms", "negative"});
   check_error([] { Deadline::in(milliseconds::min(), milliseconds(1)); }, Errc::invalid_argument);
@@ -32,7 +32,7 @@ TEST_CASE("a timeout of zero expires immediately") {
   CHECK(now.elapsed_seconds() >= 0);
 }
 
-TEST_CASE("the remaining time never grows, is never negative, and is rounded up") {
+TEST_CASE("the remaining time never increases and is zero after the deadline") {
   const Deadline deadline = Deadline::in(milliseconds(2), {});
   milliseconds before = deadline.remaining();
   while (!deadline.expired()) {
@@ -43,7 +43,7 @@ TEST_CASE("the remaining time never grows, is never negative, and is rounded up"
   CHECK(deadline.remaining() == milliseconds(0));
 }
 
-TEST_CASE("the longest timeouts overflow neither the clock nor poll") {
+TEST_CASE("the longest timeout overflows neither the clock nor the timeout of poll") {
   const Deadline longest = Deadline::in(milliseconds::max(), {});
   CHECK_FALSE(longest.expired());
   CHECK(longest.when() > Deadline::Clock::now());

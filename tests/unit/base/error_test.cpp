@@ -17,7 +17,8 @@ using namespace symmem::harness;
 
 namespace {
 
-/// Restores the process-wide setting, so that other tests see messages without locations.
+/// RAII object that restores error_locations_shown, so that other tests read messages without
+/// locations.
 struct RestoreLocations {
   const bool before = error_locations_shown;
   ~RestoreLocations() { error_locations_shown = before; }
@@ -35,7 +36,7 @@ Error thrown_by(Call call) {
 
 }  // namespace
 
-TEST_CASE("every code has a name of its own") {
+TEST_CASE("every error code has a distinct name") {
   std::set<std::string_view> names;
   for (int code = 0; code <= static_cast<int>(Errc::internal); ++code)
     names.insert(to_string(static_cast<Errc>(code)));
@@ -44,7 +45,7 @@ TEST_CASE("every code has a name of its own") {
   CHECK(to_string(Errc::peer_lost) == "peer_lost");
 }
 
-TEST_CASE("add_context puts the operation before the message of this copy") {
+TEST_CASE("add_context prepends the operation to the message of one copy") {
   Error error(Errc::timeout, "no answer");
   error.add_context("attach rank 2");
   Error copy = error;
@@ -54,26 +55,25 @@ TEST_CASE("add_context puts the operation before the message of this copy") {
   CHECK(copy.code() == Errc::timeout);
 }
 
-TEST_CASE("fail and require throw the formatted message, require only if its condition is false") {
+TEST_CASE("fail throws the formatted message, and require does so only if its condition is false") {
   check_error([] { fail(Errc::refused, "{} and {}", 1, "two"); }, Errc::refused, {"1 and two"});
   CHECK_NOTHROW(require(true, Errc::internal, "{}", 1));
   check_error([] { require(false, Errc::internal, "{}", 1); }, Errc::internal, {"1"});
 }
 
-TEST_CASE(
-    "an error of a system call states the operation, the reason and whether a resource is "
-    "exhausted") {
+TEST_CASE("fail_errno reports the operation and the reason, and whether a resource is exhausted") {
   for (const int error : {ENOMEM, EMFILE, ENFILE, ENOSPC})
     check_error([&] { fail_errno(error, "mmap of 3 bytes"); }, Errc::exhausted,
                 {"mmap of 3 bytes: "});
   check_error([] { fail_errno(EBADF, "fstat"); }, Errc::internal, {"fstat: Bad file descriptor"});
 }
 
-TEST_CASE("an error of the descriptor limit names the limit") {
+TEST_CASE("fail_errno names RLIMIT_NOFILE if the descriptor limit is reached") {
   check_error([] { fail_errno(EMFILE, "pipe"); }, Errc::exhausted, {"pipe: ", "RLIMIT_NOFILE"});
 }
 
-TEST_CASE("where() is the line that called fail, require or fail_errno, or made the Error") {
+TEST_CASE(
+    "where() returns the line that called fail, require or fail_errno, or constructed the Error") {
   const auto check_line = [](const Error& error, unsigned line) {
     CHECK(error.where().line() == line);
     CHECK(std::string_view(error.where().file_name()).ends_with("tests/unit/base/error_test.cpp"));
@@ -84,7 +84,7 @@ TEST_CASE("where() is the line that called fail, require or fail_errno, or made 
   check_line(Error(Errc::refused, "no"), __LINE__);
 }
 
-TEST_CASE("what() ends with the location once a log of level debug exists, and not before") {
+TEST_CASE("what() ends with the location only after a Log of level debug was constructed") {
   const RestoreLocations restore;
   error_locations_shown = false;
   const Log quiet(LogLevel::info);
@@ -99,7 +99,7 @@ TEST_CASE("what() ends with the location once a log of level debug exists, and n
   CHECK(text_without_location(error) == "attach: no");
 }
 
-TEST_CASE("the location is a path below the root of the source tree") {
+TEST_CASE("the location contains a path relative to the root of the source tree") {
   const RestoreLocations restore;
   error_locations_shown = true;
   const Error error = thrown_by([] { Reader("", "it").raw(1); });
@@ -107,7 +107,7 @@ TEST_CASE("the location is a path below the root of the source tree") {
       contains(error.what(), " [src/base/wire.cpp:" + std::to_string(error.where().line()) + "]"));
 }
 
-TEST_CASE("a text for other ranks is the message if it has no location") {
+TEST_CASE("text_without_location returns the message of an Error that has no location") {
   const RestoreLocations restore;
   error_locations_shown = false;
   const Error error(Errc::refused, "no");

@@ -36,7 +36,7 @@ bool arrives(std::future<void>& event) {
 
 }  // namespace
 
-TEST_CASE("handlers run in order, on one thread that is not the caller's") {
+TEST_CASE("handlers run in order on one thread, which is not the caller's thread") {
   EventLoop loop;
   std::vector<int> order;
   std::thread::id first, last;
@@ -49,7 +49,8 @@ TEST_CASE("handlers run in order, on one thread that is not the caller's") {
   for (int i = 0; i < 100; ++i) CHECK(order[static_cast<std::size_t>(i)] == i);
 }
 
-TEST_CASE("run returns when its handler has run, and runs it directly within the loop") {
+TEST_CASE(
+    "run returns after its handler has completed, and calls it directly on the loop's thread") {
   EventLoop loop;
   int depth = 0;
   loop.run([&] {
@@ -60,7 +61,7 @@ TEST_CASE("run returns when its handler has run, and runs it directly within the
   CHECK(depth == 2);
 }
 
-TEST_CASE("the handler of a watched descriptor runs when there is data, and at end-of-file") {
+TEST_CASE("watch calls its handler when the descriptor has data and at end-of-file") {
   EventLoop loop;
   SocketPair pair;
   std::atomic<int> read{0};
@@ -78,7 +79,7 @@ TEST_CASE("the handler of a watched descriptor runs when there is data, and at e
   CHECK(read >= 4);
 }
 
-TEST_CASE("a destroyed subscription runs no handler and leaves the descriptor open") {
+TEST_CASE("a destroyed subscription calls no handler and leaves the descriptor open") {
   EventLoop loop;
   SocketPair pair;
   std::atomic<int> calls{0};
@@ -112,7 +113,7 @@ TEST_CASE("a handler may destroy its own subscription") {
   });
   pair.write();
   CHECK(arrives(event));
-  loop.run([] {});  // A second call would set the promise twice and terminate the program.
+  loop.run([] {});  // A second call of the handler would terminate the program.
 }
 
 TEST_CASE("a periodic handler runs repeatedly until its subscription is destroyed") {
@@ -149,14 +150,14 @@ TEST_CASE("a destroyed loop drops pending handlers and leaks no resources") {
   CHECK(before.changes() == "");
 }
 
-TEST_CASE("run rethrows what its handler throws") {
+TEST_CASE("run rethrows an exception that its handler throws") {
   EventLoop loop;
   CHECK_THROWS_WITH_AS(loop.run([] { throw std::runtime_error("reason"); }), "reason",
                        std::runtime_error);
   loop.run([] {});
 }
 
-TEST_CASE("a handler runs also while stop runs, in the loop or in the caller") {
+TEST_CASE("run calls its handler even if stop() is called concurrently") {
   for (int i = 0; i < 50; ++i) {
     EventLoop loop;
     int ran = 0;
@@ -172,7 +173,7 @@ TEST_CASE("a handler runs also while stop runs, in the loop or in the caller") {
   }
 }
 
-TEST_CASE("the loop's thread receives no signals of the application") {
+TEST_CASE("the loop's thread blocks the signals of the application") {
   EventLoop loop;
   loop.run([] {
     sigset_t blocked;

@@ -30,7 +30,7 @@ bool refuses(const ForkGuard& guard) {
 
 }  // namespace
 
-TEST_CASE("a guard detects a fork since its construction, over several forks") {
+TEST_CASE("a ForkGuard detects one or several forks after its construction") {
   const ForkGuard guard;
   CHECK_FALSE(guard.forked());
   CHECK_NOTHROW(guard.check());
@@ -39,5 +39,5 @@ TEST_CASE("a guard detects a fork since its construction, over several forks") {
     return guard.forked() && refuses(guard) && !own.forked() &&
            holds_in_child([&] { return refuses(guard) && refuses(own); }) && !own.forked();
   }));
-  CHECK_FALSE(guard.forked());  // The parent is unaffected.
+  CHECK_FALSE(guard.forked());  // In the parent, forked() is still false.
 }

@@ -5,7 +5,7 @@
 
 using namespace symmem;
 
-TEST_CASE("a host has a name, and an id that is equal at each measurement") {
+TEST_CASE("the host name is not empty, and the host id is equal at each measurement") {
   CHECK_FALSE(host_name().empty());
   CHECK(measure_host_id(true) == measure_host_id(true));
   CHECK(measure_host_id(false) == measure_host_id(false));
@@ -17,5 +17,5 @@ TEST_CASE("the network namespace is part of the id only if requested") {
   CHECK(with.starts_with(without));
   CHECK(without.find("/ipc:") != std::string::npos);
   CHECK(with.find("/net:") != std::string::npos);
-  CHECK(with.find(host_name()) == std::string::npos);  // The name is not an identity.
+  CHECK(with.find(host_name()) == std::string::npos);  // The host name is not part of the id.
 }

@@ -31,7 +31,7 @@ std::string errors_of(const std::function<void()>& write) {
 
 }  // namespace
 
-TEST_CASE("a line has the level, the process, its rank once known, and the text") {
+TEST_CASE("a line contains the pid, the level, the text and, after name_rank(), the rank") {
   const std::string text = errors_of([] {
     Log log(LogLevel::info);
     log.info("early {}", 1);
@@ -43,7 +43,7 @@ TEST_CASE("a line has the level, the process, its rank once known, and the text"
   CHECK(contains(text, pid + " rank 3 warning: late two\n"));
 }
 
-TEST_CASE("lines below the level are neither written nor formatted") {
+TEST_CASE("lines below the level of the log are not written") {
   CHECK(errors_of([] { Log(LogLevel::warn).info("quiet"); }).empty());
   CHECK(contains(errors_of([] { Log(LogLevel::warn).warn("loud"); }), "loud"));
   CHECK(errors_of([] { Log(LogLevel::off).write(LogLevel::error, "quiet"); }).empty());
@@ -53,7 +53,7 @@ TEST_CASE("lines below the level are neither written nor formatted") {
   CHECK(log.shows(LogLevel::error));
 }
 
-TEST_CASE("braces in an argument stay text, and two logs of one process differ in rank") {
+TEST_CASE("braces in an argument are printed, and two Logs of one process print different ranks") {
   CHECK(contains(errors_of([] { Log(LogLevel::info).info("{}", "{0} {bad"); }), "{0} {bad"));
   const std::string text = errors_of([] {
     Log one(LogLevel::info), two(LogLevel::info);

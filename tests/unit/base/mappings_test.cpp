@@ -10,7 +10,7 @@
 
 using namespace symmem;
 
-TEST_CASE("memory is mapped if all of it can be loaded and stored") {
+TEST_CASE("is_mapped returns whether all bytes of a range can be read and written") {
   const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   void* const mapped =
       ::mmap(nullptr, 4 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -16,8 +16,8 @@ void check_refused(const std::function<void()>& read, const std::vector<std::str
   check_error(read, Errc::invalid_argument, parts);
 }
 
-/// Decodes the bytes of sample() and returns whether the values match. (A CHECK would catch the
-/// Error.)
+/// Decodes the bytes of sample() and returns whether the values match. A CHECK in this function
+/// would catch the Error.
 bool read_sample(std::string_view bytes) {
   Reader reader(bytes, "sample");
   bool same = reader.get<std::uint8_t>() == 0xAB;
@@ -41,15 +41,15 @@ std::string sample() {
 
 }  // namespace
 
-TEST_CASE("written values are read back") { CHECK(read_sample(sample())); }
+TEST_CASE("a Reader decodes the values that a Writer encoded") { CHECK(read_sample(sample())); }
 
-TEST_CASE("integers are little-endian, a count precedes strings and lists") {
+TEST_CASE("integers are little-endian, and a count precedes each string and each list") {
   CHECK(Writer().put(0x01020304u).bytes() == "\x04\x03\x02\x01"sv);
   CHECK(Writer().put("ab"sv).bytes() == "\x02\0\0\0ab"sv);
   CHECK(Writer().put(std::vector<std::string>{"x"}).bytes() == "\x01\0\0\0\x01\0\0\0x"sv);
 }
 
-TEST_CASE("input cut anywhere is refused, and the error states the offset") {
+TEST_CASE("input truncated at any byte is refused, and the error contains the offset") {
   const std::string whole = sample();
   for (std::size_t length = 0; length < whole.size(); ++length)
     check_refused([&] { read_sample(std::string_view(whole).substr(0, length)); },
@@ -62,17 +62,18 @@ TEST_CASE("input with excess bytes is refused") {
   check_refused([&] { read_sample(sample() + "x"); }, {"sample has 1 bytes too many"});
 }
 
-TEST_CASE("counts beyond the remaining bytes are refused before they size anything") {
+TEST_CASE("counts larger than the remaining input are refused before memory is allocated") {
   const std::string huge = "\xff\xff\xff\xff"s + "abc";
   check_refused([&] { Reader(huge, "it").string(); }, {"4294967295 bytes expected"});
   check_refused([&] { Reader(huge, "it").strings(); }, {"a list of 4294967295 strings"});
-  // A list of as many strings as bytes remain: each needs at least four.
+  // The count of the list equals the number of remaining bytes, but each string needs at least 4
+  // bytes.
   const std::string many = Writer().put(8u).raw("12345678").bytes();
   check_refused([&] { Reader(many, "it").strings(); }, {"a list of 8 strings in 8 bytes"});
   check_refused([&] { Reader("abc", "it").raw(SIZE_MAX); }, {"cut short"});
 }
 
-TEST_CASE("crc32 computes the CRC of IEEE 802.3") {
+TEST_CASE("crc32 computes the CRC-32 of IEEE 802.3") {
   CHECK(crc32("") == 0);
   CHECK(crc32("123456789") == 0xCBF43926u);
   CHECK(crc32("The quick brown fox jumps over the lazy dog") == 0x414FA339u);

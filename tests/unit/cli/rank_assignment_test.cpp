@@ -8,7 +8,7 @@
 
 using namespace symmem;
 
-TEST_CASE("ranks fill hosts in contiguous blocks whose sizes differ by one at most") {
+TEST_CASE("assign_rank distributes ranks in contiguous blocks whose sizes differ by at most one") {
   for (int ranks = 1; ranks <= 20; ++ranks) {
     for (int hosts = 1; hosts <= ranks; ++hosts) {
       CAPTURE(ranks);

@@ -45,7 +45,7 @@ Fd connect_to(const std::string& address) {
   return socket;
 }
 
-/// RAII: a temporary directory.
+/// RAII object that owns a temporary directory.
 struct Directory {
   Directory() { path = ::mkdtemp(pattern); }
   ~Directory() { fs::remove_all(path); }
@@ -53,7 +53,7 @@ struct Directory {
   std::string path;
 };
 
-/// A foreign service: accepts one client, receives its request and calls `answer`.
+/// A fake service that accepts one client, receives its request and calls `answer`.
 struct Impostor {
   explicit Impostor(const std::function<void(int socket)>& answer) {
     const UnixAddress at(address);
@@ -72,7 +72,7 @@ struct Impostor {
   std::thread thread;
 };
 
-/// RAII: limits this process to `left` more descriptors.
+/// RAII object that leaves `left` free descriptors in this process.
 class ScarceDescriptors {
  public:
   explicit ScarceDescriptors(std::size_t left) {
@@ -96,7 +96,7 @@ const std::string kAnyToken(fd_message::kTokenBytes, 't');
 
 }  // namespace
 
-TEST_CASE("each request with the token receives the descriptor, close-on-exec") {
+TEST_CASE("each request with a valid token receives the descriptor, which is close-on-exec") {
   EventLoop loop;
   FdService service(loop, "");
   CHECK(service.address().starts_with("@symmem-"));
@@ -118,15 +118,15 @@ TEST_CASE("an unknown token and the token of a destroyed ticket are refused") {
   auto ticket = service.offer(file.get());
   const std::string token = ticket->token();
   check_error([&] { fetch_fd(service.address(), kAnyToken, kAmple); }, Errc::refused,
-              {service.address(), "no such memory"});
+              {service.address(), "unknown or expired token"});
   check_error([&] { fetch_fd(service.address(), token + "x", kAmple); }, Errc::refused);
   check_error([&] { fetch_fd(service.address(), "", kAmple); }, Errc::refused);
   ticket.reset();
   check_error([&] { fetch_fd(service.address(), token, kAmple); }, Errc::refused,
-              {"no such memory (any more)"});
+              {"unknown or expired token"});
 }
 
-TEST_CASE("junk from a client closes its connection and does not affect others") {
+TEST_CASE("a client that sends junk is disconnected, and other clients are not affected") {
   EventLoop loop;
   FdService service(loop, "");
   const Fd file = make_file("it");
@@ -143,12 +143,12 @@ TEST_CASE("junk from a client closes its connection and does not affect others")
     Received reply = receive_with_fd(socket.get(), 100);
     CHECK_FALSE(reply.fd);
   }
-  connect_to(service.address());  // A client that disconnects without a request.
+  connect_to(service.address());  // This client disconnects without a request.
   CHECK(text_of(fetch_fd(service.address(), ticket->token(), kAmple)) == "it");
   CHECK(before.changes() == "");
 }
 
-TEST_CASE("many concurrent clients all receive their descriptor") {
+TEST_CASE("each of many concurrent clients receives the descriptor") {
   EventLoop loop;
   FdService service(loop, "");
   const Fd file = make_file("it");
@@ -162,7 +162,7 @@ TEST_CASE("many concurrent clients all receive their descriptor") {
     if (error) FAIL_CHECK(std::string(error->what()));
 }
 
-TEST_CASE("more silent clients than the limit do not lock out others") {
+TEST_CASE("a client is served although more silent clients than the limit are connected") {
   EventLoop loop;
   FdService service(loop, "");
   const Fd file = make_file("it");
@@ -172,16 +172,17 @@ TEST_CASE("more silent clients than the limit do not lock out others") {
   CHECK(text_of(fetch_fd(service.address(), ticket->token(), kAmple)) == "it");
 }
 
-TEST_CASE("a service out of descriptors reports it, and recovers when some are free") {
+TEST_CASE("a service without free descriptors refuses requests, and recovers later") {
   EventLoop loop;
   FdService service(loop, "");
   const Fd file = make_file("it");
   const auto ticket = service.offer(file.get());
-  // UBSan opens descriptors when it checks a type for the first time, as for an error message.
+  // UBSan opens descriptors when it checks a type for the first time. Therefore cause one error
+  // before descriptors are scarce.
   check_error([&] { fetch_fd(service.address(), kAnyToken, kAmple); }, Errc::refused);
-  loop.run([] {});  // After this the service has closed its descriptor of that client.
+  loop.run([] {});  // Wait until the service has closed the connection.
   {
-    const ScarceDescriptors scarce(1);  // For the client's socket.
+    const ScarceDescriptors scarce(1);  // The socket of the client needs one descriptor.
     for (int i = 0; i < 3; ++i)
       check_error([&] { fetch_fd(service.address(), ticket->token(), kAmple); }, Errc::exhausted,
                   {service.address(), "refused", "RLIMIT_NOFILE"});
@@ -189,7 +190,7 @@ TEST_CASE("a service out of descriptors reports it, and recovers when some are f
   CHECK(text_of(fetch_fd(service.address(), ticket->token(), kAmple)) == "it");
 }
 
-TEST_CASE("service, loop and tickets leak nothing if destroyed in any order") {
+TEST_CASE("a ticket that outlives its service leaks no resources") {
   const Resources before = Resources::now();
   {
     EventLoop loop;
@@ -209,7 +210,7 @@ TEST_CASE("service, loop and tickets leak nothing if destroyed in any order") {
   CHECK(before.changes() == "");
 }
 
-TEST_CASE("a service that dies, sends junk, refuses or is silent causes an error that says so") {
+TEST_CASE("fetch_fd fails if the service closes the connection, sends junk, refuses or is silent") {
   const auto answer = [](const std::function<void(int)>& respond, Errc code,
                          const std::string& part, std::chrono::milliseconds timeout = kAmple) {
     Impostor impostor(respond);
@@ -225,7 +226,7 @@ TEST_CASE("a service that dies, sends junk, refuses or is silent causes an error
          "did not answer within 30 ms", std::chrono::milliseconds(30));
 }
 
-TEST_CASE("with a directory, the socket is a path in it that is removed with the service") {
+TEST_CASE("a service creates its socket in the given directory and removes it on destruction") {
   const Directory directory;
   const std::string inner = directory.path + "/made";
   EventLoop loop;
@@ -242,7 +243,7 @@ TEST_CASE("with a directory, the socket is a path in it that is removed with the
   CHECK(fs::is_empty(inner));
 }
 
-TEST_CASE("dead sockets in the directory are removed, live ones and foreign files are not") {
+TEST_CASE("a new service removes dead sockets, but neither live sockets nor other files") {
   const Directory directory;
   EventLoop loop;
   const FdService live(loop, directory.path);
@@ -253,8 +254,8 @@ TEST_CASE("dead sockets in the directory are removed, live ones and foreign file
     REQUIRE(::bind(socket.get(), at.get(), at.length) == 0);
     REQUIRE(::listen(socket.get(), 1) == 0);
   }
-  // Sockets of processes that have not called listen: an old one, whose process was killed, and a
-  // fresh one, which may listen soon.
+  // Sockets of two processes that have not called listen: `unserved` is old, so its process was
+  // killed; `fresh` is new, so its process may still call listen.
   const std::string unserved = directory.path + "/symmem-old.sock.new";
   const std::string fresh = directory.path + "/symmem-fresh.sock.new";
   for (const std::string& path : {unserved, fresh}) {
@@ -272,7 +273,8 @@ TEST_CASE("dead sockets in the directory are removed, live ones and foreign file
   CHECK(fs::exists(directory.path + "/notes.txt"));
 }
 
-TEST_CASE("a directory that others can enter, a file, or too long a path is refused") {
+TEST_CASE(
+    "a directory that other users can access, a file and a path that is too long are refused") {
   const Directory directory;
   EventLoop loop;
   const auto serve = [&](const std::string& path) {

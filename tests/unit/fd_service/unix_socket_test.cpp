@@ -46,7 +46,7 @@ void send_many(int socket, const std::vector<int>& fds) {
 
 }  // namespace
 
-TEST_CASE("addresses are paths and abstract names of 1 to 107 bytes") {
+TEST_CASE("an address is a path or an abstract name of 1 to 107 bytes") {
   CHECK(UnixAddress("/tmp/x").length == offsetof(sockaddr_un, sun_path) + 7);
   const UnixAddress name("@x");
   CHECK(name.length == offsetof(sockaddr_un, sun_path) + 2);
@@ -57,7 +57,7 @@ TEST_CASE("addresses are paths and abstract names of 1 to 107 bytes") {
   check_error([] { UnixAddress(""); }, Errc::invalid_argument, {"0 bytes"});
 }
 
-TEST_CASE("a message arrives whole, with its descriptor, which is close-on-exec") {
+TEST_CASE("a message is received whole with its descriptor, which is close-on-exec") {
   const Pair pair;
   const Fd sent(::memfd_create("sent", 0));
   REQUIRE(::pwrite(sent.get(), "hello", 5, 0) == 5);
@@ -75,12 +75,12 @@ TEST_CASE("a message arrives whole, with its descriptor, which is close-on-exec"
   CHECK_FALSE(second.fd);
 }
 
-TEST_CASE("an empty queue and a closed peer yield empty messages") {
+TEST_CASE("receive_with_fd returns an empty message if the queue is empty or the peer has closed") {
   Pair pair;
   CHECK(receive_with_fd(pair.b.get(), 100).bytes.empty());
   pair.a = Fd();
   CHECK(receive_with_fd(pair.b.get(), 100).bytes.empty());
-  CHECK_FALSE(send_with_fd(pair.b.get(), "lost", -1));  // Without SIGPIPE.
+  CHECK_FALSE(send_with_fd(pair.b.get(), "lost", -1));  // The send raises no SIGPIPE.
 }
 
 TEST_CASE("a message longer than the limit is truncated, not split in two") {
@@ -91,7 +91,7 @@ TEST_CASE("a message longer than the limit is truncated, not split in two") {
   CHECK(receive_with_fd(pair.b.get(), 10).bytes == "next");
 }
 
-TEST_CASE("surplus descriptors are not kept open") {
+TEST_CASE("surplus descriptors of a message are closed") {
   const Pair pair;
   const Fd file(::memfd_create("many", MFD_CLOEXEC));
   const Resources before = Resources::now();
@@ -102,14 +102,14 @@ TEST_CASE("surplus descriptors are not kept open") {
   CHECK(before.changes() == "");
 }
 
-TEST_CASE("a descriptor dropped at the limit of the process is reported") {
+TEST_CASE("receive_with_fd reports a descriptor that is dropped at the limit of the process") {
   const Pair pair;
   const Fd file(::memfd_create("one", MFD_CLOEXEC));
   CHECK(send_with_fd(pair.a.get(), "message", file.get()));
   rlimit limit{}, before{};
   REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
   limit = before;
-  limit.rlim_cur = 0;  // Open descriptors stay open.
+  limit.rlim_cur = 0;  // Descriptors that are already open stay open.
   REQUIRE(::setrlimit(RLIMIT_NOFILE, &limit) == 0);
   const Received received = receive_with_fd(pair.b.get(), 100);
   REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
@@ -118,7 +118,7 @@ TEST_CASE("a descriptor dropped at the limit of the process is reported") {
   CHECK(received.cut);
 }
 
-TEST_CASE("the other end of a socket pair is the same user") {
+TEST_CASE("same_user returns true for a socket pair of this process and false for a file") {
   const Pair pair;
   CHECK(same_user(pair.a.get()));
   const Fd file(::memfd_create("none", MFD_CLOEXEC));

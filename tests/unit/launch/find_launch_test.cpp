@@ -50,14 +50,14 @@ Environment without(Environment base, const std::string& name) {
 
 }  // namespace
 
-TEST_CASE("the address of a store is shown in the log") {
+TEST_CASE("the text of a store address contains host, ports and job") {
   CHECK(StoreAddress{"host", 29500, 1, ""}.text() == "host:29500");
   CHECK(StoreAddress{"host", 29500, 8, "job"}.text() == "host:29500(+7)/job");
 }
 
-TEST_CASE("with no launcher there is one rank alone") {
+TEST_CASE("without a launcher the process is a single rank") {
   const Launch launch = find_launch({}, {{"PATH", "/bin"}});
-  CHECK(launch.text() == "rank 0/1 local 0 (one rank alone)");
+  CHECK(launch.text() == "rank 0/1 local 0 (single rank)");
   CHECK_FALSE(launch.store);
 }
 
@@ -72,7 +72,7 @@ TEST_CASE("options take precedence over every launcher") {
   CHECK(store_address(launch) == StoreAddress{"fe80::1", 4711, 1, "mine"});
 }
 
-TEST_CASE("half of rank and world size in the options is an error that names the other half") {
+TEST_CASE("the error names the missing option if only one of rank and world size is set") {
   Options options;
   options.rank = 0;
   CHECK(contains(refusal({}, options), "SYMMEM_RANK is set but SYMMEM_WORLD_SIZE is not"));
@@ -83,7 +83,7 @@ TEST_CASE("half of rank and world size in the options is an error that names the
   CHECK(contains(refusal({}, options), "rank 1 is out of range, the world size is 1"));
 }
 
-TEST_CASE("the store of torchrun is at the port after the master's") {
+TEST_CASE("under torchrun the store uses the port after MASTER_PORT") {
   const Launch launch = find_launch({}, kTorchrun);
   CHECK(launch.text() == "rank 5/8 local 1 (torchrun)");
   CHECK(store_address(launch) == StoreAddress{"head", 29501, 1, "torchrun-r1-0"});
@@ -95,7 +95,7 @@ TEST_CASE("ranks that torchrun starts on one host use loopback") {
   CHECK(store_address(launch).host == "127.0.0.1");
 }
 
-TEST_CASE("a master port without a port after it is an error") {
+TEST_CASE("a MASTER_PORT that is not a number from 1 to 65534 is an error") {
   for (const char* port : {"65535", "0", "-1", "x", "70000"})
     CHECK(contains(refusal(with(kTorchrun, {{"MASTER_PORT", port}})), "MASTER_PORT="));
 }
@@ -105,7 +105,7 @@ TEST_CASE("torchrun takes precedence over Open MPI, and Open MPI over Slurm") {
   CHECK(find_launch({}, with(kOpenMpi, kSlurm)).origin == "Open MPI");
 }
 
-TEST_CASE("Open MPI on one host yields a loopback port derived from the job's id") {
+TEST_CASE("under Open MPI on one host, the loopback port of the store is derived from the job id") {
   const Launch launch = find_launch({}, kOpenMpi);
   CHECK(launch.text() == "rank 1/4 local 1 (Open MPI)");
   const StoreAddress address = store_address(launch);
@@ -119,14 +119,14 @@ TEST_CASE("Open MPI on one host yields a loopback port derived from the job's id
   CHECK(store_address(job).first_port != address.first_port);
 }
 
-TEST_CASE("Open MPI's job id is found under its older names") {
+TEST_CASE("the job id of Open MPI is also read from the variables of older versions") {
   const Environment old = without(kOpenMpi, "PMIX_NAMESPACE");
   CHECK(find_launch({}, with(old, {{"OMPI_MCA_ess_base_jobid", "5"}})).store->job == "ompi-5");
   CHECK(find_launch({}, with(old, {{"OMPI_MCA_orte_hnp_uri", "6.0;tcp://a:1"}})).store.has_value());
   CHECK_FALSE(find_launch({}, old).store);
 }
 
-TEST_CASE("the error for several ranks without an address says how to set one") {
+TEST_CASE("the error for a missing store address explains how to set the address") {
   const Launch launch = find_launch({}, with(kOpenMpi, {{"OMPI_COMM_WORLD_LOCAL_SIZE", "2"}}));
   CHECK_THROWS_WITH_AS(store_address(launch), doctest::Contains("set SYMMEM_STORE=tcp://host:port"),
                        Error);
@@ -137,7 +137,7 @@ TEST_CASE("the error for several ranks without an address says how to set one") 
   CHECK(store_address(explicit_store).host == "head");
 }
 
-TEST_CASE("half a launcher's pair is an error, a broken later launcher is ignored") {
+TEST_CASE("a rank without a world size is an error, and junk from a later launcher is ignored") {
   CHECK(contains(refusal(without(kOpenMpi, "OMPI_COMM_WORLD_SIZE")),
                  "OMPI_COMM_WORLD_RANK is set but OMPI_COMM_WORLD_SIZE is not"));
   CHECK(contains(refusal(without(kSlurm, "SLURM_STEP_NUM_TASKS")), "SLURM_STEP_NUM_TASKS is not"));
@@ -147,7 +147,7 @@ TEST_CASE("half a launcher's pair is an error, a broken later launcher is ignore
   CHECK(find_launch({}, with(kOpenMpi, {{"RANK", "x"}, {"SLURM_STEP_ID", "0"}})).rank == 1);
 }
 
-TEST_CASE("junk and ranks out of range name the variable") {
+TEST_CASE("the error for junk or for a rank out of range names the variable") {
   for (const char* value : {"x", "-1", "1.0", " 1", "99999999999999999999"}) {
     CHECK(contains(refusal(with(kOpenMpi, {{"OMPI_COMM_WORLD_RANK", value}})),
                    "OMPI_COMM_WORLD_RANK=\"" + std::string(value) + "\""));
@@ -158,7 +158,7 @@ TEST_CASE("junk and ranks out of range name the variable") {
   CHECK(contains(refusal(with(kOpenMpi, {{"OMPI_COMM_WORLD_SIZE", "0"}})), "from 1 to"));
 }
 
-TEST_CASE("ranks of hydra are found by the variables of PMI") {
+TEST_CASE("under Hydra the rank is read from the variables of PMI") {
   const Launch launch = find_launch(
       {},
       {{"PMI_RANK", "1"}, {"PMI_SIZE", "2"}, {"MPI_LOCALRANKID", "1"}, {"MPI_LOCALNRANKS", "2"}});
@@ -166,7 +166,7 @@ TEST_CASE("ranks of hydra are found by the variables of PMI") {
   CHECK_FALSE(launch.store);
 }
 
-TEST_CASE("PALS completes the variables of PMI") {
+TEST_CASE("with variables of PMI and PALS, the store address is derived from PALS") {
   const Launch launch = find_launch({}, {{"PMI_RANK", "1"},
                                          {"PMI_SIZE", "2"},
                                          {"PMI_LOCAL_SIZE", "2"},
@@ -177,7 +177,7 @@ TEST_CASE("PALS completes the variables of PMI") {
   CHECK(store_address(launch).job == "pals-abc");
 }
 
-TEST_CASE("Flux's job on one host has a store") {
+TEST_CASE("a job of Flux on one host has a store address") {
   const Launch launch = find_launch({}, {{"FLUX_TASK_RANK", "0"},
                                          {"FLUX_JOB_SIZE", "2"},
                                          {"FLUX_TASK_LOCAL_ID", "0"},
@@ -187,7 +187,7 @@ TEST_CASE("Flux's job on one host has a store") {
   CHECK(store_address(launch).job == "flux-f12");
 }
 
-TEST_CASE("ranks of srun use the first host of the step") {
+TEST_CASE("under srun the store uses the first host of the step") {
   const Launch launch = find_launch({}, kSlurm);
   CHECK(launch.text() == "rank 2/4 local 0 (Slurm)");
   CHECK(store_address(launch).host == "gpu03");
@@ -198,11 +198,11 @@ TEST_CASE("ranks of srun use the first host of the step") {
   CHECK(store_address(step).first_port != store_address(launch).first_port);
 }
 
-TEST_CASE("a PMI rank of srun without a size defers to Slurm") {
+TEST_CASE("if srun sets a PMI rank without a size, the variables of Slurm are used") {
   CHECK(find_launch({}, with(kSlurm, {{"PMIX_RANK", "2"}})).origin == "Slurm");
 }
 
-TEST_CASE("the PMI variables of srun get the store from Slurm if both agree") {
+TEST_CASE("with PMI, the store address is derived from Slurm if both set the same rank and size") {
   const Environment pmi = {{"PMI_RANK", "2"}, {"PMI_SIZE", "4"}};
   CHECK(store_address(find_launch({}, with(kSlurm, pmi))).host == "gpu03");
   // mpirun inside a step with one task per host: Slurm counts hosts, not ranks.
@@ -210,13 +210,13 @@ TEST_CASE("the PMI variables of srun get the store from Slurm if both agree") {
   CHECK_FALSE(find_launch({}, with(hosts, pmi)).store);
 }
 
-TEST_CASE("a batch script is one rank alone") {
+TEST_CASE("a Slurm batch script is a single rank") {
   const Launch launch =
       find_launch({}, {{"SLURM_PROCID", "0"}, {"SLURM_JOB_ID", "77"}, {"SLURM_NTASKS", "8"}});
   CHECK(launch.world_size == 1);
 }
 
-TEST_CASE("bare RANK and WORLD_SIZE are taken with a warning") {
+TEST_CASE("RANK and WORLD_SIZE without other variables are used with a warning") {
   const Environment bare = {{"RANK", "1"}, {"WORLD_SIZE", "2"}, {"MASTER_ADDR", "head"}};
   const Launch launch = find_launch({}, with(bare, {{"MASTER_PORT", "29500"}}));
   CHECK(launch.rank == 1);

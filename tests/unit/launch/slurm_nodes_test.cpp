@@ -7,7 +7,7 @@
 
 using namespace symmem;
 
-TEST_CASE("the first node of a Slurm list is found") {
+TEST_CASE("first_slurm_node returns the first node of a list") {
   CHECK(first_slurm_node("gpu7") == "gpu7");
   CHECK(first_slurm_node("gpu7,gpu9") == "gpu7");
   CHECK(first_slurm_node("gpu[003-017,020],login1") == "gpu003");
@@ -16,7 +16,7 @@ TEST_CASE("the first node of a Slurm list is found") {
   CHECK(first_slurm_node("rack[1-2]node[00-07],x[1-2]") == "rack1node00");
 }
 
-TEST_CASE("text that is not a Slurm list is refused and shown") {
+TEST_CASE("text that is not a Slurm node list is refused") {
   for (const char* list : {"", ",", "[", "]", "gpu[", "gpu[]", "gpu[-3]", "gpu[a]", "gpu[1", "gpu]",
                            "gpu 1", "gpu[[1]]", "gpu/1", "gpu[,1]", "gpu\n"})
     CHECK_THROWS_AS_MESSAGE(first_slurm_node(list), Error, list);

@@ -26,7 +26,7 @@ std::string refusal(const std::string& name, const std::string& value) {
 
 }  // namespace
 
-TEST_CASE("every option is read into its field") {
+TEST_CASE("read_options assigns each variable to its field") {
   const Options options = read_options({{"SYMMEM_TRANSPORTS", "shm,ucx"},
                                         {"SYMMEM_REQUIRE", "shm"},
                                         {"SYMMEM_RANK", "3"},
@@ -63,14 +63,14 @@ TEST_CASE("every option is read into its field") {
   CHECK(options.log == LogLevel::debug);
 }
 
-TEST_CASE("an empty variable counts as one that is not set") {
+TEST_CASE("an empty variable is treated as not set") {
   Environment empty;
   for (const OptionRow& row : option_table()) empty[row.name] = "";
   const Options options = read_options(empty), untouched;
   for (const OptionRow& row : option_table()) CHECK(row.show(options) == row.show(untouched));
 }
 
-TEST_CASE("an option shown as text is read back the same") {
+TEST_CASE("the text of show() is read back to the same value") {
   Options options;
   options.transports = {"^ucx", "^shm"};
   options.rank = 0;
@@ -85,7 +85,7 @@ TEST_CASE("an option shown as text is read back the same") {
   }
 }
 
-TEST_CASE("numbers refuse junk, signs, spaces, fractions and overflow") {
+TEST_CASE("number options refuse junk, signs, spaces, fractions and overflow") {
   for (const char* name :
        {"SYMMEM_RANK", "SYMMEM_WORLD_SIZE", "SYMMEM_LOCAL_RANK", "SYMMEM_CHANNELS"})
     for (const char* value : {"-1", "+1", " 1", "1 ", "one", "1.5", "0x1", "99999999999999999999",
@@ -96,7 +96,7 @@ TEST_CASE("numbers refuse junk, signs, spaces, fractions and overflow") {
   CHECK(contains(refusal("SYMMEM_CHANNELS", "4097"), "from 1 to 4096"));
 }
 
-TEST_CASE("times need a unit and a range") {
+TEST_CASE("time options require a unit and a value within the range") {
   for (const char* name : {"SYMMEM_TIMEOUT", "SYMMEM_LIVENESS"})
     for (const char* value : {"30", "-1s", "0s", "0ms", "1.5s", "s", "ms", "5d", "1s ", "1S",
                               "9223372036854775807s", "9223372036854775807h", "1001h", "1s1s"})
@@ -104,7 +104,7 @@ TEST_CASE("times need a unit and a range") {
   CHECK(read_options({{"SYMMEM_TIMEOUT", "1000h"}}).timeout == 1000h);
 }
 
-TEST_CASE("sizes are powers of two within a range") {
+TEST_CASE("size options accept only powers of two within the range") {
   for (const char* value : {"0", "-1", "3m", "1", "2048", "2t", "8388608t", "64kb", "k", "2 m",
                             "18446744073709551616", "9007199254740992k"})
     CHECK_MESSAGE(contains(refusal("SYMMEM_BLOCK_SIZE", value), "power of two"), value);
@@ -112,7 +112,7 @@ TEST_CASE("sizes are powers of two within a range") {
   CHECK(read_options({{"SYMMEM_BLOCK_SIZE", "2G"}}).block_size == std::size_t{2} << 30);
 }
 
-TEST_CASE("flags take words and digits, and 0 and off mean off") {
+TEST_CASE("flag options accept digits and words in both states") {
   for (const char* value : {"1", "on", "true", "yes"})
     CHECK(read_options({{"SYMMEM_INSECURE", value}}).insecure);
   for (const char* value : {"0", "off", "false", "no"})
@@ -121,14 +121,14 @@ TEST_CASE("flags take words and digits, and 0 and off mean off") {
     CHECK(contains(refusal("SYMMEM_VERIFY", value), "on, true"));
 }
 
-TEST_CASE("a list of transports uses or excludes, never both, and names each once") {
+TEST_CASE("a list of transports selects or excludes transports, never both, and repeats no name") {
   for (const char* value :
        {"shm,,ucx", ",", "shm,", "shm,^ucx", "^", "^^ucx", "shm,shm", "SHM", "sh m", "all;ucx"})
     CHECK_MESSAGE(contains(refusal("SYMMEM_TRANSPORTS", value), "names to use"), value);
   CHECK(contains(refusal("SYMMEM_REQUIRE", "^ucx"), "names of transports"));
 }
 
-TEST_CASE("the store's address needs scheme, host and port") {
+TEST_CASE("the address of the store requires scheme, host and port") {
   for (const char* value :
        {"host:1", "tcp://", "tcp://host", "tcp://host:", "tcp://host:0", "tcp://host:65536",
         "tcp://host:-1", "tcp://:4711", "tcp://::1:4711", "tcp://[::1]", "tcp://[]:1",
@@ -136,7 +136,7 @@ TEST_CASE("the store's address needs scheme, host and port") {
     CHECK_MESSAGE(contains(refusal("SYMMEM_STORE", value), "tcp://host:port"), value);
 }
 
-TEST_CASE("each choice is read by its name and shown by the same name") {
+TEST_CASE("each value of a choice option is read and shown by the same name") {
   const auto shown = [](const std::string& name, const std::string& value) {
     const Options options = read_options({{name, value}});
     for (const OptionRow& row : option_table())
@@ -154,7 +154,7 @@ TEST_CASE("each choice is read by its name and shown by the same name") {
   CHECK(contains(refusal("SYMMEM_CUDA_HANDLE", "automatic"), "auto, fd, legacy or fabric"));
 }
 
-TEST_CASE("texts refuse control bytes and excess length") {
+TEST_CASE("text options refuse control characters and excess length") {
   CHECK(contains(refusal("SYMMEM_HOST_ID", "a\nb"), "\"a\\x0ab\""));
   CHECK(contains(refusal("SYMMEM_HOST_ID", std::string(256, 'x')), "...\""));
   CHECK(contains(refusal("SYMMEM_SOCKET_DIR", "relative"), "absolute path"));
@@ -162,7 +162,7 @@ TEST_CASE("texts refuse control bytes and excess length") {
   CHECK(contains(refusal("SYMMEM_LOG", "loud"), "debug, info, warn"));
 }
 
-TEST_CASE("options that the program assigned are checked like the environment") {
+TEST_CASE("check_options applies the rules for variables to fields that the program assigned") {
   Options options;
   check_options(options);
   const auto message = [&options] {
@@ -189,7 +189,7 @@ TEST_CASE("options that the program assigned are checked like the environment") 
   CHECK(contains(message(), "SYMMEM_LOG=\"7\""));
 }
 
-TEST_CASE("no error and no listing shows the secret") {
+TEST_CASE("neither an error nor show_options reveals the secret") {
   const std::string secret = "keep it dark\n";
   CHECK_FALSE(contains(refusal("SYMMEM_SECRET", secret), "keep it dark"));
   Options options;
@@ -198,7 +198,7 @@ TEST_CASE("no error and no listing shows the secret") {
     if (shown.name == "SYMMEM_SECRET") CHECK(shown.value == "(set)");
 }
 
-TEST_CASE("a listing states the origin of each value") {
+TEST_CASE("show_options reports the origin of each value") {
   const Environment environment = {{"SYMMEM_TIMEOUT", "5s"}, {"SYMMEM_LIVENESS", "4s"}};
   Options options = read_options(environment);
   options.liveness = 3s;
@@ -233,7 +233,7 @@ TEST_CASE("an unknown SYMMEM_ variable causes a warning that names the nearest o
   CHECK_FALSE(contains(other[0], "did you mean"));
 }
 
-TEST_CASE("the page of options names every option once") {
+TEST_CASE("options_markdown lists every option once") {
   const std::string page = options_markdown();
   for (const OptionRow& row : option_table()) CHECK(contains(page, "| `" + row.name + "` |"));
   CHECK(std::count(page.begin(), page.end(), '\n') ==

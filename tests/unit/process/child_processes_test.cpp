@@ -46,7 +46,7 @@ bool exists(pid_t pid) { return ::kill(pid, 0) == 0; }
 
 }  // namespace
 
-TEST_CASE("lines are passed whole with their stream, also a last line without newline") {
+TEST_CASE("each line is passed whole with its stream, even a last line without newline") {
   Scripts scripts;
   const int child = scripts.start("printf 'a\\nb'; printf 'c\\n\\nlast'; echo oops >&2; exit 3");
   const auto end = scripts.children.wait(child, kAmple);
@@ -57,7 +57,7 @@ TEST_CASE("lines are passed whole with their stream, also a last line without ne
   CHECK(scripts.errors[child] == Lines{"oops"});
 }
 
-TEST_CASE("output larger than a pipe is read completely") {
+TEST_CASE("output larger than a pipe buffer is read completely") {
   Scripts scripts;
   const int child = scripts.start("seq 1 100000");
   REQUIRE(scripts.children.wait(child, kAmple));
@@ -65,7 +65,7 @@ TEST_CASE("output larger than a pipe is read completely") {
   CHECK(scripts.output[child].back() == "100000");
 }
 
-TEST_CASE("an endless line does not exhaust memory") {
+TEST_CASE("LineSplitter passes a very long line in parts") {
   LineSplitter splitter;
   std::size_t lines = 0, bytes = 0;
   const auto count = [&](std::string_view line) {
@@ -98,7 +98,7 @@ TEST_CASE("a child inherits no descriptors of other children") {
   CHECK(scripts.output[second] == scripts.output[alone]);
 }
 
-TEST_CASE("the error for a program that cannot start names it") {
+TEST_CASE("the error for a program that cannot be started contains its name") {
   Scripts scripts;
   CHECK_THROWS_WITH_AS(scripts.children.start({{"no-such-program"}, {}}),
                        "cannot start \"no-such-program\": No such file or directory", Error);
@@ -108,7 +108,7 @@ TEST_CASE("the error for a program that cannot start names it") {
   CHECK(scripts.children.count() == 0);
 }
 
-TEST_CASE("a child survives the deadline of a wait") {
+TEST_CASE("a child continues to run after the deadline of wait()") {
   Scripts scripts;
   const int child = scripts.start(kEndless);
   CHECK_FALSE(scripts.children.wait(child, Deadline::in(1ms, 1ms)));
@@ -119,13 +119,13 @@ TEST_CASE("a child survives the deadline of a wait") {
   CHECK(end->shell_code() == 143);
 }
 
-TEST_CASE("the job succeeds if all children do") {
+TEST_CASE("wait_all reports success if all children succeed") {
   Scripts scripts;
   for (int i = 0; i < 3; ++i) scripts.start("exit 0");
   CHECK(scripts.children.wait_all(kAmple).cause == JobEnd::Cause::all_succeeded);
 }
 
-TEST_CASE("the first failure stops the others and is the one reported") {
+TEST_CASE("the first failed child is reported, and the other children are stopped") {
   Scripts scripts;
   scripts.start(kEndless);
   const int failing = scripts.start("exit 5");
@@ -146,7 +146,7 @@ TEST_CASE("a child that ignores SIGTERM is killed after the grace time") {
   CHECK(scripts.children.end(stubborn)->signal == SIGKILL);
 }
 
-TEST_CASE("the deadline reports the children that still ran") {
+TEST_CASE("wait_all reports the children that are still running at the deadline") {
   Scripts scripts;
   scripts.start("exit 0");
   scripts.start(kEndless);
@@ -156,7 +156,7 @@ TEST_CASE("the deadline reports the children that still ran") {
   CHECK(end.unfinished == std::vector<int>{1});
 }
 
-TEST_CASE("a signal to this process is passed on and ends the wait") {
+TEST_CASE("a signal to this process is sent to the children and ends the wait") {
   const SignalFd signals{SIGTERM, SIGINT};
   Scripts scripts;
   const int child = scripts.start(kEndless);
@@ -179,7 +179,7 @@ TEST_CASE("the destructor kills children and grandchildren, and leaves no zombie
     REQUIRE(exists(grandchild));
   }
   CHECK_FALSE(exists(child));
-  // The reaper of orphans may reap the grandchild later: a zombie counts as dead.
+  // Another process may reap the grandchild later, so a zombie counts as dead.
   const auto dead = [grandchild] {
     if (!exists(grandchild)) return true;
     Scripts probe;

@@ -12,7 +12,8 @@ using Values = std::vector<std::int64_t>;
 
 namespace {
 
-/// A tensor of another library: two rows of three. Counts its deletions.
+/// A tensor of another library, with two rows and three columns. It counts the calls of its
+/// deleter.
 struct Foreign {
   std::int32_t data[8] = {9, 9, 0, 1, 2, 3, 4, 5};
   std::int64_t shape[2] = {2, 3};
@@ -71,14 +72,14 @@ TEST_CASE("an imported foreign tensor keeps its offset and is deleted once") {
   CHECK(foreign.deleted == 1);
 }
 
-TEST_CASE("without strides a tensor is row-major, without a deleter nothing is deleted") {
+TEST_CASE("an imported tensor may have neither strides (then it is row-major) nor a deleter") {
   Foreign foreign;
   foreign.managed.dl_tensor.strides = nullptr;
   foreign.managed.deleter = nullptr;
   CHECK(Tensor::from_dlpack(&foreign.managed).strides() == Values{3, 1});
 }
 
-TEST_CASE("an unsupported tensor is refused, and deleted nevertheless") {
+TEST_CASE("from_dlpack refuses an unsupported tensor, but calls its deleter") {
   const auto refused = [](Errc code, const std::function<void(Foreign&)>& spoil) {
     Foreign foreign;
     spoil(foreign);

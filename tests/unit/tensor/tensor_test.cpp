@@ -17,7 +17,7 @@ void refused(const std::function<void()>& call, const std::string& why) {
   check_error(call, Errc::invalid_argument, {why});
 }
 
-/// A tensor of int32 0, 1, 2, ...
+/// Returns an int32 tensor with the values 0, 1, 2, ...
 Tensor counting(Values sizes) {
   auto storage = std::make_shared<std::vector<std::int32_t>>(1000);
   for (std::size_t i = 0; i < storage->size(); ++i) (*storage)[i] = static_cast<std::int32_t>(i);
@@ -28,7 +28,7 @@ Tensor counting(Values sizes) {
 
 }  // namespace
 
-TEST_CASE("row-major strides, with sizes of zero and one, and overflow") {
+TEST_CASE("contiguous_strides returns row-major strides and refuses sizes that overflow") {
   CHECK(contiguous_strides({}).empty());
   CHECK(contiguous_strides({2, 3, 4}) == Values{12, 4, 1});
   CHECK(contiguous_strides({2, 0, 4}) == Values{4, 4, 1});
@@ -36,7 +36,7 @@ TEST_CASE("row-major strides, with sizes of zero and one, and overflow") {
   refused([] { contiguous_strides({4, INT64_MAX, 2}); }, "overflow");
 }
 
-TEST_CASE("the extent ends at the last element by the strides") {
+TEST_CASE("the extent is the number of bytes up to the end of the last element") {
   CHECK(strided_extent({}, {}, kFloat64) == 8);
   CHECK(strided_extent({3, 4}, {4, 1}, kFloat32) == 48);
   CHECK(strided_extent({3, 4}, {100, 7}, kInt8) == 222);
@@ -44,10 +44,10 @@ TEST_CASE("the extent ends at the last element by the strides") {
   CHECK(strided_extent({5, 0}, {INT64_MAX, INT64_MAX}, kInt64) == 0);
   CHECK(strided_extent({1}, {INT64_MAX}, kInt64) == 8);
   CHECK(strided_extent({INT64_MAX}, {1}, kInt8) == INT64_MAX);
-  CHECK(strided_extent({8}, {1}, DataType{1, 4, 1}) == 8);  // Types below one byte round up.
+  CHECK(strided_extent({8}, {1}, DataType{1, 4, 1}) == 8);  // A 4-bit type occupies one byte.
 }
 
-TEST_CASE("invalid extents are refused") {
+TEST_CASE("strided_extent refuses invalid sizes, strides and types") {
   refused([] { strided_extent({1}, {}, kInt8); }, "differ in length");
   refused([] { strided_extent({-1}, {1}, kInt8); }, "negative");
   refused([] { strided_extent({1}, {-1}, kInt8); }, "negative");
@@ -59,7 +59,7 @@ TEST_CASE("invalid extents are refused") {
   refused([] { Tensor(nullptr, {-1}, {1}, kInt8, {}, nullptr); }, "negative");
 }
 
-TEST_CASE("types have names") {
+TEST_CASE("to_string returns the name of an element type") {
   CHECK(to_string(kFloat32) == "float32");
   CHECK(to_string(kBfloat16) == "bfloat16");
   CHECK(to_string(kUint8) == "uint8");
@@ -68,7 +68,7 @@ TEST_CASE("types have names") {
   CHECK(DataType{2, 255, 65535}.bytes() == (255u * 65535u + 7) / 8);
 }
 
-TEST_CASE("views share the storage, which lives as long as the last of them") {
+TEST_CASE("views share the storage, which exists until the last view is destroyed") {
   Tensor tensor = counting({10, 10});
   Tensor view = tensor.as_strided({3}, {10}, 5);
   CHECK(view.data<std::int32_t>()[20] == 25);
@@ -80,7 +80,7 @@ TEST_CASE("views share the storage, which lives as long as the last of them") {
   CHECK(view.dtype() == kInt32);
 }
 
-TEST_CASE("views stay within the tensor") {
+TEST_CASE("as_strided refuses a view that exceeds the tensor") {
   const Tensor tensor = counting({10, 10});
   CHECK_NOTHROW(tensor.as_strided({100}, {1}, 0));
   CHECK_NOTHROW(tensor.as_strided({0}, {1}, 100));
@@ -117,7 +117,7 @@ TEST_CASE("a tensor without memory is empty") {
   CHECK(none.extent() == 0);
 }
 
-TEST_CASE("the count of elements does not overflow") {
+TEST_CASE("numel refuses sizes whose product overflows") {
   int word = 0;
   const Tensor wide(&word, {INT64_MAX, 3}, {0, 0}, kInt32, {}, nullptr);
   refused([&] { wide.numel(); }, "overflow");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Decodes bytes as an active message and as a reply: either nothing, or exactly these bytes.
+// Decodes the input as an active message and as a reply. Each decoder must return nullopt or a
+// value that consists of exactly the input bytes.
 #include "ucx/message.hpp"
 
 #include <cstdlib>
@@ -17,7 +18,7 @@ void decode(std::string_view bytes) {
     std::abort();
 }
 
-/// Checks that the fields on which the code branches are in range.
+/// Checks that the fields that select a branch in the receiver are in range.
 void check(const Message& message) {
   if (message.kind < Kind::put || message.kind > Kind::get) std::abort();
   if (message.op > symmem::AtomicOp::compare_swap) std::abort();

@@ -103,7 +103,7 @@ TEST_CASE("attach refuses a block that cannot be reached and gives the reason") 
   check_refusal(peer.attach(handle, {1, 2}, "elsewhere"), "another host (id elsewhere, here host)");
   check_refusal(peer.attach(handle, {1, 3}), "token differs");
   exported.value.reset();
-  check_refusal(peer.attach(handle), "no such memory (any more)");
+  check_refusal(peer.attach(handle), "unknown or expired token");
   ShmHandle nobody = ShmHandle::decode(handle);
   nobody.address = "@symmem-nobody";
   check_refusal(peer.attach(nobody.encode()), "no process serves");
