@@ -14,7 +14,7 @@ void AllocationUse::set_memory(const std::shared_ptr<SymmetricMemory>& memory) {
 void AllocationUse::release(bool reusable) noexcept {
   const Allocation* const allocation = std::exchange(allocation_, nullptr);
   if (allocation == nullptr) return;
-  std::unique_ptr<const Allocation> done;  // Destroyed after the lock.
+  std::unique_ptr<const Allocation> done;  // Destroyed after the unlock.
   const std::lock_guard lock(table_->mutex_);
   const auto entry = table_->entries_.find(allocation);
   entry->second.uses.erase(group_);
@@ -77,7 +77,7 @@ std::optional<bool> AllocationTable::is_rendezvoused(const void* ptr) const {
 }
 
 AllocationTable::Freed AllocationTable::free(const void* ptr) {
-  std::unique_ptr<const Allocation> done;  // Destroyed after the lock.
+  std::unique_ptr<const Allocation> done;  // Destroyed after the unlock.
   const std::lock_guard lock(mutex_);
   Entry* const entry = find_begin(ptr);
   if (entry == nullptr) return Freed::unknown;
@@ -96,7 +96,7 @@ bool AllocationTable::set_owned(const void* ptr, bool owned) {
 }
 
 void AllocationTable::release_quarantined() {
-  std::vector<std::unique_ptr<const Allocation>> done;  // Destroyed after the lock.
+  std::vector<std::unique_ptr<const Allocation>> done;  // Destroyed after the unlock.
   const std::lock_guard lock(mutex_);
   for (auto entry = entries_.begin(); entry != entries_.end();) {
     const auto next = std::next(entry);

@@ -24,7 +24,7 @@ Context::Context(const Options& options, std::shared_ptr<Store> store) {
 Context::Context(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Context::~Context() {
-  // In a forked child the threads, sockets and groups are the parent's.
+  // In a forked child the threads, sockets and groups belong to the parent.
   if (impl_ && impl_->lifetime->forked()) static_cast<void>(impl_.release());
 }
 
@@ -39,7 +39,7 @@ int Context::world_size() const {
 int Context::local_rank() const {
   if (world_size() == 1) return 0;
   require(impl_->launch.local_rank.has_value(), Errc::unsupported,
-          "local_rank: the launcher does not give this rank's index on its host; set "
+          "local_rank: the launcher does not provide this rank's index on its host; set "
           "SYMMEM_LOCAL_RANK");
   return *impl_->launch.local_rank;
 }
@@ -47,7 +47,7 @@ const Options& Context::options() const { return impl_->options; }
 const std::shared_ptr<KeyValueStore>& Context::store() const {
   impl_->require_joined("store");
   require(impl_->job.store != nullptr, Errc::unsupported,
-          "store: this Context joined through a store of the program's own");
+          "store: this Context joined through a store of the application");
   return impl_->job.store;
 }
 bool Context::is_finalizing() const { return impl_->lifetime->finalizing(); }
@@ -87,7 +87,7 @@ std::shared_ptr<void> Context::allocate_elements(std::size_t count, std::size_t 
   require(count <= std::numeric_limits<std::size_t>::max() / size, Errc::exhausted,
           "allocate: {} elements of {} bytes exceed the address space", count, size);
   require(std::has_single_bit(options.alignment), Errc::invalid_argument,
-          "allocate: alignment {} is no power of two", options.alignment);
+          "allocate: alignment {} is not a power of two", options.alignment);
   const AllocationRequest request{.bytes = count * size,
                                   .device_index = options.device.index,
                                   .group_name = options.group,
