@@ -87,7 +87,7 @@ std::shared_ptr<void> Context::allocate_elements(std::size_t count, std::size_t 
   require(count <= std::numeric_limits<std::size_t>::max() / size, Errc::exhausted,
           "allocate: {} elements of {} bytes exceed the address space", count, size);
   require(std::has_single_bit(options.alignment), Errc::invalid_argument,
-          "allocate: alignment {} is not a power of two", options.alignment);
+          "allocate: alignment {} is not allowed: it must be a power of two", options.alignment);
   const AllocationRequest request{.bytes = count * size,
                                   .device_index = options.device.index,
                                   .group_name = options.group,
