@@ -20,7 +20,7 @@ constexpr const char* name_of(AtomicOp op) {
   return "atomic operation";
 }
 
-/// Not inline: its arguments would be spilled on the hot path.
+/// Not inlined, so that the hot path does not prepare the arguments of the error message.
 [[noreturn, gnu::noinline]] void fail_misaligned(AtomicOp op, std::size_t offset,
                                                  std::size_t width) {
   fail(Errc::invalid_argument, "{}: offset {} is not a multiple of the word's {} bytes",
@@ -31,11 +31,12 @@ constexpr const char* name_of(AtomicOp op) {
 
 template <AtomicWord T>
 T SymmetricMemory::atomic(AtomicOp op, int peer, std::size_t offset, T value, T expected) {
-  // The memory works on unsigned words; two's complement makes them equal to signed ones.
+  // The atomics are implemented for unsigned words; two's complement gives the same bits for signed
+  // words.
   using Word = std::make_unsigned_t<T>;
   const auto operand = static_cast<Word>(value), compared = static_cast<Word>(expected);
   std::byte* const at = impl_->reach(peer, offset, sizeof(Word), name_of(op));
-  // Every buffer begins aligned, so the offset decides.
+  // Every buffer is aligned, so the offset alone determines the alignment of the word.
   if (offset % sizeof(Word) != 0) [[unlikely]]
     fail_misaligned(op, offset, sizeof(Word));
   if (at != nullptr) [[likely]]

@@ -10,19 +10,20 @@
 
 namespace symmem {
 
-/// How one peer's buffer block and pad block are reached. Empty for the own rank.
+/// The route to one rank and the attachments of its buffer block and its pad block. The attachments
+/// are null for this rank.
 struct Connection {
   Route route;
   std::shared_ptr<Attachment> buffer;
   std::shared_ptr<Attachment> pad;
 };
 
-/// The connections of one set of blocks, one block pair a rank, and this rank's exports. Shared by
-/// the memories on those blocks.
+/// The connections to one buffer block and one pad block of every rank, and this rank's exports.
+/// All memories on the same blocks share one Connections object.
 struct Connections {
-  std::vector<Connection> peers;  ///< By rank.
+  std::vector<Connection> peers;  ///< Indexed by rank.
   std::vector<std::shared_ptr<Export>> exports;
-  /// The transport of each pair, by [from * world_size + to]. Empty in large groups.
+  /// The transport of each pair of ranks, at index from * world_size + to. Empty in large groups.
   std::vector<std::string> matrix;
 };
 

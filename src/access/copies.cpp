@@ -12,8 +12,8 @@ using Impl = SymmetricMemory::Impl;
 using KeyPut = void (BlockKey::*)(std::size_t, const void*, std::size_t, Wait&);
 using KeyGet = void (BlockKey::*)(std::size_t, void*, std::size_t, Wait&);
 
-/// A copy by pointer is complete when it returns, which every form of put and get allows; `by_key`
-/// is the form for a key peer.
+/// Implements put and put_nbi. For a mapped peer, performs a copy that is complete on return; for
+/// any other peer, calls `by_key`.
 void put_as(const Impl& impl, const char* operation, KeyPut by_key, int peer, std::size_t offset,
             std::span<const std::byte> source) {
   std::byte* const target = impl.reach(peer, offset, source.size(), operation);
@@ -36,7 +36,7 @@ void get_as(const Impl& impl, const char* operation, KeyGet by_key, int peer, st
   });
 }
 
-/// Gets pieces whose offsets count from the buffer's start.
+/// Gets `pieces` through the key of `peer`. The offsets are relative to the peer's buffer.
 void get_pieces(const Impl& impl, const char* operation, int peer, std::vector<GetPiece> pieces) {
   impl.by_key(peer, operation, {}, [&](BlockKey& key, std::size_t base, Wait& wait) {
     for (GetPiece& piece : pieces) piece.offset += base;
@@ -44,8 +44,8 @@ void get_pieces(const Impl& impl, const char* operation, int peer, std::vector<G
   });
 }
 
-/// Makes `count` copies by pointer, the i-th as `piece(i)` says. A GPU gets all before the first
-/// wait.
+/// Performs `count` copies between mapped memory; `piece(i)` returns the i-th. On a GPU, enqueues
+/// all copies before the first wait.
 template <typename PieceAt>
 void copy_pieces(const Impl& impl, std::size_t count, PieceAt piece) {
   std::vector<Copy> copies;
@@ -60,7 +60,7 @@ void copy_pieces(const Impl& impl, std::size_t count, PieceAt piece) {
   if (impl.gpu) impl.gpu->gpu().copy(copies);
 }
 
-/// Returns the bytes from the first byte of the first piece to the last byte of the last.
+/// Returns the number of bytes from the start of the first piece to the end of the last piece.
 std::size_t extent(std::size_t count, std::size_t bytes, std::size_t stride,
                    const char* operation) {
   if (count == 0) return 0;
@@ -70,7 +70,8 @@ std::size_t extent(std::size_t count, std::size_t bytes, std::size_t stride,
   return (count - 1) * stride + bytes;
 }
 
-/// All checks of a strided copy. Returns the peer's first byte; null if only a key reaches it.
+/// Performs all checks of a strided copy. Returns the address of `offset` in the peer's buffer, or
+/// null if the buffer is not mapped.
 std::byte* reach_strided(const Impl& impl, const char* operation, int peer, std::size_t offset,
                          std::span<const std::byte> local, const Strided& shape) {
   const std::size_t theirs = extent(shape.count, shape.bytes, shape.peer_stride, operation);

@@ -10,8 +10,8 @@
 
 namespace symmem {
 
-/// Checks the caller's side of a copy: not null, within the address space. Whether the memory may
-/// be accessed, only the caller knows.
+/// Checks that the caller's local span is not null and ends within the address space. Does not
+/// check that the memory is accessible.
 inline void check_local(const void* local, std::size_t bytes, const char* operation) {
   if (local == nullptr && bytes != 0) [[unlikely]]
     fail(Errc::invalid_argument, "{}: the local span is null and has {} bytes", operation, bytes);

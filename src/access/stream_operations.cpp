@@ -7,7 +7,8 @@
 namespace symmem {
 namespace {
 
-/// Returns the address of a range in the buffer of a pointer peer, after all argument checks.
+/// Performs all argument checks and returns the address of a range in a peer's mapped buffer.
+/// Throws Error(unsupported) if the buffer is not mapped.
 std::byte* mapped(const SymmetricMemory::Impl& impl, int rank, std::size_t offset,
                   std::size_t bytes, const char* operation) {
   std::byte* at = impl.reach(rank, offset, bytes, operation);

@@ -9,8 +9,9 @@ namespace symmem {
 
 void SymmetricMemory::Impl::flush(int peer, Timeout timeout) const {
   check_rank(peer, "flush");
-  // Stores by pointer are at the peer; the fence orders them before later ones. A key is flushed
-  // even if the peer is lost, since that releases the caller's buffers.
+  // Stores through a pointer have reached the peer's memory; the fence orders them before later
+  // stores. A key is flushed even if the peer is lost, because the flush releases the caller's
+  // buffers.
   if (tables.buffers[static_cast<std::size_t>(peer)] != nullptr)
     full_fence();
   else
@@ -67,9 +68,9 @@ void SymmetricMemory::barrier(int channel, Timeout timeout) {
 }
 
 void SymmetricMemory::close(Timeout timeout) {
-  const auto keep = shared_from_this();  // The holder's share may be the last but the caller's.
+  const auto keep = shared_from_this();  // The holder may release its reference during this call.
   const auto holder = impl_->holder.lock();
-  impl_->check_open("close");  // After lock(): while the memory is open its holder exists.
+  impl_->check_open("close");  // After lock(): the holder of an open memory exists.
   const Deadline deadline = impl_->group->deadline(timeout);
   Collective collective(*impl_->group, "close", deadline);
   try {
@@ -82,7 +83,7 @@ void SymmetricMemory::close(Timeout timeout) {
         require(serial == impl_->serial, Errc::invalid_argument,
                 "the ranks closed different memories; close in the same order on all ranks");
     });
-  } catch (...) {  // A caller's Store may throw anything.
+  } catch (...) {  // An application's Store may throw any type.
     impl_->detach(/*ok=*/false);
     holder->on_closed(*this, /*ok=*/false);
     throw;

@@ -24,7 +24,7 @@ void AllocationUse::set_memory(const std::shared_ptr<SymmetricMemory>& memory) {
 void AllocationUse::release(bool reusable) noexcept {
   const Allocation* const allocation = std::exchange(allocation_, nullptr);
   if (allocation == nullptr) return;
-  OwnedAllocation done;  // Destroyed after the lock.
+  OwnedAllocation done;  // Destroyed after the unlock.
   const std::lock_guard lock(table_->mutex_);
   const auto entry = table_->entries_.find(allocation);
   if (entry == table_->entries_.end()) return;
@@ -89,7 +89,7 @@ std::optional<bool> AllocationTable::is_rendezvoused(const void* ptr) const {
 }
 
 AllocationTable::Freed AllocationTable::free(const void* ptr) {
-  OwnedAllocation done;  // Destroyed after the lock.
+  OwnedAllocation done;  // Destroyed after the unlock.
   const std::lock_guard lock(mutex_);
   Entry* const entry = find_begin(ptr);
   if (entry == nullptr) return Freed::unknown;
@@ -108,7 +108,7 @@ bool AllocationTable::set_owned(const void* ptr, bool owned) {
 }
 
 void AllocationTable::release_quarantined() {
-  std::vector<OwnedAllocation> done;  // Destroyed after the lock.
+  std::vector<OwnedAllocation> done;  // Destroyed after the unlock.
   const std::lock_guard lock(mutex_);
   for (auto entry = entries_.begin(); entry != entries_.end();) {
     const auto next = std::next(entry);

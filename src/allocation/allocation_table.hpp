@@ -16,26 +16,27 @@ namespace symmem {
 class SymmetricMemory;
 class AllocationTable;
 
-/// One allocation. Immutable; its state is in the table that owns it.
+/// One allocation of symmetric memory. Immutable; the table that owns the allocation keeps its
+/// state.
 struct Allocation {
   std::shared_ptr<BlockPool> pool;  ///< Null for memory that symmem did not allocate.
   Range range;
-  std::size_t bytes = 0;  ///< As requested, not as rounded.
-  std::string group;      ///< The default group of a rendezvous.
-  std::string name;       ///< For explain() and errors; may be empty.
+  std::size_t bytes = 0;  ///< The requested size, before rounding.
+  std::string group;      ///< The default group for a rendezvous.
+  std::string name;       ///< Used by explain(); may be empty.
   std::optional<std::uint64_t> id;
 
   std::byte* pointer() const { return range.pointer(); }
 };
 
-/// Returns the range of an allocation to its pool when the allocation ends.
+/// Deleter of an allocation: returns its range to its pool.
 struct ReturnRange {
   void operator()(const Allocation* allocation) const noexcept;
 };
 using OwnedAllocation = std::unique_ptr<const Allocation, ReturnRange>;
 
-/// One group's use of an allocation, from the group's rendezvous to its close. Until it is released
-/// the allocation stays in its table and its range is not reused.
+/// One group's use of an allocation, from the rendezvous until the memory is closed. Until the use
+/// is released, the allocation stays in its table and the range is not reused.
 class AllocationUse {
  public:
   AllocationUse() = default;
@@ -55,12 +56,14 @@ class AllocationUse {
   const Allocation& operator*() const { return *allocation_; }
   const Allocation* operator->() const { return allocation_; }
 
-  /// Peers may access the range from now on: it becomes reusable by release(true) alone.
+  /// Records that peers may access the range from now on. Then only release(true) makes the range
+  /// reusable.
   void mark_shared() { shared_ = true; }
-  /// Sets what AllocationTable::memory returns for this use.
+  /// Sets the memory that AllocationTable::memory returns for this use.
   void set_memory(const std::shared_ptr<SymmetricMemory>& memory);
-  /// Ends the use. Unless `reusable`, a peer may still access the range: it is never reused, and
-  /// stays mapped until AllocationTable::release_quarantined. Once; later calls do nothing.
+  /// Ends the use. If `reusable` is false, a peer may still access the range; the range is then
+  /// never reused and stays mapped until AllocationTable::release_quarantined. Only the first call
+  /// has an effect.
   void release(bool reusable) noexcept;
 
  private:
@@ -70,44 +73,48 @@ class AllocationUse {
   bool shared_ = false;
 };
 
-/// Owns the allocations of one allocator. An allocation ends when its owner has freed it and no
-/// group uses it. Calls may come from any thread.
+/// Owns the allocations of one allocator. An allocation ends once it has been freed and no group
+/// uses it. Thread-safe.
 class AllocationTable {
  public:
-  /// Adds an allocation that free() will end. Returns its first byte.
+  /// Adds an allocation that lives until free(). Returns the address of its first byte.
   void* add(Allocation allocation);
-  /// Adds an allocation that ends with the returned use.
+  /// Adds an allocation that lives until the returned use is released.
   AllocationUse add_for(Allocation allocation, const std::string& group);
-  /// Begins `group`'s use of the allocation that `ptr` points into; empty if there is none. Throws
-  /// Error(invalid_argument) while the group uses it already.
+  /// Begins a use by `group` of the allocation that contains `ptr`. Returns an empty use if there
+  /// is no such allocation. Throws Error(invalid_argument) while the group uses the allocation.
   AllocationUse use(const void* ptr, const std::string& group);
 
+  /// Size and default group of an allocation.
   struct Info {
     std::size_t bytes = 0;
     std::string group;
   };
-  /// Returns size and default group of the allocation that `ptr` points into; empty if there is
-  /// none.
+  /// Describes the allocation that contains `ptr`. Returns nullopt if there is none.
   std::optional<Info> info(const void* ptr) const;
-  /// The memory that `group` (empty: the allocation's own) made of it and has not closed, or null.
+  /// Returns the open memory of `group` on the allocation that contains `ptr`, or null. An empty
+  /// `group` selects the allocation's default group.
   std::shared_ptr<SymmetricMemory> memory(const void* ptr, const std::string& group) const;
-  /// True if some group has rendezvoused it and not closed it; empty for an unknown `ptr`.
+  /// Returns whether a group has an open memory on the allocation that contains `ptr`. Returns
+  /// nullopt for an unknown `ptr`.
   std::optional<bool> is_rendezvoused(const void* ptr) const;
 
-  /// What free() found at `ptr`, which must be an allocation's first byte.
+  /// The result of free(): `unknown` if no allocation begins at `ptr`, `owned` if the allocation
+  /// has an owner, which alone may free it.
   enum class Freed { yes, unknown, owned };
   Freed free(const void* ptr);
-  /// While an allocation is owned, free() refuses it. Returns false for an unknown `ptr`.
+  /// Sets whether an allocation has an owner; free() refuses an owned allocation. Returns false for
+  /// an unknown `ptr`.
   bool set_owned(const void* ptr, bool owned);
-  /// The Context ends and no peer accesses its memory any more: ranges that were not released as
-  /// reusable end like all others.
+  /// Ends the quarantine of ranges that were not released as reusable. Called when the Context ends
+  /// and no peer accesses its memory any more.
   void release_quarantined();
 
  private:
   friend class AllocationUse;
   struct Entry {
     OwnedAllocation allocation;
-    /// By group: the uses that are not released; memory is empty until the rendezvous succeeded.
+    /// The unreleased uses by group name. A pointer is empty until the rendezvous has succeeded.
     std::map<std::string, std::weak_ptr<SymmetricMemory>> uses;
     bool freed = false;
     bool owned = false;
@@ -115,17 +122,18 @@ class AllocationTable {
   };
   using Entries = std::map<const Allocation*, Entry>;
 
-  /// With mutex_ held: the entry that `ptr` points into, or null.
+  /// Returns the entry that contains `ptr`, or null. The caller must hold mutex_.
   Entry* find(const void* ptr) const;
-  /// With mutex_ held: the entry that begins at `ptr`, or null.
+  /// Returns the entry that begins at `ptr`, or null. The caller must hold mutex_.
   Entry* find_begin(const void* ptr) const;
-  /// With mutex_ held: removes the entry if nothing needs it. The caller destroys the result after
-  /// it unlocked: that returns the range, for which it locks the pool, and may unmap a block.
+  /// Removes the entry if it is freed, unused and not quarantined. The caller must hold mutex_, and
+  /// must destroy the result after the unlock, because the deleter locks the pool and may unmap a
+  /// block.
   OwnedAllocation remove_if_done(Entries::iterator entry);
 
-  mutable std::mutex mutex_;  ///< Guards what follows.
+  mutable std::mutex mutex_;  ///< Guards the members below.
   mutable Entries entries_;
-  /// The allocations that are not freed, by first byte.
+  /// The allocations that are not freed, by the address of the first byte.
   std::map<const std::byte*, const Allocation*> live_;
 };
 

@@ -22,10 +22,11 @@ std::shared_ptr<Block> BlockPool::make(std::size_t bytes) try {
 
 Range BlockPool::take(std::size_t bytes, std::size_t alignment) {
   require(std::has_single_bit(alignment) && alignment <= kMaxAlignment, Errc::invalid_argument,
-          "alignment {} is not allowed: give a power of two up to {}", alignment, kMaxAlignment);
+          "alignment {} is not allowed: it must be a power of two up to {}", alignment,
+          kMaxAlignment);
   require(bytes <= std::numeric_limits<std::size_t>::max() - kAlignment, Errc::exhausted,
           "{} bytes requested, more than the address space holds", bytes);
-  // An empty allocation has an address of its own, too.
+  // An empty allocation also has a unique address.
   const std::size_t rounded =
       std::max(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
   if (rounded > block_bytes_ / 2) return {make(rounded), false, 0, rounded};
@@ -38,10 +39,11 @@ Range BlockPool::take(std::size_t bytes, std::size_t alignment) {
     if (const auto offset = take_from(shared)) return {shared.block, true, *offset, rounded};
   std::shared_ptr<Block> block;
   try {
-    // With its token the block has the size that the system allocates in one piece.
+    // Together with its token, the block has the size that the system allocates in one piece.
     block = make(block_bytes_ - Block::kTokenBytes);
   } catch (Error& e) {
-    e.add_context(fmt::format("{} bytes of a shared block (SYMMEM_BLOCK_SIZE)", bytes));
+    e.add_context(
+        fmt::format("allocating {} bytes in a shared block (see SYMMEM_BLOCK_SIZE)", bytes));
     throw;
   }
   Shared& shared = shared_.emplace_back(Shared{block, FreeRanges(block->bytes)});

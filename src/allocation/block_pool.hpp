@@ -11,7 +11,7 @@
 
 namespace symmem {
 
-/// Numbers the blocks of one Context.
+/// Generates the ids of the blocks of one Context.
 class BlockIds {
  public:
   explicit BlockIds(std::uint64_t process) : process_(process) {}
@@ -22,11 +22,11 @@ class BlockIds {
   std::atomic<std::uint64_t> count_{1};
 };
 
-/// A range of a block. Keeps the block mapped.
+/// A byte range in a block. Keeps the block mapped.
 struct Range {
   std::shared_ptr<Block> block;
-  /// The block is shared by many ranges and lives as long as its pool, so peers keep their
-  /// attachments to it.
+  /// True if many ranges share the block and the block lives as long as its pool. Peers then keep
+  /// their attachments to the block.
   bool kept = false;
   std::size_t offset = 0;
   std::size_t bytes = 0;
@@ -35,20 +35,20 @@ struct Range {
 };
 
 /// Allocates ranges from blocks of one maker and device. Small ranges share blocks, so that many
-/// small allocations need few mappings; a range larger than half a block gets a block of its own.
-/// Calls may come from any thread.
+/// small allocations need few mappings; a range larger than half a block is allocated in its own
+/// block. Thread-safe.
 class BlockPool {
  public:
   /// Every range begins at a multiple of this many bytes.
   static constexpr std::size_t kAlignment = 256;
-  /// The largest alignment: blocks begin at a page of every process that maps them.
+  /// The largest supported alignment. Every process maps a block at a page boundary.
   static constexpr std::size_t kMaxAlignment = 4096;
 
-  /// `maker` and `ids` are the Context's and outlive the last take.
+  /// `maker` and `ids` belong to the Context and must outlive the last call of take().
   BlockPool(BlockMaker& maker, BlockIds& ids, int device_index, std::size_t block_bytes);
 
-  /// Throws Error(exhausted); Error(invalid_argument) for an alignment that is no power of two or
-  /// exceeds kMaxAlignment.
+  /// Allocates a range. Throws Error(exhausted) if no memory is available, and
+  /// Error(invalid_argument) if `alignment` is not a power of two or exceeds kMaxAlignment.
   Range take(std::size_t bytes, std::size_t alignment = kAlignment);
   void give_back(const Range& range);
 

@@ -5,8 +5,8 @@
 
 namespace symmem {
 
-/// RAII: peers may access a range by message while this object lives. Construct it before a peer
-/// learns of the range.
+/// RAII: peers may access a range by message while this object lives. Must be constructed before
+/// the range is announced to a peer.
 class OpenRange {
  public:
   OpenRange(const Range& range, std::size_t bytes) : range_(range), bytes_(bytes) {

@@ -12,11 +12,12 @@
 namespace symmem {
 
 /// Owns a zeroed range for a signal pad. The destructor returns the range to its pool, unless
-/// mark_shared() was called: then only give_back() does, since a peer may still write there.
+/// mark_shared() was called. After mark_shared() only give_back() returns the range, because a peer
+/// may still write to it.
 class PadLease {
  public:
-  /// Zeroes the range, by `gpu` or, if that is null, by the CPU: counters of its last user must not
-  /// count.
+  /// Zeroes the range to clear the counts of its previous user: on `gpu`, or on the CPU if `gpu` is
+  /// null.
   PadLease(std::shared_ptr<BlockPool> pool, std::size_t bytes, Gpu* gpu)
       : pool_(std::move(pool)), range_(pool_->take(bytes)) {
     try {
@@ -40,9 +41,9 @@ class PadLease {
   void give_back() {
     if (pool_) std::exchange(pool_, nullptr)->give_back(range_);
   }
-  /// Peers may write to the range from now on.
+  /// Records that peers may write to the range from now on.
   void mark_shared() { shared_ = true; }
-  /// The range is never reused.
+  /// Prevents any reuse of the range.
   void quarantine() { pool_.reset(); }
 
  private:

@@ -10,13 +10,14 @@
 
 namespace symmem {
 
-/// The pools of one group: blocks serve one group, so that its ranks attach them alike. Calls may
-/// come from any thread.
+/// The block pools of one group. No two groups share a block, so all ranks of the group attach the
+/// same blocks. Thread-safe.
 class PoolSet {
  public:
   enum class Purpose { allocations, signal_pads };
 
-  /// Returns the pool of `maker` on a device, created at first use with blocks of `block_bytes`.
+  /// Returns the pool of `maker` for a device. Creates the pool at its first use, with blocks of
+  /// `block_bytes` bytes.
   std::shared_ptr<BlockPool> pool(BlockMaker& maker, BlockIds& ids, int device_index,
                                   std::size_t block_bytes, Purpose purpose) {
     const std::lock_guard lock(mutex_);

@@ -8,8 +8,8 @@ namespace symmem {
 
 void BlockAllocator::fail_unknown(const void* ptr) const {
   fail(Errc::invalid_argument,
-       "pointer {} is not symmetric memory of type {}: allocate it with Context::allocate, or give "
-       "memory of your own to Context::rendezvous as a span",
+       "pointer {} is not symmetric memory of type {}: allocate it with Context::allocate, or pass "
+       "application memory to Context::rendezvous as a span",
        ptr, to_string(type_));
 }
 
@@ -46,7 +46,7 @@ void BlockAllocator::free(void* ptr) {
   require(
       freed != AllocationTable::Freed::owned, Errc::invalid_argument,
       "free: pointer {} belongs to a Buffer, a Tensor or an alloc_id; it is freed with its last "
-      "owner, or when the id's group ends",
+      "owner, or when the group of the alloc_id ends",
       ptr);
 }
 
@@ -64,14 +64,15 @@ std::size_t BlockAllocator::get_alloc_size(void* ptr) const {
 std::shared_ptr<SymmetricMemory> BlockAllocator::rendezvous(void* ptr,
                                                             const std::string& group_name,
                                                             Timeout timeout) {
-  Group::check_timeout(timeout);  // Also where the result exists already.
+  Group::check_timeout(timeout);  // Also if the memory exists already.
   lifetime_->check();
   std::string group = group_name;
   if (group.empty()) {
     const auto info = table_.info(ptr);
-    if (!info) fail_unknown(ptr);  // In a named group the collective fails, on all ranks alike.
+    if (!info) fail_unknown(ptr);
     group = info->group;
   }
+  // An unknown pointer in a named group throws inside the collective, so that all ranks fail.
   if (auto known = table_.memory(ptr, group)) return known;
   const auto find = [&] {
     AllocationUse use = table_.use(ptr, group);

@@ -11,11 +11,11 @@
 
 namespace symmem {
 
-/// The built-in allocator of one device type: ranges of blocks that a BlockMaker makes, from one
-/// pool a group and device. May outlive the Context; then only free works.
+/// The built-in allocator of one device type. Allocates ranges in blocks from a BlockMaker, with
+/// one pool per group and device. May outlive the Context; after that only free() works.
 class BlockAllocator : public SymmetricMemoryAllocator {
  public:
-  /// The references are used until `lifetime` has ended.
+  /// The referenced objects must live until `lifetime` has ended.
   BlockAllocator(std::shared_ptr<const Lifetime> lifetime, GroupRegistry& groups,
                  const Rendezvous& rendezvous, BlockIds& ids, std::size_t block_size,
                  BlockMaker& maker)
@@ -39,7 +39,8 @@ class BlockAllocator : public SymmetricMemoryAllocator {
   bool is_rendezvous_completed(void* ptr) const override;
   bool has_multicast_support(int) const override { return false; }
 
-  /// The Context has ended: no peer accesses the allocations any more.
+  /// Ends the quarantine of all allocations. Called when the Context has ended and no peer accesses
+  /// the allocations any more.
   void on_context_ended() { table_.release_quarantined(); }
 
  private:

@@ -10,8 +10,8 @@
 #include "symmem/extend/transport.hpp"
 #include "transport_environment.hpp"
 
-/// What this library was built with. builtin.cpp is the one file that includes the transports and
-/// the makers of memory.
+/// The transports and block makers that this library was built with. Only builtin.cpp includes
+/// their headers.
 namespace symmem {
 
 struct BuiltinTransport {
@@ -19,19 +19,20 @@ struct BuiltinTransport {
   std::shared_ptr<Transport> transport;
 };
 
-/// The built-in transports, best first (transports/CMakeLists.txt).
+/// Creates the built-in transports, in the order of preference from transports/CMakeLists.txt.
 std::vector<BuiltinTransport> make_builtin_transports(const TransportEnvironment& environment);
-/// The transports and the device types that they carry, best first; and their names alone.
+/// Returns each pair of a built-in transport and a supported device type, in order of preference.
 std::vector<Carrier> builtin_carriers();
+/// Returns the names of the built-in transports, in order of preference.
 std::vector<std::string> builtin_transport_names();
 
-/// The GPUs of this host; null in a build without CUDA.
+/// Returns the GPUs of this host, or null in a build without CUDA.
 std::unique_ptr<Gpus> make_builtin_gpus();
-/// One maker for each device type.
+/// Creates one block maker for each device type.
 std::vector<std::unique_ptr<BlockMaker>> make_builtin_block_makers(Gpus* gpus,
                                                                    const Options& options);
-/// Makes pinned host memory, for pads that the network writes and GPUs read; null in a build
-/// without CUDA.
+/// Creates the block maker for pinned host memory, which contains the pads that the network writes
+/// and GPUs read. Returns null in a build without CUDA.
 std::unique_ptr<BlockMaker> make_builtin_pinned_maker(Gpus* gpus);
 
 }  // namespace symmem

@@ -29,7 +29,7 @@ Context::Context(const Options& options, std::shared_ptr<Store> store) try {
 Context::Context(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Context::~Context() {
-  // In a forked child the threads, sockets and groups are the parent's.
+  // In a forked child the threads, sockets and groups belong to the parent.
   if (impl_ && impl_->lifetime->forked()) static_cast<void>(impl_.release());
 }
 
@@ -44,7 +44,7 @@ int Context::world_size() const {
 int Context::local_rank() const {
   if (world_size() == 1) return 0;
   require(impl_->launch.local_rank.has_value(), Errc::unsupported,
-          "local_rank: the launcher does not give this rank's index on its host; set "
+          "local_rank: the launcher does not provide this rank's index on its host; set "
           "SYMMEM_LOCAL_RANK");
   return *impl_->launch.local_rank;
 }
@@ -52,7 +52,7 @@ const Options& Context::options() const { return impl_->options; }
 const std::shared_ptr<KeyValueStore>& Context::store() const {
   impl_->require_joined("store");
   require(impl_->job.store != nullptr, Errc::unsupported,
-          "store: this Context joined through a store of the program's own");
+          "store: this Context joined through a store of the application");
   return impl_->job.store;
 }
 bool Context::is_finalizing() const { return impl_->lifetime->finalizing(); }

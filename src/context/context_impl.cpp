@@ -52,11 +52,11 @@ void Context::Impl::join(std::shared_ptr<Store> store) try {
   for (const ShownOption& option : show_options(options, variables))
     log.info("{}={} ({})", option.name, option.value, option.origin);
   log.info("joining: {}, store: {}", launch.text(),
-           store          ? "the program's own"
+           store          ? "provided by the application"
            : launch.store ? launch.store->text()
-                          : "within the process");
+                          : "in this process");
   if (!store) {
-    job = {};  // A failed join left it; its server holds the port.
+    job = {};  // After a failed join the old server still holds the port.
     job = open_store(options, process, loop, launch);
     store = job.store;
   }
@@ -66,7 +66,7 @@ void Context::Impl::join(std::shared_ptr<Store> store) try {
 } catch (Error& e) {
   e.add_context("join");
   throw;
-} catch (const std::exception& e) {  // A caller's Store, or out of memory.
+} catch (const std::exception& e) {  // From an application's Store, or out of memory.
   fail(Errc::internal, "join: {}", e.what());
 }
 
@@ -94,11 +94,11 @@ void Context::Impl::end() noexcept {
   transports.drain(options.timeout);
   groups.leave();
   fds->remove_path();
-  // At process exit another thread may be joining: then the process ends its server.
+  // At process exit another thread may be joining. Then the server ends with the process.
   if (const std::unique_lock lock(join_mutex_, std::try_to_lock); lock) {
     try {
       if (job.server) job.server->wait_until_left(options.timeout, process.id);
-    } catch (...) {  // The server ends now.
+    } catch (...) {  // The server is destroyed below in any case.
     }
     job.server.reset();
   }
@@ -115,7 +115,8 @@ void Context::Impl::release() noexcept {
 
 void Context::Impl::register_allocator(DeviceType type,
                                        std::shared_ptr<SymmetricMemoryAllocator> allocator) {
-  require(allocator != nullptr, Errc::invalid_argument, "register_allocator: no allocator given");
+  require(allocator != nullptr, Errc::invalid_argument,
+          "register_allocator: the allocator is null");
   const std::lock_guard lock(mutex_);
   allocators_[type] = std::move(allocator);
 }
@@ -128,9 +129,10 @@ std::shared_ptr<SymmetricMemoryAllocator> Context::Impl::allocator(DeviceType ty
   std::string known;
   for (const auto& [other, unused] : allocators_)
     known += (known.empty() ? "" : ", ") + to_string(other);
-  fail(Errc::unsupported, "no allocator is registered for memory of type {}; there are: {}{}",
-       to_string(type), known,
-       type == DeviceType::cuda ? " (symmem info says whether CUDA is built in)" : "");
+  fail(Errc::unsupported,
+       "no allocator is registered for memory of type {}; registered types: {}{}", to_string(type),
+       known,
+       type == DeviceType::cuda ? " (symmem info reports whether this build supports CUDA)" : "");
 }
 
 }  // namespace symmem

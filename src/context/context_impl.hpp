@@ -25,22 +25,24 @@
 
 namespace symmem {
 
-/// The parts of a Context and the order of their end.
+/// The parts of a Context and the order of their shutdown.
 class Context::Impl {
  public:
   explicit Impl(const Options& the_options);
   ~Impl();
 
-  /// Collective over all ranks, through `store` or, if it is null, the one that the launcher names.
-  /// If it throws, a store hosted here still serves the error to the other ranks until the next
-  /// join() or the end.
+  /// Joins the world; collective over all ranks. Uses `store`, or the launcher's store if `store`
+  /// is null. If this call throws, a store server of this process still delivers the error to the
+  /// other ranks, until the next join() or the end.
   void join(std::shared_ptr<Store> store);
   bool joined() const { return joined_.load(std::memory_order_acquire); }
-  /// Error(invalid_argument) unless joined: `what` needs the world.
+  /// Throws Error(invalid_argument) unless this process has joined. `what` is the name of the
+  /// caller.
   void require_joined(const char* what) const;
 
-  /// Leaves all groups and stops the threads; a store hosted here serves until all ranks have left.
-  /// Unmaps and frees nothing: at process exit other threads may still be in a put. Once.
+  /// Leaves all groups and stops the threads. Keeps a store server of this process running until
+  /// all ranks have left or the timeout has passed. Unmaps and frees nothing, because at process
+  /// exit other threads may still be in a put. Only the first call has an effect.
   void end() noexcept;
 
   void register_allocator(DeviceType type, std::shared_ptr<SymmetricMemoryAllocator> allocator);
@@ -55,7 +57,7 @@ class Context::Impl {
   std::unique_ptr<FdService> fds;
   const std::unique_ptr<Gpus> gpus;  ///< Null in a build without CUDA.
   const std::vector<std::unique_ptr<BlockMaker>> makers;
-  const std::unique_ptr<BlockMaker> pinned_maker;  ///< Likewise.
+  const std::unique_ptr<BlockMaker> pinned_maker;  ///< Null in a build without CUDA.
   const TransportEnvironment environment;
   BlockIds block_ids;
   GroupRegistry groups;
@@ -64,8 +66,8 @@ class Context::Impl {
   const Rendezvous rendezvous;
   ForeignMemory foreign;
   Persistent persistent;
-  Launch launch;  ///< Written by join(), read once joined().
-  JobStore job;   ///< Likewise.
+  Launch launch;  ///< Written by join(); read only after joined().
+  JobStore job;   ///< Written by join(); read only after joined().
 
  private:
   void join_world(const GroupInfo& world);
@@ -75,7 +77,8 @@ class Context::Impl {
   std::atomic<bool> joined_{false};  ///< Release: `launch` and `job` are complete.
   mutable std::mutex mutex_;         ///< Guards allocators_.
   std::map<DeviceType, std::shared_ptr<SymmetricMemoryAllocator>> allocators_;
-  /// Kept until the end even if an application's allocator replaced them: memories use them.
+  /// The built-in allocators. They live as long as the Context, even if the application replaced
+  /// them, because memories use them.
   std::vector<std::shared_ptr<BlockAllocator>> built_in_;
 };
 

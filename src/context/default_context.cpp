@@ -10,8 +10,9 @@
 
 namespace symmem {
 
-/// Makes and joins the default Context. Never destroyed: static objects of the program may use it
-/// while the process exits, and its destructor would race with them.
+/// Creates the default Context and joins it to the job. This object and the Context are never
+/// destroyed, because static objects of the application may use the Context while the process
+/// exits.
 class DefaultContext {
  public:
   static DefaultContext& instance() {
@@ -36,13 +37,14 @@ class DefaultContext {
   bool finalizing() const { return finalizing_.load(); }
 
  private:
-  /// With mutex_ held.
+  /// The caller must hold mutex_.
   Context& make(const Options* options) {
     if (context_.load() == nullptr) {
       const Options chosen = options != nullptr ? *options : Options::from_env();
       check_options(chosen);
       context_.store(new Context(std::make_unique<Context::Impl>(chosen)));
-      // Registered after the Context exists: runs before the exit handlers of the Context's parts.
+      // Registered after the Context was constructed, so that it runs before the exit handlers of
+      // the Context's parts.
       std::atexit([] { instance().finalize(); });
     }
     return *context_.load();
@@ -53,7 +55,7 @@ class DefaultContext {
     if (Context* context = context_.load()) context->impl_->end();
   }
 
-  std::mutex mutex_;  ///< Held while the Context is made or joins.
+  std::mutex mutex_;  ///< Held while the Context is constructed or joins.
   std::atomic<Context*> context_{nullptr};
   std::atomic<bool> finalizing_{false};
 };

@@ -15,8 +15,8 @@ constexpr const char* kOperation = "rendezvous of a span";
 /// Identifies the collective call on the wire: docs/wire.md.
 constexpr const char* kWireName = "register_buffer";
 
-/// The alignment of the widest single access: an atomic, on a GPU a packet. A misaligned packet
-/// would end the CUDA context.
+/// Returns the alignment of the widest single access: an atomic operation, or a packet on a GPU. A
+/// misaligned packet would invalidate the CUDA context.
 constexpr std::size_t alignment_on(DeviceType type) { return type == DeviceType::cuda ? 16 : 8; }
 
 class ForeignBlock : public Block {
@@ -36,8 +36,8 @@ void ForeignMemory::check(std::span<std::byte> memory, Device device, DeviceType
   const std::size_t alignment = alignment_on(supported);
   const auto address = reinterpret_cast<std::uintptr_t>(first);
   require(address % alignment == 0, Errc::invalid_argument,
-          "{}: address {} is not a multiple of {}, as atomic operations{} need", kOperation, first,
-          alignment, supported == DeviceType::cuda ? " and packets" : "");
+          "{}: address {} is not a multiple of {}, which atomic operations{} require", kOperation,
+          first, alignment, supported == DeviceType::cuda ? " and packets" : "");
   require(memory.size() <= std::numeric_limits<std::uintptr_t>::max() - address,
           Errc::invalid_argument, "{}: {} bytes at {} exceed the address space", kOperation,
           memory.size(), first);
@@ -51,7 +51,8 @@ void ForeignMemory::check(std::span<std::byte> memory, Device device, DeviceType
 std::shared_ptr<SymmetricMemory> ForeignMemory::rendezvous(
     const std::shared_ptr<GroupRecord>& record, std::span<std::byte> memory, Device device,
     const Deadline& deadline) {
-  // An unsupported type fails inside the collective, on all ranks; until then any maker does.
+  // An unsupported device type throws inside the collective, so that all ranks fail. Until then any
+  // maker is sufficient.
   const auto found = std::find_if(makers_.begin(), makers_.end(), [&](const auto& maker) {
     return maker->device_type() == device.type;
   });

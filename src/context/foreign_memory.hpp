@@ -10,17 +10,18 @@
 
 namespace symmem {
 
-/// Rendezvous of memory that symmem did not allocate: a block without descriptor, which some
-/// transports refuse. Owns the allocations that stand for it.
+/// Performs the rendezvous of memory that symmem did not allocate. Represents the memory as a block
+/// without a file descriptor, which some transports refuse. Owns the Allocation objects for the
+/// memory.
 class ForeignMemory {
  public:
-  /// `makers` make the signal pads; `gpus` is null in a build without CUDA. All references must
-  /// outlive this object.
+  /// `makers` allocate the signal pads; `gpus` is null in a build without CUDA. All referenced
+  /// objects must outlive this object.
   ForeignMemory(const Rendezvous& rendezvous, BlockIds& ids,
                 const std::vector<std::unique_ptr<BlockMaker>>& makers, Gpus* gpus)
       : rendezvous_(rendezvous), ids_(ids), makers_(makers), gpus_(gpus) {}
 
-  /// Collective: Context::rendezvous of a span.
+  /// Implements Context::rendezvous of a span. Collective.
   std::shared_ptr<SymmetricMemory> rendezvous(const std::shared_ptr<GroupRecord>& record,
                                               std::span<std::byte> memory, Device device,
                                               const Deadline& deadline);

@@ -8,7 +8,8 @@
 namespace symmem {
 namespace {
 
-/// Listens at the first free port, or joins the standalone store that listens there.
+/// Starts a store server on the first free port and connects to it. If no port is free, connects to
+/// the standalone store that listens at the address.
 JobStore host_store(TcpStoreOptions options, const Process& process,
                     const std::shared_ptr<EventLoop>& loop) {
   JobStore job;
@@ -26,10 +27,11 @@ JobStore host_store(TcpStoreOptions options, const Process& process,
     job.store = store::connect_tcp_store(options, process, loop);
   } catch (Error& e) {
     if (!taken.empty())
-      e.add_context(taken + (e.code() == Errc::timeout
-                                 ? ", and the listener there did not answer as a store within "
-                                   "SYMMEM_TIMEOUT"
-                                 : ", and no standalone store listens there"));
+      e.add_context(taken +
+                    (e.code() == Errc::timeout
+                         ? ", and the program at this address did not answer as a store within "
+                           "SYMMEM_TIMEOUT"
+                         : ", and no standalone store listens at this address"));
     throw;
   }
   return job;

@@ -14,12 +14,11 @@ std::shared_ptr<void> allocate_owned(DeviceType type, const AllocationRequest& r
           request.bytes);
   allocator->set_owned(memory, true);
   return {memory, [allocator, fork = ForkGuard()](void* owned) {
-            if (fork.forked())
-              return;  // The memory, and maybe the allocator's lock, are the parent's.
+            if (fork.forked()) return;  // The memory and the allocator's lock belong to the parent.
             try {
               allocator->set_owned(owned, false);
               allocator->free(owned);
-            } catch (...) {  // An application's allocator may throw anything.
+            } catch (...) {  // An application's allocator may throw any type.
             }
           }};
 }

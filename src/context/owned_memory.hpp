@@ -8,9 +8,9 @@
 
 namespace symmem {
 
-/// Allocates and returns the memory; its last copy frees it. Until then the allocator's free
-/// refuses it: memory freed behind its owner's back would be freed again, by then another's. Throws
-/// Error(exhausted) if the allocator returns null.
+/// Allocates memory that is freed with the last copy of the returned pointer. Until then the
+/// allocator's free() refuses the memory, which prevents a double free. Throws Error(exhausted) if
+/// the allocator returns null.
 std::shared_ptr<void> allocate_owned(DeviceType type, const AllocationRequest& request,
                                      const std::shared_ptr<SymmetricMemoryAllocator>& allocator);
 

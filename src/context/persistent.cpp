@@ -24,8 +24,8 @@ std::shared_ptr<void> Persistent::take(DeviceType type, const AllocationRequest&
       throw;
     }
   require(entry.active.expired(), Errc::invalid_argument,
-          "alloc_id {}: a previous allocation with the same alloc_id is still active: drop every "
-          "Buffer and Tensor on it first",
+          "alloc_id {}: a previous allocation with the same alloc_id is still active: destroy "
+          "every Buffer and Tensor of this alloc_id first",
           id);
   const auto same = [&](const char* what, const auto& before, const auto& now) {
     require(before == now, Errc::invalid_argument,
@@ -36,7 +36,8 @@ std::shared_ptr<void> Persistent::take(DeviceType type, const AllocationRequest&
   same("device", to_string(entry.device), to_string(device));
   same("group", entry.request.group_name, request.group_name);
   same("alignment", entry.request.alignment, request.alignment);
-  // A count of its own for each take: it expires with the result's copies, the memory stays.
+  // Each result has its own reference count, so `active` expires with the copies of the result
+  // while the entry keeps the memory.
   const auto holder = std::make_shared<std::shared_ptr<void>>(entry.memory);
   const std::shared_ptr<void> result(holder, entry.memory.get());
   entry.active = result;
@@ -44,7 +45,7 @@ std::shared_ptr<void> Persistent::take(DeviceType type, const AllocationRequest&
 }
 
 void Persistent::forget_group(const std::string& group) {
-  std::vector<std::shared_ptr<void>> dropped;  // Freed after the lock.
+  std::vector<std::shared_ptr<void>> dropped;  // Freed after the unlock.
   const std::lock_guard lock(mutex_);
   std::erase_if(entries_, [&](const auto& item) {
     const bool ends = item.second.request.group_name == group;

@@ -12,17 +12,17 @@
 
 namespace symmem {
 
-/// The allocations that have an id. Each is allocated once and handed out again whenever nobody
-/// holds it, until its group ends. Calls may come from any thread.
+/// The allocations that have an alloc_id. Each is allocated once. Until its group ends, take()
+/// returns the same memory again whenever the memory has no owner. Thread-safe.
 class Persistent {
  public:
-  /// Returns the memory of `request`, which has an id; allocates it at the id's first use.
-  /// Error(invalid_argument) while a copy of the last result lives, or if bytes, device or group
-  /// differ from the first use.
+  /// Returns the memory of the id in `request`; allocates it at the first use of the id. Throws
+  /// Error(invalid_argument) while a copy of the previous result lives, or if bytes, device or
+  /// group differ from the first use.
   std::shared_ptr<void> take(DeviceType type, const AllocationRequest& request,
                              const std::shared_ptr<SymmetricMemoryAllocator>& allocator);
 
-  /// Forgets the ids of `group`. Memory with a living owner is freed with it.
+  /// Removes the ids of `group`. Memory that has an owner is freed with its last owner.
   void forget_group(const std::string& group);
 
  private:

@@ -59,11 +59,10 @@ std::shared_ptr<SymmetricMemory> get_symmetric_memory(Context& context, const Te
   auto memory =
       context.get_allocator(tensor.device().type)->get_symmetric_memory(tensor.data(), group_name);
   require(memory != nullptr, Errc::invalid_argument,
-          "get_symmetric_memory: pointer {} has no rendezvous in {}; call rendezvous on all its "
-          "ranks first",
+          "get_symmetric_memory: pointer {} has no rendezvous in {}; call rendezvous on all "
+          "ranks of the group first",
           tensor.data(),
-          group_name.empty() ? "the group it was allocated for"
-                             : fmt::format("group \"{}\"", group_name));
+          group_name.empty() ? "the tensor's group" : fmt::format("group \"{}\"", group_name));
   return memory;
 }
 std::shared_ptr<SymmetricMemory> get_symmetric_memory(const Tensor& tensor,
@@ -85,9 +84,9 @@ Tensor get_buffer(const SymmetricMemory& memory, int rank, const std::vector<std
   std::byte* const at = impl.reach(rank, static_cast<std::size_t>(storage_offset) * dtype.bytes(),
                                    bytes, "get_buffer");
   if (at == nullptr)
-    fail(Errc::unsupported, "get_buffer: {} is reached by {}, without a pointer; use get",
+    fail(Errc::unsupported, "get_buffer: no pointer reaches {} ({}); use get",
          impl.group->describe(rank), memory.route(rank).transport);
-  // The view keeps its memory mapped: the own block or the attached one.
+  // The view holds the block or the attachment, which keeps the memory mapped.
   std::shared_ptr<void> storage = impl.buffer_block;
   if (rank != memory.rank())
     storage = impl.connections->peers[static_cast<std::size_t>(rank)].buffer;

@@ -10,12 +10,12 @@
 namespace symmem {
 namespace {
 
-/// One rank's contribution to a gather; docs/wire.md, "Collective parts".
+/// One rank's contribution to a gather. Format: docs/wire.md, "Collective parts".
 struct Contribution {
   std::string operation;
   bool failed = false;
   Errc code = Errc::internal;
-  std::string value;  ///< The error's message if `failed`.
+  std::string value;  ///< The result, or the error message if `failed` is true.
 
   std::string encode() const {
     return Writer()
@@ -48,12 +48,13 @@ Contribution make_contribution(const std::string& operation,
     return {operation, true, e.code(), text_without_location(e)};
   } catch (const std::exception& e) {
     return {operation, true, Errc::internal, e.what()};
-  } catch (...) {  // An application's transport may throw anything.
-    return {operation, true, Errc::internal, "an exception that is no std::exception was thrown"};
+  } catch (...) {  // An application's transport may throw any type.
+    return {operation, true, Errc::internal,
+            "an exception that is not a std::exception was thrown"};
   }
 }
 
-/// How many ranks' errors a message quotes; it counts the others.
+/// An error message quotes the errors of at most this many ranks and counts the other ranks.
 constexpr std::size_t kMaxQuoted = 4;
 
 /// Returns the name of a call in messages. The wire keeps an older name for one call.
@@ -69,11 +70,10 @@ Collective::Collective(Group& group, std::string operation, const Deadline& dead
       deadline_(deadline),
       lock_(group.collective_mutex(), std::try_to_lock) {
   group_.fork().check();
-  require(
-      lock_.owns_lock(), Errc::invalid_argument,
-      "{}: another thread is in a collective call of this group; collective calls match in call "
-      "order on all ranks, so make one at a time",
-      title());
+  require(lock_.owns_lock(), Errc::invalid_argument,
+          "{}: another thread is in a collective call of this group; ranks match "
+          "collective calls by their order, so make one call at a time",
+          title());
 }
 
 void Collective::begin() {

@@ -12,21 +12,23 @@
 
 namespace symmem {
 
-/// One collective call of a group, which ends the same on every rank. All ranks make the same
-/// gathers. A rank that fails contributes its error to the next gather, and every rank then throws
-/// one error that names it. The calls of a group match in call order, one at a time.
+/// One collective call of a group. It has the same outcome on every rank. All ranks must make the
+/// same gathers. A rank that fails contributes its error to the next gather, and every rank then
+/// throws the same error, which names the failed rank. The calls of a group are matched by their
+/// order, and only one may run at a time.
 class Collective {
  public:
   /// Throws Error(invalid_argument) while another call of `group` runs. `operation` must be the
   /// same on all ranks. `group` must outlive this object.
   Collective(Group& group, std::string operation, const Deadline& deadline);
 
-  /// Runs `contribute` and gathers its result, or its exception as an Error. Returns all ranks'
-  /// results by rank. The first gather of a group also joins it.
+  /// Runs `contribute` and gathers its result, or its exception as an Error. Returns the results of
+  /// all ranks, indexed by rank. The first gather of a group also joins the group.
   std::vector<std::string> gather(const std::function<std::string()>& contribute);
 
   const Deadline& deadline() const { return deadline_; }
-  /// Identifies this call: equal on all ranks and unique in the group. Requires a gather.
+  /// Returns an id of this call that is equal on all ranks and unique in the group. Valid after the
+  /// first gather.
   std::string serial() const { return std::to_string(sequence_); }
   /// Runs `body` and adds the operation and the group to any Error it throws.
   template <typename Body>
@@ -44,7 +46,8 @@ class Collective {
  private:
   std::string title() const;
   void begin();
-  /// Returns the values of a table of contributions; throws if the operations differ or any failed.
+  /// Decodes a table of contributions and returns the values. Throws if the operations differ or a
+  /// rank failed.
   std::vector<std::string> decode(const std::vector<std::string>& table) const;
 
   Group& group_;

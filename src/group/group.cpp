@@ -132,7 +132,7 @@ void Group::member_gone(int rank, Departure how, const std::string& reason) {
   if (index >= states_.size()) return;
   {
     const std::lock_guard lock(mutex_);
-    // The first report stays, and so does `finished`.
+    // Keeps the first report, and the state `finished`.
     if (states_[index].load() != State::active) return;
     reasons_[index] = reason;
     states_[index].store(how == Departure::left ? State::left : State::lost);

@@ -10,9 +10,9 @@ namespace {
 
 /// Expired entries are removed when a map has more entries than this.
 constexpr std::size_t kMaxEntries = 1024;
-/// The largest handle of one block; the handles of all ranks must fit into a gather.
+/// Maximum size of the handle of one block; the handles of all ranks must fit into a gather.
 constexpr std::size_t kMaxHandleBytes = 1u << 20;
-/// For a transport that neither attaches nor says why not.
+/// The reported reason if a transport refuses without a reason.
 constexpr const char* kNoReason = "refused without a reason";
 
 template <typename Map>
@@ -45,7 +45,7 @@ std::shared_ptr<Export> AttachmentCache::export_once(Transport& transport,
   refusal = std::move(offer.refusal);
   if (offer.value)
     require(offer.value->handle().size() <= kMaxHandleBytes, Errc::invalid_argument,
-            "transport {}: its handle has {} bytes; at most {} fit into a gather of all ranks",
+            "transport {}: a handle has {} bytes; at most {} fit into a gather of all ranks",
             transport.name(), offer.value->handle().size(), kMaxHandleBytes);
   exports_[key] = offer.value;
   remove_expired(exports_);

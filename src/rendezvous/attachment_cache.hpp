@@ -15,40 +15,41 @@
 
 namespace symmem {
 
-/// A rank's exports by one transport; its handles are valid while `exports` live.
+/// A rank's exports by one transport. `handles` are valid while `exports` live.
 struct Exported {
   ExportedHandles handles;
   std::vector<std::shared_ptr<Export>> exports;
 };
 
-/// Returns the pad that peers use: a pointer peer's, or the one written by the network.
+/// Returns the pad for peers that use a key if `by_key` is true, else the pad for peers that map
+/// it.
 inline const BlockRange& pad_range(const Description& described, bool by_key) {
   return by_key ? described.network_pad : described.pad;
 }
 
-/// Throws Error(invalid_argument) unless [range.offset, +bytes), announced by `rank`, lies in the
-/// attached block. The transport measured the block's size; the range is the peer's claim.
+/// Throws Error(invalid_argument) unless the `bytes` bytes at range.offset lie in the attached
+/// block. The transport measured the block's size; the range is an unverified claim of `rank`.
 void check_range(int rank, const BlockRange& range, std::uint64_t bytes,
                  const Attachment& attachment);
-/// The bytes of a signal pad as `described` implies.
+/// Returns the size in bytes of a signal pad, which follows from `described`.
 std::uint64_t pad_bytes(const Group& group, const Description& described);
 
-/// Exports and attaches the blocks of one group, each once for as long as somebody uses it: an
-/// export per (block, transport), an attachment per (block, transport, own device). Not
+/// Exports and attaches the blocks of one group, and reuses the results while they are in use: one
+/// export per block and transport, one attachment per block, transport and local device. Not
 /// thread-safe.
 class AttachmentCache {
  public:
   Exported export_blocks(Transport& transport, const std::shared_ptr<Block>& buffer,
                          const std::shared_ptr<Block>& pad);
-  /// Attaches `peer`'s buffer and pad by its handles. Returns "" or the transport's refusal; an
-  /// Error fails the rendezvous.
+  /// Attaches the buffer and the pad of `peer` from `handles`. Returns "" on success, else the
+  /// reason why the transport refused. An Error fails the rendezvous.
   std::string attach_blocks(Transport& transport, const RendezvousInput& input, std::size_t peer,
                             const ExportedHandles& handles, const Deadline& deadline,
                             Connection& connection);
 
  private:
   using Key = std::pair<BlockId, std::string>;  ///< Block and transport.
-  using AttachmentKey = std::pair<Key, int>;    ///< And the device that accesses it.
+  using AttachmentKey = std::pair<Key, int>;    ///< Key and accessing device.
 
   std::shared_ptr<Export> export_once(Transport& transport, const std::shared_ptr<Block>& block,
                                       std::string& refusal);

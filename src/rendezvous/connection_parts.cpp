@@ -31,7 +31,8 @@ ExportedHandles ExportedHandles::read(Reader& reader) {
   return handles;
 }
 
-// Per rank 0 (attached) or the index of a reason plus one: many ranks share few reasons.
+// Encodes for each rank 0 (attached) or the index of its reason plus one, because many ranks share
+// few reasons.
 
 std::string encode_outcome(const std::vector<std::string>& outcome) {
   std::vector<std::string> reasons;
@@ -54,7 +55,7 @@ std::vector<std::string> decode_outcome(const std::string& bytes, std::size_t ra
   for (std::size_t r = 0; r < ranks; ++r) {
     const auto number = reader.get<std::uint16_t>();
     require(number <= reasons.size(), Errc::invalid_argument,
-            "a rank's attachments name reason {} of {}", number, reasons.size());
+            "a rank's attachments refer to reason {} of {}", number, reasons.size());
     outcome.push_back(number == 0 ? "" : reasons[number - 1u]);
   }
   reader.finish();

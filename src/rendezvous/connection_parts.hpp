@@ -8,10 +8,10 @@ namespace symmem {
 
 class Reader;
 
-// The values that ranks gather in the rounds of a rendezvous; docs/wire.md, "Collective parts".
-// Decoding throws Error(invalid_argument) for malformed bytes.
+// The values that ranks gather in the rounds of a rendezvous. Format: docs/wire.md, "Collective
+// parts". Decoding throws Error(invalid_argument) for malformed bytes.
 
-/// A rank's handles of one transport, or the reason why it exports nothing.
+/// A rank's handles for one transport, or the reason why the transport does not export.
 struct ExportedHandles {
   std::string refusal, buffer, pad;
 
@@ -20,7 +20,8 @@ struct ExportedHandles {
   static ExportedHandles read(Reader& reader);
 };
 
-/// The result of a rank's attachments, by rank: "" (attached) or the reason why not.
+/// encode_outcome and decode_outcome convert the outcome of a rank's attachments, indexed by peer:
+/// "" if attached, else the reason.
 std::string encode_outcome(const std::vector<std::string>& outcome);
 std::vector<std::string> decode_outcome(const std::string& bytes, std::size_t ranks);
 

@@ -16,7 +16,7 @@ std::shared_ptr<Connections> Connector::connect(Collective& collective,
   if (const auto known = remembered_.find(blocks); known != remembered_.end()) {
     for (std::size_t r = 0; r < input.described.size(); ++r) {
       const Connection& peer = known->second->peers[r];
-      if (!peer.buffer) continue;  // The own rank.
+      if (!peer.buffer) continue;  // This rank.
       const Description& theirs = input.described[r];
       check_range(static_cast<int>(r), theirs.buffer, theirs.bytes, *peer.buffer);
       check_range(static_cast<int>(r), pad_range(theirs, peer.pad->key() != nullptr),

@@ -12,29 +12,31 @@
 
 namespace symmem {
 
-/// Connects the ranks of one group. Blocks that live as long as the group are connected once: a
-/// later rendezvous on the same blocks takes the same connections, without a round. Used inside
-/// collective calls only, one at a time.
+/// Connects the ranks of one group. Blocks that live as long as the group are connected once; a
+/// later rendezvous on the same blocks reuses the connections without communication. Used only
+/// inside collective calls, which run one at a time.
 class Connector {
  public:
-  /// Exports this rank's blocks before `connect`: handles in the description save a round.
+  /// Exports this rank's blocks before connect(), because handles in the description save a gather.
   Exported export_blocks(Transport& transport, const std::shared_ptr<Block>& buffer,
                          const std::shared_ptr<Block>& pad) {
     return cache_.export_blocks(transport, buffer, pad);
   }
-  /// Connects every pair of ranks, or throws the same Error on all of them and leaves nothing
+  /// Connects every pair of ranks, or throws the same Error on all ranks and leaves nothing
   /// attached.
   std::shared_ptr<Connections> connect(Collective& collective, const RendezvousInput& input);
-  /// Forgets the attachments, on all ranks alike. Exports stay: a peer may still write there.
+  /// Releases the attachments; all ranks do so after the same failed call. Keeps the exports,
+  /// because a peer may still write to the memory.
   void detach();
 
  private:
-  using Blocks = std::vector<std::array<BlockId, 3>>;  ///< By rank: buffer, pad, network pad.
+  /// The blocks of buffer, pad and network pad of each rank.
+  using Blocks = std::vector<std::array<BlockId, 3>>;
 
   AttachmentCache cache_;
-  /// Connections of kept blocks only: all ranks then remember or forget alike.
+  /// Contains only connections between kept blocks, so that all ranks cache the same connections.
   std::map<Blocks, std::shared_ptr<Connections>> remembered_;
-  std::set<std::shared_ptr<Export>> kept_;  ///< The exports of forgotten connections.
+  std::set<std::shared_ptr<Export>> kept_;  ///< The exports of released connections.
 };
 
 }  // namespace symmem

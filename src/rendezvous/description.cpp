@@ -26,7 +26,8 @@ BlockRange read_range(Reader& reader) {
   return place;
 }
 
-/// Throws unless `value` is equal for all ranks: "1024 on rank 0 (...); 2048 on rank 1 (...)".
+/// Throws unless `value` is equal for all ranks. The error contains a list such as "1024 on rank 0
+/// (...); 2048 on rank 1 (...)".
 void require_equal(const Group& group, const std::vector<Description>& described, const char* what,
                    const std::function<std::string(const Description&)>& value) {
   std::map<std::string, std::vector<int>> ranks;
@@ -62,8 +63,9 @@ Description Description::decode(const std::string& encoded) {
   Reader reader(encoded, "a rank's description");
   const auto version = reader.get<std::uint32_t>();
   symmem::require(version == kVersion, Errc::unsupported,
-                  "a rank runs another release of symmem: description version {}, here {}", version,
-                  kVersion);
+                  "a rank runs another release of symmem: its description has version {}, this "
+                  "rank uses version {}",
+                  version, kVersion);
   Description description;
   description.bytes = reader.get<std::uint64_t>();
   description.device = static_cast<DeviceType>(reader.get<std::uint32_t>());

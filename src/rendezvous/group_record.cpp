@@ -11,7 +11,7 @@ void GroupRecord::add(std::shared_ptr<SymmetricMemory> memory) {
 }
 
 void GroupRecord::remove(const SymmetricMemory& memory) {
-  std::shared_ptr<SymmetricMemory> last;  // Destroyed after the lock: its destructor may free.
+  std::shared_ptr<SymmetricMemory> last;  // Destroyed after the unlock, because it may free memory.
   const std::lock_guard lock(mutex_);
   const auto found = std::find_if(memories_.begin(), memories_.end(),
                                   [&](const auto& held) { return held.get() == &memory; });

@@ -11,21 +11,21 @@
 
 namespace symmem {
 
-/// What a Context holds for one group: its pools, its connections, and the memories that are not
-/// closed. Outlives the group where a peer may still write to its memory.
+/// The resources of one group in a Context: the pools, the connections, and the memories that are
+/// not closed. Outlives the group if a peer may still write to the memory.
 class GroupRecord : public MemoryHolder {
  public:
   explicit GroupRecord(std::shared_ptr<Group> the_group) : group(std::move(the_group)) {}
 
   void add(std::shared_ptr<SymmetricMemory> memory);
   void remove(const SymmetricMemory& memory);
-  /// The memories that are held, oldest first.
+  /// Returns the memories of the record, oldest first.
   std::vector<std::shared_ptr<SymmetricMemory>> memories() const;
   void on_closed(const SymmetricMemory& memory, bool ok) override;
 
   const std::shared_ptr<Group> group;
   PoolSet pools;
-  Connector connector;  ///< Used inside collective calls only: one at a time.
+  Connector connector;  ///< Used only inside collective calls, one at a time.
 
  private:
   mutable std::mutex mutex_;  ///< Guards memories_.

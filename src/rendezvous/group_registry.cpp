@@ -9,11 +9,12 @@
 namespace symmem {
 namespace {
 
-/// What a store accepts (docs/wire.md): checked here rather than at the first rendezvous.
+/// kMaxNameBytes and kMaxWorldSize are limits of the store (docs/wire.md). They are checked here,
+/// so that set_group_info fails and not the first rendezvous.
 constexpr std::size_t kMaxNameBytes = 8u << 10;
 constexpr int kMaxWorldSize = 1 << 20;
 
-/// Shortens a caller's name for an error.
+/// Shortens a group name for an error message.
 std::string shown(const std::string& name) {
   constexpr std::size_t kMax = 64;
   return name.size() <= kMax ? name : name.substr(0, kMax) + "...";
@@ -65,9 +66,9 @@ const GroupRegistry::Named& GroupRegistry::find(const std::string& name) const {
   if (found != groups_.end()) return found->second;
   require(name != kWorld || has_joined_, Errc::invalid_argument,
           "this process has not joined its job, so it has no group \"{}\": call symmem::init() "
-          "first, or name a group of your own with set_group_info",
+          "first, or register another group with set_group_info",
           name);
-  fail(Errc::invalid_argument, "no group is named \"{}\"; name it with set_group_info first",
+  fail(Errc::invalid_argument, "no group is named \"{}\"; register it with set_group_info first",
        shown(name));
 }
 
@@ -99,7 +100,7 @@ std::exception_ptr GroupRegistry::end(const std::string& name, Timeout timeout) 
         });
         ending->group->end_collectively(deadline);
       });
-    } catch (...) {  // A caller's Store may throw anything.
+    } catch (...) {  // An application's Store may throw any type.
       failure = std::current_exception();
     }
     for (const auto& memory : ending->memories()) {
@@ -146,7 +147,7 @@ void GroupRegistry::release() noexcept {
       impl.withdraw();
       record->remove(*memory);
     }
-    // Without the lock below: attachments may be of an application's own transport.
+    // Runs before the lock below, because it may call an application's transport.
     record->connector = Connector();
   }
   const std::lock_guard lock(mutex_);

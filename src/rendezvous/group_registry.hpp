@@ -15,29 +15,31 @@
 
 namespace symmem {
 
-/// The groups of one Context, by name. Calls may come from any thread.
+/// The groups of one Context, by name. Thread-safe.
 class GroupRegistry {
  public:
   GroupRegistry(const Lifetime& lifetime, Process process, std::chrono::milliseconds timeout)
       : lifetime_(lifetime), process_(std::move(process)), timeout_(timeout) {}
 
-  /// Error(invalid_argument) for a name in use, an empty or overlong name, a rank out of range.
+  /// Adds a group. Throws Error(invalid_argument) if the name is in use, empty or too long, or if
+  /// the rank is out of range.
   void add(const std::string& name, const GroupInfo& info);
-  /// Leaves and forgets a group that this rank failed to join.
+  /// Leaves and removes a group that this rank failed to join.
   void forget(const std::string& name) noexcept;
-  /// Error(invalid_argument) for an unknown name.
+  /// Returns the record of a group. Throws Error(invalid_argument) for an unknown name.
   std::shared_ptr<GroupRecord> record(const std::string& name) const;
-  /// Likewise. The reference is valid as long as the registry.
+  /// Returns a reference that is valid as long as the registry. Throws Error(invalid_argument) for
+  /// an unknown name.
   const GroupInfo& info(const std::string& name) const;
-  /// Collective: closes the group's memories and forgets the group. Returns the failure if the
-  /// collective failed; throws if it could not begin, and then the group stays.
+  /// Closes the group's memories and removes the group. Collective. Returns the failure if the
+  /// collective failed. Throws if the collective could not begin; the group then stays.
   std::exception_ptr end(const std::string& name, Timeout timeout);
 
-  /// The processes of all groups that were lost, rather than left.
+  /// Returns the lost processes of all groups. Does not include processes that left.
   std::vector<Process> lost() const;
-  /// Leaves every group: later calls fail. Once the Lifetime has begun its end.
+  /// Leaves every group, so that later calls fail. Called after Lifetime::begin_end.
   void leave() noexcept;
-  /// Detaches and forgets all memories. After leave(), when no thread uses any.
+  /// Detaches and removes all memories. Called after leave(), when no thread uses a memory.
   void release() noexcept;
 
  private:
@@ -46,18 +48,19 @@ class GroupRegistry {
     std::shared_ptr<GroupRecord> record;
   };
 
-  /// With mutex_ held.
+  /// The caller must hold mutex_.
   const Named& find(const std::string& name) const;
   std::vector<std::shared_ptr<GroupRecord>> records() const;
 
   const Lifetime& lifetime_;
   const Process process_;
   const std::chrono::milliseconds timeout_;
-  mutable std::mutex mutex_;     ///< Guards what follows.
-  std::deque<GroupInfo> infos_;  ///< Never shrinks: info()'s references stay valid.
+  mutable std::mutex mutex_;     ///< Guards the members below.
+  std::deque<GroupInfo> infos_;  ///< Never shrinks, so references from info() stay valid.
   std::map<std::string, Named> groups_;
-  bool has_joined_ = false;  ///< The world was added, and maybe ended since.
-  std::vector<std::shared_ptr<GroupRecord>> retired_;  ///< Ended, but peers may still write there.
+  bool has_joined_ = false;  ///< The world was added, and may have ended since.
+  /// Ended groups to whose memory peers may still write.
+  std::vector<std::shared_ptr<GroupRecord>> retired_;
 };
 
 }  // namespace symmem

@@ -11,18 +11,18 @@
 
 namespace symmem {
 
-/// Leases the signal pads of allocations.
+/// Allocates the signal pads for a rendezvous.
 class PadLender {
  public:
   /// `gpus` and `pinned_maker` are null in a build without CUDA.
   PadLender(const Options& options, BlockIds& ids, Gpus* gpus, BlockMaker* pinned_maker)
       : options_(options), ids_(ids), gpus_(gpus), pinned_maker_(pinned_maker) {}
 
-  /// The pad of an allocation on `device`; for GPU memory also a second one in pinned host memory,
-  /// which the network writes. `maker` makes the device's blocks.
+  /// Returns the pad for an allocation on `device`. For GPU memory also returns a second pad in
+  /// pinned host memory, to which the network writes. `maker` allocates the blocks on `device`.
   std::vector<PadLease> lease(PoolSet& pools, BlockMaker& maker, const Device& device,
                               int world_size) const;
-  /// The GPU of `device`; null for the host.
+  /// Returns the GPU of `device`, or null for the host.
   Gpu* gpu(const Device& device) const {
     return device.type == DeviceType::cuda && gpus_ ? &gpus_->gpu(device.index) : nullptr;
   }

@@ -8,8 +8,8 @@
 
 namespace symmem {
 
-/// Computes where every rank's buffer and pad are for this process. `own_buffer` and `own_pad` are
-/// this rank's.
+/// Computes how this process accesses the buffer and the pad of every rank. `own_buffer` and
+/// `own_pad` are the addresses of this rank's buffer and pad.
 PeerTables make_peer_tables(const Group& group, const Connections& connections,
                             const std::vector<Description>& described, std::byte* own_buffer,
                             std::byte* own_pad);

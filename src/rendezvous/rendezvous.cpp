@@ -18,10 +18,10 @@ std::vector<std::string> names(const std::vector<Transport*>& transports) {
 
 }  // namespace
 
-/// This rank's allocation and pads, until the SymmetricMemory owns them.
+/// Owns this rank's allocation and pads until the SymmetricMemory is constructed.
 struct Rendezvous::LocalContribution {
   explicit LocalContribution(const Group& the_group) : group(the_group) {}
-  /// A store that is lost leaves it open whether peers attached: then nothing is reused.
+  /// If the store is lost, peers may have attached the memory, so the memory must not be reused.
   ~LocalContribution() {
     if (group.store_is_lost()) mark_shared();
   }
@@ -35,7 +35,7 @@ struct Rendezvous::LocalContribution {
 
   const Group& group;
   AllocationUse allocation;
-  std::vector<PadLease> pads;  ///< The first by pointer, the last by network; maybe the same.
+  std::vector<PadLease> pads;  ///< The first is accessed by pointer, the last by key.
   std::vector<std::unique_ptr<OpenRange>> open;
   Exported exported;
 };

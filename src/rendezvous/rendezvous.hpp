@@ -11,12 +11,12 @@
 
 namespace symmem {
 
-/// The collective that makes one allocation of every rank reachable for all: each rank contributes
-/// a description, all validate them, connect every pair, and build their SymmetricMemory. Calls may
-/// come from any thread.
+/// The collective call that gives all ranks access to one allocation of every rank. Each rank
+/// contributes a description. All ranks then validate the descriptions, connect every pair of ranks
+/// and construct their SymmetricMemory. Thread-safe.
 class Rendezvous {
  public:
-  /// All references must outlive this object.
+  /// All referenced objects must outlive this object.
   Rendezvous(const Options& options, std::string host_id, const PadLender& pads,
              TransportRegistry& transports, const Log& log)
       : options_(options),
@@ -25,11 +25,11 @@ class Rendezvous {
         transports_(transports),
         log_(log) {}
 
-  /// What a rank brings to the collective.
+  /// The input of this rank.
   struct Request {
-    std::string operation;  ///< For errors; equal on all ranks.
-    BlockMaker& maker;      ///< Makes the blocks of the memory's device type.
-    /// Finds this rank's allocation. Its Error becomes every rank's.
+    std::string operation;  ///< Name for errors; equal on all ranks.
+    BlockMaker& maker;      ///< Allocates blocks of the memory's device type.
+    /// Finds this rank's allocation. If it throws an Error, every rank throws that error.
     std::function<AllocationUse()> find;
   };
   std::shared_ptr<SymmetricMemory> run(const std::shared_ptr<GroupRecord>& record,

@@ -10,14 +10,15 @@
 
 namespace symmem {
 
-/// What a rendezvous connects: every rank's description, and this rank's own blocks.
+/// The input for the connections of a rendezvous: the descriptions of all ranks, and this rank's
+/// blocks.
 struct RendezvousInput {
   const Group& group;
-  const std::vector<Description>& described;  ///< By rank.
+  const std::vector<Description>& described;  ///< Indexed by rank.
   const std::shared_ptr<Block>& buffer;
   const std::shared_ptr<Block>& pad;
   const std::shared_ptr<Block>& network_pad;
-  const std::vector<Transport*>& transports;  ///< Best first.
+  const std::vector<Transport*>& transports;  ///< In order of preference.
 };
 
 }  // namespace symmem

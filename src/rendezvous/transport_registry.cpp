@@ -10,7 +10,8 @@
 namespace symmem {
 
 void TransportRegistry::add(DeviceType type, std::shared_ptr<Transport> transport) {
-  require(transport != nullptr, Errc::invalid_argument, "register_transport: no transport given");
+  require(transport != nullptr, Errc::invalid_argument,
+          "register_transport: the transport is null");
   const std::lock_guard lock(mutex_);
   auto& known = transports_[type];
   for (const auto& other : known)
@@ -55,8 +56,8 @@ void TransportRegistry::warn_of_unknown(const char* option,
     for (const auto& transport : those) known.insert(transport->name());
   for (const std::string& name : names)
     if (!known.contains(std::string_view(name).substr(name.starts_with("^") ? 1 : 0)))
-      log_.warn("{}={}: no transport is named \"{}\"; there are: {}", option, fmt::join(names, ","),
-                name, fmt::join(known, ", "));
+      log_.warn("{}={}: no transport is named \"{}\"; known transports: {}", option,
+                fmt::join(names, ","), name, fmt::join(known, ", "));
 }
 
 std::vector<std::shared_ptr<Transport>> TransportRegistry::all() const {

@@ -13,34 +13,36 @@
 
 namespace symmem {
 
-/// The transports of one Context, by the device type that they carry. Calls may come from any
-/// thread.
+/// The transports of one Context, by the device type that they support. Thread-safe.
 class TransportRegistry {
  public:
   TransportRegistry(const Options& options, const Log& log) : options_(options), log_(log) {}
 
-  /// Error(invalid_argument) for a name that the device type has already.
+  /// Adds a transport. Throws Error(invalid_argument) if `type` already has a transport with the
+  /// same name.
   void add(DeviceType type, std::shared_ptr<Transport> transport);
-  /// The transports for `type` that SYMMEM_TRANSPORTS allows, best first. Valid until release().
+  /// Returns the transports for `type` that SYMMEM_TRANSPORTS allows, in order of preference. The
+  /// pointers are valid until release().
   std::vector<Transport*> transports(DeviceType type);
 
   void on_peer_lost(const Process& peer) noexcept;
-  /// Waits until the transports have completed what they accepted. Before the groups are left.
+  /// Waits until the transports have completed all accepted operations. Called before the groups
+  /// are left.
   void drain(std::chrono::milliseconds timeout) noexcept;
-  /// Stops the transports' threads. After the groups are left.
+  /// Stops the transports' threads. Called after the groups are left.
   void shutdown() noexcept;
   void release() noexcept;
 
  private:
-  /// Logs the names that no transport has. With mutex_ held.
+  /// Logs the names that match no transport. The caller must hold mutex_.
   void warn_of_unknown(const char* option, const std::vector<std::string>& names) const;
   std::vector<std::shared_ptr<Transport>> all() const;
 
   const Options& options_;
   const Log& log_;
-  mutable std::mutex mutex_;  ///< Guards what follows.
+  mutable std::mutex mutex_;  ///< Guards the members below.
   std::map<DeviceType, std::vector<std::shared_ptr<Transport>>> transports_;
-  bool names_checked_ = false;  ///< Checked at the first rendezvous, when all are registered.
+  bool names_checked_ = false;  ///< Set at the first rendezvous, after all registrations.
 };
 
 }  // namespace symmem

@@ -11,7 +11,7 @@ namespace {
 
 /// An error lists at most this many unconnected pairs.
 constexpr int kMaxPairsListed = 8;
-/// Groups of up to this many ranks get a matrix of their routes.
+/// In groups of up to this many ranks, explain() prints a matrix of the routes.
 constexpr std::size_t kMaxMatrix = 32;
 
 }  // namespace
@@ -52,7 +52,7 @@ bool TransportSelection::complete() const {
 void TransportSelection::round(std::size_t t) {
   std::vector<ExportedHandles> handles;
   if (t == 0 && all_described_handles()) {
-    export_blocks(t);  // The description exported already: now connections_ holds the exports.
+    export_blocks(t);  // Stores the exports behind the described handles in connections_.
     for (const Description& one : input_.described) handles.push_back(*one.handles);
   } else {
     for (const std::string& bytes : collective_.gather([&] { return export_blocks(t).encode(); }))
@@ -82,7 +82,7 @@ std::string TransportSelection::attach_peers(std::size_t t,
       outcome[r] = handles[r].refusal.empty()
                        ? cache_.attach_blocks(transport(t), input_, r, handles[r],
                                               collective_.deadline(), connections_->peers[r])
-                       : "it does not export: " + handles[r].refusal;
+                       : "the peer does not export: " + handles[r].refusal;
     } catch (Error& e) {
       e.add_context(fmt::format("attach {} by {}", input_.group.describe(static_cast<int>(r)),
                                 transport(t).name()));
@@ -137,8 +137,8 @@ void TransportSelection::require_complete() {
         pairs += fmt::format("\n  {} and {}: {}", input_.group.describe(static_cast<int>(a)),
                              input_.group.describe(static_cast<int>(b)), reasons(a, b));
   if (count == 0) return;
-  // A rank that died after it contributed cannot be attached either: then this gather fails and
-  // names the dead rank.
+  // A rank that died after its contribution cannot be attached either. In that case this gather
+  // fails and names the dead rank.
   static_cast<void>(collective_.gather([] { return std::string(); }));
   if (count > kMaxPairsListed)
     pairs += fmt::format("\n  and {} more pairs", count - kMaxPairsListed);
@@ -156,7 +156,7 @@ std::string TransportSelection::reasons(std::size_t a, std::size_t b) const {
   for (const RefusedTransport& refused : way.refused)
     text += fmt::format("{}{}: {}", text.empty() ? "" : "; ", refused.transport, refused.reason);
   if (!text.empty()) return text;
-  return fmt::format("no transport carries memory on {} (SYMMEM_TRANSPORTS)",
+  return fmt::format("no transport supports memory on {} (see SYMMEM_TRANSPORTS)",
                      to_string(input_.buffer->device.type));
 }
 

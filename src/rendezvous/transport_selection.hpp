@@ -11,14 +11,14 @@
 
 namespace symmem {
 
-/// Selects the transport of every pair of ranks, for one rendezvous. One round a transport, best
-/// first: all ranks export, attach the peers that are not connected yet, then agree. Every rank
-/// computes the same selection.
+/// Selects the transport of every pair of ranks for one rendezvous. Tries one transport per round,
+/// in order of preference: all ranks export their blocks, attach the peers that are not connected
+/// yet, and exchange the outcomes. Every rank computes the same selection.
 class TransportSelection {
  public:
   TransportSelection(AttachmentCache& cache, Collective& collective, const RendezvousInput& input);
-  /// Throws the same Error on every rank if no transport, or none that SYMMEM_REQUIRE names,
-  /// connects a pair. Once.
+  /// Connects all pairs. Throws the same Error on every rank if no transport, or no transport in
+  /// SYMMEM_REQUIRE, connects a pair. May be called only once.
   std::shared_ptr<Connections> run();
 
  private:
@@ -32,7 +32,7 @@ class TransportSelection {
   void round(std::size_t t);
   bool all_described_handles() const;
   ExportedHandles export_blocks(std::size_t t);
-  /// Attaches every peer that is not connected. Returns encode_outcome().
+  /// Attaches every peer that is not connected. Returns the encoded outcome.
   std::string attach_peers(std::size_t t, const std::vector<ExportedHandles>& handles);
   /// Connects the pairs that transport `t` attached in both directions; drops one-sided
   /// attachments.
@@ -50,8 +50,8 @@ class TransportSelection {
   const RendezvousInput& input_;
   const std::size_t size_;
   std::shared_ptr<Connections> connections_;
-  std::vector<std::vector<RefusedTransport>> refused_;  ///< [from * size + to]
-  std::vector<std::size_t> transport_;                  ///< [from * size + to], symmetric.
+  std::vector<std::vector<RefusedTransport>> refused_;  ///< Indexed by from * size + to.
+  std::vector<std::size_t> transport_;                  ///< Indexed by from * size + to; symmetric.
 };
 
 }  // namespace symmem

@@ -11,9 +11,9 @@
 namespace symmem {
 namespace {
 
-/// Twice the time of a put of GPU memory and a signal from a peer that answers at once.
+/// About twice the time of a put to GPU memory and a signal, if the peer answers at once.
 constexpr std::chrono::microseconds kPollTime{200};
-/// How often a sleeping host wait checks whether the memory has failed on the GPU.
+/// Interval at which a sleeping host wait checks whether the memory has failed on the GPU.
 constexpr std::chrono::milliseconds kFailureCheckPeriod{50};
 
 }  // namespace
@@ -23,7 +23,7 @@ GpuSignals::GpuSignals(Group& group, int channels, std::vector<PeerPad> pads, Gp
       state_(state),
       waiting_(static_cast<std::size_t>(channels) * pads_.size()) {
   group_.add_observer(this);
-  GpuSignals::group_changed();  // For members that were gone before.
+  GpuSignals::group_changed();  // Marks the members that are gone already.
 }
 
 GpuSignals::~GpuSignals() {
@@ -70,7 +70,7 @@ void GpuSignals::wait(int src, int channel, Timeout timeout) {
   check(outcome, {src}, "wait_signal");
 }
 
-/// Polls in host memory, so no kernel occupies the GPU during the wait.
+/// Polls the count in host memory, so that no kernel occupies the GPU during the wait.
 void GpuSignals::wait_for_network(int src, int channel, const Deadline& deadline) {
   const std::atomic_ref arrived(state_.network_pad().signals(channel, src));
   const std::atomic_ref taken(state_.network_taken(channel, src));
@@ -84,7 +84,7 @@ void GpuSignals::wait_for_network(int src, int channel, const Deadline& deadline
     while (!wait_until(state_.network_pad().doorbell(), deadline.or_sooner(kFailureCheckPeriod),
                        ready, check_wait))
       if (deadline.expired()) fail_timeout(src, channel, deadline);
-  // A kernel that failed during the wait has poisoned the count.
+  // If a kernel failed during the wait, it has poisoned the count.
   if (taken.load() != before) check(Gpu::Outcome::failed, {src}, "wait_signal");
   taken.store(before + 1);
 }
@@ -109,9 +109,10 @@ void GpuSignals::barrier_on_gpu(int channel, const Deadline& deadline) {
   });
   if (progress_key_ != nullptr) progress_key_->stop_polling();
   if (outcome == Gpu::Outcome::arrived) return;
-  state_.check(group_, "barrier");  // The counts do not name the missing ranks then.
+  state_.check(group_, "barrier");  // After a failure the counts below are invalid.
   const std::vector<int> missing = state_.missing(channel);
-  // The last ranks arrived after the kernel's last poll, or before they left.
+  // No rank is missing: the last ranks arrived after the kernel's last poll, or left after they
+  // arrived.
   if (outcome != Gpu::Outcome::failed && missing.empty()) return;
   if (outcome == Gpu::Outcome::timeout)
     fail(Errc::timeout, "barrier on channel {} of group \"{}\": after {:.3f} s still missing: {}",

@@ -9,9 +9,9 @@
 
 namespace symmem {
 
-/// Host calls for the signals of GPU memory. Small kernels update and poll the counts in GPU
-/// memory, which streams and kernels use too. Signals by network arrive in a pad in pinned host
-/// memory, which the host polls.
+/// Implements the host calls for signals of GPU memory. Small kernels update and poll the counts in
+/// GPU memory; operations on streams and in kernels use the same counts. Signals from the network
+/// arrive in a pad in pinned host memory, which the host polls.
 class GpuSignals : public Signals {
  public:
   /// `group` and `state` must outlive this object.
@@ -26,7 +26,7 @@ class GpuSignals : public Signals {
 
  private:
   void wait_for_network(int src, int channel, const Deadline& deadline);
-  /// Throws the reason why a wait for `ranks` ended, unless `outcome` is `arrived`.
+  /// Throws an Error with the reason why a wait for `ranks` ended, unless `outcome` is `arrived`.
   void check(Gpu::Outcome outcome, const std::vector<int>& ranks, const char* operation) const;
   /// Runs `call` and adds operation, rank, channel and group to any Error it throws.
   template <typename Call>
@@ -35,7 +35,7 @@ class GpuSignals : public Signals {
   void signal_key_peers(int channel, const Deadline& deadline);
 
   GpuState& state_;
-  std::vector<std::atomic<bool>> waiting_;  ///< By channel, then source.
+  std::vector<std::atomic<bool>> waiting_;  ///< Indexed by channel, then source.
 };
 
 }  // namespace symmem

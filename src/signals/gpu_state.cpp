@@ -119,7 +119,7 @@ void GpuState::fail_failed(const Group& group, const char* operation) const {
   constexpr const char* kCure = "close the memory and rendezvous again";
   switch (failure.cause) {
     case device::Failure::Cause::gone:
-      group.check_waitable({failure.rank}, operation);  // Throws a more precise error if it can.
+      group.check_waitable({failure.rank}, operation);  // May throw a more precise error.
       fail(Errc::peer_lost, "{}: {} left or is lost; {}", what, rank, kCure);
     case device::Failure::Cause::no_pointer:
       fail(Errc::unsupported, "{}: no pointer reaches {}; use host operations for this rank; {}",

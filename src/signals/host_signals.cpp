@@ -11,7 +11,8 @@
 namespace symmem {
 namespace {
 
-/// A network round trip to a peer that answers at once; sleeping and waking takes as long.
+/// About the time of a network round trip to a peer that answers at once. Sleeping and waking takes
+/// about as long.
 constexpr std::chrono::microseconds kPollTime{50};
 
 std::uint64_t load(std::uint64_t& count) {
@@ -28,7 +29,7 @@ HostSignals::HostSignals(Group& group, int channels, std::vector<PeerPad> pads)
 }
 
 HostSignals::~HostSignals() {
-  // In a forked child a thread of the parent may still appear to hold the group's lock.
+  // In a forked child the group's lock may be held for ever by a thread of the parent.
   if (!group_.fork().forked()) group_.remove_observer(this);
 }
 
@@ -85,8 +86,8 @@ void HostSignals::barrier(int channel, Timeout timeout) {
 
 bool HostSignals::arrive(int channel, std::uint64_t epoch, Timeout timeout) {
   const int self = group_.rank(), size = group_.world_size();
-  // Each rank starts with its successor, which spreads concurrent writes over the pads. Key peers
-  // are first: the network takes longest.
+  // Each rank starts with its successor, so that concurrent writes go to different pads. Peers with
+  // a key are first, because the network takes longest.
   const auto for_each_peer = [&](auto visit) {
     for (int i = 1; i < size; ++i) visit((self + i) % size, peer((self + i) % size));
   };

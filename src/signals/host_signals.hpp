@@ -9,8 +9,8 @@
 
 namespace symmem {
 
-/// Signals of host memory. Counts are plain words in shared memory; waits spin, then sleep on the
-/// pad's doorbell.
+/// Implements the signals of host memory. Counts are plain words in shared memory; waits spin, then
+/// sleep on the pad's doorbell.
 class HostSignals : public Signals {
  public:
   HostSignals(Group& group, int channels, std::vector<PeerPad> pads);
@@ -23,7 +23,8 @@ class HostSignals : public Signals {
   void group_changed() override;
 
  private:
-  /// Consumed signals of one (channel, source). `busy` admits one waiting thread at a time.
+  /// The number of consumed signals of one channel and source. `busy` admits one waiting thread at
+  /// a time.
   struct Taken {
     std::atomic<bool> busy{false};
     std::atomic<std::uint64_t> count{0};
@@ -36,8 +37,8 @@ class HostSignals : public Signals {
   bool arrive(int channel, std::uint64_t epoch, Timeout timeout);
   void wait_for_arrivals(int channel, std::uint64_t epoch, const Deadline& deadline);
 
-  std::vector<Taken> taken_;           ///< By channel, then source.
-  std::vector<std::uint64_t> epochs_;  ///< By channel; guarded by run_barrier.
+  std::vector<Taken> taken_;           ///< Indexed by channel, then source.
+  std::vector<std::uint64_t> epochs_;  ///< Indexed by channel; guarded by run_barrier.
 };
 
 }  // namespace symmem

@@ -6,7 +6,7 @@
 
 namespace symmem {
 
-/// A rank's signal pad as this rank reaches it: by pointer, or by key where no pointer reaches.
+/// Access to a rank's signal pad: through a pointer if the pad is mapped, else through a key.
 struct PeerPad {
   PeerPad(const SignalPad& mapped) : pad(mapped) {}
   PeerPad(BlockKey& block, std::size_t at, int world_size)
@@ -19,9 +19,9 @@ struct PeerPad {
     return {offset, offset + SignalPad::arrivals_offset(channel, source, pad.world_size())};
   }
 
-  SignalPad pad;            ///< Its base is null for a key peer.
-  BlockKey* key = nullptr;  ///< Key of the pad's block; null for a pointer peer.
-  std::size_t offset = 0;   ///< The pad's first byte in that block.
+  SignalPad pad;            ///< Its base is null if the pad is not mapped.
+  BlockKey* key = nullptr;  ///< Key of the pad's block; null if the pad is mapped.
+  std::size_t offset = 0;   ///< Offset of the pad in the key's block.
 };
 
 }  // namespace symmem

@@ -7,8 +7,8 @@
 
 namespace symmem {
 
-/// Deadline and liveness check of one operation on a key peer: the operation's waits throw once the
-/// deadline has passed or the peer is gone.
+/// Deadline and liveness check of one operation through a peer's key. The operation's waits throw
+/// once the deadline has passed or the peer is gone.
 class PeerWait : public Wait {
  public:
   PeerWait(const Group& group, int rank, const char* operation, Timeout timeout)
@@ -23,15 +23,15 @@ class PeerWait : public Wait {
     named_ = false;
   }
 
-  /// Runs `use`, a call on the peer's key, and adds operation and peer to the transport's errors,
-  /// which do not name them.
+  /// Runs `use`, which calls the peer's key. Adds the operation and the peer to an error of the
+  /// transport, which names neither.
   template <typename Use>
   auto run(Use use) {
     try {
       return use();
     } catch (Error& e) {
       if (named_) throw;
-      group_.check_peer(rank_, operation_);  // The store's reason is more precise.
+      group_.check_peer(rank_, operation_);  // Throws the store's more precise reason.
       e.add_context(fmt::format("{}: {}", operation_, group_.describe(rank_)));
       throw;
     }
@@ -42,7 +42,7 @@ class PeerWait : public Wait {
   const int rank_;
   const char* const operation_;
   const Deadline deadline_;
-  bool named_ = false;  ///< The error in flight is from check(), which names operation and peer.
+  bool named_ = false;  ///< The thrown error is from check() and names operation and peer.
 };
 
 }  // namespace symmem

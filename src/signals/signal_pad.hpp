@@ -8,13 +8,13 @@
 
 namespace symmem {
 
-/// View of a signal pad in host memory; docs/wire.md, "Signal pad". Owns nothing.
+/// Non-owning view of a signal pad in host memory. Format (docs/wire.md, "Signal pad"):
 ///
 ///   byte 0    the doorbell, 8 bytes
 ///   byte 64   channel 0: for each source rank u64 signals, u64 arrivals; then channel 1, ...
 ///
-/// Both counts only grow, and only their source rank writes them. In the machine's byte order: the
-/// memory is shared, not sent.
+/// Both counts only increase, and only the source rank writes them. They have the machine's byte
+/// order, because the memory is shared, not sent.
 class SignalPad {
  public:
   static constexpr std::size_t kHeaderBytes = 64;
@@ -26,7 +26,7 @@ class SignalPad {
                               static_cast<std::size_t>(world_size) * 2 * sizeof(std::uint64_t);
   }
 
-  /// Returns the byte offset of a count in the pad.
+  /// signals_offset and arrivals_offset return the byte offset of a count in the pad.
   static std::size_t signals_offset(int channel, int source, int world_size) {
     const auto slot = static_cast<std::size_t>(channel) * static_cast<std::size_t>(world_size) +
                       static_cast<std::size_t>(source);

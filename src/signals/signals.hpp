@@ -12,11 +12,11 @@
 
 namespace symmem {
 
-/// Counting signals and barriers of one SymmetricMemory: the pads of all ranks, and the counts that
-/// this rank has consumed, which are private to it. Calls may come from any thread.
+/// Counting signals and barriers of one SymmetricMemory. Contains the pads of all ranks; a subclass
+/// contains the counts of signals that this rank has consumed. Thread-safe.
 class Signals : public GroupObserver {
  public:
-  /// `pads` is indexed by rank and includes this rank's own. `group` must outlive this object.
+  /// `pads` is indexed by rank and includes this rank's pad. `group` must outlive this object.
   Signals(Group& group, int channels, std::vector<PeerPad> pads)
       : group_(group),
         channels_(channels),
@@ -42,20 +42,22 @@ class Signals : public GroupObserver {
   }
   const PeerPad& peer(int rank) const { return pads_[static_cast<std::size_t>(rank)]; }
 
-  /// Adds one signal for `dst`, ordered after this rank's earlier puts to it. Does not block on
-  /// host memory that a pointer reaches.
+  /// Sends one signal to `dst`, ordered after this rank's earlier puts to `dst`. Does not block if
+  /// the pad of `dst` is mapped host memory.
   virtual void put(int dst, int channel, Timeout timeout = {}) = 0;
   /// Blocks until a signal from `src` arrives and consumes it. Consumes nothing if it throws.
   virtual void wait(int src, int channel, Timeout timeout) = 0;
   /// Blocks until all ranks have entered the same barrier of `channel`. After a failed barrier all
-  /// later ones of the channel fail.
+  /// later barriers of the channel fail.
   virtual void barrier(int channel, Timeout timeout) = 0;
 
  protected:
-  // Errors of wait_signal. Formatted only when thrown: formatting takes longer than a signal.
+  // fail_concurrent_wait and fail_timeout throw the errors of wait_signal. The message is formatted
+  // only on failure, because formatting takes longer than a signal.
   [[noreturn]] void fail_concurrent_wait(int src, int channel) const {
     fail(Errc::invalid_argument,
-         "wait_signal: another thread waits for {} on channel {}; only one thread at a time may",
+         "wait_signal: another thread waits for {} on channel {}; only one thread at a time may "
+         "wait",
          group_.describe(src), channel);
   }
   [[noreturn]] void fail_timeout(int src, int channel, const Deadline& deadline) const {
@@ -67,7 +69,8 @@ class Signals : public GroupObserver {
   }
 
   /// Throws if a wait for `ranks` can no longer complete. Called before each sleep. Signals that a
-  /// rank sent before it was gone still count, so this calls `ready` after reading the group.
+  /// rank sent before it was gone still count, so this function calls `ready` after it has read the
+  /// group's state.
   template <typename Ready>
   void check_waitable(const std::vector<int>& ranks, const char* operation, Ready ready) const {
     try {
@@ -78,7 +81,7 @@ class Signals : public GroupObserver {
   }
 
   /// Runs `body`, a barrier of `channel`, on one thread at a time. If `body` throws, all later
-  /// calls fail: the ranks may then disagree on the count.
+  /// calls fail, because the ranks may disagree on the count.
   template <typename Body>
   void run_barrier(int channel, Body body) {
     Barrier& barrier = barriers_[static_cast<std::size_t>(channel)];
@@ -98,14 +101,14 @@ class Signals : public GroupObserver {
   Group& group_;
   const int channels_;
   const std::vector<PeerPad> pads_;
-  BlockKey* progress_key_ = nullptr;  ///< Any peer's key; null without key peers.
+  BlockKey* progress_key_ = nullptr;  ///< The key of any peer; null if all pads are mapped.
 
  private:
   struct Barrier {
     std::atomic<bool> busy{false};
     std::atomic<bool> failed{false};
   };
-  std::vector<Barrier> barriers_;  ///< By channel.
+  std::vector<Barrier> barriers_;  ///< Indexed by channel.
 };
 
 }  // namespace symmem

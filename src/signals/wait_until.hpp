@@ -12,7 +12,7 @@
 
 namespace symmem {
 
-/// Counts the calling thread among a doorbell's sleepers for the lifetime of this object.
+/// RAII: registers the calling thread as a sleeper of a doorbell.
 class SleeperGuard {
  public:
   explicit SleeperGuard(const Doorbell& doorbell) : sleepers_(doorbell.sleepers()) {
@@ -26,8 +26,9 @@ class SleeperGuard {
   const std::atomic_ref<std::uint32_t> sleepers_;
 };
 
-/// Polls `ready` for about the time that a word takes from core to core. Returns whether it became
-/// true. Does not pause or read the clock: each takes as long as dozens of polls.
+/// Polls `ready` for about the time in which a cache line moves between two cores. Returns whether
+/// `ready` returned true. Does not pause or read the clock, because each takes as long as dozens of
+/// polls.
 template <typename Ready>
 bool poll_without_clock(Ready ready) {
   constexpr int kPolls = 96;
@@ -36,9 +37,9 @@ bool poll_without_clock(Ready ready) {
   return false;
 }
 
-/// Polls `ready` and progresses the network for up to `longest`. Returns whether it became true.
-/// Saves two thread switches if the peer answers soon. `progress_key` is any key of the network
-/// transport; if it is null, this only does what poll_without_clock does.
+/// Polls `ready` and progresses the network for up to `longest`. Returns whether `ready` returned
+/// true. Saves two thread switches if the peer answers soon. `progress_key` is any key of the
+/// network transport; if it is null, polls as poll_without_clock does.
 template <typename Ready>
 bool poll_briefly(BlockKey* progress_key, std::chrono::microseconds longest, Ready ready) {
   if (poll_without_clock(ready)) return true;
@@ -53,13 +54,13 @@ bool poll_briefly(BlockKey* progress_key, std::chrono::microseconds longest, Rea
   return ready();
 }
 
-/// Blocks until `ready` returns true or the deadline passes. Returns whether it was ready. Before
-/// each sleep, when this thread already counts as a sleeper of `doorbell`, calls `check`, which
-/// throws if the wait could never complete.
+/// Blocks until `ready` returns true or the deadline passes. Returns whether `ready` returned true.
+/// Before each sleep, after it has registered this thread as a sleeper of `doorbell`, calls
+/// `check`, which throws if the wait can no longer complete.
 ///
-/// Spins for about a microsecond, in which a running peer answers. Then yields twenty times, so
-/// that the peer runs if ranks outnumber cores. Then sleeps: longer spinning would take the
-/// processor from the awaited rank.
+/// Spins for about a microsecond, because a running peer usually answers within that time. Then
+/// yields twenty times, so that the peer runs if ranks outnumber cores. Then sleeps, because longer
+/// spinning would occupy a core that the awaited rank may need.
 template <typename Ready, typename Check>
 bool wait_until(const Doorbell& doorbell, const Deadline& deadline, Ready ready, Check check) {
   constexpr std::chrono::nanoseconds kSpin{1000};

@@ -46,7 +46,8 @@ Resolution resolve_blocking(const std::string& host, const std::string& port, in
   return resolution;
 }
 
-/// Runs getaddrinfo, which has no deadline, in a detached thread and waits until the deadline.
+/// Runs getaddrinfo in a detached thread, because getaddrinfo has no deadline, and waits until
+/// `deadline`.
 Resolution resolve_in_thread(const Deadline& deadline, const std::string& host,
                              const std::string& port) {
   struct Shared {
@@ -116,8 +117,8 @@ std::vector<Address> resolve(const std::string& host, std::uint16_t port,
 void check_ports(const TcpStoreOptions& options) {
   const int most = options.port == 0 ? 1 : 65'536 - options.port;
   require(options.port_count >= 1 && options.port_count <= most, Errc::invalid_argument,
-          "{} ports from port {} on do not exist; port_count must be 1 to {}", options.port_count,
-          options.port, most);
+          "port_count is {} for port {}; it must be 1 to {}", options.port_count, options.port,
+          most);
 }
 
 std::string url_of(const std::string& host, std::uint16_t port) {

@@ -24,15 +24,16 @@ struct Address {
   Address with_port(std::uint16_t port) const;
 };
 
-/// Resolves a name or address, IPv6 with or without brackets, to all its addresses. Throws
-/// Error(timeout) after `deadline`, Error(invalid_argument) with the resolver's reason if there is
-/// none.
+/// Resolves a host name or a numeric address to all its addresses. An IPv6 address may have
+/// brackets. Throws Error(timeout) after `deadline`, and Error(invalid_argument) with the
+/// resolver's reason if the host has no address.
 std::vector<Address> resolve(const std::string& host, std::uint16_t port, const Deadline& deadline);
 
-/// Throws Error(invalid_argument) unless all ports of the options are in 1 .. 65535, or one is 0.
+/// Throws Error(invalid_argument) unless all ports of the options are in 1 .. 65535, or the only
+/// port is 0.
 void check_ports(const TcpStoreOptions& options);
 
-/// Returns "tcp://127.0.0.1:4711" or "tcp://[::1]:4711".
+/// Returns a URL such as "tcp://127.0.0.1:4711" or "tcp://[::1]:4711".
 std::string url_of(const std::string& host, std::uint16_t port);
 
 }  // namespace symmem::store

@@ -12,12 +12,12 @@ namespace symmem::store {
 
 using Clock = std::chrono::steady_clock;
 
-/// Actions to run at given times. Has no clock and no thread: its owner calls run().
+/// A queue of actions to run at given times. Has no clock and no thread: the owner calls run().
 class Alarms {
   using Key = std::pair<Clock::time_point, std::uint64_t>;
 
  public:
-  /// RAII: cancels its action when destroyed. Must not outlive the Alarms.
+  /// RAII: the destructor cancels the action. Must not outlive the Alarms.
   class Alarm {
    public:
     Alarm() = default;

@@ -18,7 +18,7 @@ void Barriers::enter(Ticket ticket, const Request& request, Clock::time_point no
   const auto at = barriers_.try_emplace(key, Barrier{count, {}}).first;
   Barrier& barrier = at->second;
   require(barrier.count == count, Errc::invalid_argument,
-          "barrier {} of {} callers; the waiting ones expect {}", in_quotes(key), count,
+          "barrier {} of {} callers; the waiting callers expect {}", in_quotes(key), count,
           barrier.count);
   const auto timeout = request.timeout;
   const auto [entered, fresh] = barrier.waiting.try_emplace(ticket);

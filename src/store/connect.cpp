@@ -19,13 +19,13 @@
 namespace symmem::store {
 namespace {
 
-/// Time limit for one of several ports, at first and at most. It grows, so that neither a silent
-/// program at one port nor a slow network prevents the connection.
+/// The first and the longest time limit of an attempt at one of several ports. The limit grows, so
+/// that neither a silent program on one port nor a slow network prevents the connection.
 constexpr std::chrono::milliseconds kFirstPortTime{500}, kLongestPortTime{8'000};
-/// Remaining time at which the last attempt begins.
+/// The last attempt begins when this much time remains.
 constexpr std::chrono::milliseconds kLastAttemptTime{20};
 
-/// A failure after which connect() tries again: no server yet, or the connection broke.
+/// A failure after which connect() retries: no server listens yet, or the connection broke.
 class Retryable : public std::exception {
  public:
   explicit Retryable(std::string reason) : reason_(std::move(reason)) {}
@@ -49,8 +49,8 @@ bool poll_until(std::vector<pollfd>& sockets, const Deadline& deadline) {
   }
 }
 
-/// Detects TCP self-connection: the kernel may pick the target port, on which no server listens
-/// yet, as the local one.
+/// Detects a TCP self-connection: the kernel may choose the target port as the local port if no
+/// server listens on it yet.
 bool connected_to_itself(int socket) {
   Address here, there;
   here.length = there.length = sizeof(sockaddr_storage);
@@ -67,7 +67,7 @@ Fd connect_any(const std::vector<Address>& addresses, const Deadline& deadline) 
   int error = ECONNREFUSED;
   for (const Address& address : addresses) {
     Fd socket(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    if (!socket && errno == EAFNOSUPPORT) continue;  // A host without IPv6.
+    if (!socket && errno == EAFNOSUPPORT) continue;  // The host does not support this family.
     if (!socket) fail_errno(errno, "socket for the store");
     if (::connect(socket.get(), address.get(), address.length) != 0 && errno != EINPROGRESS &&
         errno != EINTR) {
@@ -95,7 +95,7 @@ Fd connect_any(const std::vector<Address>& addresses, const Deadline& deadline) 
 void send_frame(int socket, Kind kind, std::string_view body) {
   std::string bytes;
   append_frame(bytes, kind, 0, body);
-  // The send buffer of a new connection holds these bytes; a partial send means it is broken.
+  // These bytes fit into the send buffer of a new connection, so a partial send is a failure.
   const ssize_t sent = ::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL);
   if (sent < 0) fail_retryable(errno);
   if (static_cast<std::size_t>(sent) != bytes.size()) fail_retryable(ENOBUFS);
@@ -140,13 +140,13 @@ Connected attempt(const TcpStoreOptions& options, std::uint16_t port,
     return authenticate(std::move(socket), handshake, deadline);
   } catch (const Error& error) {
     if (error.code() != Errc::invalid_argument) throw;
-    // The received bytes are no frame or no handshake message.
+    // The received bytes are not a frame or not a handshake message.
     fail(Errc::refused, "{} is not a symmem store: {}", url, error.what());
   }
 }
 
-/// Returns the addresses of the store's host; none, and the reason, if its name does not resolve
-/// yet: the host may still be starting.
+/// Returns the addresses of the store's host. If the name does not resolve, returns no address and
+/// sets `reason`, because the host may still be starting.
 std::vector<Address> resolve_now(const TcpStoreOptions& options, const Deadline& deadline,
                                  std::string& reason) {
   try {
@@ -192,7 +192,7 @@ Connected connect(const TcpStoreOptions& options, const Process& process,
   }
   if (refusal) throw *refusal;
   fail(Errc::timeout,
-       "no store answered at {}{} within {:.3f} s ({}); is the store running, is this its address?",
+       "no store answered at {}{} within {:.3f} s ({}); check that the store runs at this address",
        url_of(options.host, options.port),
        options.port_count == 1 ? "" : fmt::format(" and the next {} ports", options.port_count - 1),
        deadline.elapsed_seconds(), last);

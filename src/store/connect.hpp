@@ -11,15 +11,16 @@ namespace symmem::store {
 
 /// An authenticated connection.
 struct Connected {
-  Fd socket;           // Non-blocking, no Nagle delay.
-  FrameReader frames;  // May hold bytes received after the welcome.
+  Fd socket;           // Non-blocking; Nagle's algorithm is off.
+  FrameReader frames;  // May contain bytes received after the welcome.
   Welcome welcome;
 };
 
 /// Connects to options.host and port and authenticates. Tries all addresses of the name at once and
 /// retries with back-off while no server listens or the name does not resolve yet. Throws
-/// Error(timeout) with the last reason after `deadline`. A refusal is thrown at once if there is
-/// one port; of several ports the others may still be right, so it is thrown at the deadline.
+/// Error(timeout) with the last reason after `deadline`. With one port, a refusal is thrown at
+/// once. With several ports, a refusal is thrown at the deadline, because another port may accept
+/// the client.
 Connected connect(const TcpStoreOptions& options, const Process& process, const Deadline& deadline);
 
 }  // namespace symmem::store

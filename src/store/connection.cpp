@@ -30,7 +30,7 @@ Connection::Connection(Connected connected, Poller& poller, std::string name,
 std::string Connection::call(const Request& request, const Link::OnReply& on_reply) {
   const std::string body = encode(request);
   require(body.size() <= kMaxFrameBytes, Errc::invalid_argument,
-          "{} with {} bytes in all; at most {} fit into one request", store::name(request.kind),
+          "{} with {} bytes in total; at most {} fit into one request", store::name(request.kind),
           body.size(), kMaxFrameBytes);
   Call mine{store::name(request.kind), Clock::now() + request.timeout + grace(), on_reply};
   std::uint64_t id = 0;
@@ -50,8 +50,8 @@ void Connection::require_not_lost() const {
   if (lost_) fail(Errc::store_lost, "{} is lost: {}", name_, *lost_);
 }
 
-// Sending. A thread that enqueues into an idle queue sends it, so that one system call may send the
-// frames of many threads, and no thread waits for a slow socket.
+// Sending. A thread that enqueues a frame sends the queue, unless the socket's buffer is full; then
+// the poller's thread sends the frames of all threads. No thread waits for a slow socket.
 
 void Connection::send(Kind kind, std::uint64_t id, std::string_view body) {
   int error = 0;
@@ -62,7 +62,7 @@ void Connection::send(Kind kind, std::uint64_t id, std::string_view body) {
     error = flush();
     if (error == 0 && !blocked_) return;
   } catch (const std::exception& e) {
-    // Out of memory, perhaps within a frame: ends the waits of all callers.
+    // Out of memory: ends the waits of all callers.
     return mark_lost(e.what());
   }
   if (error != 0) return mark_lost(std::generic_category().message(error));
@@ -70,8 +70,8 @@ void Connection::send(Kind kind, std::uint64_t id, std::string_view body) {
   adjust_watch(Watch::later);
 }
 
-/// Sends until the socket's buffer is full. Returns errno's value of a failure, else 0. Needs
-/// out_mutex_.
+/// Sends until the queue is empty or the socket's buffer is full. Returns 0, or the errno value of
+/// a failure. The caller must hold out_mutex_.
 int Connection::flush() {
   while (sent_ < out_.size()) {
     const ssize_t count = ::send(socket_.get(), out_.data() + sent_, out_.size() - sent_,
@@ -103,7 +103,7 @@ void Connection::wait_for_reply(Call& mine) {
     }
     reading_ = true;
     lock.unlock();
-    // Returns on bytes or on the end of the connection; tick() guarantees one of them.
+    // Returns when data arrives or the connection ends; tick() guarantees one of the two.
     receive(0);
     lock.lock();
     reading_ = false;
@@ -112,7 +112,8 @@ void Connection::wait_for_reply(Call& mine) {
   if (!mine.reply) require_not_lost();
 }
 
-/// Wakes another waiting thread to read, else lets the poller's thread read. Needs mutex_.
+/// Wakes another waiting thread to read. If no thread waits, the poller's thread reads. The caller
+/// must hold mutex_.
 void Connection::hand_over_reading(Watch when) {
   if (reading_) return;
   if (!calls_.empty()) calls_.begin()->second->changed.notify_one();
@@ -120,7 +121,7 @@ void Connection::hand_over_reading(Watch when) {
 }
 
 /// Receives once and dispatches the complete frames. Returns whether more data may be available.
-/// The caller has set reading_.
+/// The caller must have set reading_.
 bool Connection::receive(int flags) try {
   const auto space = frames_.space();
   const ssize_t count = ::recv(socket_.get(), space.data(), space.size(), flags);
@@ -129,7 +130,7 @@ bool Connection::receive(int flags) try {
     return false;
   }
   if (count == 0) {
-    mark_lost("its server closed the connection");
+    mark_lost("the server closed the connection");
     return false;
   }
   frames_.filled(static_cast<std::size_t>(count));
@@ -138,7 +139,7 @@ bool Connection::receive(int flags) try {
   events_.clear();
   return static_cast<std::size_t>(count) == space.size();
 } catch (const std::exception& e) {
-  // The rest of the stream has no frame borders, or memory is exhausted.
+  // The frame boundaries in the rest of the stream are unknown, or memory is exhausted.
   mark_lost(e.what());
   return false;
 }
@@ -151,10 +152,10 @@ void Connection::dispatch_frames() {
       events_.push_back(decode_members_gone(frame->body));
       continue;
     }
-    require(frame->kind == Kind::reply, Errc::internal, "it sent a frame of kind {}",
+    require(frame->kind == Kind::reply, Errc::internal, "the server sent a frame of kind {}",
             static_cast<std::uint32_t>(frame->kind));
     const auto found = calls_.find(frame->id);
-    if (found == calls_.end()) continue;  // A pong.
+    if (found == calls_.end()) continue;  // The frame is a pong.
     Call& call = *found->second;
     calls_.erase(found);
     if (call.on_reply) call.on_reply(frame->body);
@@ -188,8 +189,9 @@ void Connection::ready() {
   adjust_watch(Watch::now);
 }
 
-/// Updates the events that the poller watches. After a call it does not watch for input at once but
-/// polls later, since another call often follows: this saves two system calls. Needs mutex_.
+/// Updates the events that the poller watches. With Watch::later, schedules a poll instead of
+/// watching for input at once; this saves two system calls if another request follows soon. The
+/// caller must hold mutex_.
 void Connection::adjust_watch(Watch when) {
   if (lost_) return;
   std::uint32_t events = 0;
@@ -212,16 +214,16 @@ void Connection::adjust_watch(Watch when) {
 
 std::optional<std::string> Connection::loss_reason(Clock::time_point now) const {
   if (unanswered_since_ && now - *unanswered_since_ > liveness_)
-    return fmt::format("nothing was received from its server for {} ms", liveness_.count());
+    return fmt::format("nothing was received from the server for {} ms", liveness_.count());
   for (const auto& [id, call] : calls_)
     if (now >= call->limit)
-      return fmt::format("it did not answer {} by its deadline and {} ms more", call->what,
+      return fmt::format("the server did not answer {} within {} ms after its deadline", call->what,
                          grace().count());
   return std::nullopt;
 }
 
 void Connection::tick() {
-  // Receives pending data first: this process may have been stopped for a while.
+  // Receives pending data first, because this process may have been stopped for a while.
   ready();
   const auto now = Clock::now();
   std::optional<std::string> reason;
@@ -243,7 +245,7 @@ void Connection::mark_lost(const std::string& reason) {
     const std::lock_guard lock(mutex_);
     if (lost_ || std::exchange(notifying_loss_, true)) return;
   }
-  // Before the callers get Error(store_lost), so that their groups know the reason by then.
+  // Notifies the groups of the reason before the callers receive Error(store_lost).
   listeners_.store_lost(fmt::format("{} is lost: {}", name_, reason));
   {
     const std::lock_guard lock(mutex_);

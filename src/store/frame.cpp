@@ -49,7 +49,7 @@ std::optional<Frame> FrameReader::next() {
   const Kind kind{header.get<std::uint32_t>()};
   const std::uint64_t id = header.get<std::uint64_t>();
   require(length <= max_body_, Errc::invalid_argument,
-          "a store frame announces {} bytes; at most {} are allowed here", length, max_body_);
+          "a store frame announces {} bytes; at most {} are allowed", length, max_body_);
   if (end_ - begin_ - kHeaderBytes < length) return std::nullopt;
   const Frame frame{kind, id, {buffer_.data() + begin_ + kHeaderBytes, length}};
   begin_ += kHeaderBytes + length;

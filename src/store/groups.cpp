@@ -57,7 +57,8 @@ void Groups::post(Ticket ticket, const Request& request, const GatherKey& key,
   const int rank = static_cast<int>(request.numbers[0]);
   Gather& gather = group.gathers[key];
   require(!gather.waiting.contains(rank) && !gather.answered.contains(rank), Errc::invalid_argument,
-          "{}: rank {} called twice; each key is used once", describe(key, group.name), rank);
+          "{}: rank {} called twice; each key may be used only once", describe(key, group.name),
+          rank);
   if (gather.verdict) {
     gather.answered.insert(rank);
     outbox_.reply(ticket, *gather.verdict);
@@ -92,7 +93,7 @@ void Groups::complete(Group& group, const GatherKey& key, Gather& gather) {
   decide(group, gather, encode_reply(values));
 }
 
-/// Fails the undecided gathers of a group that ends.
+/// Fails the undecided gathers of a group that ends, and releases the group's name.
 void Groups::fail_open_gathers(Group& group) {
   std::vector<GatherKey> open;
   for (const auto& [key, gather] : group.gathers)
@@ -120,7 +121,7 @@ void Groups::expire(const std::string& id, const GatherKey& key, int rank,
                                                 enumerate(missing), kIfMissing)));
 }
 
-/// Fails a gather because member `rank` departed. Notifies all members first.
+/// Fails a gather because member `rank` departed. Notifies the members of all departures first.
 void Groups::fail_for(Group& group, const GatherKey& key, Gather& gather, int rank) {
   if (!group.unnotified.empty()) notify(group);
   const Member& member = group.members[static_cast<std::size_t>(rank)];
@@ -177,7 +178,7 @@ void Groups::drop(ClientId client, const std::string& reason, Clock::time_point 
   for (const auto& [id, ranks] : mine) {
     for (const int rank : ranks) {
       const auto group = groups_.find(id);
-      if (group == groups_.end()) break;  // Its last member was dropped before.
+      if (group == groups_.end()) break;  // The group ended with its last member.
       if (!group->second.members[static_cast<std::size_t>(rank)].departure)
         mark_departed(group->second, rank, Departure::lost, reason, now);
     }
@@ -226,7 +227,7 @@ void Groups::notify(Group& group) {
 
 bool Groups::cannot_complete_without(const Group& group, const Gather& gather, int rank) {
   const auto& departure = group.members[static_cast<std::size_t>(rank)].departure;
-  // A member that left may have posted its value before; a lost one fails every gather.
+  // A member may post its value and then leave; a lost member fails every gather.
   return departure && (*departure == Departure::lost || !gather.waiting.contains(rank));
 }
 

@@ -14,7 +14,7 @@
 
 namespace symmem::store {
 
-/// A rank of a group.
+/// A member of a group.
 struct Member {
   Process process;
   ClientId client = 0;
@@ -22,18 +22,18 @@ struct Member {
   std::string reason = {};
 };
 
-/// The complete groups of one job and their gathers. Each gather is decided once; its verdict is
-/// kept until every member that has not departed has received it.
+/// The complete groups of one job and their gathers. Each gather is decided once, with one reply
+/// for all ranks, the verdict. A verdict is kept until every remaining member has received it.
 class Groups {
  public:
-  /// Notifies members of departures at once, but at most once per `notify_interval`.
+  /// Members are notified of a departure at once, but at most once per `notify_interval`.
   Groups(Outbox& outbox, Alarms& alarms, std::chrono::milliseconds notify_interval)
       : outbox_(outbox), alarms_(alarms), notify_interval_(notify_interval) {}
 
-  /// Makes a complete group. `members` is by rank.
+  /// Adds a complete group. `members` is indexed by rank.
   void form(const std::string& id, const std::string& name, std::vector<Member> members);
-  /// Returns the members of the group that has this name, or nullptr. A group keeps its name until
-  /// it ends or its first member departs.
+  /// Returns the members of the group with this name, or nullptr. A group keeps its name until it
+  /// ends or its first member departs.
   const std::vector<Member>* find(std::string_view name) const;
 
   void gather(Ticket ticket, const Request& request, Clock::time_point now);
@@ -48,7 +48,7 @@ class Groups {
     Alarms::Alarm alarm;
   };
   struct Gather {
-    std::map<int, Waiting> waiting = {};  // By rank, while undecided.
+    std::map<int, Waiting> waiting = {};  // By rank; empty after the decision.
     std::vector<std::string> values = {};
     std::size_t bytes = 0;
     std::optional<std::string> verdict = {};  // The reply to every rank.
@@ -62,13 +62,14 @@ class Groups {
     std::size_t live = members.size();
     std::map<GatherKey, Gather> gathers = {};
     bool ended = false;
-    /// Departures of which the members are not notified yet, by manner and reason.
+    /// Ranks whose departure the members have not been notified of, by manner and reason.
     std::map<std::pair<Departure, std::string>, std::vector<int>> unnotified = {};
     Clock::time_point notified_at = Clock::time_point::min();
     Alarms::Alarm notify_alarm = {};
   };
 
-  /// Throws Error unless `rank` is a present member and belongs to the ticket's client.
+  /// Returns a group. Throws Error unless `rank` has not departed and belongs to the ticket's
+  /// client.
   Group& group_of(Ticket ticket, std::string_view id, std::uint64_t rank);
   void post(Ticket ticket, const Request& request, const GatherKey& key, std::string_view value,
             Clock::time_point now);
@@ -85,15 +86,16 @@ class Groups {
   /// Returns whether member `rank` departed and the gather still needs it.
   static bool cannot_complete_without(const Group& group, const Gather& gather, int rank);
   void release_name(const Group& group);
-  /// Drops the verdicts that all live members have received, and the group if it has ended.
+  /// Drops the verdicts that all remaining members have received, and the group if the group has
+  /// ended.
   void reclaim(Group& group);
 
   Outbox& outbox_;
   Alarms& alarms_;
   const std::chrono::milliseconds notify_interval_;
-  std::map<std::string, Group, std::less<>> groups_;       // By id.
-  std::map<std::string, std::string, std::less<>> names_;  // From name to id.
-  /// By client and group id: the client's ranks, departed ones included.
+  std::map<std::string, Group, std::less<>> groups_;       // By group id.
+  std::map<std::string, std::string, std::less<>> names_;  // Name to group id.
+  /// The ranks of a client, by client and group id. Includes departed ranks.
   std::map<ClientId, std::map<std::string, std::vector<int>>> ranks_of_;
 };
 

@@ -27,7 +27,7 @@ void put_process(Writer& out, const Process& process) {
       .put(process.id);
 }
 
-/// Limits the text of a server that is not authenticated yet, in bytes.
+/// Maximum length in bytes of a text from a server that is not authenticated yet.
 constexpr std::size_t kMaxRefusal = 1000;
 
 Process read_process(Reader& in) {
@@ -43,7 +43,8 @@ void require_same_protocol(Reader& in, std::string_view other) {
           other);
   const auto version = in.get<std::uint32_t>();
   require(version == kVersion, Errc::refused,
-          "{} speaks version {} of the store's protocol, this process {}; use one symmem release",
+          "{} speaks version {} of the store's protocol, this process speaks version {}; use the "
+          "same symmem release",
           other, version, kVersion);
 }
 
@@ -60,7 +61,7 @@ ClientHandshake::ClientHandshake(const Hello& hello, std::string secret, std::st
 void ClientHandshake::require_kind(const Frame& frame, Kind expected) const {
   if (frame.kind == expected) return;
   require(frame.kind == Kind::refusal, Errc::refused,
-          "{} is not a symmem store, or has another version: it sent a frame of kind {}", server_,
+          "{} is not a symmem store or runs another version: it sent a frame of kind {}", server_,
           static_cast<std::uint32_t>(frame.kind));
   Reader in(frame.body, "store refusal");
   const auto code = static_cast<Errc>(std::min<int>(in.get<std::uint8_t>(), int(Errc::internal)));
@@ -75,15 +76,16 @@ std::string ClientHandshake::answer(const Frame& frame) const {
   const std::string_view nonce = in.raw(kNonceBytes);
   const std::string proof = in.string();
   in.finish();
-  require(!proof.empty() || secret_.empty(), Errc::refused,
-          "the store at {} has no secret but this process has one: set the same for the store",
-          server_);
+  require(
+      !proof.empty() || secret_.empty(), Errc::refused,
+      "the store at {} has no secret but this process has one: set the same secret for the store",
+      server_);
   require(proof.empty() || !secret_.empty(), Errc::refused,
           "the store at {} requires a secret and this process has none: set SYMMEM_SECRET_FILE",
           server_);
   const std::string transcript = hello_ + std::string(nonce);
   require(equal_in_constant_time(proof, proof_of(kServerRole, secret_, transcript)), Errc::refused,
-          "the store at {} has another secret than this process", server_);
+          "the store at {} has a different secret from this process", server_);
   return Writer().put(std::string_view(proof_of(kClientRole, secret_, transcript))).bytes();
 }
 
@@ -105,7 +107,7 @@ std::optional<std::string> ServerHandshake::accept(const Frame& frame) {
   const std::string proof = in.string();
   in.finish();
   require(equal_in_constant_time(proof, proof_of(kClientRole, secret_, transcript_)), Errc::refused,
-          "{} has another secret than the store", name_of(hello_.process));
+          "{} has a different secret from the store", name_of(hello_.process));
   return std::nullopt;
 }
 

@@ -16,32 +16,33 @@ inline constexpr std::uint64_t kMagic = 0x31306d656d6d7973;  // "symmem01" in me
 inline constexpr std::uint32_t kVersion = 1;
 inline constexpr std::size_t kNonceBytes = 32;
 
-/// The client's part of the handshake.
+/// The identity and the options that a client sends in its hello.
 struct Hello {
   std::string job;
   Process process;
   std::chrono::milliseconds liveness{0};
 };
 
-/// The server's part of the handshake.
+/// The identity that a server sends in its welcome.
 struct Welcome {
   Process server;
-  bool standalone = false;  ///< Not hosted by a rank of a job.
+  bool standalone = false;  ///< The server is not hosted by a rank of a job.
 };
 
-/// The mutual authentication of client and server, without I/O:
+/// The client's half of the mutual authentication of client and server. Does no I/O. Messages:
 ///
 ///   client -> hello      magic, version, client's nonce, job, process, liveness
 ///   server -> challenge  magic, version, server's nonce, server's proof
 ///   client -> proof      client's proof
 ///   server -> welcome    server's process, kind   (or, at any step, a refusal: code, text)
 ///
-/// A proof is an HMAC over the role, the whole hello and the server's nonce: it cannot be replayed
-/// on another connection, used for another hello, or reflected to its sender. Without a secret
-/// proofs are empty. The server proves itself first, so a client detects a wrong secret itself.
+/// A proof is an HMAC of the role, the whole hello and the server's nonce. A proof cannot be
+/// replayed on another connection, used for another hello, or reflected to its sender. Without a
+/// secret, proofs are empty. The server sends its proof first, so the client itself detects a wrong
+/// secret.
 class ClientHandshake {
  public:
-  /// `server` is its URL for errors: "tcp://127.0.0.1:4711".
+  /// `server` is the URL of the server for error messages: "tcp://127.0.0.1:4711".
   ClientHandshake(const Hello& hello, std::string secret, std::string server);
 
   /// Returns the body of the hello.
@@ -52,7 +53,8 @@ class ClientHandshake {
   Welcome finish(const Frame& frame) const;
 
  private:
-  /// Throws the Error of a refusal, Error(refused) for a frame of any other kind than `expected`.
+  /// Throws the Error of a refusal, and Error(refused) for a frame of any other kind than
+  /// `expected`.
   void require_kind(const Frame& frame, Kind expected) const;
 
   std::string secret_;
@@ -60,13 +62,14 @@ class ClientHandshake {
   std::string hello_;
 };
 
-/// The server's side.
+/// The server's half of the authentication.
 class ServerHandshake {
  public:
   explicit ServerHandshake(std::string secret) : secret_(std::move(secret)) {}
 
   /// Accepts a hello, then a proof. Returns the body of the challenge for a hello and nullopt for a
-  /// valid proof. Throws Error; the caller sends its text as a refusal.
+  /// valid proof. Throws Error if it rejects the frame; the caller sends the error's text as a
+  /// refusal.
   std::optional<std::string> accept(const Frame& frame);
   const Hello& hello() const { return hello_; }
 

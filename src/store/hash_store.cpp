@@ -13,8 +13,7 @@
 namespace symmem::store {
 namespace {
 
-/// A State within this process and without a thread of its own: each waiting caller runs the
-/// alarms.
+/// A link to a State in this process. It has no thread: each waiting caller runs the alarms.
 class LocalLink final : public Link, private Outbox {
  public:
   std::string call(const Request& request, const OnReply& on_reply) override {
@@ -28,13 +27,13 @@ class LocalLink final : public Link, private Outbox {
       const auto now = Clock::now();
       try {
         state_.handle(ticket, request, now);
-      } catch (...) {  // Out of memory: `mine` is destroyed.
+      } catch (...) {  // Out of memory: `mine` will be destroyed.
         calls_.erase(ticket.request);
         throw;
       }
       alarms_.run(now);
       while (!mine.reply) {
-        // The thread that caused an event calls the listeners, before it waits.
+        // Calls the listeners before this thread waits.
         if (!events_.empty()) {
           events.swap(events_);
           lock.unlock();
@@ -83,7 +82,8 @@ class LocalLink final : public Link, private Outbox {
   const Process process_{host_name(), ::getpid(), random_u64()};
   std::mutex mutex_;
   Alarms alarms_;
-  // Notifies at once: no thread runs a later alarm for members that are not in a call.
+  // The notify interval is 0, because no thread runs a later alarm for members that are not in a
+  // call.
   State state_{*this, alarms_, to_hex(random_bytes(8)), std::chrono::milliseconds(0)};
   std::unordered_map<std::uint64_t, Call*> calls_;
   std::vector<MembersGone> events_;

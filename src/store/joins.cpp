@@ -44,10 +44,10 @@ void Joins::join(Ticket ticket, const Request& request, Clock::time_point now) {
     const auto& [other, first] = *std::find_if(joiners.begin(), joiners.end(),
                                                [&](auto& entry) { return entry.first != rank; });
     const int theirs = std::exchange(at->second.world_size, std::max(size, at->second.world_size));
-    return fail(
-        at, Errc::invalid_argument,
-        fmt::format("join of group {} failed: {} says it has {} ranks, {} says {}", in_quotes(name),
-                    name_of(other, first.process), theirs, name_of(rank, process), size));
+    return fail(at, Errc::invalid_argument,
+                fmt::format("join of group {} failed: {} has world size {}, {} has world size {}",
+                            in_quotes(name), name_of(other, first.process), theirs,
+                            name_of(rank, process), size));
   }
   if (joiners.size() == world_size) form(at);
 }

@@ -15,12 +15,12 @@ namespace symmem::store {
 /// which is kept for the ranks that have not called yet.
 class Joins {
  public:
-  /// `id_seed` is the prefix of group ids and unique to this store.
+  /// `id_seed` is the prefix of group ids and is unique to this store.
   Joins(Outbox& outbox, Alarms& alarms, Groups& groups, std::string id_seed)
       : outbox_(outbox), alarms_(alarms), groups_(groups), id_seed_(std::move(id_seed)) {}
 
   void join(Ticket ticket, const Request& request, Clock::time_point now);
-  /// Fails the joins in which a closed client takes part.
+  /// Fails the pending joins of a closed client.
   void drop(ClientId client, const std::string& reason);
 
  private:
@@ -37,11 +37,11 @@ class Joins {
     std::string verdict;
     std::size_t world_size;
     std::set<int> answered;
-    std::set<ClientId> participants;  // Dropped when all of these have closed.
+    std::set<ClientId> participants;  // The entry is dropped when all have closed.
   };
   using AllForming = std::map<std::string, Forming, std::less<>>;
 
-  /// Sends the verdict of a failed join to a rank that calls late; false if there is none.
+  /// Sends the verdict of a failed join to a late rank. Returns false if there is no verdict.
   bool reply_if_failed(Ticket ticket, const std::string& name, int rank);
   void require_vacant(const std::string& name, int rank, const Process& process) const;
   void expire(const std::string& name, int rank, std::chrono::milliseconds timeout);

@@ -76,7 +76,7 @@ void Keys::append(Ticket ticket, const Request& request) {
   const auto found = values_.find(key);
   const std::size_t before = found == values_.end() ? 0 : found->second.size();
   require(added.size() <= kMaxValueBytes - before, Errc::invalid_argument,
-          "append of {} bytes to {}, which has {}; a value has at most {}", added.size(),
+          "append of {} bytes to {}, which has {} bytes; a value may have at most {}", added.size(),
           in_quotes(key), before, kMaxValueBytes);
   if (found != values_.end())
     found->second.append(added);
@@ -136,8 +136,9 @@ void Keys::key_set(std::string_view key) {
   for (const Ticket ticket : woken) resume_wait(waits_.find(ticket));
 }
 
-/// Replies to a wait, or parks it on the next missing key. Searches circularly from the last
-/// missing key, since a key found before may have been deleted: linear in total.
+/// Replies to a wait if all its keys exist, else parks the wait under the next missing key. The
+/// search is circular and starts at the last missing key, because a key that was found before may
+/// have been deleted.
 void Keys::resume_wait(Waits::iterator at) {
   Wait& wait = at->second;
   const std::size_t count = wait.keys.size();

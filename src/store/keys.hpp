@@ -11,8 +11,8 @@
 
 namespace symmem::store {
 
-/// The keys of one job and the requests that wait for keys. Requests were validated by the caller;
-/// a request that fails throws and changes nothing.
+/// The keys of one job and the requests that wait for keys. The caller must validate requests. A
+/// request that fails throws and changes nothing.
 class Keys {
  public:
   Keys(Outbox& outbox, Alarms& alarms) : outbox_(outbox), alarms_(alarms) {}
@@ -34,7 +34,7 @@ class Keys {
   struct Wait {
     Kind kind;
     std::vector<std::string> keys;
-    std::size_t parked_at;  // Index of the missing key under which parked_ lists it.
+    std::size_t parked_at;  // Index of the missing key under which parked_ lists the wait.
     Clock::time_point since;
     Alarms::Alarm alarm;
   };
@@ -52,7 +52,7 @@ class Keys {
   Alarms& alarms_;
   std::map<std::string, std::string, std::less<>> values_;
   Waits waits_;
-  // By key: the waits that continue when it is set. Each wait is under one missing key.
+  // The waits to resume when a key is set, by key. Each wait is listed under one missing key.
   std::map<std::string, std::vector<Ticket>, std::less<>> parked_;
 };
 

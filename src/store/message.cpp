@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kAny = kMaxListEntries + 1;
 
-/// The numbers of keys, values and numbers of a command.
+/// The required number of keys, values and numbers in a request of one kind.
 struct Form {
   Kind kind;
   std::string_view name;
@@ -21,7 +21,7 @@ struct Form {
 };
 
 constexpr auto kForms = std::to_array<Form>({
-    {Kind::set, "set", kAny, kAny, 0},            // keys, as many values
+    {Kind::set, "set", kAny, kAny, 0},            // keys; one value per key
     {Kind::get, "get", kAny, 0, 0},               // keys
     {Kind::add, "add", 1, 0, 1},                  // key; amount
     {Kind::compare_set, "compare_set", 1, 2, 0},  // key; expected, desired
@@ -47,17 +47,18 @@ const Form* find_form(Kind kind) {
 
 void require_count(const Form& form, std::string_view what, std::size_t count, std::size_t wanted) {
   if (wanted == kAny)
-    require(count <= kMaxListEntries, Errc::invalid_argument, "{} of {} {}; at most {} a request",
-            form.name, count, what, kMaxListEntries);
+    require(count <= kMaxListEntries, Errc::invalid_argument,
+            "{} with {} {}; a request may have at most {}", form.name, count, what,
+            kMaxListEntries);
   else
-    require(count == wanted, Errc::invalid_argument, "{} takes {} {}, not {}", form.name, wanted,
+    require(count == wanted, Errc::invalid_argument, "{} requires {} {}, not {}", form.name, wanted,
             what, count);
 }
 
 void require_size(const Form& form, std::string_view what, std::string_view entry,
                   std::size_t most) {
-  require(entry.size() <= most, Errc::invalid_argument, "{} with a {} of {} bytes; at most {}",
-          form.name, what, entry.size(), most);
+  require(entry.size() <= most, Errc::invalid_argument,
+          "{} with a {} of {} bytes; at most {} are allowed", form.name, what, entry.size(), most);
 }
 
 template <typename List>
@@ -66,14 +67,14 @@ void put_list(Writer& out, const List& list) {
   for (const auto& entry : list) out.put(entry);
 }
 
-/// Reads the length of a list whose entries have at least `entry_bytes`, and checks it against the
-/// bytes that are left.
+/// Reads the length of a list whose entries have at least `entry_bytes` bytes, and checks the
+/// length against the remaining bytes.
 std::size_t read_count(Reader& in, std::size_t entry_bytes, std::size_t most) {
   const std::size_t count = in.get<std::uint32_t>();
   require(count <= in.left() / entry_bytes, Errc::invalid_argument,
           "store message is cut short: a list of {} entries in {} bytes", count, in.left());
-  require(count <= most, Errc::invalid_argument, "store message with a list of {}; at most {}",
-          count, most);
+  require(count <= most, Errc::invalid_argument,
+          "store message with a list of {} entries; at most {} are allowed", count, most);
   return count;
 }
 
@@ -121,7 +122,7 @@ std::string encode(const Request& request) {
 void decode(const Frame& frame, Request& request) {
   Reader in(frame.body, "store request");
   request.kind = frame.kind;
-  // Limited to a century, so that no sum with a clock overflows.
+  // Limited to a century, so that the sum with a time point does not overflow.
   constexpr std::uint64_t kForEver = std::chrono::milliseconds(std::chrono::hours(876'000)).count();
   request.timeout = std::chrono::milliseconds(std::min(in.get<std::uint64_t>(), kForEver));
   read_views(in, request.keys);
@@ -130,17 +131,19 @@ void decode(const Frame& frame, Request& request) {
   in.finish();
 }
 
-// A reply begins with one byte: 0 for success, else the error's code + 1.
+// A reply begins with one byte: 0 for success, otherwise the error code plus one.
 
 std::string encode_reply(std::span<const std::string_view> values,
                          std::span<const std::uint64_t> numbers) {
-  // Checked before the encoding: one request may name one large value many times.
+  // Checked before the encoding, because one request may contain the key of a large value many
+  // times.
   std::size_t bytes = 1 + 4 + 4 + 8 * numbers.size();
   for (const std::string_view value : values) bytes += 4 + value.size();
   if (bytes > kMaxFrameBytes)
-    return encode_failure(Errc::invalid_argument,
-                          fmt::format("the reply has {} bytes; the limit is {}: request less",
-                                      bytes, kMaxFrameBytes));
+    return encode_failure(
+        Errc::invalid_argument,
+        fmt::format("the reply has {} bytes; the limit is {}: request fewer values", bytes,
+                    kMaxFrameBytes));
   Writer out;
   out.put(std::uint8_t{0});
   put_list(out, values);

@@ -14,8 +14,8 @@
 
 namespace symmem::store {
 
-/// A request of any command. The command's row in message.cpp has the lengths and meanings of the
-/// lists. Borrows the strings from the caller's arguments or from the frame.
+/// A request of any kind. The table in message.cpp lists the lengths and meanings of the lists for
+/// each kind. The strings are views of the caller's arguments or of the frame.
 struct Request {
   Kind kind = Kind::ping;
   std::chrono::milliseconds timeout{0};
@@ -24,13 +24,14 @@ struct Request {
   std::vector<std::uint64_t> numbers = {};
 };
 
-/// Returns the command's name: "compare_set".
+/// Returns the name of a command, such as "compare_set".
 std::string_view name(Kind kind);
 
-/// Throws Error(invalid_argument) that names the violated limit or count.
+/// Throws Error(invalid_argument) with the violated limit or count.
 void validate(const Request& request);
 std::string encode(const Request& request);
-/// Decodes a frame into `request` and reuses its memory. Does not validate.
+/// Decodes a frame into `request` and reuses the memory of `request`. Does not validate the
+/// request.
 void decode(const Frame& frame, Request& request);
 
 /// The reply to a request that succeeded.
@@ -43,10 +44,10 @@ std::string encode_reply(std::span<const std::string_view> values,
                          std::span<const std::uint64_t> numbers = {});
 std::string encode_reply(std::uint64_t number);
 std::string encode_failure(Errc code, std::string_view text);
-/// Throws the Error in the reply, or Error(internal) if the reply is malformed.
+/// Decodes a reply. Throws the Error in the reply, or Error(internal) if the reply is malformed.
 Reply decode_reply(std::string_view body);
 
-/// A push: members of a group that departed in one manner.
+/// A push message: members of a group that departed in the same manner for the same reason.
 struct MembersGone {
   std::string group_id;
   std::vector<int> ranks;

@@ -11,17 +11,18 @@
 
 namespace symmem::store {
 
-/// Identifies a connection, or a caller within the process. Never reused.
+/// Identifies a client. Never reused.
 using ClientId = std::uint64_t;
 
-/// Identifies one request of one client, which gets one reply.
+/// Identifies one request of one client. Each request receives one reply.
 struct Ticket {
   ClientId client = 0;
   std::uint64_t request = 0;
   friend auto operator<=>(const Ticket&, const Ticket&) = default;
 };
 
-/// Receives replies and pushes for clients. Must not call the State.
+/// Interface through which a State sends replies and pushes to clients. An implementation must not
+/// call the State.
 class Outbox {
  public:
   virtual ~Outbox() = default;

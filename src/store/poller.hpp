@@ -14,11 +14,11 @@
 namespace symmem::store {
 
 /// Watches store connections in an event loop's thread. Unlike with EventLoop::watch, any thread
-/// can change the watched events of a descriptor by one system call and without waking the loop: a
-/// thread that waits for a reply reads the socket itself.
+/// can change the watched events of a descriptor with one system call and without waking the loop.
+/// Threads do so because a thread that waits for a reply reads the socket itself.
 class Poller {
  public:
-  /// A connection. Both calls are made in the loop's thread.
+  /// Interface of a watched connection. ready() and tick() are called in the loop's thread.
   class Watched {
    public:
     virtual ~Watched() = default;
@@ -26,7 +26,7 @@ class Poller {
     virtual void tick() = 0;
   };
 
-  /// Calls tick() of each connection every `period`.
+  /// Calls tick() on each connection every `period`.
   Poller(std::shared_ptr<EventLoop> loop, std::chrono::milliseconds period);
 
   void add(int fd, std::shared_ptr<Watched> watched);

@@ -65,7 +65,7 @@ class PrefixStore final : public KeyValueStore {
     membership.group = request.group;
     return membership;
   }
-  // After a join the group's id identifies it, without a prefix.
+  // After a join the id identifies the group, so gather, end and leave add no prefix.
   std::vector<std::string> gather(const Membership& group, const std::string& key,
                                   const std::string& value, Timeout timeout) override {
     return base_->gather(group, key, value, timeout);

@@ -15,7 +15,7 @@ void Listeners::add(const std::string& group_id, int rank,
 }
 
 void Listeners::remove(const std::string& group_id, int rank) {
-  std::shared_ptr<GroupListener> last;  // Destroyed after the unlock: its destructor may lock.
+  std::shared_ptr<GroupListener> last;  // Destroyed after the unlock, because it may lock.
   const std::lock_guard lock(mutex_);
   const auto found = listeners_.find({group_id, rank});
   if (found == listeners_.end()) return;
@@ -118,12 +118,12 @@ class RequestStore final : public KeyValueStore {
 
   Membership join(const JoinRequest& request, std::shared_ptr<GroupListener> listener,
                   Timeout timeout) override {
-    // Registered before any push that follows the reply.
+    // Adds the listener before a push that follows the reply is handled.
     const auto listen = [&](std::string_view body) {
       try {
         const Reply reply = decode_reply(body);
         if (!reply.values.empty()) link_->listeners().add(reply.values[0], request.rank, listener);
-      } catch (const Error&) {  // call() throws it, too.
+      } catch (const Error&) {  // call() throws the same error.
       }
     };
     return to_membership(request,
@@ -155,7 +155,7 @@ class RequestStore final : public KeyValueStore {
     link_->listeners().remove(group.id, group.rank);
     try {
       call({.kind = Kind::leave, .keys = {group.id}, .numbers = {to_u64(group.rank)}}, {});
-    } catch (const Error&) {  // Lost or ended: in both cases it has left.
+    } catch (const Error&) {  // The store is lost or the group has ended.
     }
   }
 

@@ -15,13 +15,13 @@
 
 namespace symmem::store {
 
-/// The listeners of a store's groups in this process. Calls them without a lock held.
+/// The group listeners of one store in this process. Calls a listener without holding a lock.
 class Listeners {
  public:
   void add(const std::string& group_id, int rank, std::shared_ptr<GroupListener> listener);
   void remove(const std::string& group_id, int rank);
   void members_gone(const MembersGone& event);
-  /// Calls and drops all listeners.
+  /// Notifies and removes all listeners.
   void store_lost(const std::string& reason);
 
  private:
@@ -29,19 +29,19 @@ class Listeners {
   std::map<std::pair<std::string, int>, std::shared_ptr<GroupListener>> listeners_;
 };
 
-/// Sends requests to a State, local or remote, and returns the replies. Safe from any thread.
+/// Interface that sends requests to a local or remote State and returns the replies. Thread-safe.
 class Link {
  public:
   using OnReply = std::function<void(std::string_view reply)>;
 
   virtual ~Link() = default;
-  /// Returns the reply's body. Calls `on_reply` with it before it handles anything received later.
-  /// Throws Error(store_lost).
+  /// Sends a request and returns the body of the reply. Calls `on_reply` with the body before it
+  /// handles data that is received later. Throws Error(store_lost).
   virtual std::string call(const Request& request, const OnReply& on_reply) = 0;
   virtual Listeners& listeners() = 0;
 };
 
-/// Makes a store whose every call is one request over `link`.
+/// Creates a store that sends each call as one request over `link`.
 std::shared_ptr<KeyValueStore> make_request_store(std::unique_ptr<Link> link,
                                                   std::chrono::milliseconds timeout);
 

@@ -18,16 +18,17 @@ namespace symmem::store {
 
 std::string read_secret_file(const std::string& path) {
   constexpr std::size_t kLongest = 1024;
-  // Non-blocking: opening a FIFO without a writer would block. It is refused below.
+  // Non-blocking, because opening a FIFO without a writer would block. A FIFO is refused below.
   const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat info {};
   require(file && ::fstat(file.get(), &info) == 0, Errc::invalid_argument, "secret file {}: {}",
           path, std::generic_category().message(errno));
   require(S_ISREG(info.st_mode), Errc::invalid_argument, "secret file {} is not a regular file",
           path);
-  require(info.st_uid == ::geteuid(), Errc::refused,
-          "secret file {} belongs to user {}, who can read it; it must belong to this user, {}",
-          path, info.st_uid, ::geteuid());
+  require(
+      info.st_uid == ::geteuid(), Errc::refused,
+      "secret file {} belongs to user {}, who can read it; it must belong to the current user, {}",
+      path, info.st_uid, ::geteuid());
   require((info.st_mode & 077) == 0, Errc::refused,
           "secret file {} has mode {:04o}, so other users may access it; chmod 600 it", path,
           info.st_mode & 07777);

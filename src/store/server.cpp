@@ -23,7 +23,7 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 
 struct Server::Io {
-  // Asio uses the address family only when it opens a socket; this one is open.
+  // Asio uses the address family only to open a socket, and this socket is open.
   Io(asio::io_context& context, Fd listening)
       : io(context),
         acceptor(io, tcp::v4(), listening.get()),
@@ -76,10 +76,10 @@ void Server::arm_accept() {
   });
 }
 
-/// Accepts a bounded number per turn, so that new connections do not delay members.
+/// Accepts a bounded number of connections per turn, so that they do not delay members.
 void Server::accept_batch() {
   for (int i = 0; i < 32; ++i) {
-    // Beyond the limits connections wait in the kernel's queue, at no cost to this process.
+    // Connections beyond the limits wait in the kernel's queue, at no cost to this process.
     if (unauthenticated_ >= kMaxUnauthenticated || sessions_.size() >= kMaxConnections) return;
     Fd socket(::accept4(io_->acceptor.native_handle(), nullptr, nullptr, SOCK_CLOEXEC));
     if (socket) {
@@ -106,7 +106,7 @@ void Server::add_session(Fd socket) {
     ++unauthenticated_;
     session->start();
   } catch (const std::exception&) {
-    // Out of memory or epoll watches: drops this connection, not the server.
+    // Out of memory or of epoll watches: drops only this connection.
     unauthenticated_ -= sessions_.erase(id);
   }
 }
@@ -120,8 +120,8 @@ Server::Job::Job(Outbox& outbox, Alarms& alarms)
 State& Server::admit(Session& session) {
   const std::string& job = session.hello().job;
   if (serves_ == StoreServer::Serves::one_job && job != options_.job)
-    fail(Errc::refused, "this server belongs to job {} {}; you asked for job {}",
-         in_quotes(options_.job), name_of(process_), in_quotes(job));
+    fail(Errc::refused, "this server {} serves job {}; the client asked for job {}",
+         name_of(process_), in_quotes(options_.job), in_quotes(job));
   const auto at = jobs_.try_emplace(job, *this, alarms_).first;
   ++at->second.members;
   --unauthenticated_;
@@ -141,7 +141,7 @@ void Server::remove_session(Session& session, State* state, const std::string& r
   }
   state->drop(session.id(), reason, now());
   const auto job = jobs_.find(session.hello().job);
-  // The server of one job keeps its state for clients that reconnect.
+  // A server of one job keeps the job's state for clients that reconnect.
   if (--job->second.members == 0 && serves_ == StoreServer::Serves::any_job) jobs_.erase(job);
   const std::lock_guard lock(left_mutex_);
   connected_.erase(connected_.find(session.hello().process.id));
@@ -174,7 +174,7 @@ Clock::time_point Server::now() {
 }
 
 void Server::finish_turn() {
-  // A flush that closes its session may enqueue frames for others.
+  // A flush that closes its session may enqueue frames for other sessions.
   do {
     alarms_.run(now());
     flushing_.swap(unflushed_);
@@ -187,7 +187,7 @@ void Server::finish_turn() {
 
 void Server::set_timer() {
   const auto next = alarms_.next();
-  // A timer that fires early is harmless; most alarms are unset before they are due.
+  // A timer that fires early is harmless; most alarms are cancelled before they are due.
   if (closed_ || !next || (timer_set_for_ && *timer_set_for_ <= *next)) return;
   timer_set_for_ = *next;
   io_->alarm_timer.expires_at(*next);

@@ -22,9 +22,9 @@ class io_context;
 
 namespace symmem::store {
 
-/// Accepts connections and connects sessions, the states of jobs, and alarms. All calls but
-/// wait_until_left are made in the thread that runs `io`, which must drop its pending handlers
-/// before the Server is destroyed.
+/// The store's server. Accepts connections and owns the sessions, the states of the jobs, and the
+/// alarms. All calls except wait_until_left must be made in the thread that runs `io`. `io` must
+/// drop its pending handlers before the Server is destroyed.
 class Server final : public SessionHost, public Outbox {
  public:
   /// `listening` is a listening socket.
@@ -33,7 +33,7 @@ class Server final : public SessionHost, public Outbox {
   ~Server();
 
   void start();
-  /// Closes all connections. Once, before destruction.
+  /// Closes all connections. Must be called once, before destruction.
   void close();
   bool wait_until_left(std::chrono::milliseconds timeout, std::uint64_t except);
 
@@ -63,7 +63,7 @@ class Server final : public SessionHost, public Outbox {
   void set_timer();
   void check_liveness();
 
-  struct Io;                // The acceptor and the timers.
+  struct Io;                // Contains the acceptor and the timers.
   std::unique_ptr<Io> io_;  // Null after close.
   const TcpStoreOptions options_;
   const StoreServer::Serves serves_;

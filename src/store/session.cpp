@@ -15,7 +15,7 @@ namespace symmem::store {
 namespace asio = boost::asio;
 
 struct Session::Socket : asio::ip::tcp::socket {
-  // Asio uses the address family only when it opens a socket; this one is open.
+  // Asio uses the address family only to open a socket, and this socket is open.
   Socket(asio::io_context& io, Fd fd) : asio::ip::tcp::socket(io, asio::ip::tcp::v4(), fd.get()) {
     fd.release();
     non_blocking(true);
@@ -39,7 +39,7 @@ void Session::read() {
       [self = shared_from_this()](const auto& error, std::size_t count) {
         if (self->closed_) return;
         if (error)
-          self->close(error == asio::error::eof ? "its connection was closed" : error.message());
+          self->close(error == asio::error::eof ? "the connection was closed" : error.message());
         else
           self->on_read(count);
         self->host_.finish_turn();
@@ -47,7 +47,8 @@ void Session::read() {
 }
 
 void Session::on_read(std::size_t count) {
-  // The handshake's time limit counts from the connection; single bytes do not extend it.
+  // The handshake timeout starts when the connection is accepted; bytes received during the
+  // handshake do not extend it.
   if (is_member()) last_received_ = host_.now();
   frames_.filled(count);
   handle_frames();
@@ -63,11 +64,11 @@ void Session::handle_frames() {
       handle_frame(*frame);
     }
   } catch (const Error& error) {
-    // The rest of the stream has no frame borders.
+    // After a malformed frame, the frame boundaries in the rest of the stream are unknown.
     refuse(error.code(), text_without_location(error));
   } catch (const std::exception& error) {
-    // Out of memory: closes this connection, not the server.
-    close(fmt::format("the store could not execute its request ({})", error.what()));
+    // Out of memory: closes only this connection.
+    close(fmt::format("the store could not execute the client's request ({})", error.what()));
   }
 }
 
@@ -146,7 +147,7 @@ void Session::flush() {
   socket_->async_wait(Socket::wait_write, [self = shared_from_this()](const auto&) {
     if (self->closed_) return;
     self->awaiting_writable_ = false;
-    self->last_received_ = Clock::now();  // The client read data, so it is alive.
+    self->last_received_ = Clock::now();  // The client's host accepted data.
     self->flush();
     self->host_.finish_turn();
   });
@@ -157,10 +158,10 @@ void Session::flush() {
 void Session::check_liveness(Clock::time_point now) {
   const auto allowed = is_member() ? hello().liveness : kHandshakeTime;
   if (now - last_received_ <= allowed) return;
-  // Unread data proves that the client is alive: this thread was late, not the client.
+  // Unread data proves that the client is alive and that this thread was late.
   boost::system::error_code error;
   if (is_member() && !paused_ && socket_->available(error) > 0) return;
-  close(fmt::format("nothing was received from it for {}", seconds(now - last_received_)));
+  close(fmt::format("nothing was received from this client for {}", seconds(now - last_received_)));
 }
 
 void Session::close(const std::string& reason) {

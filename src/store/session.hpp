@@ -20,21 +20,25 @@ namespace symmem::store {
 class Session;
 class State;
 
-/// What sessions call: the server that accepted them. All calls are made in its thread.
+/// Interface through which a Session calls the server that accepted it. All calls are made in the
+/// server's thread.
 class SessionHost {
  public:
   /// Counts the session as a member of its job and returns the job's State. Throws Error(refused)
   /// if this server does not serve the job.
   virtual State& admit(Session& session) = 0;
-  /// Drops a closed session. `state` is what admit returned, or null.
+  /// Removes a closed session. `state` is the result of admit(), or null if admit() has not
+  /// succeeded.
   virtual void remove_session(Session& session, State* state, const std::string& reason) = 0;
   /// Calls Session::flush before the current turn ends.
   virtual void schedule_flush(Session& session) = 0;
-  /// Ends a turn, which is one run of a handler: runs the due alarms and flushes.
+  /// Ends a turn, which is one run of an event handler: runs the due alarms and flushes the
+  /// sessions.
   virtual void finish_turn() = 0;
   /// Returns the time at which the current turn began.
   virtual Clock::time_point now() = 0;
-  /// Returns the one Request into which all sessions decode: each is handled before the next.
+  /// Returns the Request object that all sessions share as their decode buffer; each request is
+  /// handled before the next request is decoded.
   virtual Request& request() = 0;
   virtual Welcome welcome() const = 0;
 
@@ -42,8 +46,8 @@ class SessionHost {
   ~SessionHost() = default;
 };
 
-/// The server's end of one connection. Used in the server's thread alone. Shared with the pending
-/// operations of its socket, which outlive close().
+/// The server's end of one connection. Used only in the server's thread. The pending operations of
+/// the socket share ownership, because they outlive close().
 class Session : public std::enable_shared_from_this<Session> {
  public:
   /// `host` must outlive the event loop's pending operations.
@@ -55,11 +59,12 @@ class Session : public std::enable_shared_from_this<Session> {
   /// Enqueues a frame, which is sent when the turn ends.
   void queue(Kind kind, std::uint64_t id, std::string_view body);
   void reply(std::uint64_t request, std::string_view body);
-  /// Sends until the socket's buffer is full.
+  /// Sends until the queue is empty or the socket's buffer is full.
   void flush();
   /// Closes the socket and removes the session from its host.
   void close(const std::string& reason);
-  /// Closes if nothing was received from the client for its liveness time.
+  /// Closes the session if nothing was received for the client's liveness time or, during the
+  /// handshake, for kHandshakeTime.
   void check_liveness(Clock::time_point now);
 
   ClientId id() const { return id_; }
@@ -77,18 +82,18 @@ class Session : public std::enable_shared_from_this<Session> {
 
   SessionHost& host_;
   const ClientId id_;
-  struct Socket;  // Asio's.
+  struct Socket;  // Derived from Asio's socket.
   const std::unique_ptr<Socket> socket_;
   ServerHandshake handshake_;
-  State* state_ = nullptr;  // Its job's, after the handshake.
+  State* state_ = nullptr;  // State of the job; null before the handshake ends.
   FrameReader frames_{kMaxHandshakeBytes};
   std::string out_;
-  std::size_t pending_requests_ = 0;  // Requests without a reply yet.
+  std::size_t pending_requests_ = 0;  // Number of requests without a reply.
   Clock::time_point last_received_ = Clock::now();
   bool flush_scheduled_ = false;
-  bool awaiting_writable_ = false;  // Waits for the socket to handle_frame more.
-  bool paused_ = false;             // Not read from until out_ is sent.
-  bool refused_ = false;            // Closes when the refusal is sent.
+  bool awaiting_writable_ = false;  // A wait for a writable socket is pending.
+  bool paused_ = false;             // Reading is paused until out_ has been sent.
+  bool refused_ = false;            // The session closes when the refusal has been sent.
   bool closed_ = false;
 };
 

@@ -31,8 +31,8 @@ void State::dispatch(Ticket ticket, const Request& request, Clock::time_point no
     case Kind::gather: return groups_.gather(ticket, request, now);
     case Kind::end: return groups_.end(ticket, request, now);
     case Kind::leave: return groups_.leave(ticket, request, now);
-    default:
-      return outbox_.reply(ticket, encode_reply({}));  // ping: validate() refuses all others.
+    default:  // Only ping: validate() refuses unknown kinds.
+      return outbox_.reply(ticket, encode_reply({}));
   }
 }
 

@@ -10,10 +10,10 @@
 
 namespace symmem::store {
 
-/// The state of one job and the execution of every command, for the in-process store and for the
-/// server. Has no I/O, thread or clock: the caller passes the time and the outbox receives the
-/// replies. After each call the caller runs `alarms` with the same time: a request without time
-/// left fails by its alarm.
+/// The state of one job. Executes all commands, for the in-process store and for the server. Has no
+/// I/O, thread or clock: the caller passes the time and the outbox receives the replies. After each
+/// call the caller must run `alarms` with the same time, because a request with a zero timeout
+/// fails through its alarm.
 class State {
  public:
   State(Outbox& outbox, Alarms& alarms, const std::string& id_seed,
@@ -26,10 +26,10 @@ class State {
   State(const State&) = delete;
   State& operator=(const State&) = delete;
 
-  /// Executes one request. An error becomes its reply, also if `ticket` is that of a request that
-  /// still waits.
+  /// Executes one request. An error is sent as the reply, also if another request with the same
+  /// ticket still waits.
   void handle(Ticket ticket, const Request& request, Clock::time_point now);
-  /// Drops a closed client: its requests get no reply, its memberships are lost.
+  /// Removes a closed client: its requests receive no reply, and its memberships are lost.
   void drop(ClientId client, const std::string& reason, Clock::time_point now);
 
  private:

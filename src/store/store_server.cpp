@@ -13,8 +13,8 @@
 namespace symmem {
 namespace {
 
-/// Binds the first address of the name. Returns an empty descriptor if the port is in use and more
-/// ports may be tried.
+/// Listens at the first address of the host. Returns an empty descriptor if the port is in use and
+/// another port can be tried.
 Fd listen_on(const TcpStoreOptions& options) {
   const store::Address address =
       store::resolve(options.host, options.port, Deadline::in(options.timeout, {}))[0];
@@ -31,9 +31,10 @@ Fd listen_on(const TcpStoreOptions& options) {
       ::bind(socket.get(), address.get(), address.length) == 0 && ::listen(socket.get(), 4096) == 0;
   if (!bound && errno == EADDRINUSE && options.port_count > 1) return Fd();
   require(bound, Errc::invalid_argument, "cannot listen at {}: {}{}", url,
-          errno == EADDRINUSE      ? fmt::format("port {} is in use: ", options.port)
-          : errno == EADDRNOTAVAIL ? fmt::format("{} is no address of this host: ", options.host)
-                                   : "",
+          errno == EADDRINUSE ? fmt::format("port {} is in use: ", options.port)
+          : errno == EADDRNOTAVAIL
+              ? fmt::format("{} is not an address of this host: ", options.host)
+              : "",
           std::generic_category().message(errno));
   return socket;
 }
@@ -78,7 +79,7 @@ class StoreServer::Impl {
   const ForkGuard fork;
   const std::string host;
   std::uint16_t port = 0;
-  std::unique_ptr<store::Server> server;  // Outlives the loop, whose handlers use it.
+  std::unique_ptr<store::Server> server;  // Outlives the loop, whose handlers use the server.
   EventLoop loop;
 };
 

@@ -21,11 +21,10 @@ class TcpLink final : public Link {
   TcpLink(const TcpStoreOptions& options, const Process& process, std::shared_ptr<Poller> poller)
       : poller_(std::move(poller)) {
     Connected connected = connect(options, process, Deadline::in(options.timeout, options.timeout));
-    require(
-        !options.standalone_only || connected.welcome.standalone, Errc::refused,
-        "the store at {} is hosted by rank 0 of another run {}, which has not ended yet: wait for "
-        "it, or use another port or job name",
-        url_of(options.host, options.port), name_of(connected.welcome.server));
+    require(!options.standalone_only || connected.welcome.standalone, Errc::refused,
+            "the store at {} is hosted by rank 0 of another run {}, which has not ended yet: wait "
+            "until that run ends, or use another port or job name",
+            url_of(options.host, options.port), name_of(connected.welcome.server));
     fd_ = connected.socket.get();
     const std::string name = fmt::format("the store at {} {}", url_of(options.host, options.port),
                                          name_of(connected.welcome.server));
@@ -35,7 +34,7 @@ class TcpLink final : public Link {
   }
   ~TcpLink() override {
     if (fork_.forked()) {
-      // A forked child must not close its parent's connection; the loop has no thread there.
+      // A forked child must not close its parent's connection; the loop has no thread in the child.
       static_cast<void>(new auto(std::move(poller_)));
       return;
     }

@@ -9,11 +9,11 @@
 
 namespace symmem::store {
 
-/// Connects as make_tcp_store does, for a given process and on a shared loop.
+/// Connects like make_tcp_store, as `process` and with the client on a shared loop.
 std::shared_ptr<KeyValueStore> connect_tcp_store(const TcpStoreOptions& options,
                                                  const Process& process,
                                                  std::shared_ptr<EventLoop> loop);
-/// The same on a shared Poller: many stores with one descriptor each.
+/// Connects like make_tcp_store on a shared Poller, so that each store needs only one descriptor.
 std::shared_ptr<KeyValueStore> connect_tcp_store(const TcpStoreOptions& options,
                                                  const Process& process,
                                                  std::shared_ptr<Poller> poller);

@@ -106,7 +106,8 @@ TEST_CASE("too few descriptors for UCX are an error, before UCX aborts the proce
           const auto open = std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
           limit.rlim_cur = static_cast<rlim_t>(open) + few;
           REQUIRE(::setrlimit(RLIMIT_NOFILE, &limit) == 0);
-          check_error(Errc::unsupported, {"ucx: it does not export: UCX needs some", "ulimit -n"},
+          check_error(Errc::unsupported,
+                      {"ucx: the peer does not export: UCX needs some", "ulimit -n"},
                       [&] { context.rendezvous(buffer); });
         },
         on_hosts(2));

@@ -43,7 +43,7 @@ void refuse_guest(const char* of_host, const char* of_guest, const char* reason)
 }  // namespace
 
 TEST_CASE("a rank with another secret is refused at once, and only that rank") {
-  refuse_guest(kRight, kWrong, "has another secret than this process");
+  refuse_guest(kRight, kWrong, "has a different secret from this process");
 }
 
 TEST_CASE("a rank without the secret is refused at once, and the error names the option") {

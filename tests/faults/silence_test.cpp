@@ -81,7 +81,7 @@ TEST_CASE("a store is lost if its killed rank's child keeps the connections open
             leave_a_child();
             die();
           }
-          check_error(Errc::store_lost, {"barrier", "nothing was received from its server"},
+          check_error(Errc::store_lost, {"barrier", "nothing was received from the server"},
                       [&] { shared.memory->barrier(); });
         };
         if (rank == 0) run();

@@ -84,7 +84,7 @@ TEST_CASE("an unknown device or group is an error that names it") {
         [&context, device, group] { empty_strided_p2p(context, {4}, {1}, kInt32, device, group); };
   };
   check_error(on({static_cast<DeviceType>(7), 0}, kWorld), Errc::unsupported,
-              {"device type 7", "there are: ", "host"});
+              {"device type 7", "registered types: ", "host"});
   check_error([&] { context.get_allocator(static_cast<DeviceType>(-3)); }, Errc::unsupported,
               {"device type -3"});
   check_error(on({DeviceType::host, 1}, kWorld), Errc::invalid_argument, {"index 1"});
@@ -149,7 +149,7 @@ TEST_CASE("the rendezvous of a view is the rendezvous of its allocation") {
     CHECK(get_symmetric_memory(context, tensor.narrow(1, 1, 1)) == memory);
     memory->close();
     check_error([&] { get_symmetric_memory(context, tensor); }, Errc::invalid_argument,
-                {"no rendezvous in the group it was allocated for"});
+                {"no rendezvous in the tensor's group"});
     check_error([&] { get_symmetric_memory(context, tensor, kWorld); }, Errc::invalid_argument,
                 {"no rendezvous in group \"world\""});
   });

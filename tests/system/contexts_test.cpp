@@ -88,7 +88,7 @@ TEST_CASE("ranks join through a store of the application's own, for the world an
   check_none(errors_of_threads(3, [&](int rank) {
     Context context(options_of(rank, 3), store);
     CHECK(context.get_group_info(kWorld).store == store);
-    check_error([&] { context.store(); }, Errc::unsupported, {"a store of the program's own"});
+    check_error([&] { context.store(); }, Errc::unsupported, {"a store of the application"});
     context.set_group_info("reversed", 2 - rank, 3, store);
     const auto buffer = allocate(context, 64);
     for (const char* group : {kWorld, "reversed"}) check_ring(*context.rendezvous(buffer, group));
@@ -148,7 +148,7 @@ TEST_CASE(
       [](Context& context) {
         CHECK(context.world_size() == 2);
         CHECK(context.get_group_info(kWorld).rank == context.rank());
-        check_error([&] { context.store(); }, Errc::unsupported, {"a store of the program's own"});
+        check_error([&] { context.store(); }, Errc::unsupported, {"a store of the application"});
         CHECK(context.local_rank() == 10 + context.rank());
         CHECK(context.options().channels == 3);
         const auto buffer = allocate(context, 8);

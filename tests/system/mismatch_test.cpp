@@ -138,7 +138,7 @@ TEST_CASE(
         const auto buffer = allocate(context, 64);
         const auto memory = context.rendezvous(buffer);
         check_error(second, Errc::invalid_argument,
-                    {"rendezvous of group \"world\"", "another thread", "one at a time"});
+                    {"rendezvous of group \"world\"", "another thread", "one call at a time"});
         check_ring(*memory);
         memory->close();
       },

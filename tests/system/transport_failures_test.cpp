@@ -31,7 +31,7 @@ TEST_CASE("a transport that refuses is replaced by the next one, and the route h
       "no way");
   check_route(
       [](LocalTransport& transport) { transport.before_export = [] { return "not mine"; }; },
-      "it does not export: not mine");
+      "the peer does not export: not mine");
 }
 
 TEST_CASE("a pair of which one rank cannot attach uses the next transport on both ranks") {
@@ -118,7 +118,7 @@ TEST_CASE("an exception of a transport that is no Error is one error on every ra
     }
   };
   fail_by([]() -> std::string { throw std::runtime_error("oops"); }, "oops");
-  fail_by([]() -> std::string { throw 42; }, "no std::exception");
+  fail_by([]() -> std::string { throw 42; }, "not a std::exception");
 }
 
 TEST_CASE("a handle that is too large to gather is one error on every rank") {
@@ -133,7 +133,7 @@ TEST_CASE("a handle that is too large to gather is one error on every rank") {
         },
         kMineFirst);
     check_alike(errors, Errc::invalid_argument,
-                {"rank 0 (host", "transport mine", "its handle has 2097"});
+                {"rank 0 (host", "transport mine", "a handle has 2097"});
   }
 }
 
@@ -156,7 +156,7 @@ TEST_CASE("pairs that no transport connects are one error on every rank, with al
       {"2 pairs of ranks", "shm: another host (id there, here here)", "mine: out of order"});
   check_alike(errors_of_ranks(
                   2, [](Context& context) { use(context); }, transports({"^shm", "^ucx"})),
-              Errc::unsupported, {"no transport carries memory on host", "SYMMEM_TRANSPORTS"});
+              Errc::unsupported, {"no transport supports memory on host", "SYMMEM_TRANSPORTS"});
 }
 
 TEST_CASE("a transport that refuses without a reason is reported so") {
@@ -172,7 +172,8 @@ TEST_CASE("a transport that refuses without a reason is reported so") {
         use(context);
       },
       transports({"mine"}));
-  check_alike(errors, Errc::unsupported, {"mine: it does not export: refused without a reason"});
+  check_alike(errors, Errc::unsupported,
+              {"mine: the peer does not export: refused without a reason"});
 }
 
 TEST_CASE("a block smaller than the peer announced is refused") {

@@ -101,9 +101,9 @@ TEST_CASE("a null transport and a second transport of one name are refused") {
   check_error([&] { add("mine"); }, Errc::invalid_argument, {"\"mine\" already", "host"});
   check_error([&] { add("shm"); }, Errc::invalid_argument, {"\"shm\" already"});
   check_error([&] { context.register_transport(DeviceType::host, nullptr); },
-              Errc::invalid_argument, {"no transport"});
+              Errc::invalid_argument, {"the transport is null"});
   check_error([&] { context.register_allocator(DeviceType::host, nullptr); },
-              Errc::invalid_argument, {"no allocator"});
+              Errc::invalid_argument, {"the allocator is null"});
 }
 
 TEST_CASE(

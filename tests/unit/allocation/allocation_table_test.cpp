@@ -11,7 +11,7 @@ using namespace symmem::harness;
 
 namespace {
 
-/// Stands for a rendezvous result: the table only counts references.
+/// Stands in for a rendezvous result; the table only counts references.
 std::shared_ptr<SymmetricMemory> memory_of(int& anchor) {
   return std::shared_ptr<SymmetricMemory>(std::make_shared<int>(1),
                                           reinterpret_cast<SymmetricMemory*>(&anchor));
@@ -26,7 +26,7 @@ struct Fixture {
                       .name = "named",
                       .id = {}});
   }
-  /// True if `at` was returned to the pool: the pool hands it out next.
+  /// Returns whether `at` was returned to the pool, which then allocates it next.
   bool reused(void* at) {
     const Range next = pool->take(100);
     const bool same = next.pointer() == at;
@@ -45,7 +45,7 @@ using Freed = AllocationTable::Freed;
 
 }  // namespace
 
-TEST_CASE("an allocation is found by any pointer into it, and by none outside") {
+TEST_CASE("an allocation is found from any pointer into it and from no pointer outside") {
   Fixture f;
   auto* const at = static_cast<std::byte*>(f.add());
   const auto info = f.table.info(at + 99);
@@ -57,7 +57,7 @@ TEST_CASE("an allocation is found by any pointer into it, and by none outside") 
   CHECK(f.table.free(at + 1) == Freed::unknown);
 }
 
-TEST_CASE("a freed allocation that no group uses returns its range") {
+TEST_CASE("freeing an allocation that no group uses returns the range to the pool") {
   Fixture f;
   void* const at = f.add();
   CHECK(f.table.free(at) == Freed::yes);
@@ -76,11 +76,11 @@ TEST_CASE("free refuses an allocation with an owner") {
   CHECK_FALSE(f.table.set_owned(at, true));
 }
 
-TEST_CASE("a range is not reused before each group has released it") {
+TEST_CASE("a range is not reused until every group has released it") {
   Fixture f;
   void* const at = f.add();
   AllocationUse one = f.table.use(at, "g"), two = f.table.use(at, "h");
-  CHECK(f.table.is_rendezvoused(at) == false);  // Not before a rendezvous succeeded.
+  CHECK(f.table.is_rendezvoused(at) == false);  // No rendezvous has succeeded yet.
   const auto memory = memory_of(f.anchor);
   one.set_memory(memory);
   CHECK(f.table.is_rendezvoused(at) == true);
@@ -94,7 +94,7 @@ TEST_CASE("a range is not reused before each group has released it") {
   CHECK(f.reused(at));
 }
 
-TEST_CASE("a second use by the same group is refused and leaves the first alone") {
+TEST_CASE("a second use by the same group is refused and does not change the first use") {
   Fixture f;
   void* const at = f.add();
   AllocationUse use = f.table.use(at, "g");
@@ -104,7 +104,7 @@ TEST_CASE("a second use by the same group is refused and leaves the first alone"
   CHECK(f.table.memory(at, "g") == memory);
 }
 
-TEST_CASE("a use that ends without release makes the range reusable, unless peers may access it") {
+TEST_CASE("the destructor of a use makes the range reusable, unless peers may access the range") {
   Fixture f;
   void* const first = f.add();
   { const AllocationUse use = f.table.use(first, "g"); }
@@ -122,7 +122,7 @@ TEST_CASE("a use that ends without release makes the range reusable, unless peer
   CHECK(f.reused(second));
 }
 
-TEST_CASE("an allocation for one group ends with its use, and stays mapped in quarantine") {
+TEST_CASE("an allocation from add_for ends with its use and stays mapped while quarantined") {
   Fixture f;
   const auto block = make_host_block_maker()->make({1, 99}, 4096, 0);
   const auto add = [&] {

@@ -48,7 +48,7 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE("small ranges share a block, aligned and apart") {
+TEST_CASE("small ranges share a block, are aligned and do not overlap") {
   Fixture f;
   std::set<std::byte*> places;
   std::vector<Range> ranges;
@@ -65,14 +65,14 @@ TEST_CASE("small ranges share a block, aligned and apart") {
   CHECK(ranges.back().block->id != ranges[0].block->id);
 }
 
-TEST_CASE("an empty range has an address of its own") {
+TEST_CASE("an empty range has a unique address") {
   Fixture f;
   const Range one = f.pool.take(0), two = f.pool.take(0);
   CHECK(one.pointer() != two.pointer());
   CHECK(one.bytes > 0);
 }
 
-TEST_CASE("a range larger than half a block gets a block of its own, freed with the range") {
+TEST_CASE("a range larger than half a block has its own block, which is freed with the range") {
   Fixture f;
   {
     const Range half = f.pool.take(kBlock / 2);
@@ -86,7 +86,7 @@ TEST_CASE("a range larger than half a block gets a block of its own, freed with 
     f.pool.give_back(huge);  // Does nothing: the last Range frees the block.
     CHECK(f.maker->living == 3);
   }
-  CHECK(f.maker->living == 1);  // The shared block stays.
+  CHECK(f.maker->living == 1);  // The shared block remains.
 }
 
 TEST_CASE("ranges begin at the requested alignment") {
@@ -99,14 +99,14 @@ TEST_CASE("ranges begin at the requested alignment") {
   CHECK(f.maker->made == 1);
 }
 
-TEST_CASE("an alignment that is no power of two, or too large, is refused") {
+TEST_CASE("an alignment that is not a power of two or is too large is refused") {
   Fixture f;
   for (const std::size_t alignment : {std::size_t{0}, std::size_t{3}, std::size_t{8192}})
     check_error([&] { f.pool.take(1, alignment); }, Errc::invalid_argument,
                 {"alignment " + std::to_string(alignment), "power of two up to 4096"});
 }
 
-TEST_CASE("returned ranges are reused, in the same block") {
+TEST_CASE("returned ranges are reused in the same block") {
   Fixture f;
   std::vector<Range> ranges;
   for (int round = 0; round < 10; ++round) {
@@ -117,7 +117,7 @@ TEST_CASE("returned ranges are reused, in the same block") {
   CHECK(f.maker->made == 1);
 }
 
-TEST_CASE("a block stays mapped while a range of it lives, even after its pool") {
+TEST_CASE("a block stays mapped while one of its ranges lives, even after the pool is destroyed") {
   auto maker = std::make_shared<FakeMaker>();
   BlockIds ids(1);
   Range range;
@@ -131,7 +131,7 @@ TEST_CASE("a block stays mapped while a range of it lives, even after its pool")
   CHECK(maker->living == 0);
 }
 
-TEST_CASE("a failed block or an overflowing size changes nothing") {
+TEST_CASE("a failed block allocation or an overflowing size does not change the pool") {
   Fixture f;
   f.maker->fails = true;
   check_error([&] { f.pool.take(10); }, Errc::exhausted);

@@ -9,7 +9,7 @@
 
 using namespace symmem;
 
-TEST_CASE("ranges are taken first fit, and neighbours merge when they come back") {
+TEST_CASE("ranges are allocated first fit, and returned neighbours merge") {
   FreeRanges ranges(100);
   CHECK(ranges.take(40) == 0u);
   CHECK(ranges.take(40) == 40u);
@@ -23,17 +23,17 @@ TEST_CASE("ranges are taken first fit, and neighbours merge when they come back"
   CHECK(ranges.take(100) == 0u);
 }
 
-TEST_CASE("whatever is taken and given back, ranges are apart, inside, and found where they fit") {
+TEST_CASE("random allocations are first fit, inside the block, and do not overlap") {
   constexpr std::size_t kBytes = 200;
   std::mt19937 random(17);
   FreeRanges ranges(kBytes);
-  std::string model(kBytes, '.');  // '#': taken.
+  std::string model(kBytes, '.');  // '#' marks a taken byte.
   std::vector<std::pair<std::size_t, std::size_t>> taken;
   for (int i = 0; i < 20'000; ++i) {
     if (random() % 2 == 0 || taken.empty()) {
       const std::size_t bytes = 1 + random() % 40;
       const auto offset = ranges.take(bytes);
-      // The first place that fits, if there is one.
+      // The first free range that is large enough, if any.
       const std::size_t expected = model.find(std::string(bytes, '.'));
       REQUIRE(offset.value_or(std::string::npos) == expected);
       if (!offset) continue;

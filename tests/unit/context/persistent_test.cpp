@@ -34,7 +34,7 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE("an id's memory is allocated once, and returned again whenever nobody owns it") {
+TEST_CASE("the memory of an id is allocated once and returned again whenever it has no owner") {
   Fixture f;
   void* const at = f.take(1).get();
   CHECK(f.allocator->allocations == 1);
@@ -44,7 +44,7 @@ TEST_CASE("an id's memory is allocated once, and returned again whenever nobody 
   CHECK(f.allocator->allocations == 2);
 }
 
-TEST_CASE("an id in use is refused, by copies of the owner too") {
+TEST_CASE("an id is refused while the owner of its memory or a copy of the owner exists") {
   Fixture f;
   auto storage = f.take(1);
   auto copy = storage;
@@ -54,7 +54,7 @@ TEST_CASE("an id in use is refused, by copies of the owner too") {
   CHECK_NOTHROW(f.take(1));
 }
 
-TEST_CASE("a request that differs is refused with both values, and the id stays as it was") {
+TEST_CASE("a request that differs is refused with both values and does not change the id") {
   Fixture f;
   f.take(1);
   check_error([&] { f.take(1, 9); }, Errc::invalid_argument, {"bytes 8", "9"});
@@ -62,7 +62,7 @@ TEST_CASE("a request that differs is refused with both values, and the id stays 
   CHECK_NOTHROW(f.take(1));
 }
 
-TEST_CASE("forgetting a group frees its memory, once nobody owns it") {
+TEST_CASE("forgetting a group frees its memory once the memory has no owner") {
   Fixture f;
   f.take(1);
   auto storage = f.take(2);

@@ -17,13 +17,13 @@ namespace {
 
 Deadline ample() { return Deadline::in(std::chrono::seconds(60) * kSlow, {}); }
 
-/// Runs `body` on each rank of group "g", one thread a rank. Returns each rank's Error.
+/// Runs `body` on each rank of group "g", one thread per rank. Returns the Error of each rank.
 std::vector<std::optional<Error>> on_groups(int size, const std::function<void(Group&)>& body) {
   const auto store = make_hash_store(std::chrono::seconds(60) * kSlow);
   return errors_of_threads(size, [&](int rank) {
     const auto group = std::make_shared<Group>("g", GroupInfo{rank, size, store},
                                                Process{"h", 100 + rank, 1}, ample().timeout());
-    // Breaks the reference cycle of store and group, also after an Error.
+    // Breaks the reference cycle between store and group, also after an Error.
     const std::shared_ptr<void> end(nullptr,
                                     [&](void*) { group->leave_locally("the test is over"); });
     body(*group);
@@ -51,7 +51,7 @@ std::string contribution(const std::string& operation, std::uint8_t failure,
 
 }  // namespace
 
-TEST_CASE("each gather of each call returns all values by rank, on every rank") {
+TEST_CASE("every gather returns the values of all ranks, in rank order, on every rank") {
   check_none(on_groups(3, [](Group& group) {
     std::set<std::string> serials;
     for (int call = 0; call < 5; ++call) {
@@ -67,7 +67,7 @@ TEST_CASE("each gather of each call returns all values by rank, on every rank") 
   }));
 }
 
-TEST_CASE("an error on one rank is thrown on all ranks, names it, and the group stays usable") {
+TEST_CASE("an error on some ranks is thrown on all ranks and leaves the group usable") {
   std::vector<std::optional<Error>> errors(3);
   check_none(on_groups(3, [&](Group& group) {
     errors[static_cast<std::size_t>(group.rank())] = error_of([&] {
@@ -87,7 +87,7 @@ TEST_CASE("an error on one rank is thrown on all ranks, names it, and the group 
                "rank 2 (host h, pid 102): other"});
 }
 
-TEST_CASE("an error of many ranks quotes the first few and counts the others") {
+TEST_CASE("an error from many ranks quotes the first errors and counts the other ranks") {
   const auto errors = on_groups(7, [](Group& group) {
     Collective(group, "call", ample()).gather([]() -> std::string {
       throw Error(Errc::refused, "no");
@@ -111,7 +111,7 @@ TEST_CASE("while a call runs, a second call is refused in the same group and all
   }));
 }
 
-TEST_CASE("after leave_locally every call throws the reason") {
+TEST_CASE("after leave_locally every call fails with the reason") {
   check_none(on_groups(1, [](Group& group) {
     Collective(group, "call", ample()).gather([] { return ""; });
     group.leave_locally("the test is over");
@@ -121,7 +121,7 @@ TEST_CASE("after leave_locally every call throws the reason") {
   }));
 }
 
-TEST_CASE("malformed contributions are refused, whatever is wrong with them") {
+TEST_CASE("every malformed contribution is refused") {
   CHECK_FALSE(gather_with(contribution("call", 0, "theirs")));
   const std::string good = contribution("call", 0, "theirs");
   for (std::size_t length = 0; length < good.size(); ++length)

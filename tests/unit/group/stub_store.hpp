@@ -7,10 +7,10 @@
 
 namespace symmem {
 
-/// A store of one process: its gathers return what the test makes of the caller's value.
+/// A store for one process. Its gathers return the values that a function of the test computes.
 class StubStore : public Store {
  public:
-  /// Our value -> all ranks' values.
+  /// Computes the values of all ranks from the caller's value.
   using Answer = std::function<std::vector<std::string>(const std::string& mine)>;
   explicit StubStore(Answer answer) : answer_(std::move(answer)) {}
 

@@ -30,7 +30,7 @@ Group group_of_three() {
   return Group("g", {0, 3, make_hash_store()}, Process{}, std::chrono::seconds(1));
 }
 
-/// Three equal descriptions, the middle one changed.
+/// Checks the error for three equal descriptions of which `change` modifies the second.
 void check_differs(const std::function<void(Description&)>& change,
                    const std::vector<std::string>& parts) {
   const Group group = group_of_three();
@@ -42,7 +42,7 @@ void check_differs(const std::function<void(Description&)>& change,
 
 }  // namespace
 
-TEST_CASE("a description is read as it was written") {
+TEST_CASE("decoding an encoded description returns the same description") {
   const Description read = Description::decode(sample().encode());
   CHECK(read.bytes == 1ull << 40);
   CHECK(read.device == DeviceType::cuda);
@@ -70,7 +70,7 @@ TEST_CASE("a description is read as it was written") {
   CHECK_FALSE(Description::decode(without.encode()).handles);
 }
 
-TEST_CASE("a description cut anywhere, or with more behind it, is refused") {
+TEST_CASE("a truncated description or a description with extra bytes is refused") {
   const std::string good = sample().encode();
   for (std::size_t length = 0; length < good.size(); ++length)
     check_error([&] { Description::decode(good.substr(0, length)); }, Errc::invalid_argument,
@@ -79,14 +79,14 @@ TEST_CASE("a description cut anywhere, or with more behind it, is refused") {
               {"1 bytes too many"});
 }
 
-TEST_CASE("another release's description is told from a broken one") {
+TEST_CASE("a description from another release is reported as such, not as malformed") {
   std::string other = sample().encode();
   other[0] = 2;
   check_error([&] { Description::decode(other); }, Errc::unsupported,
-              {"another release", "version 2, here 1"});
+              {"another release", "version 2, this rank uses version 1"});
 }
 
-TEST_CASE("a description with any byte changed is read or refused, and nothing else") {
+TEST_CASE("a description with one changed byte is either decoded or refused with an Error") {
   const std::string good = sample().encode();
   for (std::size_t at = 0; at < good.size(); ++at)
     for (const char value : {'\0', '\x7f', '\xff'}) {
@@ -101,7 +101,7 @@ TEST_CASE("a description with any byte changed is read or refused, and nothing e
     }
 }
 
-TEST_CASE("whatever must be equal is compared, and the error lists ranks by value") {
+TEST_CASE("fields that must be equal are compared, and the error lists the ranks by value") {
   check_differs([](Description& d) { d.bytes = 7; },
                 {"sizes in bytes differ", "7 on rank 1", "1099511627776 on rank 0, rank 2"});
   check_differs([](Description& d) { d.device = DeviceType::host; },
@@ -118,7 +118,7 @@ TEST_CASE("whatever must be equal is compared, and the error lists ranks by valu
   check_differs([](Description& d) { d.require = {}; }, {"SYMMEM_REQUIRE", "\"\" on rank 1"});
 }
 
-TEST_CASE("what may differ may") {
+TEST_CASE("fields that may differ are accepted") {
   const Group group = group_of_three();
   std::vector<Description> described(3, sample());
   described[1].host_id = "elsewhere";

@@ -19,7 +19,7 @@ namespace {
 constexpr int kChannels = 4;
 const milliseconds kNow{0}, kAmple = std::chrono::seconds(60) * kSlow;
 
-/// Pads of `size` ranks in plain memory, and each rank's Signals on them.
+/// The pads of `size` ranks in plain memory, and a Signals object for each rank.
 struct Pads {
   explicit Pads(int size) {
     const std::size_t words = SignalPad::bytes(kChannels, size) / sizeof(std::uint64_t);
@@ -56,7 +56,7 @@ void await_sleeper(const SignalPad& pad) {
 
 }  // namespace
 
-TEST_CASE("the counts of a pad are distinct words within its bytes") {
+TEST_CASE("the counts of a pad are distinct 64-bit words inside the pad") {
   const int size = 3;
   std::vector<std::uint64_t> memory(SignalPad::bytes(kChannels, size) / 8);
   const SignalPad pad(reinterpret_cast<std::byte*>(memory.data()), size);
@@ -81,7 +81,7 @@ TEST_CASE("each signal is consumed once, by a wait for its source and channel") 
   check_error([&] { pads[1].wait(0, 2, kNow); }, Errc::timeout);
 }
 
-TEST_CASE("no signal is lost between signaling threads and a sleeping one") {
+TEST_CASE("no signal is lost between signaling threads and a sleeping thread") {
   constexpr int kSources = 3, kTimes = 2000;
   Pads pads(kSources + 1);
   run(2 * kSources, [&](int i) {
@@ -102,7 +102,8 @@ TEST_CASE("each signal of a slow source wakes a sleeping wait") {
       if (rank == 0) {
         pads[0].wait(1, 0, kAmple);
       } else {
-        // Signals only a sleeping wait: without a ring, that wait would time out.
+        // Signals only while rank 0 sleeps, so that its wait times out if the doorbell does not
+        // ring.
         await_sleeper(pads.view(0));
         pads[1].put(0, 0);
       }
@@ -153,19 +154,20 @@ TEST_CASE("each barrier completes only after all ranks have entered it, and cons
   });
 }
 
-TEST_CASE("a failed barrier fails its channel, but neither other channels nor signals") {
+TEST_CASE(
+    "a failed barrier fails later barriers of its channel, but no other channels or signals") {
   Pads pads(3);
   check_error([&] { pads[0].barrier(1, kNow); }, Errc::timeout,
               {"channel 1", "missing", "rank 1", "rank 2"});
   check_error([&] { pads[0].barrier(1, kAmple); }, Errc::finished, {"channel 1", "failed"});
-  // Rank 0 did arrive at its failed barrier.
+  // Rank 0 arrived at the barrier before its barrier failed, so it is not missing.
   check_error([&] { pads[1].barrier(1, kNow); }, Errc::timeout, {"missing: rank 2"});
   run(3, [&](int rank) { pads[rank].barrier(0, kAmple); });
   pads[1].put(0, 1);
   CHECK_NOTHROW(pads[0].wait(1, 1, kNow));
 }
 
-TEST_CASE("a second thread in one channel's barrier is refused") {
+TEST_CASE("a second thread in the barrier of one channel is refused") {
   Pads pads(2);
   run(2, [&](int thread) {
     if (thread == 0) return pads[0].barrier(3, kAmple);
@@ -176,7 +178,7 @@ TEST_CASE("a second thread in one channel's barrier is refused") {
   });
 }
 
-TEST_CASE("a gone member or a lost store ends a wait that could not complete") {
+TEST_CASE("a gone member or a lost store ends a wait that can no longer complete") {
   const auto ends = [](Errc code, const std::string& why,
                        const std::function<void(Group&)>& event) {
     for (const bool barrier : {false, true}) {
@@ -200,7 +202,7 @@ TEST_CASE("a gone member or a lost store ends a wait that could not complete") {
   ends(Errc::finished, "the end", [](Group& group) { group.leave_locally("the end"); });
 }
 
-TEST_CASE("signals from before a member was lost still count") {
+TEST_CASE("signals that a member sent before it was lost still count") {
   Pads pads(2);
   pads[1].put(0, 0);
   pads.group(0).member_gone(1, Departure::lost, "killed");
@@ -208,7 +210,7 @@ TEST_CASE("signals from before a member was lost still count") {
   check_error([&] { pads[0].wait(1, 0, kAmple); }, Errc::peer_lost, {"killed"});
 }
 
-TEST_CASE("the first report of a gone member stays, and unknown ranks are ignored") {
+TEST_CASE("only the first report of a gone member is kept, and unknown ranks are ignored") {
   Pads pads(2);
   Group& group = pads.group(0);
   group.member_gone(7, Departure::lost, "no such rank");
@@ -219,7 +221,7 @@ TEST_CASE("the first report of a gone member stays, and unknown ranks are ignore
   check_error([&] { group.check_peer(1, "put"); }, Errc::peer_lost, {"put", "lost", "first"});
 }
 
-TEST_CASE("a channel out of range is an error that names the operation") {
+TEST_CASE("a channel out of range causes an error that names the operation") {
   Pads pads(1);
   CHECK_NOTHROW(pads[0].check_channel(kChannels - 1, "put_signal"));
   for (const int channel : {-1, kChannels})

@@ -16,7 +16,7 @@ const auto kGroup = std::make_shared<Group>("g", GroupInfo{0, 2, make_hash_store
 
 }  // namespace
 
-TEST_CASE("a transport's error gains operation and peer, even if it already names the operation") {
+TEST_CASE("PeerWait adds operation and peer to a transport's error that names only the operation") {
   PeerWait wait(*kGroup, 1, "get", {});
   check_error([&] { wait.run([] { throw Error(Errc::refused, "it refused the get"); }); },
               Errc::refused, {"get: rank 1: it refused the get"});

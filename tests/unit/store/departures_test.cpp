@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Notification of departures, on a simulated clock.
+// Tests of the notification of departures, on a simulated clock.
 #include <doctest/doctest.h>
 
 #include <map>
@@ -43,7 +43,7 @@ class Departures : private Outbox {
   }
 
   int pushes = 0;
-  std::map<int, std::string> events;  ///< By rank: " 3 left 4 lost failed" ...
+  std::map<int, std::string> events;  ///< By rank, such as " 3 left 4 lost failed".
 
  private:
   void ask(int rank, Request request) {
@@ -73,7 +73,7 @@ class Departures : private Outbox {
   std::string last_reply_, id_;
 };
 
-TEST_CASE("the first departure is pushed at once, those that follow soon after it together") {
+TEST_CASE("the first departure is pushed at once, and later departures are pushed together") {
   Departures group(5);
   group.leave(1);
   CHECK(group.events ==
@@ -91,7 +91,7 @@ TEST_CASE("the first departure is pushed at once, those that follow soon after i
   CHECK(group.events == std::map<int, std::string>{{0, " 4 left"}});
 }
 
-TEST_CASE("members are notified of a departure before the gathers that it fails") {
+TEST_CASE("members are notified of a departure before the errors of gathers that it fails") {
   Departures group(4);
   group.leave(1);
   group.events.clear();
@@ -108,12 +108,13 @@ TEST_CASE("members are notified of a departure before the gathers that it fails"
   CHECK(other.events == std::map<int, std::string>{{3, " failed"}});
 }
 
-TEST_CASE("the end of a large job takes few messages") {
+TEST_CASE("the end of a large job requires few messages") {
   constexpr int kSize = 1000;
   Departures group(kSize);
   for (int rank = 1; rank < kSize; ++rank) group.leave(rank);
   group.pass(10ms);
-  // All others are notified of the first one, rank 0 of the rest.
+  // All remaining members are notified of the first departure. Rank 0 is notified of the other
+  // departures in one message.
   CHECK(group.pushes == kSize - 1 + 1);
   CHECK(group.events[0].size() > 6 * kSize);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Encoding and decoding of frames, replies and pushes.
+// Tests of the encoding and decoding of frames, replies and pushes.
 #include "store/frame.hpp"
 
 #include "store/limits.hpp"
@@ -18,7 +18,7 @@ void feed(FrameReader& reader, std::string_view bytes) {
   }
 }
 
-TEST_CASE("a frame's bytes are as docs/wire.md has them") {
+TEST_CASE("a frame is encoded as docs/wire.md specifies") {
   std::string bytes;
   append_frame(bytes, Kind::challenge, 0x0102030405060708, "body");
   CHECK(bytes == std::string("\x04\0\0\0\x41\0\0\0\x08\x07\x06\x05\x04\x03\x02\x01"
@@ -26,7 +26,7 @@ TEST_CASE("a frame's bytes are as docs/wire.md has them") {
                              20));
 }
 
-TEST_CASE("frames are decoded however the stream is split") {
+TEST_CASE("frames are decoded from a stream that is split at any byte") {
   std::string bytes;
   for (std::uint64_t i = 0; i < 50; ++i)
     append_frame(bytes, Kind::set, i, std::string(i * 37, static_cast<char>('a' + i % 26)));
@@ -46,7 +46,7 @@ TEST_CASE("frames are decoded however the stream is split") {
   }
 }
 
-TEST_CASE("a length over the limit is refused, one at it is not") {
+TEST_CASE("a frame at the length limit is accepted, a longer frame is refused") {
   FrameReader reader(10);
   std::string bytes;
   append_frame(bytes, Kind::set, 1, "0123456789");
@@ -84,7 +84,7 @@ TEST_CASE("a reply contains values and numbers, or an error") {
   CHECK(error.value().what() == std::string("gone"));
 }
 
-TEST_CASE("a malformed reply is an internal error") {
+TEST_CASE("a malformed reply causes an internal error") {
   for (const std::string& body :
        {std::string(), std::string("\0", 1), std::string("\xff\0\0\0\0", 5),
         encode_reply(1).substr(1), encode_reply(1) + "x", std::string("\0\xff\xff\xff\xff", 5)})

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Groups, with every kind of store.
+// Tests of groups, with every kind of store.
 #include <atomic>
 #include <future>
 #include <mutex>
@@ -15,8 +15,8 @@ namespace {
 using namespace std::chrono_literals;
 using Strings = std::vector<std::string>;
 
-/// One client per rank. They outlive the ranks' threads: a verdict is kept only while a participant
-/// is connected.
+/// Returns one client per rank. The clients must outlive the ranks' threads, because a verdict is
+/// kept only while a participant is connected.
 template <typename S>
 std::vector<std::shared_ptr<KeyValueStore>> clients_of(S& stores, int count) {
   std::vector<std::shared_ptr<KeyValueStore>> clients;
@@ -24,7 +24,8 @@ std::vector<std::shared_ptr<KeyValueStore>> clients_of(S& stores, int count) {
   return clients;
 }
 
-TEST_CASE_TEMPLATE("ranks that join know each other, gather, and end", S, ALL_STORES) {
+TEST_CASE_TEMPLATE("joined ranks have the list of members, gather, and end the group", S,
+                   ALL_STORES) {
   S stores;
   std::mutex mutex;
   std::set<std::string> ids;
@@ -45,10 +46,10 @@ TEST_CASE_TEMPLATE("ranks that join know each other, gather, and end", S, ALL_ST
       const std::lock_guard lock(mutex);
       ids.insert(group.id);
     }));
-  CHECK(ids.size() == 2);  // One per round: names are reused, ids are not.
+  CHECK(ids.size() == 2);  // One id per round: names are reused, ids are not.
 }
 
-TEST_CASE_TEMPLATE("a group of one needs nobody else", S, ALL_STORES) {
+TEST_CASE_TEMPLATE("a group of one rank joins, gathers and ends alone", S, ALL_STORES) {
   S stores;
   const auto store = stores.client();
   const Membership group = store->join(join_of(0, 1), nullptr, 0ms);
@@ -56,12 +57,12 @@ TEST_CASE_TEMPLATE("a group of one needs nobody else", S, ALL_STORES) {
   store->end(group, 0ms);
 }
 
-TEST_CASE_TEMPLATE("a join that misses a rank fails with one error on all and names it", S,
-                   ALL_STORES) {
+TEST_CASE_TEMPLATE("a join without one rank fails on all ranks with one error that names the rank",
+                   S, ALL_STORES) {
   S stores;
   const auto clients = clients_of(stores, 3);
   const auto errors = errors_of_threads(3, [&](int caller) {
-    // Rank 2 never joins; deadlines differ, the verdict does not.
+    // Rank 2 never joins. The deadlines of the ranks differ, the verdict is the same.
     clients[static_cast<std::size_t>(caller)]->join(join_of(caller == 2 ? 3 : caller, 4), nullptr,
                                                     caller == 0 ? Timeout(500ms) : kAmple);
   });
@@ -70,7 +71,7 @@ TEST_CASE_TEMPLATE("a join that misses a rank fails with one error on all and na
       {"join of group", "rank 2 (never joined)", "rank 0 (host host0, pid 1000)", "0.500 s"});
 }
 
-TEST_CASE_TEMPLATE("a rank that calls after its join failed gets the same error at once", S,
+TEST_CASE_TEMPLATE("a rank that joins after the join failed receives the same error at once", S,
                    ALL_STORES) {
   S stores;
   const auto first = stores.client(), second = stores.client();
@@ -78,12 +79,14 @@ TEST_CASE_TEMPLATE("a rank that calls after its join failed gets the same error 
   const auto late = error_of([&] { second->join(join_of(1, 2), nullptr, kAmple); });
   check_error(late, Errc::timeout);
   CHECK(std::string(late.value().what()) == failed.value().what());
-  // Both ranks have the verdict, so the name is free.
+  // Both ranks have received the verdict, so the name is free.
   check_none(errors_of_threads(
       2, [&](int rank) { (rank == 0 ? first : second)->join(join_of(rank, 2), nullptr); }));
 }
 
-TEST_CASE_TEMPLATE("a rank claimed twice fails the join for all and names both", S, ALL_STORES) {
+TEST_CASE_TEMPLATE(
+    "a rank claimed twice fails the join on all ranks, and the error names both processes", S,
+    ALL_STORES) {
   S stores;
   const auto clients = clients_of(stores, 3);
   const auto errors = errors_of_threads(3, [&](int caller) {
@@ -95,7 +98,7 @@ TEST_CASE_TEMPLATE("a rank claimed twice fails the join for all and names both",
               {"rank 1", "(host host1, pid 1001)", "(host host2, pid 1002)"});
 }
 
-TEST_CASE_TEMPLATE("world sizes that differ fail the join for all with both values", S,
+TEST_CASE_TEMPLATE("different world sizes fail the join on all ranks with both values", S,
                    ALL_STORES) {
   S stores;
   const auto clients = clients_of(stores, 2);
@@ -106,7 +109,8 @@ TEST_CASE_TEMPLATE("world sizes that differ fail the join for all with both valu
               {"rank 0 (host host0, pid 1000)", "rank 1 (host host1, pid 1001)", "3", "2"});
 }
 
-TEST_CASE_TEMPLATE("a rank outside the world is refused alone", S, ALL_STORES) {
+TEST_CASE_TEMPLATE("a rank out of range is refused and does not fail the join of other ranks", S,
+                   ALL_STORES) {
   S stores;
   const auto store = stores.client();
   for (const auto& [rank, size] : {std::pair{2, 2}, {-1, 2}, {0, 0}, {0, -1}})
@@ -139,7 +143,8 @@ struct Joined {
   std::vector<Membership> groups;
 };
 
-TEST_CASE_TEMPLATE("a newcomer that claims a member's rank is refused alone", S, ALL_STORES) {
+TEST_CASE_TEMPLATE("a process that claims a member's rank is refused and does not affect the group",
+                   S, ALL_STORES) {
   Joined<S> ranks(2);
   JoinRequest request = join_of(7, 8);
   request.rank = 1;
@@ -151,7 +156,7 @@ TEST_CASE_TEMPLATE("a newcomer that claims a member's rank is refused alone", S,
   }));
 }
 
-TEST_CASE_TEMPLATE("a gather is decided once, and a late rank gets the verdict at once", S,
+TEST_CASE_TEMPLATE("a gather is decided once, and a late rank receives the verdict at once", S,
                    ALL_STORES) {
   Joined<S> ranks(3);
   const auto errors = errors_of_threads(
@@ -165,19 +170,19 @@ TEST_CASE_TEMPLATE("a gather is decided once, and a late rank gets the verdict a
       errors_of_threads(3, [&](int rank) { CHECK(ranks.gather(rank, "next").size() == 3); }));
 }
 
-TEST_CASE_TEMPLATE("a gather with no time left fails for all", S, ALL_STORES) {
+TEST_CASE_TEMPLATE("a gather with a zero timeout fails on all ranks", S, ALL_STORES) {
   Joined<S> ranks(2);
   check_error([&] { ranks.gather(0, "key", 0ms); }, Errc::timeout);
   check_error([&] { ranks.gather(1, "key", kAmple); }, Errc::timeout);
 }
 
-TEST_CASE_TEMPLATE("a key of a gather is used once by each rank", S, ALL_STORES) {
+TEST_CASE_TEMPLATE("each rank may use a gather key only once", S, ALL_STORES) {
   Joined<S> ranks(2);
   check_error([&] { ranks.gather(0, "key", kBrief); }, Errc::timeout);
   check_error([&] { ranks.gather(0, "key", kAmple); }, Errc::invalid_argument);
 }
 
-TEST_CASE_TEMPLATE("gathers of several keys at once do not mix", S, ALL_STORES) {
+TEST_CASE_TEMPLATE("concurrent gathers with different keys do not mix", S, ALL_STORES) {
   Joined<S> ranks(2);
   check_none(errors_of_threads(8, [&](int caller) {
     const std::string key = "key" + std::to_string(caller / 2);
@@ -185,7 +190,7 @@ TEST_CASE_TEMPLATE("gathers of several keys at once do not mix", S, ALL_STORES) 
   }));
 }
 
-TEST_CASE_TEMPLATE("an end fails the gathers that are still pending", S, ALL_STORES) {
+TEST_CASE_TEMPLATE("the end of a group fails the gathers that are still pending", S, ALL_STORES) {
   S stores;
   const auto clients = clients_of(stores, 2);
   check_none(errors_of_threads(2, [&](int rank) {
@@ -195,7 +200,7 @@ TEST_CASE_TEMPLATE("an end fails the gathers that are still pending", S, ALL_STO
     if (rank == 0) {
       waiting = std::async(std::launch::async,
                            [&] { return error_of([&] { store->gather(group, "alone", ""); }); });
-      // Its request is first: the server handles a connection's requests in order.
+      // If the gather above is sent only after the end, it fails with the same code.
       store->gather(group, "both", "");
     } else {
       store->gather(group, "both", "");
@@ -205,7 +210,8 @@ TEST_CASE_TEMPLATE("an end fails the gathers that are still pending", S, ALL_STO
   }));
 }
 
-TEST_CASE_TEMPLATE("a leaving rank fails the gathers that need it, then and later", S, ALL_STORES) {
+TEST_CASE_TEMPLATE("a leaving rank fails the pending and later gathers that need it", S,
+                   ALL_STORES) {
   Joined<S> ranks(3);
   std::vector<std::optional<Error>> errors;
   const auto leaving = std::async(std::launch::async, [&] { ranks.leave(2); });
@@ -215,7 +221,7 @@ TEST_CASE_TEMPLATE("a leaving rank fails the gathers that need it, then and late
   check_error([&] { ranks.gather(2, "key", kAmple); }, Errc::finished);
 }
 
-TEST_CASE_TEMPLATE("the others may form a group of the same name after a departure", S,
+TEST_CASE_TEMPLATE("after a departure the remaining ranks may form a group with the same name", S,
                    ALL_STORES) {
   Joined<S> ranks(3);
   ranks.leave(2);
@@ -226,7 +232,7 @@ TEST_CASE_TEMPLATE("the others may form a group of the same name after a departu
   }));
 }
 
-TEST_CASE_TEMPLATE("a value too large for the gather's table fails it for all", S, HashStores,
+TEST_CASE_TEMPLATE("a gather whose values exceed the limit fails on all ranks", S, HashStores,
                    TcpStores) {
   Joined<S> ranks(3);
   const auto errors = errors_of_threads(3, [&](int rank) {
@@ -236,7 +242,8 @@ TEST_CASE_TEMPLATE("a value too large for the gather's table fails it for all", 
   check_alike(errors, Errc::invalid_argument, {"134217728"});
 }
 
-TEST_CASE_TEMPLATE("members are notified of one that leaves; it is not", S, ALL_STORES) {
+TEST_CASE_TEMPLATE("all members except the leaving member are notified that it leaves", S,
+                   ALL_STORES) {
   std::vector<std::shared_ptr<Recorder>> recorders;
   for (int rank = 0; rank < 3; ++rank) recorders.push_back(std::make_shared<Recorder>());
   Joined<S> ranks(3, [&](int rank) { return recorders[static_cast<std::size_t>(rank)]; });
@@ -246,7 +253,7 @@ TEST_CASE_TEMPLATE("members are notified of one that leaves; it is not", S, ALL_
   CHECK(recorders[1]->lines().empty());
 }
 
-TEST_CASE("a closed connection is a lost member: gathers fail and members are notified") {
+TEST_CASE("a closed connection loses its member: gathers fail and other members are notified") {
   std::vector<std::shared_ptr<Recorder>> recorders;
   for (int rank = 0; rank < 3; ++rank) recorders.push_back(std::make_shared<Recorder>());
   Joined<TcpStores> ranks(3, [&](int rank) { return recorders[static_cast<std::size_t>(rank)]; });
@@ -257,7 +264,7 @@ TEST_CASE("a closed connection is a lost member: gathers fail and members are no
   CHECK(recorders[1]->received("2 lost"));
 }
 
-/// Sends a join of 3 ranks and returns when the server has read it.
+/// Sends a join of a group of 3 ranks and returns when the server has handled it.
 void begin_join(RawMember& member, std::uint64_t rank, std::uint64_t pid) {
   member.send(store::Kind::join, store::encode(store::Request{.kind = store::Kind::join,
                                                               .timeout = kAmple,
@@ -265,7 +272,8 @@ void begin_join(RawMember& member, std::uint64_t rank, std::uint64_t pid) {
                                                               .values = {"host"},
                                                               .numbers = {rank, 3, pid, 78}}));
   member.send(store::Kind::ping, store::encode(store::Request{}));
-  REQUIRE(member.receive().has_value());  // The pong, sent after the join was handled.
+  REQUIRE(member.receive()
+              .has_value());  // Receives the pong, which is sent after the join was handled.
 }
 
 TEST_CASE("a closed connection fails the pending join of its rank") {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Authentication.
+// Tests of the authentication.
 #include <sys/stat.h>
 
 #include <filesystem>
@@ -21,7 +21,7 @@ using store::ServerHandshake;
 
 const store::Hello kHello{"job", {"host", 17, 18}, 10s};
 
-TEST_CASE("a client with the server's secret is accepted, whatever the secret's bytes") {
+TEST_CASE("a client with the server's secret is accepted, also if the secret has arbitrary bytes") {
   TcpStoreOptions options;
   options.secret = "a secret with \n any \0 bytes";
   StoreServer server(options, StoreServer::Serves::one_job);
@@ -29,7 +29,7 @@ TEST_CASE("a client with the server's secret is accepted, whatever the secret's 
   make_tcp_store(options)->set("key", "value");
 }
 
-TEST_CASE("another secret, or one on one end only, is refused at once and never shown") {
+TEST_CASE("a different or missing secret is refused at once, and the error contains no secret") {
   for (const auto& [ours, theirs] :
        {std::pair{"hush-a", "hush-b"}, {"hush-a", ""}, {"", "hush-b"}}) {
     TcpStoreOptions options;
@@ -43,7 +43,7 @@ TEST_CASE("another secret, or one on one end only, is refused at once and never 
   }
 }
 
-TEST_CASE("both ends prove that they know the secret") {
+TEST_CASE("client and server each prove that they have the secret") {
   ClientHandshake client(kHello, "secret", "url");
   ServerHandshake server("secret");
   const auto challenge = server.accept({Kind::hello, 0, client.hello()});
@@ -64,7 +64,7 @@ TEST_CASE("a proof is invalid on another connection") {
       client.answer({Kind::challenge, 0, *first.accept({Kind::hello, 0, client.hello()})});
   const auto challenge = *second.accept({Kind::hello, 0, client.hello()});
   check_error([&] { second.accept({Kind::proof, 0, proof}); }, Errc::refused);
-  // So is a server's old challenge for a client's new hello.
+  // A challenge for one hello is invalid for another hello.
   ClientHandshake other(kHello, "secret", "url");
   check_error([&] { other.answer({Kind::challenge, 0, challenge}); }, Errc::refused);
 }
@@ -73,7 +73,7 @@ TEST_CASE("a proof that is reflected to its sender is refused") {
   ClientHandshake client(kHello, "secret", "url");
   ServerHandshake server("secret");
   const std::string challenge = *server.accept({Kind::hello, 0, client.hello()});
-  // The server's own proof: a length and 32 bytes at the challenge's end.
+  // The server's proof is at the end of the challenge: a length of 4 bytes and 32 bytes.
   const std::string reflected = challenge.substr(challenge.size() - 36);
   check_error([&] { server.accept({Kind::proof, 0, reflected}); }, Errc::refused);
 }
@@ -87,7 +87,7 @@ TEST_CASE("a hello that was altered in transit is detected") {
   check_error([&] { client.answer({Kind::challenge, 0, challenge}); }, Errc::refused);
 }
 
-TEST_CASE("a server without a secret does not pass for one that has it") {
+TEST_CASE("a client with a secret refuses a server without a secret") {
   ClientHandshake client(kHello, "secret", "url");
   ServerHandshake server("");
   const std::string challenge = *server.accept({Kind::hello, 0, client.hello()});
@@ -118,7 +118,7 @@ TEST_CASE("a client detects a peer that is not a store") {
   }
 }
 
-/// A file in the temporary folder, removed with its object.
+/// A file in the temporary directory. The destructor removes the file.
 struct SecretFile {
   SecretFile(const std::string& content, mode_t mode) {
     std::ofstream(path) << content;
@@ -129,13 +129,13 @@ struct SecretFile {
       std::filesystem::temp_directory_path() / ("symmem-secret-test-" + std::to_string(::getpid()));
 };
 
-TEST_CASE("a secret is its file's bytes without one newline") {
+TEST_CASE("a secret is the content of its file without one trailing newline") {
   CHECK(store::read_secret_file(SecretFile("hush\n", 0600).path) == "hush");
   CHECK(store::read_secret_file(SecretFile("hush\n\n", 0400).path) == "hush\n");
   CHECK(store::read_secret_file(SecretFile("hush", 0600).path) == "hush");
 }
 
-TEST_CASE("a secret file that others may read, or that is not a file, is refused") {
+TEST_CASE("a secret file that other users may access or that is not a valid file is refused") {
   for (const mode_t mode : {0640, 0604, 0620}) {
     const SecretFile file("hush", mode);
     const auto error = error_of([&] { store::read_secret_file(file.path); });

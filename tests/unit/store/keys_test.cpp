@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keys, with every kind of store.
+// Tests of keys, with every kind of store.
 #include <atomic>
 #include <limits>
 
@@ -12,7 +12,7 @@ namespace {
 using namespace std::chrono_literals;
 using Strings = std::vector<std::string>;
 
-TEST_CASE_TEMPLATE("get returns the last value set, whatever its bytes", S, ALL_STORES) {
+TEST_CASE_TEMPLATE("get returns the last value, also if it has arbitrary bytes", S, ALL_STORES) {
   S stores;
   const auto store = stores.client();
   store->set("key", "one");
@@ -36,7 +36,7 @@ TEST_CASE_TEMPLATE("get waits for a key that another client sets", S, ALL_STORES
   CHECK(got == "value");
 }
 
-TEST_CASE_TEMPLATE("every call that makes a key ends the waits for it", S, ALL_STORES) {
+TEST_CASE_TEMPLATE("every call that creates a key ends the waits for that key", S, ALL_STORES) {
   S stores;
   const auto store = stores.client();
   std::vector<std::thread> waiting;
@@ -65,7 +65,7 @@ TEST_CASE_TEMPLATE("a wait that times out names the missing keys and leaves no s
   CHECK(store->num_keys() == 2);
 }
 
-TEST_CASE_TEMPLATE("a zero timeout polls once; a negative one is an error", S, ALL_STORES) {
+TEST_CASE_TEMPLATE("a zero timeout polls once, a negative timeout is an error", S, ALL_STORES) {
   S stores;
   const auto store = stores.client();
   check_error([&] { store->get("key", 0ms); }, Errc::timeout);
@@ -94,8 +94,8 @@ TEST_CASE_TEMPLATE("add counts from zero and returns the sum", S, ALL_STORES) {
   CHECK(store->add("count", 1) == 42);
 }
 
-TEST_CASE_TEMPLATE("add refuses a value that is not a number, and an overflow, and changes nothing",
-                   S, ALL_STORES) {
+TEST_CASE_TEMPLATE("add refuses a value that is not a number or an overflow and changes nothing", S,
+                   ALL_STORES) {
   S stores;
   const auto store = stores.client();
   for (const char* text : {"", "x", "1x", " 1", "9223372036854775808", "0x10"}) {
@@ -112,7 +112,8 @@ TEST_CASE_TEMPLATE("add refuses a value that is not a number, and an overflow, a
   check_error([&] { store->add("least", -1); }, Errc::invalid_argument);
 }
 
-TEST_CASE_TEMPLATE("compare_set sets only if the value is the expected one", S, ALL_STORES) {
+TEST_CASE_TEMPLATE("compare_set sets the key only if its value is the expected value", S,
+                   ALL_STORES) {
   S stores;
   const auto store = stores.client();
   CHECK(store->compare_set("key", "other", "new") == "");
@@ -123,7 +124,7 @@ TEST_CASE_TEMPLATE("compare_set sets only if the value is the expected one", S, 
   CHECK(store->get("key") == "second");
 }
 
-TEST_CASE_TEMPLATE("check, delete and count agree about the existing keys", S, ALL_STORES) {
+TEST_CASE_TEMPLATE("check, delete_key and num_keys agree on the existing keys", S, ALL_STORES) {
   S stores;
   const auto store = stores.client();
   CHECK(store->num_keys() == 0);
@@ -138,7 +139,7 @@ TEST_CASE_TEMPLATE("check, delete and count agree about the existing keys", S, A
   check_error([&] { store->get("a", 0ms); }, Errc::timeout);
 }
 
-TEST_CASE_TEMPLATE("append makes a key and extends its value", S, ALL_STORES) {
+TEST_CASE_TEMPLATE("append creates a key and extends its value", S, ALL_STORES) {
   S stores;
   const auto store = stores.client();
   store->append("key", "ab");
@@ -156,7 +157,7 @@ TEST_CASE_TEMPLATE("list returns the keys with a prefix, sorted", S, ALL_STORES)
   CHECK(store->list("d").empty());
 }
 
-TEST_CASE_TEMPLATE("multi_get waits for all keys, also if one is deleted in between", S,
+TEST_CASE_TEMPLATE("multi_get waits for all keys, also if a key is deleted during the wait", S,
                    ALL_STORES) {
   S stores;
   const auto store = stores.client();
@@ -185,7 +186,7 @@ TEST_CASE_TEMPLATE("multi_set is atomic", S, ALL_STORES) {
   });
   while (!stop) {
     const Strings both = store->multi_get({"x", "y"});
-    if (both[0] != both[1]) FAIL_CHECK(both[0], " beside ", both[1]);
+    if (both[0] != both[1]) FAIL_CHECK(both[0], " and ", both[1]);
   }
   writer.join();
   check_error([&] { store->multi_set({"x", "y"}, {"1"}); }, Errc::invalid_argument);
@@ -217,8 +218,9 @@ TEST_CASE_TEMPLATE("a caller whose barrier timed out is not counted any more", S
     check_error([&] { store->barrier("meet", count); }, Errc::invalid_argument);
 }
 
-TEST_CASE_TEMPLATE("a key or a list over its limit is refused with the limit named", S,
-                   ALL_STORES) {
+TEST_CASE_TEMPLATE(
+    "a key or a list that exceeds its limit is refused with an error that names the limit", S,
+    ALL_STORES) {
   S stores;
   const auto store = stores.client();
   const std::string key(store::kMaxKeyBytes + 1, 'k');
@@ -227,9 +229,9 @@ TEST_CASE_TEMPLATE("a key or a list over its limit is refused with the limit nam
   check_error([&] { store->check(keys); }, Errc::invalid_argument, {"65536"});
 }
 
-// Prefix stores pass values on unchanged.
-TEST_CASE_TEMPLATE("values over a limit are refused with the limit named", S, HashStores,
-                   TcpStores) {
+// Without prefix stores, because they do not change values.
+TEST_CASE_TEMPLATE("a value that exceeds a limit is refused with an error that names the limit", S,
+                   HashStores, TcpStores) {
   S stores;
   const auto store = stores.client();
   const std::string value(store::kMaxValueBytes + 1, 'v');
@@ -271,7 +273,7 @@ TEST_CASE_TEMPLATE("a wait does not delay other threads of its client", S, ALL_S
   for (std::thread& thread : waiting) thread.join();
 }
 
-TEST_CASE("prefixes separate keys, and each counts its own") {
+TEST_CASE("prefix stores separate keys, and each prefix store counts only its own keys") {
   const auto base = make_hash_store();
   const auto a = make_prefix_store("a", base), b = make_prefix_store("b", base);
   a->set("key", "A");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stores and members over TCP that are lost: closed or silent.
+// Tests of TCP stores and members that are lost because they close or send nothing.
 #include <algorithm>
 #include <atomic>
 #include <future>
@@ -13,7 +13,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-TEST_CASE("a server that closes is a lost store: calls fail, listeners are called once") {
+TEST_CASE("a store is lost when its server closes: calls fail and listeners are called once") {
   std::optional<StoreServer> server(std::in_place, TcpStoreOptions{}, StoreServer::Serves::one_job);
   const auto store = make_tcp_store(options_for(*server));
   const auto recorder = std::make_shared<Recorder>();
@@ -30,7 +30,8 @@ TEST_CASE("a server that closes is a lost store: calls fail, listeners are calle
   CHECK(recorder->lines().size() == 1);
 }
 
-/// A store whose server completes the handshake and then sends nothing while `socket` is open.
+/// A client store and the socket of its server, which completes the handshake and then sends
+/// nothing.
 struct MuteServer {
   RawSocket socket;
   std::shared_ptr<KeyValueStore> store;
@@ -71,7 +72,7 @@ MuteServer connect_to_mute(TcpStoreOptions options) {
   return {serving.get(), std::move(store)};
 }
 
-TEST_CASE("a server that sends nothing for the liveness time is a lost store") {
+TEST_CASE("a store is lost if its server sends nothing for the liveness time") {
   TcpStoreOptions options;
   options.timeout = kAmple;
   options.liveness = 100ms;
@@ -79,15 +80,15 @@ TEST_CASE("a server that sends nothing for the liveness time is a lost store") {
   check_error([&] { mute.store->get("key", kAmple); }, Errc::store_lost, {"100 ms"});
 }
 
-TEST_CASE("a call ends soon after its deadline, however long the liveness time") {
+TEST_CASE("a call ends soon after its deadline, even with a long liveness time") {
   TcpStoreOptions options;
   options.timeout = options.liveness = kAmple;
   const MuteServer mute = connect_to_mute(options);
   check_error([&] { mute.store->get("key", kBrief); }, Errc::store_lost,
-              {"did not answer get by its deadline and 5000 ms more"});
+              {"did not answer get within 5000 ms after its deadline"});
 }
 
-/// Records whether it is called before the callers of the store get their error.
+/// Records whether store_lost is called before the callers of the store receive their error.
 class BeforeCallers : public GroupListener {
  public:
   std::vector<std::shared_future<std::optional<Error>>> callers;
@@ -100,7 +101,7 @@ class BeforeCallers : public GroupListener {
   }
 };
 
-TEST_CASE("listeners are called before the callers get the error of a lost store") {
+TEST_CASE("listeners are called before the callers receive the error of a lost store") {
   auto server = std::make_optional<StoreServer>(TcpStoreOptions{}, StoreServer::Serves::one_job);
   const auto store = make_tcp_store(options_for(*server));
   const auto listener = std::make_shared<BeforeCallers>();
@@ -129,7 +130,7 @@ TEST_CASE("a member that sends nothing for its liveness time is lost") {
                                                    .numbers = {1, 2, 1001, 78}}));
   RawSocket socket(std::move(silent.socket));
   socket.send(join);
-  // The member is lost before or after the group is complete: both fail the collective.
+  // The member may be lost before or after the group is complete; both cases fail the collective.
   check_error(
       [&] {
         const Membership group = store->join(join_of(0, 2), nullptr, kAmple);
@@ -141,7 +142,7 @@ TEST_CASE("a member that sends nothing for its liveness time is lost") {
 TEST_CASE("a client that only pings is not lost") {
   StoreServer server({}, StoreServer::Serves::one_job);
   TcpStoreOptions options = options_for(server);
-  // Long enough that pings are in time on a loaded machine; the wait lasts longer.
+  // Long enough that pings are in time on a loaded machine, but shorter than the wait.
   options.liveness = 5s;
   const auto store = make_tcp_store(options);
   const auto other = make_tcp_store(options_for(server));

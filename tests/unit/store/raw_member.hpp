@@ -18,7 +18,7 @@
 
 namespace symmem {
 
-/// A TCP connection to 127.0.0.1 that sends what a test writes.
+/// A TCP connection to 127.0.0.1 through which a test sends arbitrary bytes.
 class RawSocket {
  public:
   explicit RawSocket(std::uint16_t port)
@@ -31,7 +31,7 @@ class RawSocket {
   }
   explicit RawSocket(Fd socket) : socket_(std::move(socket)) {}
 
-  /// False once the other end has closed.
+  /// Returns false once the peer has closed the connection.
   bool send(const std::string& bytes) {
     std::size_t sent = 0;
     while (sent < bytes.size()) {
@@ -42,7 +42,7 @@ class RawSocket {
     }
     return true;
   }
-  /// Receives up to 64 KiB; empty when the other end has closed.
+  /// Receives up to 64 KiB. Returns an empty string if the peer has closed the connection.
   std::string receive() {
     pollfd waiting{socket_.get(), POLLIN, 0};
     REQUIRE(::poll(&waiting, 1, std::chrono::milliseconds(kAmple).count()) == 1);
@@ -51,7 +51,7 @@ class RawSocket {
     bytes.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
     return bytes;
   }
-  /// Receives until the other end closes.
+  /// Receives until the peer closes the connection.
   std::string receive_all() {
     std::string all;
     for (std::string some = receive(); !some.empty(); some = receive()) all += some;
@@ -64,7 +64,7 @@ class RawSocket {
   Fd socket_;
 };
 
-/// An authenticated client that sends what a test writes.
+/// An authenticated client through which a test sends arbitrary frames.
 class RawMember {
  public:
   explicit RawMember(const StoreServer& server)
@@ -77,7 +77,7 @@ class RawMember {
     store::append_frame(bytes, kind, id, body);
     return socket_.send(bytes);
   }
-  /// Returns the body of the next frame, or nullopt when the server has closed.
+  /// Returns the body of the next frame, or nullopt if the server has closed the connection.
   std::optional<std::string> receive() {
     while (true) {
       if (const auto frame = connected_.frames.next()) return std::string(frame->body);

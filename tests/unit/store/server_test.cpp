@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The server's address, and its robustness against malformed and excessive input.
+// Tests of the server's address and of its robustness against malformed and excessive input.
 #include <sys/resource.h>
 
 #include <fstream>
@@ -16,7 +16,7 @@ namespace {
 using namespace std::chrono_literals;
 using store::Kind;
 
-TEST_CASE("a port in use is named") {
+TEST_CASE("the error for a port in use names the port") {
   StoreServer server({}, StoreServer::Serves::one_job);
   TcpStoreOptions options;
   options.port = server.port();
@@ -24,15 +24,15 @@ TEST_CASE("a port in use is named") {
               {"port " + std::to_string(server.port()) + " is in use"});
 }
 
-TEST_CASE("an address of another host is named") {
+TEST_CASE("the error for an address of another host names the address") {
   TcpStoreOptions options;
-  options.host = "192.0.2.1";  // RFC 5737: for documentation, nobody's.
+  options.host = "192.0.2.1";  // RFC 5737 reserves it for documentation.
   options.insecure = true;
   check_error([&] { StoreServer(options, StoreServer::Serves::one_job); }, Errc::invalid_argument,
-              {"192.0.2.1 is no address of this host"});
+              {"192.0.2.1 is not an address of this host"});
 }
 
-TEST_CASE("beyond loopback a server requires a secret or the insecure option") {
+TEST_CASE("a server on a non-loopback address requires a secret or the insecure option") {
   TcpStoreOptions options;
   options.host = "0.0.0.0";
   check_error([&] { StoreServer(options, StoreServer::Serves::one_job); }, Errc::refused,
@@ -50,7 +50,7 @@ TEST_CASE("a server may be moved") {
   make_tcp_store(options_for(second))->set("key", "");
 }
 
-/// A server with a member, whose calls must work whatever other connections do.
+/// A server and a member, whose calls must succeed whatever other connections do.
 struct ServerWithMember {
   StoreServer server{{}, StoreServer::Serves::one_job};
   std::shared_ptr<KeyValueStore> member = make_tcp_store(options_for(server));
@@ -76,7 +76,7 @@ TEST_CASE("bytes that are not a frame are refused, and members are not affected"
   }
 }
 
-TEST_CASE("another magic or version is refused with a text that says so") {
+TEST_CASE("a different magic or version is refused with the reason") {
   StoreServer server({}, StoreServer::Serves::one_job);
   for (const bool version : {false, true}) {
     Writer hello;
@@ -108,7 +108,8 @@ TEST_CASE("incomplete frames do not affect members") {
   }
 }
 
-TEST_CASE("a body that is too short or too long is an error reply, and the connection stays open") {
+TEST_CASE(
+    "a body that is too short or too long causes an error reply and keeps the connection open") {
   StoreServer server({}, StoreServer::Serves::one_job);
   RawMember member(server);
   const std::string good = store::encode(
@@ -126,7 +127,7 @@ TEST_CASE("a body that is too short or too long is an error reply, and the conne
   CHECK_NOTHROW(store::decode_reply(member.receive().value()));
 }
 
-TEST_CASE("a frame over the limit closes its connection and no other") {
+TEST_CASE("a frame that exceeds the limit closes only its own connection") {
   ServerWithMember fixture;
   RawMember member(fixture.server);
   Writer header;
@@ -154,7 +155,7 @@ TEST_CASE("an announced length uses no memory before the bytes are received") {
     members.back().socket().send(header.bytes() + std::string(100, 'x'));
   }
   for (std::uint32_t count : {0xffffffffu, 0x10000000u}) {
-    // Lists that announce more entries than their frame can hold.
+    // Sends a list that announces more entries than its frame can contain.
     RawMember liar(fixture.server);
     liar.send(Kind::get, Writer().put(std::uint64_t{0}).put(count).bytes());
     CHECK_THROWS_AS(store::decode_reply(liar.receive().value()), Error);
@@ -169,17 +170,17 @@ std::size_t peak_bytes() {
   return static_cast<std::size_t>(usage.ru_maxrss) << 10;
 }
 
-TEST_CASE("a reply that would be too long is an error and uses no memory") {
+TEST_CASE("a reply that would be too long causes an error and uses no memory") {
   ServerWithMember fixture;
   fixture.member->set("big", std::string(48 << 20, 'b'));
   const std::size_t before = peak_bytes();
   check_error([&] { fixture.member->multi_get(std::vector<std::string>(40, "big")); },
-              Errc::invalid_argument, {"request less"});
+              Errc::invalid_argument, {"request fewer values"});
   fixture.check_member();
   CHECK(peak_bytes() < before + (256u << 20));
 }
 
-TEST_CASE("a list over the limit of a request is refused before it is stored") {
+TEST_CASE("a list that exceeds the limit of a request is refused before it is stored") {
   Writer body;
   body.put(std::uint64_t{0}).put(std::uint32_t{store::kMaxListEntries + 1});
   for (std::size_t i = 0; i <= store::kMaxListEntries; ++i) body.put(std::string_view());
@@ -192,7 +193,7 @@ TEST_CASE("a list over the limit of a request is refused before it is stored") {
   CHECK(request.keys.capacity() == 0);
 }
 
-TEST_CASE("a client that does not read its replies is not served until it does, others are") {
+TEST_CASE("a client that does not read its replies is paused, and other clients are served") {
   ServerWithMember fixture;
   fixture.member->set("big", std::string(1 << 20, 'b'));
   RawMember greedy(fixture.server);
@@ -202,7 +203,7 @@ TEST_CASE("a client that does not read its replies is not served until it does, 
   for (std::uint64_t i = 0; i < 200; ++i) greedy.send(Kind::get, get, i);
   for (int i = 0; i < 100; ++i) fixture.check_member();
   CHECK(resident_bytes() < before + (128u << 20));
-  // Once it reads, it gets all replies.
+  // Once the client reads, it receives all replies.
   for (int i = 0; i < 200; ++i) {
     const auto reply = greedy.receive();
     REQUIRE(reply.has_value());

@@ -24,9 +24,10 @@ using harness::contains;
 using harness::error_of;
 using harness::errors_of_threads;
 
-/// Longer than any step takes on a loaded machine under a sanitizer; no passing test waits so long.
+/// Longer than any step takes on a loaded machine under a sanitizer; no passing test waits this
+/// long.
 inline constexpr std::chrono::seconds kAmple{60};
-/// Short, for calls that shall time out.
+/// Timeout for calls that are expected to time out.
 inline constexpr std::chrono::milliseconds kBrief{30};
 
 inline TcpStoreOptions options_for(const StoreServer& server) {
@@ -37,7 +38,7 @@ inline TcpStoreOptions options_for(const StoreServer& server) {
   return options;
 }
 
-// The kinds of store under test. client() returns the store of one more rank.
+// The kinds of store under test. client() returns the store for another rank.
 
 struct HashStores {
   std::shared_ptr<KeyValueStore> store = make_hash_store(kAmple);
@@ -60,7 +61,7 @@ struct Prefixed : Base {
   symmem::HashStores, symmem::TcpStores, symmem::Prefixed<symmem::HashStores>, \
       symmem::Prefixed<symmem::TcpStores>
 
-/// Records its calls: "1 left reason", "store reason".
+/// Records calls as lines, such as "1 left reason" and "store reason".
 class Recorder : public GroupListener {
  public:
   void member_gone(int rank, Departure how, const std::string& reason) override {

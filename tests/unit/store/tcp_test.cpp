@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// TCP stores alone: addresses, jobs, signals, fork and descriptors.
+// Tests of TCP stores only: addresses, jobs, signals, fork and descriptors.
 #include <fcntl.h>
 #include <netdb.h>
 #include <pthread.h>
@@ -22,9 +22,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-TEST_CASE("a connect without a server names the address and the reason") {
+TEST_CASE("the error of a connect without a server names the address and the reason") {
   TcpStoreOptions options;
-  options.port = StoreServer({}, StoreServer::Serves::one_job).port();  // Free again.
+  options.port = StoreServer({}, StoreServer::Serves::one_job).port();  // Free after this line.
   options.timeout = 100ms;
   check_error([&] { make_tcp_store(options); }, Errc::timeout,
               {"tcp://127.0.0.1:" + std::to_string(options.port), "refused"});
@@ -39,7 +39,8 @@ TEST_CASE("a client may connect before its server listens") {
   client.get()->set("key", "");
 }
 
-TEST_CASE("a name that does not resolve is retried until the deadline and then named") {
+TEST_CASE(
+    "a name that does not resolve is retried until the deadline, and the error contains the name") {
   TcpStoreOptions options;
   options.host = "no-such-host.invalid";
   options.port = 1;
@@ -50,24 +51,24 @@ TEST_CASE("a name that does not resolve is retried until the deadline and then n
 TEST_CASE("all addresses of a name are tried") {
   addrinfo* addresses = nullptr;
   if (::getaddrinfo("localhost", nullptr, nullptr, &addresses) != 0) {
-    return harness::skip("this host does not know localhost; is there an /etc/hosts?");
+    return harness::skip("this host does not resolve localhost; check /etc/hosts");
   }
   ::freeaddrinfo(addresses);
-  // localhost is ::1 and 127.0.0.1 on most hosts; the server listens at one of them.
+  // On most hosts localhost is ::1 and 127.0.0.1; the server listens at one of these addresses.
   StoreServer server({}, StoreServer::Serves::one_job);
   TcpStoreOptions options = options_for(server);
   options.host = "localhost";
   make_tcp_store(options)->set("key", "");
 }
 
-TEST_CASE("IPv6 works, with and without brackets") {
+TEST_CASE("a client connects to an IPv6 address with and without brackets") {
   std::optional<StoreServer> server;
   try {
     TcpStoreOptions options;
     options.host = "::1";
     server.emplace(options, StoreServer::Serves::one_job);
   } catch (const Error& error) {
-    return harness::skip(std::string("no IPv6 loopback here: ") + error.what());
+    return harness::skip(std::string("this host has no IPv6 loopback: ") + error.what());
   }
   CHECK(server->url() == "tcp://[::1]:" + std::to_string(server->port()));
   for (const char* host : {"::1", "[::1]"}) {
@@ -77,13 +78,13 @@ TEST_CASE("IPv6 works, with and without brackets") {
   }
 }
 
-TEST_CASE("ports that do not exist are refused, by server and client") {
+TEST_CASE("port numbers out of range are refused by server and client") {
   TcpStoreOptions options;
   for (const auto& [port, count] :
        {std::pair{65'535, 2}, {65'535, 3}, {1, 65'536}, {7, 0}, {7, -1}}) {
     options.port = static_cast<std::uint16_t>(port);
     options.port_count = count;
-    const std::string said = std::to_string(count) + " ports from port";
+    const std::string said = "port_count is " + std::to_string(count);
     check_error([&] { make_tcp_store(options); }, Errc::invalid_argument, {said});
     check_error([&] { StoreServer(options, StoreServer::Serves::one_job); }, Errc::invalid_argument,
                 {said});
@@ -93,7 +94,7 @@ TEST_CASE("ports that do not exist are refused, by server and client") {
   check_error([&] { StoreServer(options, StoreServer::Serves::one_job); }, Errc::invalid_argument);
 }
 
-TEST_CASE("destroying a server in a forked child does not affect the parent's") {
+TEST_CASE("destroying a server in a forked child does not affect the parent's server") {
   auto server = std::make_optional<StoreServer>(TcpStoreOptions{}, StoreServer::Serves::one_job);
   const auto store = make_tcp_store(options_for(*server));
   const pid_t child = ::fork();
@@ -109,7 +110,7 @@ TEST_CASE("destroying a server in a forked child does not affect the parent's") 
   make_tcp_store(options_for(*server))->set("key", "");
 }
 
-TEST_CASE("the server of one job refuses another job and names its own") {
+TEST_CASE("a server of one job refuses another job and names its own job") {
   TcpStoreOptions options;
   options.job = "mine";
   StoreServer server(options, StoreServer::Serves::one_job);
@@ -118,7 +119,7 @@ TEST_CASE("the server of one job refuses another job and names its own") {
   options.job = "yours";
   check_error(
       [&] { make_tcp_store(options); }, Errc::refused,
-      {"belongs to job \"mine\"", "asked for job \"yours\"", "pid " + std::to_string(::getpid())});
+      {"serves job \"mine\"", "asked for job \"yours\"", "pid " + std::to_string(::getpid())});
 }
 
 TEST_CASE("jobs on one server are separate and end with their last connection") {
@@ -134,11 +135,12 @@ TEST_CASE("jobs on one server are separate and end with their last connection") 
       2, [&](int job) { (job == 0 ? first : other)->join(join_of(0, 1), nullptr); });
   check_none(errors);
   first.reset();
-  // The server detects the end of a connection later than the client: retries until the job ended.
+  // The server detects the end of a connection later than the client, so this retries until the job
+  // has ended.
   for (bool there = true; there;) there = make_tcp_store(a)->check({"key"});
 }
 
-TEST_CASE("the server of one job keeps keys for clients that reconnect") {
+TEST_CASE("a server of one job keeps keys for clients that reconnect") {
   StoreServer server({}, StoreServer::Serves::one_job);
   make_tcp_store(options_for(server))->set("key", "kept");
   CHECK(server.wait_until_left(kAmple));
@@ -184,7 +186,7 @@ TEST_CASE("many clients may share one event loop") {
   }));
 }
 
-TEST_CASE("destroyed stores and servers leave nothing open") {
+TEST_CASE("destroyed stores and servers leave no open descriptors") {
   harness::leaving_nothing([] {
     for (int i = 0; i < 3; ++i) {
       StoreServer server({}, StoreServer::Serves::one_job);
