@@ -8,10 +8,5 @@
 #error "symmem/symmem.hpp needs C++20 (nvcc: -std=c++20); symmem/device.cuh alone needs C++17"
 #endif
 
-#include "symmem/buffer.hpp"
-#include "symmem/context.hpp"
-#include "symmem/device.hpp"
+#include "symmem/context.hpp"  // With buffer, device, options, symmetric_memory and types.
 #include "symmem/error.hpp"
-#include "symmem/options.hpp"
-#include "symmem/symmetric_memory.hpp"
-#include "symmem/types.hpp"
