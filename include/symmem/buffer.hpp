@@ -29,8 +29,8 @@ struct AllocateOptions {
   std::string group = kWorld;  ///< The group whose ranks will share the memory.
   /// Makes the allocation persistent in this Context: the first call with an id allocates. A later
   /// call with that id, made when no Buffer or Tensor of the id exists, returns the same memory
-  /// with its rendezvous. Bytes, device and group must be equal. end_group discards the ids of its
-  /// group.
+  /// with its rendezvous. Bytes, device, group and alignment must be equal. end_group discards the
+  /// ids of its group.
   std::optional<std::uint64_t> id = {};
   std::size_t alignment = 256;  ///< In bytes; a power of two, at most 4096.
   bool populate = false;        ///< Allocate the pages of host memory now, not at first access.
@@ -57,13 +57,14 @@ class Buffer {
 
  private:
   friend class Context;
-  Buffer(std::shared_ptr<void> memory, std::size_t size, Device device)
-      : memory_(std::move(memory)), size_(size), device_(device) {}
+  Buffer(std::shared_ptr<void> memory, std::size_t size, const AllocateOptions& options)
+      : memory_(std::move(memory)), size_(size), device_(options.device), group_(options.group) {}
 
   /// Points to the first element and shares ownership of the allocation.
   std::shared_ptr<void> memory_;
   std::size_t size_ = 0;
   Device device_;
+  std::string group_;
 };
 
 }  // namespace symmem

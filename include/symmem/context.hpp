@@ -71,7 +71,7 @@ class SYMMEM_API Context {
   /// no allocator, and Error(exhausted) if memory is exhausted.
   template <typename T = std::byte>
   Buffer<T> allocate(std::size_t count, const AllocateOptions& options = {}) {
-    return {allocate_elements(count, sizeof(T), alignof(T), options), count, options.device};
+    return {allocate_elements(count, sizeof(T), alignof(T), options), count, options};
   }
   template <typename T = std::byte>
   Buffer<T> allocate(std::size_t count, std::same_as<Device> auto device) {
@@ -86,7 +86,8 @@ class SYMMEM_API Context {
   std::shared_ptr<SymmetricMemory> rendezvous(const Buffer<T>& buffer,
                                               const std::string& group_name = {},
                                               Timeout timeout = {}) {
-    return rendezvous_at(buffer.data(), buffer.device(), group_name, timeout);
+    return rendezvous_at(buffer.data(), buffer.device(),
+                         group_name.empty() ? buffer.group_ : group_name, timeout);
   }
   /// The same for memory that symmem did not allocate. The memory must stay allocated until close()
   /// and be aligned to 8 bytes (GPU: 16). docs/transports.md lists the supporting transports.

@@ -7,8 +7,8 @@
 ///
 ///   context.store()->set("model", "v2");
 ///   auto store = symmem::make_hash_store();
-///   auto rows = symmem::make_prefix_store("rows", store);
-///   context.set_group_info("row", rank, world_size, rows);
+///   const std::string row = "row" + std::to_string(row_index);  // Each row has a name of its own.
+///   context.set_group_info(row, rank_in_row, ranks_per_row, context.store());
 #pragma once
 
 #include <chrono>

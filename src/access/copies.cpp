@@ -84,6 +84,9 @@ std::byte* reach_strided(const Impl& impl, const char* operation, int peer, std:
   return at;
 }
 
+/// Returns how many pieces contain bytes.
+std::size_t pieces_of(const Strided& shape) { return shape.bytes == 0 ? 0 : shape.count; }
+
 }  // namespace
 
 void SymmetricMemory::put(int peer, std::size_t offset, std::span<const std::byte> source) {
@@ -123,10 +126,10 @@ void SymmetricMemory::put_strided(int peer, std::size_t offset, std::span<const 
   std::byte* const target = reach_strided(*impl_, "put_strided", peer, offset, source, shape);
   const auto piece = [&](std::size_t i) { return source.data() + i * shape.local_stride; };
   if (target != nullptr)
-    return copy_pieces(*impl_, shape.count, [&](std::size_t i) {
+    return copy_pieces(*impl_, pieces_of(shape), [&](std::size_t i) {
       return Copy{target + i * shape.peer_stride, piece(i), shape.bytes};
     });
-  for (std::size_t i = 0; i < shape.count && shape.bytes != 0; ++i)
+  for (std::size_t i = 0; i < pieces_of(shape); ++i)
     put(peer, offset + i * shape.peer_stride, {piece(i), shape.bytes});
 }
 
@@ -135,11 +138,11 @@ void SymmetricMemory::get_strided(int peer, std::size_t offset, std::span<std::b
   const std::byte* const source = reach_strided(*impl_, "get_strided", peer, offset, target, shape);
   const auto piece = [&](std::size_t i) { return target.data() + i * shape.local_stride; };
   if (source != nullptr)
-    return copy_pieces(*impl_, shape.count, [&](std::size_t i) {
+    return copy_pieces(*impl_, pieces_of(shape), [&](std::size_t i) {
       return Copy{piece(i), source + i * shape.peer_stride, shape.bytes};
     });
   std::vector<GetPiece> pieces;
-  for (std::size_t i = 0; i < shape.count && shape.bytes != 0; ++i)
+  for (std::size_t i = 0; i < pieces_of(shape); ++i)
     pieces.push_back({offset + i * shape.peer_stride, {piece(i), shape.bytes}});
   get_pieces(*impl_, "get_strided", peer, std::move(pieces));
 }

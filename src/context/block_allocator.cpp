@@ -7,6 +7,8 @@
 namespace symmem {
 
 void BlockAllocator::fail_unknown(const void* ptr) const {
+  require(ptr != nullptr, Errc::invalid_argument,
+          "the pointer is null: the Buffer is empty or was moved from");
   fail(Errc::invalid_argument,
        "pointer {} is not symmetric memory of type {}: allocate it with Context::allocate, or pass "
        "application memory to Context::rendezvous as a span",

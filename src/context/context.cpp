@@ -14,16 +14,28 @@
 
 namespace symmem {
 
-Context::Context(const Options& options) : Context(options, nullptr) {}
+namespace {
 
-Context::Context(const Options& options, std::shared_ptr<Store> store) try {
-  check_options(options);
-  impl_ = std::make_unique<Impl>(options);
-  impl_->join(std::move(store));
-} catch (const Error&) {
-  throw;
-} catch (const std::exception& e) {  // Out of memory or threads.
-  fail(Errc::exhausted, "Context: {}", e.what());
+std::unique_ptr<Context::Impl> make_joined(const Options& options, std::shared_ptr<Store> store) {
+  try {
+    check_options(options);
+    auto impl = std::make_unique<Context::Impl>(options);
+    impl->join(std::move(store));
+    return impl;
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& e) {  // Out of memory or threads.
+    fail(Errc::exhausted, "Context: {}", e.what());
+  }
+}
+
+}  // namespace
+
+Context::Context(const Options& options) : impl_(make_joined(options, nullptr)) {}
+
+Context::Context(const Options& options, std::shared_ptr<Store> store) {
+  require(store != nullptr, Errc::invalid_argument, "Context: the store is null");
+  impl_ = make_joined(options, std::move(store));
 }
 
 Context::Context(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -107,25 +119,22 @@ std::shared_ptr<void> Context::allocate_elements(std::size_t count, std::size_t 
                                   .id = options.id};
   const DeviceType type = options.device.type;
   const auto allocator = impl_->allocator(type);
-  auto memory = options.id ? impl_->persistent.take(type, request, allocator)
-                           : allocate_owned(type, request, allocator);
-  require(reinterpret_cast<std::uintptr_t>(memory.get()) % request.alignment == 0,
-          Errc::unsupported,
-          "the allocator registered for {} returned {}, which is not aligned to {} bytes",
-          to_string(type), memory.get(), request.alignment);
-  return memory;
+  return options.id ? impl_->persistent.take(type, request, allocator)
+                    : allocate_owned(type, request, allocator);
 }
 
 std::shared_ptr<SymmetricMemory> Context::rendezvous_at(void* pointer, Device device,
                                                         const std::string& group_name,
                                                         Timeout timeout) {
-  return impl_->allocator(device.type)->rendezvous(pointer, group_name, timeout);
+  // A Buffer that was moved from has no group: the collective of all ranks reports it.
+  return impl_->allocator(device.type)
+      ->rendezvous(pointer, group_name.empty() ? kWorld : group_name, timeout);
 }
 
 std::shared_ptr<SymmetricMemory> Context::rendezvous(std::span<std::byte> memory, Device device,
                                                      const std::string& group_name,
                                                      Timeout timeout) {
-  const auto record = impl_->groups.record(group_name);
+  const auto record = impl_->groups.record(group_name.empty() ? kWorld : group_name);
   return impl_->foreign.rendezvous(record, memory, device, record->group->deadline(timeout));
 }
 

@@ -90,8 +90,12 @@ std::vector<std::string> Collective::gather(const std::function<std::string()>& 
   if (step_ == 0) begin();
   const Contribution mine = make_contribution(operation_, contribute);
   const std::string key = fmt::format("{}/{}", sequence_, step_++);
-  return decode(
-      group_.store()->gather(group_.join(deadline_), key, mine.encode(), deadline_.remaining()));
+  const std::vector<std::string> table =
+      group_.store()->gather(group_.join(deadline_), key, mine.encode(), deadline_.remaining());
+  require(table.size() == static_cast<std::size_t>(group_.world_size()), Errc::internal,
+          "the store returned {} values from a gather of {} ranks", table.size(),
+          group_.world_size());
+  return decode(table);
 }
 
 std::vector<std::string> Collective::decode(const std::vector<std::string>& table) const {

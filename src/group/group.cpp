@@ -88,6 +88,9 @@ const Membership& Group::join(const Deadline& deadline) {
   if (joined()) return membership_;
   const JoinRequest request{name_, rank_, world_size_, process_};
   Membership membership = store()->join(request, shared_from_this(), deadline.remaining());
+  require(membership.members.size() == static_cast<std::size_t>(world_size_), Errc::internal,
+          "the store returned {} members of group \"{}\", which has {} ranks",
+          membership.members.size(), name_, world_size_);
   const std::lock_guard lock(mutex_);
   membership_ = std::move(membership);
   return membership_;

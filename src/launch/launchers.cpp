@@ -102,7 +102,8 @@ MaybeAddress bare_store(const Environment& environment, const Launch&) {
 }  // namespace
 
 const std::vector<Launcher>& launchers() {
-  static const std::vector<Launcher> all = {
+  // Never destroyed: an exit handler of the application may construct a Context.
+  static const auto& all = *new const std::vector<Launcher>{
       {"torchrun",
        {"RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "GROUP_RANK"},
        {"RANK"},

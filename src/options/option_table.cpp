@@ -255,7 +255,8 @@ std::vector<OptionRow> make_table() {
 std::string to_string(CudaHandle value) { return choice_name(kCudaHandles, value); }
 
 const std::vector<OptionRow>& option_table() {
-  static const std::vector<OptionRow> table = make_table();
+  // Never destroyed: an exit handler of the application may construct a Context.
+  static const auto& table = *new const std::vector<OptionRow>(make_table());
   return table;
 }
 

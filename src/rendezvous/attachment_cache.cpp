@@ -90,7 +90,16 @@ std::string AttachmentCache::attach_blocks(Transport& transport, const Rendezvou
   if (connection.buffer)
     connection.pad = attach_once(transport, info, pad_range(theirs, transport.by_key()),
                                  handles.pad, pad_bytes(input.group, theirs), deadline, refusal);
-  return connection.pad ? "" : refusal.empty() ? kNoReason : refusal;
+  if (!connection.pad) return refusal.empty() ? kNoReason : refusal;
+  const bool by_key = connection.buffer->key() != nullptr;
+  require(by_key == (connection.pad->key() != nullptr) &&
+              by_key == (connection.buffer->pointer() == nullptr) &&
+              by_key == (connection.pad->pointer() == nullptr),
+          Errc::invalid_argument,
+          "transport {}: each Attachment needs either a pointer or a key, and the buffer and the "
+          "signal pad of a peer the same kind",
+          transport.name());
+  return "";
 }
 
 }  // namespace symmem

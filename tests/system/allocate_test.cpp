@@ -80,6 +80,29 @@ TEST_CASE("an alignment that is no power of two or exceeds a page is refused") {
                 {"alignment " + std::to_string(alignment) + " is not allowed"});
 }
 
+TEST_CASE("a rendezvous of a Buffer that was moved from fails on all ranks") {
+  const auto errors = errors_of_ranks(2, [](Context& context) {
+    auto buffer = context.allocate(64);
+    const auto moved = std::move(buffer);
+    // NOLINTNEXTLINE(bugprone-use-after-move): the test is about such a use.
+    const auto& used = context.rank() == 0 ? buffer : moved;
+    context.rendezvous(used);
+  });
+  for (const auto& error : errors)
+    check_error(error, Errc::invalid_argument, {"rank 0", "moved from"});
+}
+
+TEST_CASE("a rendezvous of a Buffer of another Context fails on all ranks") {
+  Context other(options_of(0, 1));
+  const auto foreign = other.allocate(64);
+  const auto errors = errors_of_ranks(2, [&](Context& context) {
+    const auto buffer = context.allocate(64);
+    context.rendezvous(context.rank() == 0 ? foreign : buffer);
+  });
+  for (const auto& error : errors)
+    check_error(error, Errc::invalid_argument, {"rank 0", "is not symmetric memory"});
+}
+
 TEST_CASE("populate backs the whole buffer with memory, which is zero") {
   Context context(options_of(0, 1));
   // Each has a block of its own.

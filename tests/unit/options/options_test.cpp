@@ -237,5 +237,5 @@ TEST_CASE("options_markdown lists every option once") {
   const std::string page = options_markdown();
   for (const OptionRow& row : option_table()) CHECK(contains(page, "| `" + row.name + "` |"));
   CHECK(std::count(page.begin(), page.end(), '\n') ==
-        11 + static_cast<std::ptrdiff_t>(option_table().size()));
+        12 + static_cast<std::ptrdiff_t>(option_table().size()));
 }
