@@ -36,8 +36,8 @@ struct GroupInfo {
 
 /// One rank of a job. A process may create several Contexts (for independent libraries, or for
 /// ranks that are threads). Any thread may call any function; no call may run during destruction.
-/// Has one background thread, and a second one with UCX. In a forked child calls throw
-/// Error(finished).
+/// docs/index.md lists its background threads. In a forked child, calls that access memory, groups
+/// or peers throw Error(finished).
 ///
 /// Only the constructor, rendezvous, end_group, SymmetricMemory::barrier and SymmetricMemory::close
 /// are collective. Each of them, except barrier, succeeds on all ranks or throws on all ranks an

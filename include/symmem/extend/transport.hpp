@@ -152,7 +152,8 @@ class Transport {
   /// from another process: validate it before using it as a size or an index.
   virtual Offer<Attachment> attach(const PeerInfo& peer, const BlockId& block,
                                    std::string_view handle, std::chrono::milliseconds timeout) = 0;
-  /// Abandons operations that wait for the lost process `peer`. Called before drain().
+  /// Abandons operations that wait for the lost process `peer`. Called when the Context ends,
+  /// before drain().
   virtual void on_peer_lost(const Process& peer) noexcept { static_cast<void>(peer); }
   /// Shutdown phase 1, called once before shutdown(): waits up to `timeout` until local operations
   /// are complete. Continues to serve peers, which drain at the same time.
