@@ -66,7 +66,8 @@ void survive(RankProcess& self, const Role& role) {
   int left = self.rank == 0 ? static_cast<int>(random() % 60) : -1;
   pid_t pid = 0;
   const auto point = [&] {
-    if (left >= 0 && left-- == 0) ::kill(pid, SIGKILL);
+    if (left == 0) ::kill(pid, SIGKILL);
+    if (left >= 0) --left;
   };
   arrive(self, role.at("begin"));
   HookedContext context(as_rank(role.rank, 3), [&](int) { point(); });

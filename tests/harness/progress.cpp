@@ -74,7 +74,7 @@ int next_call() { return ++progress().calls; }
 
 void skip(const std::string& reason) {
   ++progress().skipped;
-  std::cout << "SKIPPED: " << progress().test_case->m_name << ": " << reason << std::endl;
+  std::cout << "SKIPPED: " << progress().test_case->m_name << ": " << reason << '\n' << std::flush;
 }
 
 int exit_code(int result) {

@@ -84,7 +84,7 @@ void check_atomics_and_signals(SymmetricMemory& memory) {
 }
 
 void check_mixed(Context& context) {
-  const auto buffer = context.allocate<char>(kRanks * (64 << 10));
+  const auto buffer = context.allocate<char>(std::size_t{kRanks} * (64 << 10));
   const auto memory = context.rendezvous(buffer);
   check_routes(*memory);
   check_puts(*memory, buffer.data());

@@ -259,6 +259,7 @@ TEST_CASE("a closed connection loses its member: gathers fail and other members 
   Joined<TcpStores> ranks(3, [&](int rank) { return recorders[static_cast<std::size_t>(rank)]; });
   auto going = std::async(std::launch::async, [&] { ranks.clients[2].reset(); });
   const auto errors = errors_of_threads(2, [&](int rank) { ranks.gather(rank, "key", kAmple); });
+  going.get();
   check_alike(errors, Errc::peer_lost, {"rank 2 (host host2, pid 1002) was lost", "closed"});
   CHECK(recorders[0]->received("2 lost"));
   CHECK(recorders[1]->received("2 lost"));

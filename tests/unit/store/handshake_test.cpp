@@ -15,7 +15,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using store::ClientHandshake;
-using store::Frame;
 using store::Kind;
 using store::ServerHandshake;
 
@@ -23,7 +22,7 @@ const store::Hello kHello{"job", {"host", 17, 18}, 10s};
 
 TEST_CASE("a client with the server's secret is accepted, also if the secret has arbitrary bytes") {
   TcpStoreOptions options;
-  options.secret = "a secret with \n any \0 bytes";
+  options.secret = std::string("a secret with \n any ") + '\0' + " bytes";
   StoreServer server(options, StoreServer::Serves::one_job);
   options.port = server.port();
   make_tcp_store(options)->set("key", "value");

@@ -13,9 +13,9 @@ namespace {
 template <typename T>
 void decode(std::string_view bytes) {
   const auto decoded = T::decode(bytes);
-  if (decoded && (bytes.size() != sizeof *decoded ||
-                  std::memcmp(&*decoded, bytes.data(), sizeof *decoded) != 0))
-    std::abort();
+  if (!decoded) return;
+  const std::string_view copy(reinterpret_cast<const char*>(&*decoded), sizeof *decoded);
+  if (copy != bytes) std::abort();
 }
 
 /// Checks that the fields that select a branch in the receiver are in range.
