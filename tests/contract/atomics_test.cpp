@@ -10,7 +10,7 @@ using namespace symmem::contract;
 
 namespace {
 
-/// Values whose sums overflow and whose bits differ.
+/// Returns values whose sums overflow and whose bits differ.
 template <typename T>
 std::vector<T> words() {
   return {T{0},
@@ -27,7 +27,7 @@ T plus(T a, T b) {
   return static_cast<T>(static_cast<U>(static_cast<U>(a) + static_cast<U>(b)));
 }
 
-/// Runs each operation on a word of the next rank. The words beside it must not change.
+/// Runs each operation on a word of the next rank. The adjacent words must not change.
 template <typename T>
 void compare_with_reference(Context& context, const Shared& shared) {
   const int peer = next_of(context);
@@ -60,7 +60,7 @@ void compare_with_reference(Context& context, const Shared& shared) {
 
 }  // namespace
 
-TEST_CASE("every atomic operation returns what it returns locally, and changes its own word only") {
+TEST_CASE("every atomic operation returns and stores the right values and changes no other word") {
   on_ranks([](Context& context) {
     const Shared shared = share(context, 256);
     compare_with_reference<std::int32_t>(context, shared);
@@ -71,7 +71,7 @@ TEST_CASE("every atomic operation returns what it returns locally, and changes i
   });
 }
 
-TEST_CASE("no addition of any rank is lost, whichever rank owns the word") {
+TEST_CASE("additions from all ranks to a word are never lost, whichever rank owns the word") {
   on_ranks([](Context& context) {
     const auto times = static_cast<std::uint64_t>(rounds(context, 300));
     const int size = context.world_size();
@@ -172,7 +172,7 @@ TEST_CASE("additions by the owner's std::atomic_ref and by peers are atomic with
   });
 }
 
-TEST_CASE("an atomic operation on a word that is not aligned or not inside is refused") {
+TEST_CASE("an atomic operation on a word that is not aligned or not inside the buffer is refused") {
   on_ranks_leaving_nothing([](Context& context) {
     const Shared shared = share(context, 64);
     const int peer = next_of(context);

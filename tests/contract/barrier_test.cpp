@@ -4,7 +4,8 @@
 using namespace symmem;
 using namespace symmem::contract;
 
-TEST_CASE("none of a thousand barriers on several channels returns before all ranks called it") {
+TEST_CASE(
+    "each of a thousand barriers on several channels returns only after all ranks called it") {
   on_ranks([](Context& context) {
     constexpr int kChannels = 5;
     const int count = rounds(context, 1000);
@@ -27,7 +28,7 @@ TEST_CASE("none of a thousand barriers on several channels returns before all ra
   });
 }
 
-TEST_CASE("a rank that runs ahead does not pass a barrier that others have not reached") {
+TEST_CASE("a rank that arrives early does not leave a barrier that others have not reached") {
   on_ranks([](Context& context) {
     const Shared shared = share(context, 64);
     const auto size = static_cast<std::uint64_t>(context.world_size());
@@ -37,7 +38,7 @@ TEST_CASE("a rank that runs ahead does not pass a barrier that others have not r
       shared->fetch_add<std::uint64_t>(0, 0, 1);
       shared->barrier();
       const auto arrived = shared->fetch_add<std::uint64_t>(0, 0, 0);
-      // Each other rank may have arrived for the next round already.
+      // Each other rank may have incremented the counter for the next round already.
       all_there = all_there && arrived >= round * size && arrived < (round + 1) * size;
     }
     CHECK(all_there);
@@ -54,7 +55,7 @@ TEST_CASE("a barrier that times out names the missing ranks and fails on its cha
       check_error([&] { shared->barrier(1); }, Errc::finished, {"channel 1"});
     }
     for (int i = 0; i < 10; ++i) shared->barrier(2);
-    // Signals still work on that channel.
+    // Signals still work on channel 1.
     shared->put_signal(next_of(context), 1);
     shared->wait_signal(previous_of(context), 1);
     shared->close();

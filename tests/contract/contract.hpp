@@ -18,16 +18,16 @@
 #include "symmem/symmem.hpp"
 #include "symmem/torch_compat.hpp"
 
-/// The behaviour that every transport must have. The tests name no transport and no device: the
-/// ctest entry sets SYMMEM_TRANSPORTS and HARNESS_DEVICE.
+/// Tests the behaviour that every transport must have. The tests name no transport and no device:
+/// the ctest entry sets SYMMEM_TRANSPORTS and HARNESS_DEVICE.
 namespace symmem::contract {
 
 using harness::check_error;
 using Bytes = std::vector<std::byte>;
 using Body = std::function<void(Context&)>;
 
-/// Runs `body` on ranks that are processes, then on ranks that are threads. The processes are first
-/// because the call does not return in the process of a rank.
+/// Runs `body` on ranks that are processes, then on ranks that are threads. The processes run
+/// first because in a rank's process run_ranks does not return.
 inline void on_ranks(const Body& body,
                      std::source_location site = std::source_location::current()) {
   if (!harness::can_use_tested_device()) return;
@@ -37,8 +37,8 @@ inline void on_ranks(const Body& body,
         count, body, [](Options&) {}, site);
 }
 
-/// Like on_ranks, and then checks that another run on threads leaks nothing. A transport may keep
-/// resources of its first use. Checks no leaks of GPU memory, which has a test of its own.
+/// Calls on_ranks, then checks that another run on threads leaks nothing: a transport may keep
+/// resources from its first use. Does not check GPU memory; another test checks its leaks.
 inline void on_ranks_leaving_nothing(const Body& body,
                                      std::source_location site = std::source_location::current()) {
   on_ranks(body, site);
@@ -74,8 +74,8 @@ inline Shared share(Context& context, std::size_t bytes) {
   return shared;
 }
 
-/// Returns bytes that differ between writers, targets and offsets. They are a part of one random
-/// sequence, because generating one for each call takes minutes under ThreadSanitizer.
+/// Returns bytes that differ between writers, targets and offsets. All calls return parts of one
+/// random sequence: one sequence for each call would take minutes under ThreadSanitizer.
 inline Bytes pattern(int from, int to, std::size_t bytes) {
   constexpr std::size_t kStarts = 1 << 16, kLongest = 1 << 20;
   static const Bytes random = [] {
@@ -98,7 +98,7 @@ inline int rounds(const Context& context, int times) {
   return slow ? std::max(1, times / 20) : times;
 }
 
-/// The next and the previous rank of the ring.
+/// Return the next rank (next_of) and the previous rank (previous_of) in the ring of all ranks.
 inline int next_of(const Context& context) { return (context.rank() + 1) % context.world_size(); }
 inline int previous_of(const Context& context) {
   return (context.rank() + context.world_size() - 1) % context.world_size();

@@ -47,7 +47,7 @@ TEST_CASE("strided puts write the pieces and nothing between them") {
   });
 }
 
-TEST_CASE("strided gets read the pieces and do not change the local bytes between them") {
+TEST_CASE("strided gets write the local pieces and do not change the bytes between them") {
   on_ranks([](Context& context) {
     const Shared shared = share(context, kBuffer);
     const Bytes mine = pattern(context.rank(), 2, kBuffer);
@@ -93,7 +93,7 @@ TEST_CASE("list puts and gets copy each piece at its own offset") {
   });
 }
 
-TEST_CASE("a null local span that is not empty is refused by all forms but plain put and get") {
+TEST_CASE("all calls but plain put and get refuse a null local span that is not empty") {
   on_ranks([](Context& context) {
     const Shared shared = share(context, kBuffer);
     const int peer = next_of(context);

@@ -39,7 +39,7 @@ void exchange(Context& context, std::size_t bytes, Put put, Get get) {
 
 }  // namespace
 
-TEST_CASE("the bytes that a rank puts are those that the target and every other rank read") {
+TEST_CASE("the target and every other rank read the bytes that a rank put") {
   on_ranks([](Context& context) {
     for (const std::size_t bytes : kSizes)
       exchange(context, bytes, &SymmetricMemory::put, &SymmetricMemory::get);
@@ -53,7 +53,7 @@ TEST_CASE("non-blocking puts and gets are complete after flush") {
   });
 }
 
-TEST_CASE("eight ranks that are processes reach each other") {
+TEST_CASE("eight ranks that are processes exchange puts and gets") {
   if (!harness::can_use_tested_device()) return;
   harness::run_ranks(8, [](Context& context) {
     exchange(context, 4096, &SymmetricMemory::put, &SymmetricMemory::get);
@@ -95,7 +95,7 @@ TEST_CASE("a get after a barrier reads the bytes that the owner wrote through it
   });
 }
 
-TEST_CASE("memory that was not used before is zero, and a put changes its own bytes only") {
+TEST_CASE("new memory is zero, and a put changes only the bytes of its range") {
   on_ranks([](Context& context) {
     const Shared shared = share(context, 4096);
     CHECK(shared.read(0, 4096) == Bytes(4096));
@@ -112,7 +112,7 @@ TEST_CASE("memory that was not used before is zero, and a put changes its own by
   });
 }
 
-TEST_CASE("the last byte can be accessed, and none after it") {
+TEST_CASE("the last byte of a buffer can be accessed, but no byte after it") {
   on_ranks_leaving_nothing([](Context& context) {
     const Shared shared = share(context, 100);
     const int peer = next_of(context);

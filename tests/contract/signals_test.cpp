@@ -37,7 +37,7 @@ TEST_CASE("a rank that waited for a signal reads the bytes that were put before 
   });
 }
 
-TEST_CASE("a hundred signals sent before any wait are counted as a hundred") {
+TEST_CASE("a hundred signals that are sent before any wait satisfy exactly a hundred waits") {
   on_ranks([](Context& context) {
     const Shared shared = share(context, 64);
     const int size = context.world_size();
@@ -54,7 +54,7 @@ TEST_CASE("a hundred signals sent before any wait are counted as a hundred") {
   });
 }
 
-TEST_CASE("a signal is received on its own channel and from its own source only") {
+TEST_CASE("a wait receives only signals on its channel from its source rank") {
   on_ranks([](Context& context) {
     const Shared shared = share(context, 64);
     const int last = shared->channels() - 1;
@@ -70,7 +70,7 @@ TEST_CASE("a signal is received on its own channel and from its own source only"
   });
 }
 
-TEST_CASE("a wait that timed out consumed nothing") {
+TEST_CASE("a wait that timed out has consumed no signal") {
   on_ranks([](Context& context) {
     const Shared shared = share(context, 64);
     for (int i = 0; i < 5; ++i)
@@ -102,7 +102,7 @@ TEST_CASE("signals and barriers on one channel do not consume each other") {
   });
 }
 
-TEST_CASE("a signal is not received by another allocation or group") {
+TEST_CASE("a wait does not receive a signal of another allocation or group") {
   on_ranks([](Context& context) {
     const Shared one = share(context, 64), other = share(context, 64);
     context.set_group_info("again", context.rank(), context.world_size(),
@@ -123,7 +123,7 @@ TEST_CASE("a signal is not received by another allocation or group") {
   });
 }
 
-TEST_CASE("threads that use one channel each do not affect each other") {
+TEST_CASE("threads that use different channels do not affect each other") {
   on_ranks([](Context& context) {
     constexpr int kThreads = 4;
     const int count = rounds(context, 100);
@@ -146,7 +146,7 @@ TEST_CASE("threads that use one channel each do not affect each other") {
   });
 }
 
-TEST_CASE("a signal passed around the ring wakes each rank that sleeps in a wait") {
+TEST_CASE("a signal that is passed around the ring wakes each rank that sleeps in wait_signal") {
   on_ranks([](Context& context) {
     const Shared shared = share(context, 64);
     for (int round = 0; round < rounds(context, 200); ++round) {

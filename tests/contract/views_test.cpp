@@ -7,7 +7,7 @@
 using namespace symmem;
 using namespace symmem::contract;
 
-TEST_CASE("a view of a peer's buffer has its elements from the offset on") {
+TEST_CASE("a view of a peer's buffer contains the buffer's elements from the offset on") {
   on_ranks([](Context& context) {
     constexpr std::int64_t kCount = 120;
     const Device device = harness::tested_device(context.rank());
@@ -67,7 +67,7 @@ TEST_CASE("a view that does not fit the buffer is refused") {
   });
 }
 
-TEST_CASE("each peer is reached by a pointer or by a key, never by both") {
+TEST_CASE("each peer is accessed through a pointer or through a remote key, never both") {
   on_ranks([](Context& context) {
     const Shared shared = share(context, 64);
     for (int of = 0; of < context.world_size(); ++of) {
@@ -87,7 +87,7 @@ TEST_CASE("each peer is reached by a pointer or by a key, never by both") {
   });
 }
 
-TEST_CASE("a memory returns its ranks, group, sizes, channels and routes") {
+TEST_CASE("a SymmetricMemory returns its ranks, group, sizes, channels and routes") {
   on_ranks([](Context& context) {
     const Shared shared = share(context, 1000);
     CHECK(shared->rank() == context.rank());

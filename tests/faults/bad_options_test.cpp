@@ -17,7 +17,7 @@ struct BadOption {
   std::vector<std::string> values;
 };
 
-/// Returns, for every option, junk, negative and overflowing values as its format allows.
+/// Returns invalid values for every option: junk, negative and overflowing ones.
 const std::vector<BadOption>& bad_options() {
   static const std::vector<std::string> number{"junk", "-1", kHuge, "1.5", " 1", "1 ", "0x1", "+1"};
   static const std::vector<std::string> time{"junk", "-1s", std::string(kHuge) + "s", "10", "0s",
@@ -70,7 +70,7 @@ class Variable {
 
 }  // namespace
 
-TEST_CASE("a bad value of any option is an error that names variable, value and what is allowed") {
+TEST_CASE("an invalid value of any option is refused with variable, value and allowed values") {
   run_ranks(1, [](RankProcess&) {
     leaving_nothing([] {
       for (const auto& [variable, values] : bad_options()) {
@@ -79,7 +79,7 @@ TEST_CASE("a bad value of any option is an error that names variable, value and 
           CAPTURE(value);
           const Variable set(variable, value);
           const bool hidden = std::string(variable) == "SYMMEM_SECRET";
-          // The message may cut long values and escape control bytes.
+          // The message may truncate a long value and escape control bytes.
           const std::string shown = hidden ? "(hidden)" : "\"" + value.substr(0, 1);
           const std::string text = check_error(
               Errc::invalid_argument, {std::string(variable) + "=", shown, "is not allowed: give "},
@@ -94,7 +94,7 @@ TEST_CASE("a bad value of any option is an error that names variable, value and 
   });
 }
 
-TEST_CASE("the table of bad values has every option") {
+TEST_CASE("the table of invalid values contains every option") {
   std::set<std::string> tested, existing;
   for (const BadOption& option : bad_options()) tested.insert(option.variable);
   for (const OptionRow& row : option_table()) existing.insert(row.name);
@@ -114,7 +114,8 @@ TEST_CASE("an empty value of any option counts as not set") {
   });
 }
 
-TEST_CASE("options that no launch, folder or file allows are errors that name what to change") {
+TEST_CASE(
+    "options that contradict each other or name unusable paths are refused; the error names them") {
   RanksSettings settings;
   settings.environment = {{"SYMMEM_STORE", ""}};
   run_ranks(

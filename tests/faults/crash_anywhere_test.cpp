@@ -17,7 +17,7 @@ constexpr std::uint32_t kSeed = 20'240'229;
 
 struct Role {
   int round;
-  int victim;  ///< Its rank.
+  int victim;  ///< The rank of the process that is killed.
   int rank;    ///< The rank of this process.
   std::string at(const char* point) const { return fmt::format("round {}/{}", round, point); }
 };
@@ -28,12 +28,12 @@ Role role_of(int process, int round) {
   return {round, victim, (victim + 1 + process) % 3};
 }
 
-/// Allocates, makes a rendezvous, puts, signals and closes in an endless loop. Calls `point`
-/// between the steps.
+/// Allocates, calls rendezvous, puts, signals and closes in an endless loop. Calls `point` between
+/// the steps.
 void work(Context& context, const std::function<void()>& point) {
   const int next = (context.rank() + 1) % 3, previous = (context.rank() + 2) % 3;
   for (std::int64_t i = 0;; ++i) {
-    // A range of a shared block and a block of its own in turn.
+    // Alternates between a range of a shared block and a buffer with its own block.
     const auto buffer = allocate(context, kWorld, i % 2 == 0 ? 8192 : 3 << 20);
     point();
     const auto memory = context.rendezvous(buffer);
@@ -58,8 +58,8 @@ void work_until_killed(RankProcess& self, const Role& role) {
   work(*context, [] {});
 }
 
-/// Process 0 kills the victim at a random point of its own work, also within a rendezvous. The
-/// victim may then be at any point of its work.
+/// Works until the victim is lost. Process 0 kills the victim after a random number of process 0's
+/// own steps, including steps of a rendezvous, so the victim may be at any point of its work.
 void survive(RankProcess& self, const Role& role) {
   CAPTURE(role.round);
   std::mt19937 random(kSeed + static_cast<std::uint32_t>(role.round));
@@ -75,13 +75,13 @@ void survive(RankProcess& self, const Role& role) {
   pid = std::stoi(await(self.control, role.at("pid"), victim));
   check_error(Errc::peer_lost, {await(self.control, role.at("name"), victim)},
               [&] { work(*context, point); });
-  // A survivor that left before the other has seen the victim's death would be lost, too.
+  // Waits for the other survivor, which could otherwise report this rank as left.
   arrive_and_await(self, role.at("end"), {0, 1});
 }
 
 }  // namespace
 
-TEST_CASE("a rank killed at any point is named by the errors of the others, and nothing leaks") {
+TEST_CASE("if a rank is killed at any point, the others' errors name it and nothing leaks") {
   const SocketFolder folder;
   Ranks ranks(
       kSurvivors + kRounds,

@@ -25,8 +25,7 @@
 #include "symmem/torch_compat.hpp"
 
 /// Helpers of the fault tests. Processes synchronize at named points in the control store, so that
-/// a fault happens when the others are where the test needs them, on any machine and under any
-/// load.
+/// a fault happens only after the other processes have reached the point that the test requires.
 namespace symmem::faults {
 
 using harness::leaving_nothing;
@@ -57,7 +56,7 @@ inline void arrive_and_await(RankProcess& self, const std::string& point,
   await_all(self.control, point, ranks);
 }
 
-/// Returns the name of this process in errors if it is `rank`.
+/// Returns the text with which errors name this process, whose rank is `rank`.
 inline std::string name_here(int rank) {
   return fmt::format("rank {} (host {}, pid {})", rank, host_name(), ::getpid());
 }
@@ -76,15 +75,15 @@ inline std::string check_error(Errc code, const std::vector<std::string>& parts,
   return error ? error->what() : "";
 }
 
-/// Returns settings with which the fault must end each wait: its own deadline is after that of the
-/// test.
+/// Returns settings with a timeout longer than the test's deadline, so that only the fault can end
+/// a wait.
 inline RanksSettings with_endless_waits() {
   RanksSettings settings;
   settings.environment = {{"SYMMEM_TIMEOUT", "1h"}};
   return settings;
 }
 
-/// Returns options for `rank` of `size`. A test may run several jobs in turn.
+/// Returns options with explicit `rank` and `size`, because one test may run several jobs.
 inline Options as_rank(int rank, int size) {
   Options options = Options::from_env();
   options.rank = options.local_rank = rank;
@@ -99,10 +98,10 @@ inline StoreServer serve(const std::string& job) {
   return {options, StoreServer::Serves::any_job};
 }
 
-/// Returns the same URL on all ranks, at which rank 0 may host a store: rank 0 found the port free.
+/// Returns on all ranks the same URL, whose port rank 0 found free and may use for a store.
 inline std::string agree_on_url(RankProcess& self, int rank) {
   if (rank == 0) {
-    // The server has ended before the others get the URL.
+    // This temporary server has ended before the other ranks receive the URL.
     const std::string url = serve({}).url() + "/hosted";
     self.control.set("url", url);
   }
@@ -116,8 +115,8 @@ inline Options hosted(RankProcess& self) {
   return options;
 }
 
-/// Connects to the store that `options` name. A rank whose join must fail keeps the connection: the
-/// store forgets a verdict when all its participants have disconnected.
+/// Connects to the store in `options`. If a join is expected to fail, keep the result until all
+/// ranks have tried: the store forgets a failed join when all its participants have disconnected.
 inline std::shared_ptr<KeyValueStore> connect(const Options& options) {
   const StoreUrl url = parse_store_url(options.store).value();
   TcpStoreOptions at;
@@ -150,7 +149,7 @@ struct Shared {
 };
 
 /// Waits until `count` threads of `rank` sleep in waits on `memory`, or are about to. A fault after
-/// it must wake them.
+/// this call must wake these threads.
 inline void await_sleepers(const SymmetricMemory& memory, int rank, std::uint32_t count = 1) {
   const SignalPad pad(
       static_cast<std::byte*>(get_signal_pad_ptrs(memory).at(static_cast<std::size_t>(rank))),
@@ -158,7 +157,7 @@ inline void await_sleepers(const SymmetricMemory& memory, int rank, std::uint32_
   while (std::atomic_ref(pad.doorbell().sleepers()).load() < count) ::sched_yield();
 }
 
-/// Stops all threads of `rank` (SIGSTOP). Returns when none runs.
+/// Stops all threads of process `rank` with SIGSTOP. Returns when all are stopped.
 inline void stop(Ranks& ranks, int rank) {
   ranks.signal(rank, SIGSTOP);
   siginfo_t stopped;
@@ -171,7 +170,7 @@ inline void expect_survivors(Ranks& ranks, int survivors) {
     const harness::RankEnd got = ranks.wait(rank);
     const bool expected = rank < survivors ? !got.end.failed() : got.end.signal == SIGKILL;
     CHECK_MESSAGE(expected, "process ", rank, " ", got.end.text(), "\n", got.output);
-    // A victim waits for the survivors, so it would hang after one that failed.
+    // Processes to be killed wait for all survivors first: after one failed, they would hang.
     if (!expected) return;
   }
 }

@@ -38,8 +38,8 @@ struct Inherited {
   const Buffer<>& buffer;
   SymmetricMemory& memory;
   std::shared_ptr<SymmetricMemoryAllocator> allocator;
-  std::shared_ptr<Transport> transport;  ///< Made by the program.
-  KeyValueStore& local;                  ///< In-process.
+  std::shared_ptr<Transport> transport;  ///< A transport that the program made.
+  KeyValueStore& local;                  ///< An in-process store.
 };
 
 std::int64_t word = 0;
@@ -138,7 +138,7 @@ std::string in_child(const std::function<std::string()>& body) {
   return text;
 }
 
-/// Rank 0 of two forks. Then both work as without the fork.
+/// Rank 0 forks a child, whose calls must fail. Then both ranks work as if there had been no fork.
 void fork_and_continue(RankProcess& self) {
   auto context = std::make_optional<Context>();
   std::optional<Shared> shared(*context);
@@ -172,11 +172,11 @@ void fork_and_continue(RankProcess& self) {
 
 }  // namespace
 
-TEST_CASE("in a forked child every call is an error, and the parent is not affected") {
+TEST_CASE("every call in a forked child throws, and the parent is not affected") {
   run_ranks(2, [](RankProcess& self) { leaving_nothing([&] { fork_and_continue(self); }); });
 }
 
-TEST_CASE("in a forked child every call is an error if the parent is connected to another host") {
+TEST_CASE("every call in a forked child throws, also if the parent is connected to another host") {
   if (!harness::can_use_ucx()) return;
   run_ranks(
       2,

@@ -13,13 +13,13 @@
 
 namespace symmem::faults {
 
-/// The transport shm with a hook before each step of a rendezvous. The hook may throw, wait or
-/// kill.
+/// The transport shm with a hook before each step of a rendezvous. The hook may throw, wait or kill
+/// a process.
 class HookedTransport : public Transport {
  public:
   static constexpr const char* kName = "hooked";
-  /// Gets 0, 1, ... With three ranks and new blocks the steps are: export the buffer, export the
-  /// pad, attach the first peer's buffer, its pad, the second peer's buffer, its pad.
+  /// Receives the step number, 0, 1, ... With three ranks and new blocks the steps are: export the
+  /// buffer and the pad; attach the first peer's buffer and pad; attach the second peer's.
   using Hook = std::function<void(int step)>;
   static constexpr int kExported = 2, kAttached = 6;
 
@@ -53,7 +53,7 @@ class HookedTransport : public Transport {
   const std::shared_ptr<Transport> shm_;
 };
 
-/// A Context that uses the hooked transport alone.
+/// A Context whose only transport is a HookedTransport.
 class HookedContext {
  public:
   HookedContext(Options options, HookedTransport::Hook hook) : context_(only_hooked(options)) {

@@ -5,7 +5,7 @@ using namespace symmem;
 using namespace symmem::faults;
 
 TEST_CASE(
-    "the rank that hosts the store may end first and then serves until the others have left") {
+    "a rank that hosts the store may end first: it serves the store until the others have left") {
   run_ranks(
       3,
       [](RankProcess& self) {
@@ -26,7 +26,7 @@ TEST_CASE(
       with_endless_waits());
 }
 
-TEST_CASE("when the rank that hosts the store is killed the others report a lost store") {
+TEST_CASE("if the rank that hosts the store is killed, the others report a lost store") {
   Ranks ranks(
       3,
       [](RankProcess& self) {
@@ -53,7 +53,7 @@ TEST_CASE("when the rank that hosts the store is killed the others report a lost
   expect_survivors(ranks, 2);
 }
 
-TEST_CASE("a rank that hosts the store and whose peers never join names them") {
+TEST_CASE("if the other ranks never join, the rank that hosts the store names them") {
   run_ranks(1, [](RankProcess& self) {
     leaving_nothing([&] {
       Options options = hosted(self);
@@ -64,7 +64,7 @@ TEST_CASE("a rank that hosts the store and whose peers never join names them") {
   });
 }
 
-TEST_CASE("a rank that finds no store names the address") {
+TEST_CASE("if no store answers, the error names the store's address") {
   run_ranks(1, [](RankProcess& self) {
     leaving_nothing([&] {
       Options options = hosted(self);
@@ -77,7 +77,7 @@ TEST_CASE("a rank that finds no store names the address") {
   });
 }
 
-TEST_CASE("a port that the store of another job uses is an error that names both") {
+TEST_CASE("if another job's store uses the port, the error names both jobs") {
   run_ranks(1, [](RankProcess&) {
     leaving_nothing([&] {
       TcpStoreOptions place;

@@ -19,7 +19,7 @@ namespace {
 /// the peers' sockets.
 constexpr std::size_t kOwnBlock = 4 << 20;
 
-/// Works until the test has ended its attack, and once more after it.
+/// Works in rounds until the test has ended its attack, then runs one more round.
 void work_under_attack(RankProcess& self) {
   leaving_nothing([&] {
     Context context;
@@ -43,7 +43,7 @@ void work_under_attack(RankProcess& self) {
   });
 }
 
-/// Returns what the attackers send, one message for each connection.
+/// Returns the messages that the attackers send, one on each connection.
 std::vector<std::string> junk() {
   std::mt19937 random(4711);
   std::vector<std::string> all{
@@ -75,7 +75,7 @@ Fd connect_tcp(std::uint16_t port) {
   return socket;
 }
 
-/// Connects, or returns an empty Fd: if the listen queue is full the attack fails.
+/// Returns a socket connected to `path`, or an empty Fd if the listen queue is full.
 Fd connect_unix(const std::string& path) {
   Fd socket = make_unix_socket();
   const UnixAddress to(path);
@@ -115,7 +115,7 @@ TEST_CASE("junk at the descriptor sockets does not affect the job") {
       send_junk(connect_unix(path), bytes);
       send_junk(kept.emplace_back(connect_unix(path)), bytes);
     }
-    // More than are served at once: ranks wait until the silent connections are dropped.
+    // More connections than a rank serves at once: ranks wait until the silent ones are dropped.
     for (int i = 0; i < 300; ++i) kept.push_back(connect_unix(path));
   }
   ranks.control().set("over", "");

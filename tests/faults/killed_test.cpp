@@ -19,7 +19,7 @@ void die_in_rendezvous(RankProcess& self, int round) {
   await_all(self.control, round_name(round, "begin"), {0, 1});
   HookedContext context(as_rank(2, 3), [&](int step) {
     if (step != round) return;
-    // The others have done all steps that do not need this rank.
+    // Ranks 0 and 1 have done all steps that do not need this rank.
     await_all(self.control, round_name(round, "at step ") + std::to_string(last_step - 1), {0, 1});
     die();
   });
@@ -43,10 +43,10 @@ void survive_rendezvous(RankProcess& self, int round) {
               [&] { get_symmetric_memory(*context, tensor); });
 }
 
-/// A wait that needs rank 2, in group "team" or in group "own" of the store.
+/// A wait for rank 2 in group "team", or in group "own" of the store.
 struct Wait {
   const char* what;
-  bool sleeps;  ///< On the signal pad, not in a call of the store.
+  bool sleeps;  ///< True if the wait sleeps on the signal pad, false if in a store call.
   std::function<void(Context&, SymmetricMemory&, const Membership&)> run;
 };
 
@@ -63,7 +63,7 @@ const std::vector<Wait>& waits() {
   return all;
 }
 
-/// A rank with memory in group "team", and a member of group "own" of the store.
+/// A rank that has memory in group "team" and is a member of group "own" of the store.
 struct Member {
   explicit Member(int rank) : context(as_rank(rank, 3)) {
     context.set_group_info("team", rank, 3, context.store());
@@ -99,7 +99,7 @@ void survive_waiting(RankProcess& self, int round) {
 }  // namespace
 
 TEST_CASE(
-    "a rank killed at any step of a rendezvous is one error on all others, and nothing leaks") {
+    "if a rank is killed at any step of a rendezvous, all others get one error, nothing leaks") {
   Ranks ranks(
       kSurvivors + HookedTransport::kAttached,
       [](RankProcess& self) {
@@ -113,7 +113,7 @@ TEST_CASE(
   expect_survivors(ranks, kSurvivors);
 }
 
-TEST_CASE("a rank killed while others wait for it is named by their errors") {
+TEST_CASE("if a rank is killed while others wait for it, their errors name it") {
   const int rounds = static_cast<int>(waits().size());
   Ranks ranks(
       kSurvivors + rounds,
@@ -127,7 +127,7 @@ TEST_CASE("a rank killed while others wait for it is named by their errors") {
   expect_survivors(ranks, kSurvivors);
 }
 
-TEST_CASE("signals of a killed rank can be waited for, and the others work with each other") {
+TEST_CASE("wait_signal receives a killed rank's signals, and the others still access each other") {
   Ranks ranks(
       3,
       [](RankProcess& self) {
@@ -163,7 +163,7 @@ TEST_CASE("signals of a killed rank can be waited for, and the others work with 
           check_error(Errc::peer_lost, {"flush: ", victim}, [&] { memory.flush(); });
           check_error(Errc::peer_lost, {"put_signal: ", victim}, [&] { memory.put_signal(2, 0); });
           check_error(Errc::peer_lost, {"close", victim}, [&] { memory.close(); });
-          // The other survivor would lose one that leaves.
+          // If this rank left now, the other survivor's calls could fail because of it.
           arrive_and_await(self, "end", {0, 1});
         });
       },

@@ -12,8 +12,8 @@ using Operation = std::function<void(Context&, SymmetricMemory&, Timeout)>;
 
 constexpr Timeout kShort = 1s;
 
-/// Checks that the error of `operation` names rank 2 on the two others, with the same text on both
-/// if the store decides it (`one_verdict`).
+/// Checks that `operation` fails on ranks 0 and 1 with an error that names rank 2, and with the
+/// same text on both if `one_verdict`, that is, if the store decides the error.
 void check_missing(RankProcess& self, const std::string& word, const Operation& operation,
                    bool one_verdict) {
   arrive(self, "name", name_here(self.rank));
@@ -29,8 +29,8 @@ void check_missing(RankProcess& self, const std::string& word, const Operation& 
   });
 }
 
-/// Calls `operation` with a different deadline on each rank; on rank 2 after the others have timed
-/// out. Returns the error's text.
+/// Calls `operation` with a different timeout on each rank. Rank 2 calls it after the others have
+/// timed out. Returns the text of the error.
 std::string time_out(RankProcess& self, const std::vector<std::string>& parts,
                      const std::function<void(Timeout)>& operation) {
   const std::vector<Timeout> timeouts{1s, 100s, 50s};
@@ -44,7 +44,7 @@ std::string time_out(RankProcess& self, const std::vector<std::string>& parts,
 
 }  // namespace
 
-TEST_CASE("a rank that never joins is named by all others") {
+TEST_CASE("if a rank never joins, the errors of all others name it") {
   run_ranks(3, [](RankProcess& self) {
     arrive_and_await(self, "start", {0, 1, 2});
     if (self.rank == 2) return await_all(self.control, "error", {0, 1});
@@ -61,7 +61,7 @@ TEST_CASE("a rank that never joins is named by all others") {
   });
 }
 
-TEST_CASE("a rank that never calls rendezvous is named by all others") {
+TEST_CASE("if a rank never calls rendezvous, the errors of all others name it") {
   run_ranks(3, [](RankProcess& self) {
     const auto call = [](Context& context, SymmetricMemory&, Timeout timeout) {
       context.rendezvous(allocate(context), {}, timeout);
@@ -70,7 +70,7 @@ TEST_CASE("a rank that never calls rendezvous is named by all others") {
   });
 }
 
-TEST_CASE("a rank that never calls rendezvous of a span is named by all others") {
+TEST_CASE("if a rank never calls rendezvous of a span, the errors of all others name it") {
   run_ranks(3, [](RankProcess& self) {
     const auto call = [](Context& context, SymmetricMemory&, Timeout timeout) {
       alignas(8) std::byte own[64] = {};
@@ -80,7 +80,7 @@ TEST_CASE("a rank that never calls rendezvous of a span is named by all others")
   });
 }
 
-TEST_CASE("a rank that never calls barrier is named by all others") {
+TEST_CASE("if a rank never calls barrier, the errors of all others name it") {
   run_ranks(3, [](RankProcess& self) {
     const auto call = [](Context&, SymmetricMemory& memory, Timeout timeout) {
       memory.barrier(3, timeout);
@@ -89,7 +89,7 @@ TEST_CASE("a rank that never calls barrier is named by all others") {
   });
 }
 
-TEST_CASE("a rank that never signals is named by those who wait") {
+TEST_CASE("if a rank never signals, the errors of the ranks that wait for it name it") {
   run_ranks(3, [](RankProcess& self) {
     const auto wait = [](Context&, SymmetricMemory& memory, Timeout timeout) {
       memory.wait_signal(2, 7, timeout);
@@ -98,7 +98,7 @@ TEST_CASE("a rank that never signals is named by those who wait") {
   });
 }
 
-TEST_CASE("a rank that never calls close is named by all others") {
+TEST_CASE("if a rank never calls close, the errors of all others name it") {
   run_ranks(3, [](RankProcess& self) {
     const auto close = [](Context&, SymmetricMemory& memory, Timeout timeout) {
       try {
@@ -112,7 +112,7 @@ TEST_CASE("a rank that never calls close is named by all others") {
   });
 }
 
-TEST_CASE("a rank that never calls end_group is named by all others") {
+TEST_CASE("if a rank never calls end_group, the errors of all others name it") {
   run_ranks(3, [](RankProcess& self) {
     const auto end = [](Context& context, SymmetricMemory&, Timeout timeout) {
       context.end_group(kWorld, timeout);
@@ -121,7 +121,7 @@ TEST_CASE("a rank that never calls end_group is named by all others") {
   });
 }
 
-TEST_CASE("a rank that never calls a group's first rendezvous is named by all others") {
+TEST_CASE("if a rank never calls a group's first rendezvous, the errors of all others name it") {
   run_ranks(3, [](RankProcess& self) {
     arrive(self, "name", name_here(self.rank));
     leaving_nothing([&] {
@@ -139,7 +139,7 @@ TEST_CASE("a rank that never calls a group's first rendezvous is named by all ot
   });
 }
 
-TEST_CASE("ranks with different deadlines and a late rank get one verdict") {
+TEST_CASE("ranks with different timeouts and a late rank get the same error from a rendezvous") {
   run_ranks(3, [](RankProcess& self) {
     arrive(self, "name", name_here(self.rank));
     leaving_nothing([&] {
@@ -155,7 +155,7 @@ TEST_CASE("ranks with different deadlines and a late rank get one verdict") {
   });
 }
 
-TEST_CASE("ranks with different deadlines at the end of a group get one verdict") {
+TEST_CASE("ranks with different timeouts and a late rank get the same error from end_group") {
   run_ranks(3, [](RankProcess& self) {
     leaving_nothing([&] {
       Context context;

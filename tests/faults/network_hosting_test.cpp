@@ -5,7 +5,7 @@
 using namespace symmem;
 using namespace symmem::faults;
 
-TEST_CASE("the rank that hosts the store and ends first serves UCX until the others have left") {
+TEST_CASE("a rank that hosts the store and ends first serves UCX until the others have left") {
   if (!harness::can_use_ucx()) return;
   Ranks ranks(
       3,
@@ -15,7 +15,7 @@ TEST_CASE("the rank that hosts the store and ends first serves UCX until the oth
         if (self.rank == 0) return;
         check_error(Errc::peer_lost, {"rank 0 (", "left"},
                     [&] { shared.memory->wait_signal(0, 0); });
-        // This rank now ends. Rank 0 still acknowledges its operations.
+        // This rank now ends. Rank 0 still acknowledges this rank's operations.
       },
       harness::on_hosts(3, 1, with_endless_waits()));
   ranks.expect_success();

@@ -21,7 +21,7 @@ using Bytes = std::vector<std::byte>;
 /// An operation that accesses rank 2 or waits for it.
 struct Operation {
   const char* round;
-  const char* name;  ///< Its name in errors.
+  const char* name;  ///< The name of the operation in errors.
   std::function<void(SymmetricMemory&, Bytes&)> run;
 };
 
@@ -101,13 +101,14 @@ void survive(RankProcess& self, int round) {
   });
   if (std::string_view(operation.round) == "close") return;
   check_survivors(*shared.memory);
-  // The other survivor would lose one that leaves.
+  // If this rank left now, the other survivor's calls could fail because of it.
   arrive_and_await(self, point(operation, "end"), {0, 1});
 }
 
 }  // namespace
 
-TEST_CASE("a killed rank of another host is named by every operation that accesses or awaits it") {
+TEST_CASE(
+    "every operation that accesses or waits for a killed rank on another host names the rank") {
   if (!can_use_ucx()) return;
   const int rounds = static_cast<int>(operations().size());
   Ranks ranks(
@@ -125,9 +126,9 @@ TEST_CASE("a killed rank of another host is named by every operation that access
 
 namespace {
 
-/// Puts to and gets from all others until it is killed; each round has another mix of operations.
-/// The range is after that of the survivors, because puts in flight may arrive after they saw the
-/// death.
+/// Puts to and gets from ranks 0 and 1 until this process is killed, with different operations in
+/// each round. Uses other bytes than check_survivors, because puts in flight may arrive after the
+/// survivors have seen the death.
 [[noreturn]] void die_putting(SymmetricMemory& memory, int round) {
   Bytes local(kLarge);
   std::thread killer;
@@ -160,7 +161,7 @@ void run_round(RankProcess& self, int rank, int round) {
 
 }  // namespace
 
-TEST_CASE("a rank of another host that is killed during puts and gets harms no survivor") {
+TEST_CASE("if a rank on another host is killed during puts and gets, the survivors still work") {
   if (!can_use_ucx()) return;
   // Process 2 + n is rank 2 of round n.
   constexpr int kRounds = 6;

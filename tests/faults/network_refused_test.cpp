@@ -23,8 +23,8 @@ bool has_opened_ucx() {
   return text.find("libucp") != std::string::npos;
 }
 
-/// Checks that the rendezvous of three ranks, 0 and 1 of which share a host, fails on all with one
-/// text that has all `parts`.
+/// Checks that a rendezvous of three ranks fails on all with the same text, which contains all
+/// `parts`. Ranks 0 and 1 share a host.
 void fail_alike(RanksSettings settings, const std::vector<std::string>& parts) {
   for (int rank = 0; rank < 3; ++rank)
     settings.environment_of[rank]["SYMMEM_HOST_ID"] = harness::host_of(rank, 2);
@@ -42,7 +42,7 @@ void fail_alike(RanksSettings settings, const std::vector<std::string>& parts) {
           }
           arrive_and_await(self, point + ", left", {0, 1, 2});
         };
-        fail_once("first error");  // A library that was opened stays loaded.
+        fail_once("first error");  // A library stays loaded once it was opened.
         leaving_nothing([&] { fail_once("second error"); });
       },
       settings);
@@ -50,14 +50,15 @@ void fail_alike(RanksSettings settings, const std::vector<std::string>& parts) {
 
 }  // namespace
 
-TEST_CASE("without a libucp, pairs on different hosts are one error that says what to do") {
+TEST_CASE(
+    "without a libucp, a rendezvous across hosts fails on all ranks; the error names the option") {
   RanksSettings settings;
   settings.environment["SYMMEM_UCX_LIBRARY"] = "/nonexistent/libucp.so";
   fail_alike(settings, {"2 pairs", "rank 0 (host", "rank 1 (host", "rank 2 (host", "another host",
                         "/nonexistent/libucp.so", "SYMMEM_UCX_LIBRARY"});
 }
 
-TEST_CASE("a libucp that is missing on one host is an error on all") {
+TEST_CASE("if libucp is missing on one host, all ranks get the same error") {
   RanksSettings settings;
   settings.environment_of[2]["SYMMEM_UCX_LIBRARY"] = "/nonexistent/libucp.so";
   fail_alike(settings, {"2 pairs", "/nonexistent/libucp.so", "SYMMEM_UCX_LIBRARY"});
@@ -69,7 +70,7 @@ TEST_CASE("a library that is no libucp is refused") {
   fail_alike(settings, {"2 pairs", "ucp_"});
 }
 
-TEST_CASE("a UCX that may use no network is refused, naming UCX_TLS") {
+TEST_CASE("a UCX that may use no network is refused, and the error names UCX_TLS") {
   if (!can_use_ucx()) return;
   RanksSettings settings;
   settings.environment["UCX_TLS"] = "sm";
@@ -93,7 +94,7 @@ TEST_CASE("a host name that is too long for UCX is refused before UCX is loaded"
       on_hosts(2));
 }
 
-TEST_CASE("too few descriptors for UCX are an error, before UCX aborts the process") {
+TEST_CASE("too few free descriptors for UCX cause an error before UCX would abort the process") {
   if (!can_use_ucx()) return;
   for (const std::size_t few : {12, 20}) {
     run_ranks(
@@ -114,20 +115,20 @@ TEST_CASE("too few descriptors for UCX are an error, before UCX aborts the proce
   }
 }
 
-TEST_CASE("two versions of UCX in one job are refused on all ranks, naming both") {
-  // Set where there is a second UCX beside that of the distribution.
+TEST_CASE("if ranks have different UCX versions, all ranks get an error that names both versions") {
+  // The variable is set on machines with a second UCX in addition to the distribution's.
   if (std::getenv("SYMMEM_UCX_LIBRARY") == nullptr)
     return harness::skip("SYMMEM_UCX_LIBRARY names no second UCX");
   if (!can_use_ucx()) return;
   RanksSettings settings;
   settings.environment_of[2]["SYMMEM_UCX_LIBRARY"] = "libucp.so.0";
-  // At exit of that process the LeakSanitizer of GCC 12 crashes.
+  // The LeakSanitizer of GCC 12 crashes at the exit of that process.
   settings.environment_of[2]["ASAN_OPTIONS"] = "detect_leaks=0";
   fail_alike(settings, {"2 pairs", "ucx: the peer runs UCX", "this rank UCX",
                         "their remote keys are incompatible"});
 }
 
-TEST_CASE("ranks of one host use shared memory and do not load UCX") {
+TEST_CASE("ranks on one host use shared memory and do not load UCX") {
   for (const char* library : {"/nonexistent/libucp.so", ""}) {
     RanksSettings settings;
     settings.environment["SYMMEM_UCX_LIBRARY"] = library;

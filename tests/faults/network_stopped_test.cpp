@@ -14,13 +14,13 @@ using harness::on_hosts;
 
 namespace {
 
-/// Much more than socket buffers hold.
+/// Many more bytes than socket buffers hold.
 constexpr std::size_t kBytes = 64 << 20;
-/// So few that a get_nbi of them does not wait.
+/// So few bytes that a get_nbi of this size does not block.
 constexpr std::size_t kFew = 1 << 20;
 constexpr Timeout kShort = 1s;
 
-/// Memory in a mapping of its own: an access after its end crashes.
+/// Memory with its own mmap: any access after munmap crashes.
 class Mapping {
  public:
   Mapping()
@@ -39,21 +39,21 @@ class Mapping {
   void* at_;
 };
 
-/// An operation that times out while rank 1 is stopped. It must then have released the mapping.
+/// An operation that times out while rank 1 is stopped. When it throws, it must have released the
+/// mapping.
 using Operation = std::function<void(SymmetricMemory&, const Mapping&)>;
 
-/// The deadlines, and the error that follows from them.
+/// The timeouts of a test, and the error that they cause.
 struct Deadlines {
   std::string timeout = "1s";
   std::string liveness = "1h";
   Errc code = Errc::timeout;
 };
-/// The store reports the stopped rank as lost.
+/// Timeouts with which the store reports the stopped rank as lost.
 const Deadlines kUntilLost{"60s", "5s", Errc::peer_lost};
 
-/// Runs `operation` on rank 0 while rank 1 is stopped, then continues rank 1. Any of the calls in
-/// `operation` may time out: a call that does not wait for the peer waits when too much is in
-/// flight.
+/// Runs `operation` on rank 0 while rank 1 is stopped, then continues rank 1. Any call in
+/// `operation` may time out: even a nonblocking call blocks while too much data is in flight.
 void with_a_stopped_peer(const Operation& operation, const Deadlines& deadlines = {}) {
   if (!can_use_ucx()) return;
   RanksSettings settings = on_hosts(2);
@@ -79,7 +79,7 @@ void with_a_stopped_peer(const Operation& operation, const Deadlines& deadlines 
             check_error(deadlines.code, {stopped}, [&] { operation(*memory, mapping); });
           }
           arrive(self, "done");
-          // Data that arrives late must not change anything.
+          // Data that arrives late must not change any memory.
           await_all(self.control, "done", {0, 1});
         });
         arrive_and_await(self, "ended", {0, 1});
@@ -95,45 +95,45 @@ void with_a_stopped_peer(const Operation& operation, const Deadlines& deadlines 
 
 }  // namespace
 
-TEST_CASE("a put to a stopped rank ends at the deadline and releases its source") {
+TEST_CASE("a put to a stopped rank times out and releases its source") {
   with_a_stopped_peer([](auto& memory, auto& own) { memory.put(1, 0, own.all()); });
 }
 
-TEST_CASE("a get from a stopped rank ends at the deadline and releases its target") {
+TEST_CASE("a get from a stopped rank times out and releases its target") {
   with_a_stopped_peer([](auto& memory, auto& own) { memory.get(1, 0, own.all()); });
 }
 
-TEST_CASE("an atomic operation at a stopped rank ends at the deadline") {
+TEST_CASE("an atomic operation on a stopped rank times out") {
   with_a_stopped_peer([](auto& memory, auto&) { memory.template fetch_add<int>(1, 0, 1); });
 }
 
-TEST_CASE("a flush of small puts to a stopped rank ends at its deadline") {
+TEST_CASE("a flush of small puts to a stopped rank times out") {
   with_a_stopped_peer([](auto& memory, auto& own) {
     memory.put(1, 0, own.first(8));
     memory.flush(1, kShort);
   });
 }
 
-TEST_CASE("a flush of a large put to a stopped rank ends at its deadline and releases the source") {
+TEST_CASE("a flush of a large put to a stopped rank times out and releases the put's source") {
   with_a_stopped_peer([](auto& memory, auto& own) {
     memory.put_nbi(1, 0, own.all());
     memory.flush(1, kShort);
   });
 }
 
-TEST_CASE("a flush of a get from a stopped rank ends at its deadline and releases the target") {
+TEST_CASE("a flush of a get from a stopped rank times out and releases the get's target") {
   with_a_stopped_peer([](auto& memory, auto& own) {
     memory.get_nbi(1, 0, own.first(kFew));
     memory.flush(1, kShort);
   });
 }
 
-TEST_CASE("a large put with a signal to a stopped rank ends at its deadline") {
+TEST_CASE("a large put_with_signal to a stopped rank times out") {
   with_a_stopped_peer(
       [](auto& memory, auto& own) { memory.put_with_signal(1, 0, own.all(), 0, kShort); });
 }
 
-TEST_CASE("a list get from a stopped rank ends at the deadline and releases all targets") {
+TEST_CASE("a list get from a stopped rank times out and releases all targets") {
   with_a_stopped_peer([](auto& memory, auto& own) {
     std::vector<GetPiece> pieces;
     for (std::size_t at = 0; at < kBytes; at += kFew)
@@ -142,7 +142,7 @@ TEST_CASE("a list get from a stopped rank ends at the deadline and releases all 
   });
 }
 
-TEST_CASE("a strided get from a stopped rank ends at the deadline and releases its target") {
+TEST_CASE("a strided get from a stopped rank times out and releases its target") {
   with_a_stopped_peer([](auto& memory, auto& own) {
     memory.get_strided(
         1, 0, own.all(),
@@ -150,16 +150,16 @@ TEST_CASE("a strided get from a stopped rank ends at the deadline and releases i
   });
 }
 
-TEST_CASE("the flush of a get from a rank that was lost after it releases the target") {
+TEST_CASE("if the peer is lost after a get_nbi, the failed flush releases the target") {
   const auto operation = [](auto& memory, auto& own) {
     memory.get_nbi(1, 0, own.first(kFew));
-    CHECK_THROWS_AS(memory.wait_signal(1, 0), Error);  // From now on the rank is known to be lost.
+    CHECK_THROWS_AS(memory.wait_signal(1, 0), Error);  // From now on rank 1 counts as lost.
     memory.flush(1);
   };
   with_a_stopped_peer(operation, kUntilLost);
 }
 
-TEST_CASE("the flush of a put to a rank that was lost after it releases the source") {
+TEST_CASE("if the peer is lost after a put_nbi, the failed flush releases the source") {
   const auto operation = [](auto& memory, auto& own) {
     memory.put_nbi(1, 0, own.all());
     CHECK_THROWS_AS(memory.wait_signal(1, 0), Error);
@@ -168,7 +168,7 @@ TEST_CASE("the flush of a put to a rank that was lost after it releases the sour
   with_a_stopped_peer(operation, kUntilLost);
 }
 
-TEST_CASE("a close that fails because of a lost rank releases the target of a get") {
+TEST_CASE("if the peer is lost after a get_nbi, the failed close releases the target") {
   const auto operation = [](auto& memory, auto& own) {
     memory.get_nbi(1, 0, own.first(kFew));
     CHECK_THROWS_AS(memory.wait_signal(1, 0), Error);
@@ -177,7 +177,7 @@ TEST_CASE("a close that fails because of a lost rank releases the target of a ge
   with_a_stopped_peer(operation, kUntilLost);
 }
 
-TEST_CASE("a flush of one thread that times out does not abort the put of another thread") {
+TEST_CASE("a flush that times out does not abort the put of another thread") {
   if (!can_use_ucx()) return;
   Ranks ranks(
       2,
@@ -190,7 +190,7 @@ TEST_CASE("a flush of one thread that times out does not abort the put of anothe
         if (self.rank == 0) {
           const std::vector<char> sent(kBytes, 'x');
           std::thread other([&] { memory.put(1, 0, std::span(sent)); });
-          // Times out as soon as the other thread's put is in flight.
+          // The loop ends with a timeout once the other thread's put is in flight.
           const auto flush = [&] {
             for (;;) memory.flush(1, 1ms);
           };
@@ -213,7 +213,7 @@ TEST_CASE("a flush of one thread that times out does not abort the put of anothe
   ranks.expect_success();
 }
 
-TEST_CASE("a rank that was stopped for less than any deadline receives everything") {
+TEST_CASE("a rank that is stopped for less time than any timeout receives all puts and signals") {
   if (!can_use_ucx()) return;
   Ranks ranks(
       2,
@@ -241,7 +241,7 @@ TEST_CASE("a rank that was stopped for less than any deadline receives everythin
   await_all(ranks.control(), "connected", {0, 1});
   stop(ranks, 1);
   ranks.control().set("stopped", "");
-  // The signals may wait for the put before them.
+  // Does not wait for rank 0, whose put_signal calls may block until the put completes.
   ranks.signal(1, SIGCONT);
   ranks.expect_success();
 }

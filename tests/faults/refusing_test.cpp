@@ -7,8 +7,8 @@ using namespace symmem::faults;
 
 namespace {
 
-/// A buffer of this size has a block of its own, which a rendezvous must attach. Small buffers
-/// share a block that is attached already.
+/// Size of a buffer with its own block, which a rendezvous must attach. Small buffers share a block
+/// that is attached already.
 constexpr std::size_t kOwnBlock = 4 << 20;
 
 /// A hook that throws at one step on one rank.
@@ -39,7 +39,7 @@ void with_sabotage(RankProcess& self, Body body) {
 
 }  // namespace
 
-TEST_CASE("a failed export or attach on one rank is an error on all ranks, and nothing leaks") {
+TEST_CASE("if export or attach fails on one rank, all ranks get an error and nothing leaks") {
   run_ranks(3, [](RankProcess& self) {
     arrive(self, "name", name_here(self.rank));
     with_sabotage(self, [&](Context& context, auto arm) {
@@ -48,7 +48,7 @@ TEST_CASE("a failed export or attach on one rank is an error on all ranks, and n
       const auto buffer = allocate(context, kWorld, kOwnBlock);
       const Resources before = Resources::now();
       for (int rank = 0; rank < 3; ++rank) {
-        // Step 0 exports the block; steps 1 and 2 attach those of the two peers.
+        // Step 0 exports this rank's block; steps 1 and 2 attach the blocks of the two peers.
         for (int step = 0; step < 3; ++step) {
           CAPTURE(rank);
           CAPTURE(step);
@@ -79,7 +79,7 @@ TEST_CASE("many failed rendezvous leak nothing") {
           Shared first(context);
           const auto buffer = allocate(context, kWorld, kOwnBlock);
           const Resources before = Resources::now();
-          // Many more than the signal pads of a block.
+          // Many more rendezvous than a block has room for signal pads.
           for (int i = 0; i < 50; ++i) {
             arm({1, 1});
             CHECK_THROWS_AS(context.rendezvous(buffer), Error);
@@ -90,7 +90,7 @@ TEST_CASE("many failed rendezvous leak nothing") {
       settings);
 }
 
-TEST_CASE("a rank that two processes claim is one error on all that names both") {
+TEST_CASE("if two processes claim one rank, all ranks get the same error, which names both") {
   run_ranks(3, [](RankProcess& self) {
     arrive(self, "name", fmt::format("(host {}, pid {})", host_name(), ::getpid()));
     leaving_nothing([&] {

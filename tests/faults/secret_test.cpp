@@ -9,11 +9,12 @@ namespace {
 constexpr const char* kRight = "open-sesame-4711";
 constexpr const char* kWrong = "open-barley-0815";
 
-/// Joins a job of two ranks, each with its own secret. Rank 0 hosts the store. Returns the error.
+/// Joins a job of two ranks with different secrets, where rank 0 hosts the store. Returns the
+/// error.
 std::string join_with(RankProcess& self, const char* of_host, const char* of_guest, Errc code,
                       const std::vector<std::string>& parts) {
   Options options = Options::from_env();
-  // Rank 0 waits for a peer that is refused.
+  // Rank 0 waits for rank 1, which is refused, until this timeout.
   if (self.rank == 0) options.timeout = std::chrono::seconds(5);
   options.store = agree_on_url(self, self.rank);
   options.secret = self.rank == 0 ? of_host : of_guest;
@@ -42,7 +43,7 @@ void refuse_guest(const char* of_host, const char* of_guest, const char* reason)
 
 }  // namespace
 
-TEST_CASE("a rank with another secret is refused at once, and only that rank") {
+TEST_CASE("only a rank with a different secret is refused, and at once") {
   refuse_guest(kRight, kWrong, "has a different secret from this process");
 }
 

@@ -12,8 +12,8 @@ using namespace symmem::faults;
 
 namespace {
 
-/// Returns settings with a short liveness time, for which these tests wait. It is long enough for
-/// ranks that get no processor for a while.
+/// Returns settings with a short liveness time, because these tests wait until it expires. It is
+/// long enough that a rank without a free processor is not lost.
 RanksSettings with_short_liveness() {
   RanksSettings settings = with_endless_waits();
   settings.environment["SYMMEM_LIVENESS"] = "3s";
@@ -23,7 +23,7 @@ RanksSettings with_short_liveness() {
 /// Forks a child that keeps all descriptors of this process open until the test ends.
 void leave_a_child() {
   if (::fork() != 0) return;
-  // The test reads the output of this process until all its descriptors are closed.
+  // The test reads the parent's output until every copy of its output descriptors is closed.
   for (const int fd : {0, 1, 2}) ::close(fd);
   for (;;) ::pause();
 }
@@ -45,7 +45,7 @@ void check_rank_2_lost(RankProcess& self, const std::string& victim) {
 
 }  // namespace
 
-TEST_CASE("a killed rank whose forked child keeps its connections open is lost after its silence") {
+TEST_CASE("a killed rank whose child keeps its connections open is lost after the liveness time") {
   Ranks ranks(
       3,
       [](RankProcess& self) {
@@ -64,7 +64,7 @@ TEST_CASE("a killed rank whose forked child keeps its connections open is lost a
   expect_survivors(ranks, 2);
 }
 
-TEST_CASE("a store is lost if its killed rank's child keeps the connections open") {
+TEST_CASE("if a child of the killed host rank keeps the connections open, the store is lost") {
   Ranks ranks(
       3,
       [](RankProcess& self) {
@@ -91,7 +91,7 @@ TEST_CASE("a store is lost if its killed rank's child keeps the connections open
   expect_survivors(ranks, 2);
 }
 
-TEST_CASE("a stopped rank is lost to the others, and learns so when it continues") {
+TEST_CASE("the others report a stopped rank as lost, and its own calls fail when it continues") {
   Ranks ranks(
       3,
       [](RankProcess& self) {
@@ -106,7 +106,7 @@ TEST_CASE("a stopped rank is lost to the others, and learns so when it continues
           Shared shared(context);
           const auto buffer = allocate(context);
           arrive(self, "waiting");
-          // The test stops it in this wait or just before.
+          // The test stops this rank in this wait or just before it.
           check_error(Errc::store_lost, {"wait_signal", "is lost"},
                       [&] { shared.memory->wait_signal(0, 0); });
           check_error(Errc::store_lost, {"rendezvous", "is lost"},
@@ -122,7 +122,7 @@ TEST_CASE("a stopped rank is lost to the others, and learns so when it continues
   expect_survivors(ranks, 3);
 }
 
-TEST_CASE("a rank that is stopped within a rendezvous is named by the others") {
+TEST_CASE("if a rank is stopped within a rendezvous, the errors of the others name it") {
   Ranks ranks(
       3,
       [](RankProcess& self) {
@@ -166,8 +166,8 @@ TEST_CASE("a rank stopped for less than the liveness time is not lost") {
   await_all(ranks.control(), "waiting", {0, 1});
   stop(ranks, 1);
   ranks.control().set("go", "");
-  // Waits for the time of two pings by the clock of the server, which checks for silence every
-  // 100 ms.
+  // Waits for the time of two pings. The server measures this wait with the clock with which it
+  // checks for silence every 100 ms.
   Options options;
   options.store = ranks.store_url();
   check_error(Errc::timeout, {}, [&] { connect(options)->get("never", std::chrono::seconds(2)); });

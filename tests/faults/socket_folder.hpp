@@ -12,8 +12,8 @@
 
 namespace symmem::faults {
 
-/// A folder for SYMMEM_SOCKET_DIR. The test makes and removes it. A rank runs the same constructor,
-/// which then makes none, and never the destructor.
+/// A folder for SYMMEM_SOCKET_DIR, which the test process makes and removes. In a rank's process
+/// the constructor makes no folder, and the destructor does not run.
 class SocketFolder {
  public:
   SocketFolder() : path_(value_of(process_environment(), kVariable)) {

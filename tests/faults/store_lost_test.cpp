@@ -8,7 +8,7 @@ using namespace symmem::faults;
 
 namespace {
 
-/// Loses the store while threads of this rank are in each kind of wait. Then works with the mapped
+/// Checks that threads in each kind of wait fail when the store is lost. Then accesses the mapped
 /// memory.
 void lose_store(RankProcess& self, const Options& options) {
   const int other = 1 - options.rank.value();
@@ -45,7 +45,7 @@ void lose_store(RankProcess& self, const Options& options) {
 
 }  // namespace
 
-TEST_CASE("when the store ends all waits fail, and mapped memory still works") {
+TEST_CASE("if the store ends, all waits fail and mapped memory stays accessible") {
   Ranks ranks(
       2, [](RankProcess& self) { leaving_nothing([&] { lose_store(self, Options::from_env()); }); },
       with_endless_waits());
@@ -54,7 +54,7 @@ TEST_CASE("when the store ends all waits fail, and mapped memory still works") {
   expect_survivors(ranks, 2);
 }
 
-TEST_CASE("when the store's process is killed all waits fail, and mapped memory still works") {
+TEST_CASE("if the store's process is killed, all waits fail and mapped memory stays accessible") {
   Ranks ranks(
       3,
       [](RankProcess& self) {

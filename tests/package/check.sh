@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Builds and runs the consumer. Mode installed: against the installed <build>. Mode subdirectory:
-# with symmem as a subdirectory, then against what that build installs.
+# Builds and runs the consumer. Mode installed: uses the package that <build> installs. Mode
+# subdirectory: uses symmem as a subdirectory, then the package that this second build installs.
 # usage: check.sh installed|subdirectory <source> <build> <cmake> <compiler> <flags> [cmake option ...]
 set -euo pipefail
 mode=$1 source=$2 build=$3 cmake=$4
@@ -9,7 +9,7 @@ export CXX=$5 CXXFLAGS=$6
 shift 6
 consumer="$source/tests/package/consumer"
 work="$build/package_$mode"
-# A sibling of <build>: the relative paths of the sources stay, so ccache has the objects.
+# A sibling of <build>, so that relative source paths are equal and ccache finds the objects.
 sub="$build-$mode"
 rm -rf "$work" "$sub"
 mkdir -p "$work"
@@ -24,7 +24,7 @@ install_moved() {
   mv "$work/first" "$work/moved"
 }
 
-# Checks that the public headers include no CUDA header, also if the library has CUDA.
+# Checks that the public headers include no CUDA header, also if symmem was built with CUDA.
 check_headers() {
   local included
   included="$("$CXX" -std=c++20 -M -I "$work/moved/include" "$consumer/main.cpp")"
@@ -61,7 +61,7 @@ subdirectory)
   configure "$consumer" "$sub" -DSYMMEM_SOURCE="$source" "$@"
   "$cmake" --build "$sub"
   "$sub/consumer"
-  install_moved "$sub" # A static library: its package must name what it needs.
+  install_moved "$sub" # Static, so the package must name the libraries that symmem needs.
   by_find_package
   by_pkg_config --static
   ;;

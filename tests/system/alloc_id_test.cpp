@@ -7,12 +7,12 @@ using namespace symmem::harness;
 
 namespace {
 
-/// Part of the error for an alloc_id that is in use.
+/// Part of the error message if an alloc_id is still in use.
 constexpr const char* kActive = "a previous allocation with the same alloc_id is still active";
 
 }  // namespace
 
-TEST_CASE("an alloc_id cannot be used again while a tensor on it exists") {
+TEST_CASE("an alloc_id cannot be used again while a tensor with it exists") {
   Context context(options_of(0, 1));
   for (const std::uint64_t id : {std::uint64_t{0}, std::uint64_t{7}, UINT64_MAX}) {
     const Tensor first = bytes_tensor(context, 100, kWorld, id);
@@ -21,7 +21,7 @@ TEST_CASE("an alloc_id cannot be used again while a tensor on it exists") {
   }
 }
 
-TEST_CASE("views and DLPack exports keep an alloc_id in use, a SymmetricMemory does not") {
+TEST_CASE("a view or a DLPack export keeps an alloc_id in use, but a SymmetricMemory does not") {
   Context context(options_of(0, 1));
   std::optional<Tensor> tensor = bytes_tensor(context, 100, kWorld, 1);
   std::optional<Tensor> view = tensor->narrow(0, 50, 10);
@@ -37,7 +37,7 @@ TEST_CASE("views and DLPack exports keep an alloc_id in use, a SymmetricMemory d
   CHECK(bytes_tensor(context, 100, kWorld, 1).data() == at);
 }
 
-TEST_CASE("a second use of an alloc_id returns the same memory, with contents and rendezvous") {
+TEST_CASE("a second allocation with an alloc_id returns the same memory, contents and rendezvous") {
   run_threads(2, [](Context& context) {
     void* at = nullptr;
     std::shared_ptr<SymmetricMemory> memory;
@@ -48,7 +48,7 @@ TEST_CASE("a second use of an alloc_id returns the same memory, with contents an
       tensor.data<int>()[8] = 1234;
       check_ring(*memory);
     }
-    // No other allocation gets the memory.
+    // An allocation without an alloc_id gets another range.
     CHECK(bytes_tensor(context, 64).data() != at);
     const Tensor again = empty_strided_p2p(context, {16}, {1}, kInt32, {}, kWorld, 5);
     CHECK(again.data() == at);
@@ -60,8 +60,7 @@ TEST_CASE("a second use of an alloc_id returns the same memory, with contents an
   });
 }
 
-TEST_CASE(
-    "an alloc_id keeps its bytes, device and group, and the error for others has both values") {
+TEST_CASE("an alloc_id with a different size, device or group is refused with both values") {
   Context context(options_of(0, 1));
   context.set_group_info("other", 0, 1, store_of(context));
   context.register_allocator(DeviceType::cuda, std::make_shared<PlainAllocator>());
@@ -75,11 +74,11 @@ TEST_CASE(
         empty_strided_p2p(context, {100}, {1}, kUint8, {DeviceType::cuda, 1}, kWorld, 1);
       },
       Errc::invalid_argument, {"device host", "cuda:1"});
-  // The same bytes in another shape are the same memory.
+  // A tensor with another shape but the same size in bytes gets the same memory.
   CHECK(empty_strided_p2p(context, {5, 5}, {5, 1}, kInt32, {}, kWorld, 1).data() == at);
 }
 
-TEST_CASE("alloc_ids belong to one Context") {
+TEST_CASE("two Contexts may use the same alloc_id for different memory") {
   Context one(options_of(0, 1)), other(options_of(0, 1));
   const Tensor a = bytes_tensor(one, 100, kWorld, 1), b = bytes_tensor(other, 200, kWorld, 1);
   CHECK(a.data() != b.data());
@@ -92,7 +91,7 @@ TEST_CASE("a failed allocation does not use its alloc_id") {
   CHECK_NOTHROW(bytes_tensor(context, 100, kWorld, 1));
 }
 
-TEST_CASE("an alloc_id may be used for other memory after the end of its group") {
+TEST_CASE("an alloc_id may be used for other memory after end_group of its group") {
   run_threads(2, [](Context& context) {
     for (const std::int64_t bytes : {100, 200, 300}) {
       context.set_group_info("brief", context.rank(), 2, store_of(context));
@@ -100,7 +99,7 @@ TEST_CASE("an alloc_id may be used for other memory after the end of its group")
       check_ring(*rendezvous(context, tensor));
       context.end_group("brief");
     }
-    // A tensor that outlives the group does not keep the id, and keeps its memory.
+    // A tensor that outlives its group keeps its memory but does not keep the id in use.
     context.set_group_info("brief", context.rank(), 2, store_of(context));
     const Tensor old = bytes_tensor(context, 100, "brief", 1);
     context.end_group("brief");
@@ -109,7 +108,7 @@ TEST_CASE("an alloc_id may be used for other memory after the end of its group")
   });
 }
 
-TEST_CASE("ranks that rendezvous different alloc_ids get one error") {
+TEST_CASE("ranks that call rendezvous with different alloc_ids get the same error") {
   const auto errors = errors_of_ranks(3, [](Context& context) {
     const auto id = static_cast<std::uint64_t>(context.rank() == 1 ? 8 : 7);
     rendezvous(context, bytes_tensor(context, 100, kWorld, id));
@@ -118,7 +117,7 @@ TEST_CASE("ranks that rendezvous different alloc_ids get one error") {
               {"alloc_ids", "7 on rank 0", "8 on rank 1", "rank 2"});
 }
 
-TEST_CASE("one of several threads that request an alloc_id at once gets it") {
+TEST_CASE("if several threads request an alloc_id at the same time, exactly one succeeds") {
   Context context(options_of(0, 1));
   std::vector<std::optional<Tensor>> tensors(8);
   const auto errors = errors_of_threads(8, [&](int i) {
@@ -130,7 +129,7 @@ TEST_CASE("one of several threads that request an alloc_id at once gets it") {
   CHECK(refused == 7);
 }
 
-TEST_CASE("AllocateOptions::id and alloc_id name the same memory") {
+TEST_CASE("AllocateOptions::id and the parameter alloc_id select the same memory") {
   Context context(options_of(0, 1));
   const auto allocate_on_id = [&] { return context.allocate<float>(25, AllocateOptions{.id = 3}); };
   void* at = nullptr;

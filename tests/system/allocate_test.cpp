@@ -15,7 +15,7 @@ using namespace symmem::harness;
 
 namespace {
 
-/// Returns the number of pages of `buffer` that are backed by memory, and of all its pages.
+/// Returns the number of resident pages of `buffer` and its total number of pages.
 std::pair<std::size_t, std::size_t> resident_pages(const Buffer<>& buffer) {
   const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   std::vector<unsigned char> pages((buffer.size_bytes() + page - 1) / page);
@@ -72,7 +72,7 @@ TEST_CASE("a buffer is aligned as requested in the mapping of every rank") {
   });
 }
 
-TEST_CASE("an alignment that is no power of two or exceeds a page is refused") {
+TEST_CASE("an alignment that is not a power of two or exceeds a page is refused") {
   Context context(options_of(0, 1));
   for (const std::size_t alignment : {3, 8192})
     check_error([&] { context.allocate(100, AllocateOptions{.alignment = alignment}); },
@@ -80,7 +80,7 @@ TEST_CASE("an alignment that is no power of two or exceeds a page is refused") {
                 {"alignment " + std::to_string(alignment) + " is not allowed"});
 }
 
-TEST_CASE("a rendezvous of a Buffer that was moved from fails on all ranks") {
+TEST_CASE("if one rank passes a moved-from Buffer, the rendezvous fails on all ranks") {
   const auto errors = errors_of_ranks(2, [](Context& context) {
     auto buffer = context.allocate(64);
     const auto moved = std::move(buffer);
@@ -91,7 +91,7 @@ TEST_CASE("a rendezvous of a Buffer that was moved from fails on all ranks") {
     check_error(error, Errc::invalid_argument, {"rank 0", "moved from"});
 }
 
-TEST_CASE("a rendezvous of a Buffer of another Context fails on all ranks") {
+TEST_CASE("if one rank passes another Context's Buffer, the rendezvous fails on all ranks") {
   Context other(options_of(0, 1));
   const auto foreign = other.allocate(64);
   const auto errors = errors_of_ranks(2, [&](Context& context) {
@@ -102,9 +102,9 @@ TEST_CASE("a rendezvous of a Buffer of another Context fails on all ranks") {
     check_error(error, Errc::invalid_argument, {"rank 0", "is not symmetric memory"});
 }
 
-TEST_CASE("populate backs the whole buffer with memory, which is zero") {
+TEST_CASE("populate makes all pages of a buffer resident and zero") {
   Context context(options_of(0, 1));
-  // Each has a block of its own.
+  // Each of these buffers has its own block.
   const auto plain = context.allocate(8 << 20);
   const auto populated = context.allocate(8 << 20, AllocateOptions{.populate = true});
   const auto [few, unused] = resident_pages(plain);

@@ -21,7 +21,7 @@ std::size_t bytes_of(Context& context, std::vector<std::int64_t> sizes,
 
 }  // namespace
 
-TEST_CASE("the strides of a tensor determine its bytes") {
+TEST_CASE("the strides of a tensor determine its size in bytes") {
   Context context(options_of(0, 1));
   CHECK(bytes_of(context, {3, 4}, {4, 1}) == 48);
   CHECK(bytes_of(context, {3, 4}, {10, 1}) == (2 * 10 + 3 + 1) * 4);
@@ -67,7 +67,8 @@ TEST_CASE("negative and overflowing sizes and strides are refused") {
   refused({4}, {1}, "no size", DataType{2, 32, 0});
 }
 
-TEST_CASE("a request for more than the available memory is refused with the figures") {
+TEST_CASE(
+    "a request that exceeds the available memory is refused, and the error states the limits") {
   Context context(options_of(0, 1));
   check_error([&] { bytes_tensor(context, 1ll << 50); }, Errc::exhausted,
               {"1125899906842624 bytes", "MemAvailable", "cgroup"});
@@ -77,7 +78,7 @@ TEST_CASE("a request for more than the available memory is refused with the figu
   CHECK_NOTHROW(bytes_tensor(context, 100));
 }
 
-TEST_CASE("an unknown device or group is an error that names it") {
+TEST_CASE("an unknown device or group is refused, and the error names it") {
   Context context(options_of(0, 1));
   const auto on = [&](Device device, const std::string& group) {
     return
@@ -130,7 +131,7 @@ TEST_CASE("free refuses memory that a tensor owns") {
                 {"belongs to a Buffer, a Tensor or an alloc_id"});
     CHECK(allocator->get_alloc_size(at) == 100);
   }
-  CHECK(allocator->alloc(100, 0, kWorld) == at);  // Freed with the tensor, once.
+  CHECK(allocator->alloc(100, 0, kWorld) == at);  // The tensor freed the range, once.
   CHECK(allocator->alloc(100, 0, kWorld) != at);
   {
     const Tensor persistent = bytes_tensor(context, 100, kWorld, 7);
@@ -139,7 +140,7 @@ TEST_CASE("free refuses memory that a tensor owns") {
   check_error([&] { allocator->free(at); }, Errc::invalid_argument, {"alloc_id"});
 }
 
-TEST_CASE("the rendezvous of a view is the rendezvous of its allocation") {
+TEST_CASE("rendezvous of a view returns the rendezvous of its whole allocation") {
   run_threads(2, [](Context& context) {
     const Tensor tensor = empty_strided_p2p(context, {8, 16}, {16, 1}, kInt32);
     const auto memory = rendezvous(context, tensor.narrow(0, 3, 2));

@@ -9,7 +9,7 @@ using namespace symmem::harness;
 
 namespace {
 
-/// Returns the number of mappings of symmetric memory in this process, for all its Contexts.
+/// Returns how many mappings of symmetric memory all Contexts of this process have together.
 int count_mappings() {
   int count = 0;
   std::ifstream maps("/proc/self/maps");
@@ -37,7 +37,7 @@ TEST_CASE("a thousand small buffers share a few mappings, in the owner and in th
   });
 }
 
-TEST_CASE("a second buffer in a block needs neither export nor attach") {
+TEST_CASE("a rendezvous of a second buffer in a block neither exports nor attaches") {
   const auto counts = std::make_shared<Counts>();
   run_threads(
       3,
@@ -49,8 +49,8 @@ TEST_CASE("a second buffer in a block needs neither export nor attach") {
         const auto memory = context.rendezvous(first);
         await_all(context, "first");
         const int exports = counts->exports, attaches = counts->attaches;
-        CHECK(exports == 2 * 3);       // On each rank a block of buffers and one of pads.
-        CHECK(attaches == 2 * 3 * 2);  // Each by the two other ranks.
+        CHECK(exports == 2 * 3);       // Each rank exports a block of buffers and one of pads.
+        CHECK(attaches == 2 * 3 * 2);  // The two other ranks attach each block.
         await_all(context, "counted");
         const auto second = allocate(context, 100);
         const auto other = context.rendezvous(second);
@@ -65,9 +65,9 @@ TEST_CASE("a second buffer in a block needs neither export nor attach") {
   CHECK(counts->living_attachments == 0);
 }
 
-TEST_CASE("a large buffer has a block of its own, which is unmapped with the buffer") {
+TEST_CASE("a large buffer has its own block, which is unmapped when the buffer is freed") {
   run_threads(2, [](Context& context) {
-    // The block of the pads is kept.
+    // The first rendezvous maps the block of the signal pads, which stays mapped.
     context.rendezvous(allocate(context, 8))->close();
     await_all(context, "before");
     const int before = count_mappings();
@@ -106,7 +106,7 @@ TEST_CASE("a thousand allocations, rendezvous and closes leak nothing") {
   });
 }
 
-TEST_CASE("Contexts that are made and destroyed leak nothing") {
+TEST_CASE("making and destroying Contexts leaks nothing") {
   const auto make_and_destroy = [] {
     run_threads(3, [](Context& context) {
       const auto small = allocate(context, 100), large = allocate(context, 3 << 20);
@@ -122,7 +122,7 @@ TEST_CASE("Contexts that are made and destroyed leak nothing") {
   CHECK(before.changes() == "");
 }
 
-TEST_CASE("groups that are made and ended leak nothing") {
+TEST_CASE("making and ending groups leaks nothing") {
   run_threads(2, [](Context& context) {
     const auto make_and_end = [&] {
       context.set_group_info("brief", context.rank(), 2, store_of(context));
@@ -143,7 +143,7 @@ TEST_CASE("groups that are made and ended leak nothing") {
   });
 }
 
-TEST_CASE("a buffer may have a block of its own on one rank and a shared block on another") {
+TEST_CASE("a buffer may have its own block on one rank and share a block on another") {
   run_threads(
       3,
       [](Context& context) {

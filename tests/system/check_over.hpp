@@ -8,7 +8,7 @@
 
 namespace symmem::harness {
 
-/// Checks that every call on a memory that has ended is Error(finished) and gives the reason `why`.
+/// Checks that every call on an ended SymmetricMemory throws Error(finished) with the text `why`.
 inline void check_over(SymmetricMemory& memory, const std::string& why) {
   int word = 0;
   const auto over = [&](const std::function<void()>& call) {

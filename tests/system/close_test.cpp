@@ -14,8 +14,8 @@ namespace {
 
 constexpr std::size_t kBytes = 4096;
 
-/// Returns whether new allocations get the range at `at`. Ranges are allocated first fit, so a free
-/// range is used again. Frees its allocations.
+/// Returns whether a new allocation gets the range at `at`: the allocator is first fit, so it uses
+/// a free range again. Frees the allocations that it makes.
 bool is_reused(Context& context, const void* at) {
   std::vector<Buffer<>> buffers;
   for (int i = 0; i < 20; ++i) buffers.push_back(allocate(context, kBytes));
@@ -25,7 +25,7 @@ bool is_reused(Context& context, const void* at) {
 
 }  // namespace
 
-TEST_CASE("calls on a closed memory fail, and its buffer may have a new rendezvous") {
+TEST_CASE("calls on a closed SymmetricMemory fail, and its buffer may have a new rendezvous") {
   run_threads(2, [](Context& context) {
     const auto buffer = allocate(context, kBytes);
     const auto first = context.rendezvous(buffer);
@@ -38,7 +38,7 @@ TEST_CASE("calls on a closed memory fail, and its buffer may have a new rendezvo
   });
 }
 
-TEST_CASE("the next memory does not see the counts of a closed memory's pad") {
+TEST_CASE("after a close, a new rendezvous of the buffer starts with zero signal counts") {
   run_threads(2, [](Context& context) {
     const auto buffer = allocate(context, kBytes);
     for (int i = 0; i < 5; ++i) {
@@ -53,7 +53,7 @@ TEST_CASE("the next memory does not see the counts of a closed memory's pad") {
   });
 }
 
-TEST_CASE("a range is reused when its buffer is freed and every group has closed it") {
+TEST_CASE("a range is reused once its buffer is freed and every group has closed it") {
   run_threads(2, [](Context& context) {
     context.set_group_info("other", context.rank(), 2, store_of(context));
     auto buffer = allocate(context, kBytes);
@@ -68,7 +68,7 @@ TEST_CASE("a range is reused when its buffer is freed and every group has closed
   });
 }
 
-TEST_CASE("a range is reused when it is closed first and its last tensor is destroyed then") {
+TEST_CASE("a range that was closed is reused once its last tensor is destroyed") {
   run_threads(2, [](Context& context) {
     std::optional<Tensor> tensor = bytes_tensor(context, static_cast<std::int64_t>(kBytes));
     std::optional<Tensor> view = tensor->narrow(0, 1, 1);
@@ -89,7 +89,7 @@ TEST_CASE("memory that is freed without close is not reused, and peers may still
       const auto buffer = allocate(context, kBytes);
       at = buffer.data();
       auto mine = context.rendezvous(buffer);
-      if (context.rank() == 0) memory = mine;  // Rank 1 keeps neither buffer nor memory.
+      if (context.rank() == 0) memory = mine;  // Rank 1 keeps no SymmetricMemory and no buffer.
     }
     CHECK_FALSE(is_reused(context, at));
     await_all(context, "freed");
@@ -101,7 +101,7 @@ TEST_CASE("memory that is freed without close is not reused, and peers may still
   });
 }
 
-TEST_CASE("a failed close names the missing ranks, detaches, and keeps the range unused") {
+TEST_CASE("a failed close names the missing ranks and detaches, and the range is not reused") {
   run_threads(2, [](Context& context) {
     auto buffer = allocate(context, kBytes);
     void* const at = buffer.data();
@@ -113,7 +113,7 @@ TEST_CASE("a failed close names the missing ranks, detaches, and keeps the range
     }
     await_all(context, "closed");
     if (context.rank() == 1) {
-      // A late rank gets the same verdict.
+      // A rank that calls close later gets the same error.
       check_error([&] { memory->close(); }, Errc::timeout, {"close", "rank 1 (host"});
       check_closed(*memory);
     }
@@ -123,7 +123,8 @@ TEST_CASE("a failed close names the missing ranks, detaches, and keeps the range
   });
 }
 
-TEST_CASE("no attachment outlives a failed close, a failed end_group or the Context") {
+TEST_CASE(
+    "no attachment exists after a failed close, a failed end_group or the end of the Context") {
   const std::vector<std::shared_ptr<Counts>> counts{std::make_shared<Counts>(),
                                                     std::make_shared<Counts>()};
   std::vector<std::shared_ptr<SymmetricMemory>> kept(2);
@@ -137,7 +138,7 @@ TEST_CASE("no attachment outlives a failed close, a failed end_group or the Cont
         context.register_transport(DeviceType::host, mine);
         const auto first = allocate(context, kBytes), second = allocate(context, kBytes);
         const auto a = context.rendezvous(first), b = context.rendezvous(second);
-        CHECK(attached == 2);  // The block of both buffers and the block of their pads.
+        CHECK(attached == 2);  // The peer's block of both buffers and its block of their pads.
         for (const auto& memory : rank == 0 ? std::vector{a, b} : std::vector{b, a})
           check_error([&] { memory->close(); }, Errc::invalid_argument, {"different memories"});
         CHECK(attached == 0);
@@ -166,7 +167,7 @@ TEST_CASE("no attachment outlives a failed close, a failed end_group or the Cont
   }
 }
 
-TEST_CASE("a closed memory that still exists keeps no connection of its group") {
+TEST_CASE("a closed SymmetricMemory that still exists keeps no attachment or export") {
   const auto counts = std::make_shared<Counts>();
   run_threads(
       2,
@@ -175,7 +176,7 @@ TEST_CASE("a closed memory that still exists keeps no connection of its group") 
         mine->counts = counts;
         context.register_transport(DeviceType::host, mine);
         context.set_group_info("other", context.rank(), 2, store_of(context));
-        // Two whose blocks the group shares, and one with a block of its own.
+        // Two allocations in the group's shared block, and one with its own block.
         std::vector<std::shared_ptr<SymmetricMemory>> kept;
         for (const std::size_t bytes : {kBytes, std::size_t{3 << 20}, kBytes})
           kept.push_back(context.rendezvous(allocate(context, bytes, "other")));
@@ -193,7 +194,7 @@ TEST_CASE("a closed memory that still exists keeps no connection of its group") 
       [](Options& options) { options.transports = {"mine"}; });
 }
 
-TEST_CASE("a view of a peer keeps its mapping after close") {
+TEST_CASE("a tensor view of a peer's buffer keeps that buffer mapped after close") {
   run_threads(2, [](Context& context) {
     const auto buffer = context.allocate<char>(3 << 20);
     buffer.data()[5] = 'a';

@@ -36,7 +36,7 @@ std::vector<std::optional<Error>> join_at(const std::string& url, int count,
   });
 }
 
-/// A store as an application may write it: the four functions that a Context needs, and no
+/// A store that an application may write: has only the functions that a Context needs, no
 /// key-value service.
 class OwnStore : public Store {
  public:
@@ -83,7 +83,7 @@ TEST_CASE("ranks that are threads join through a TCP store, several jobs one aft
   check_none(join_at(server.url() + "/one", 3));
 }
 
-TEST_CASE("ranks join through a store of the application's own, for the world and for groups") {
+TEST_CASE("ranks join the world and groups through a Store that the application implements") {
   const auto store = std::make_shared<OwnStore>();
   check_none(errors_of_threads(3, [&](int rank) {
     Context context(options_of(rank, 3), store);
@@ -97,7 +97,7 @@ TEST_CASE("ranks join through a store of the application's own, for the world an
   }));
 }
 
-TEST_CASE("two jobs that run at once on one store stay apart") {
+TEST_CASE("two jobs that use one store at the same time do not affect each other") {
   const StoreServer server(standalone("127.0.0.1"), StoreServer::Serves::any_job);
   const auto errors = errors_of_threads(2, [&](int job) {
     check_none(join_at(server.url() + "/job" + std::to_string(job), 2 + job));
@@ -112,8 +112,8 @@ TEST_CASE("ranks join through a store at an IPv6 address") {
   check_none(join_at(server.url() + "/six", 3));
 }
 
-TEST_CASE("two processes that are the same rank get an error that names both") {
-  // The store outlives the ranks: the two may have left before rank 0 joins.
+TEST_CASE("two processes with the same rank get an error that names both processes") {
+  // The store outlives the ranks: both duplicates may have left before rank 0 joins.
   const auto nothing = [](Context&) {};
   const auto errors = errors_of_ranks(3, nothing, [](Options& options) {
     if (options.rank == 2) options.rank = 1;
@@ -122,7 +122,7 @@ TEST_CASE("two processes that are the same rank get an error that names both") {
     check_error(error, Errc::invalid_argument, {"join", "rank 1", "pid", "and"});
 }
 
-TEST_CASE("world sizes that differ are an error on every rank") {
+TEST_CASE("if world sizes differ, every rank gets an error") {
   leaving_nothing([] {
     const auto nothing = [](Context&) {};
     const auto errors = errors_of_ranks(3, nothing, [](Options& options) {
@@ -141,8 +141,7 @@ TEST_CASE("a rank out of range is refused before it connects") {
   check_error([&] { Context context(options); }, Errc::invalid_argument, {"SYMMEM_STORE"});
 }
 
-TEST_CASE(
-    "a Context returns its rank, size, local rank and options, and refuses store() without one") {
+TEST_CASE("a Context with the caller's Store returns its rank, size and options; store() throws") {
   run_threads(
       2,
       [](Context& context) {
@@ -164,7 +163,7 @@ TEST_CASE(
       });
 }
 
-TEST_CASE("several Contexts of one process in several jobs work side by side") {
+TEST_CASE("several Contexts in one process work at the same time in different jobs") {
   const auto stores = {make_hash_store(), make_hash_store(), make_hash_store()};
   const auto errors = errors_of_threads(2, [&](int rank) {
     std::vector<std::unique_ptr<Context>> contexts;
@@ -177,7 +176,7 @@ TEST_CASE("several Contexts of one process in several jobs work side by side") {
       memories.push_back(context->rendezvous(buffers.back()));
     }
     for (const auto& memory : memories) check_ring(*memory);
-    // An allocation of one Context is not known to another.
+    // One Context does not find an allocation of another.
     check_error(
         [&] { contexts[1]->get_allocator(DeviceType::host)->get_alloc_size(buffers[0].data()); },
         Errc::invalid_argument);

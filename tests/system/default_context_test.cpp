@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The default Context and the free functions, before and after init(). Each test case runs in
-// processes of its own.
+// Tests the default Context and the free functions before and after init(). Each test case runs in
+// its own processes.
 #include <optional>
 #include <thread>
 
@@ -13,14 +13,14 @@ namespace {
 
 constexpr const char* kGroup = "pair";
 
-/// A Context that is alone in its world, beside the default Context.
+/// Returns options for a second Context in this process, the only rank of its world.
 Options alone() {
   Options options = options_of(0, 1);
   options.store.clear();
   return options;
 }
 
-/// Rank 0 of the group: the default Context, by free functions only.
+/// Runs rank 0 of the group, which is the default Context, through free functions only.
 void use_free_functions(const std::shared_ptr<Store>& store) {
   set_group_info(kGroup, 0, 2, store);
   CHECK(get_group_info(kGroup).world_size == 2);
@@ -33,7 +33,7 @@ void use_free_functions(const std::shared_ptr<Store>& store) {
 
 }  // namespace
 
-TEST_CASE("before init a group with the caller's own store works in the default Context") {
+TEST_CASE("a group with the caller's own store works in the default Context before init") {
   run_ranks(1, [](RankProcess&) {
     const auto store = make_hash_store();
     Context other(alone());
@@ -49,7 +49,7 @@ TEST_CASE("before init a group with the caller's own store works in the default 
   });
 }
 
-TEST_CASE("before init a call that needs the world is an error that names init()") {
+TEST_CASE("a call that needs the world fails before init, and the error names init()") {
   run_ranks(2, [](RankProcess& self) {
     const auto needs_init = [](const std::function<void()>& call) {
       check_error(error_of(call), Errc::invalid_argument, {"has not joined", "symmem::init()"});
@@ -92,7 +92,7 @@ TEST_CASE("init with options after another use of the default Context is refused
   });
 }
 
-TEST_CASE("before init the name of the world is refused for another group") {
+TEST_CASE("before init set_group_info refuses the name of the world") {
   run_ranks(1, [](RankProcess&) {
     check_error([] { set_group_info(kWorld, 0, 1, make_hash_store()); }, Errc::invalid_argument,
                 {"group of all ranks"});
@@ -105,7 +105,8 @@ TEST_CASE("a rank that hosts the store may repeat a failed init") {
     Options options = options_of(0, 2);
     options.timeout = std::chrono::seconds(3) * kSlow;
     TcpStoreOptions probe;
-    options.store = StoreServer(probe, StoreServer::Serves::any_job).url();  // Free again at once.
+    // The server ends at once, so its port is free.
+    options.store = StoreServer(probe, StoreServer::Serves::any_job).url();
     check_error([&] { init(options); }, Errc::timeout, {"join", "rank 1"});
     std::optional<Error> of_rank_1;
     std::thread rank_1([&] {

@@ -59,7 +59,7 @@ bool built_with_ucx() {
   return std::count(names.begin(), names.end(), "ucx") == 1;
 }
 
-/// RAII: lowers the soft limit of this process and of the processes that it starts.
+/// RAII: lowers the soft limit of open files of this process and of the processes that it starts.
 struct LowLimit {
   explicit LowLimit(rlim_t files) {
     REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
@@ -83,7 +83,7 @@ TEST_CASE("doctor finds that host memory works here, and tests every transport")
   CHECK_FALSE(ran.says("\033["));
 }
 
-TEST_CASE("doctor as JSON has a state for each check, and a fix for each that is not ok") {
+TEST_CASE("doctor --json has a state for each check, and a fix for each check that is not ok") {
   const Report report = doctor();
   CHECK(report.code == 0);
   CHECK(report.works);
@@ -113,7 +113,7 @@ TEST_CASE("doctor tests its own ranks, regardless of the job in which it runs") 
   CHECK_MESSAGE(report.at("self test shm").state == "ok", report.at("self test shm").detail);
 }
 
-TEST_CASE("with UCX, the ranks of doctor reach each other by it") {
+TEST_CASE("if UCX is installed, doctor's ranks reach each other through UCX") {
   const Report report = doctor();
   if (report.at("libucp").state != "ok") return skip(report.at("libucp").detail);
   CHECK(report.at("libucp").detail.find("UCX 1.") == 0);
@@ -125,8 +125,8 @@ TEST_CASE("with UCX, the ranks of doctor reach each other by it") {
 }
 
 TEST_CASE(
-    "a UCX without network transports fails, with the transports it offers and the setting to "
-    "change") {
+    "doctor reports FAIL for a UCX without network transports, and names its transports and the "
+    "setting to change") {
   const Report before = doctor();
   if (before.at("UCX transports").state != "ok") return skip(before.at("UCX transports").detail);
   for (const char* tls : {"sm", "self,posix"}) {
@@ -142,7 +142,8 @@ TEST_CASE(
   CHECK_MESSAGE((left.state == "ok" && left.detail.find("tcp on ") == 0), left.detail);
 }
 
-TEST_CASE("a requested libucp that does not exist fails, and shared memory still works") {
+TEST_CASE(
+    "doctor reports FAIL for a requested libucp that does not exist, and ok for shared memory") {
   if (!built_with_ucx()) return;
   const Report report = doctor({{"SYMMEM_UCX_LIBRARY", "/nonexistent"}});
   CHECK(report.code == 0);
@@ -155,7 +156,7 @@ TEST_CASE("a requested libucp that does not exist fails, and shared memory still
   CHECK(report.at("self test shm").state == "ok");
 }
 
-TEST_CASE("a UCX with libraries from several directories fails") {
+TEST_CASE("doctor reports FAIL for a UCX with libraries from several directories") {
   if (!built_with_ucx()) return;
   const Report before = doctor();
   const std::string detail = before.at("one UCX").detail, start = "all libraries from ";
@@ -167,14 +168,14 @@ TEST_CASE("a UCX with libraries from several directories fails") {
   const Report report = doctor({{"SYMMEM_UCX_LIBRARY", copy}});
   fs::remove_all(directory);
   CHECK(report.code == 0);
-  // A UCX that searches its libraries in its own directory does not find them.
+  // A UCX that searches for its other libraries in its own directory does not find them here.
   if (report.at("libucp").state != "ok") return skip(report.at("libucp").detail);
   const Line& line = report.at("one UCX");
   CHECK(line.state == "FAIL");
   CHECK_MESSAGE(line.detail.find(directory) != std::string::npos, line.detail);
 }
 
-TEST_CASE("an absent network device fails, and the present ones are named") {
+TEST_CASE("doctor reports FAIL for an absent network device and names the devices that exist") {
   const Report report = doctor({{"SYMMEM_INTERFACE", "nowhere0"}});
   CHECK(report.code == 0);
   const Line& line = report.at("network devices");
@@ -184,7 +185,7 @@ TEST_CASE("an absent network device fails, and the present ones are named") {
   if (report.at("libucp").state == "ok") CHECK(report.at("self test ucx").state == "FAIL");
 }
 
-TEST_CASE("a low limit of open files fails doctor") {
+TEST_CASE("doctor fails if the limit of open files is too low") {
   const LowLimit low(100);
   const Report report = doctor();
   CHECK(report.code == 1);
@@ -196,7 +197,7 @@ TEST_CASE("a low limit of open files fails doctor") {
   CHECK(line.fix.find("ulimit -n 4096") == 0);
 }
 
-TEST_CASE("descriptors that cannot be passed fail doctor and its self test") {
+TEST_CASE("doctor and its self test fail if descriptors cannot be passed") {
   const Ran ran = run_program(doctor_words(), {{"SYMMEM_SOCKET_DIR", "/dev/null"}});
   INFO(ran.output << ran.errors);
   CHECK(ran.code == 1);

@@ -11,7 +11,7 @@ using namespace symmem::harness;
 
 namespace {
 
-/// Joins and uses the default Context. Returns memory that is not closed.
+/// Joins and uses the default Context. Returns a SymmetricMemory that is not closed.
 std::shared_ptr<SymmetricMemory> use_default_context() {
   static Tensor tensor;  // Exists until exit, like a global of an application.
   init();
@@ -23,7 +23,7 @@ std::shared_ptr<SymmetricMemory> use_default_context() {
   return memory;
 }
 
-/// Returns whether every call of the default Context and of its `memory` is Error(finished).
+/// Returns whether every call of the default Context and of its `memory` throws Error(finished).
 bool all_calls_are_finished(SymmetricMemory& memory) {
   Context& context = default_context();
   alignas(8) std::byte own[8] = {};
@@ -58,13 +58,13 @@ TEST_CASE("ranks that use the default Context may exit without close, rank 0 fir
   run_ranks(3, [](RankProcess& self) {
     use_default_context();
     CHECK_FALSE(is_finalizing());
-    // The harness then exits: rank 0 at once, the others after rank 0 has begun to.
+    // The harness then exits the processes: the other ranks exit once rank 0 has begun to.
     if (self.rank == 0) self.control.set("rank 0 exits", "");
     if (self.rank != 0) self.control.get("rank 0 exits");
   });
 }
 
-TEST_CASE("ranks may exit without close in the other order, and all at once") {
+TEST_CASE("ranks may exit without close, rank 0 last or all at the same time") {
   run_ranks(3, [](RankProcess& self) {
     use_default_context();
     const std::string next = "rank " + std::to_string(self.rank + 1) + " exits";
@@ -74,8 +74,7 @@ TEST_CASE("ranks may exit without close in the other order, and all at once") {
   run_ranks(3, [](RankProcess&) { use_default_context(); });
 }
 
-TEST_CASE(
-    "the rank that hosts the store may exit first and then serves the others until they end") {
+TEST_CASE("a rank that hosts the store may exit first: it serves the other ranks until they end") {
   run_ranks(3, [](RankProcess& self) {
     if (self.rank == 0) {
       // Finds a free port.
@@ -102,7 +101,7 @@ TEST_CASE("an exit while another thread waits does not hang or crash") {
   run_ranks(2, [](RankProcess& self) {
     static auto memory = use_default_context();
     if (self.rank == 0) {
-      // The thread is in the wait when the process exits, or begins to wait later.
+      // This thread is in the wait when the process exits, or calls it during the exit.
       std::thread([] {
         try {
           memory->wait_signal(1, 5);
@@ -114,13 +113,13 @@ TEST_CASE("an exit while another thread waits does not hang or crash") {
   });
 }
 
-TEST_CASE("at exit is_finalizing is true, and every call of the default Context is an error") {
+TEST_CASE("at exit is_finalizing() is true, and every call of the default Context throws") {
   run_ranks(2, [](RankProcess&) {
-    // Made before the default Context, so destroyed after that has ended.
+    // This object is made before the default Context, so it is destroyed after the Context.
     static struct AtExit {
       ~AtExit() {
         if (!memory) return;
-        // doctest has ended by now: the exit code reports the result.
+        // doctest has ended before this destructor runs, so the exit code reports the result.
         if (!all_calls_are_finished(*memory) || !is_finalizing()) std::_Exit(9);
       }
       std::shared_ptr<SymmetricMemory> memory;
@@ -130,7 +129,7 @@ TEST_CASE("at exit is_finalizing is true, and every call of the default Context 
 }
 
 TEST_CASE("processes that have exited leave no socket in SYMMEM_SOCKET_DIR") {
-  // The ranks run this, too, and get the folder from the test.
+  // The rank processes run this line, too; they read the folder of the test from the option.
   const std::string folder_of_test = Options::from_env().socket_dir;
   char name[] = "/tmp/symmem-exit-XXXXXX";
   const std::string folder = folder_of_test.empty() ? ::mkdtemp(name) : folder_of_test;

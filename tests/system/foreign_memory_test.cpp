@@ -15,7 +15,7 @@ std::span<std::byte> bytes_of(std::vector<int>& own) {
 
 }  // namespace
 
-TEST_CASE("one rank alone makes symmetric memory of its own memory and uses it") {
+TEST_CASE("a rank that is alone in its group makes its own memory symmetric and uses it") {
   Context context(options_of(0, 1));
   std::vector<int> own(100);
   const auto memory = context.rendezvous(bytes_of(own));
@@ -33,7 +33,8 @@ TEST_CASE("one rank alone makes symmetric memory of its own memory and uses it")
   CHECK(own[99] == 78);
 }
 
-TEST_CASE("a transport that needs no descriptor connects memory that symmem did not allocate") {
+TEST_CASE(
+    "memory that symmem did not allocate is connected by a transport that needs no descriptor") {
   run_threads(
       3,
       [](Context& context) {
@@ -53,7 +54,8 @@ TEST_CASE("a transport that needs no descriptor connects memory that symmem did 
       kNotUcx);
 }
 
-TEST_CASE("memory that is not mapped on one rank is an error on every rank that names that rank") {
+TEST_CASE(
+    "if the memory is not mapped on one rank, every rank gets an error that names that rank") {
   const auto errors = errors_of_ranks(
       2,
       [](Context& context) {
@@ -65,7 +67,7 @@ TEST_CASE("memory that is not mapped on one rank is an error on every rank that 
   check_alike(errors, Errc::invalid_argument, {"rank 1 (host", "cannot load and store", "0x10000"});
 }
 
-TEST_CASE("memory that no transport reaches is one error on every rank, with all reasons") {
+TEST_CASE("if no transport supports the memory, every rank gets the same error with all reasons") {
   const auto errors = errors_of_ranks(
       2,
       [](Context& context) {
@@ -79,7 +81,7 @@ TEST_CASE("memory that no transport reaches is one error on every rank, with all
 }
 
 TEST_CASE(
-    "a null span or an unknown device on one rank fails all ranks, an unknown group the caller") {
+    "a null span or unknown device on one rank fails all ranks, an unknown group only the caller") {
   check_alike(errors_of_ranks(2,
                               [](Context& context) {
                                 alignas(8) std::byte own[4] = {};

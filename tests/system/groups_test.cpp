@@ -9,8 +9,8 @@ using namespace symmem::harness;
 
 namespace {
 
-/// Names a group of `members`, world ranks in the order of their ranks in the group. Returns
-/// whether this rank is one of them.
+/// Names a group whose rank i is the world rank `members[i]`. Returns whether this rank is a
+/// member.
 bool name_group(Context& context, const std::string& name, const std::vector<int>& members) {
   const auto found = std::find(members.begin(), members.end(), context.rank());
   if (found == members.end()) return false;
@@ -66,7 +66,7 @@ TEST_CASE("a negative timeout is refused, also if the call would not wait") {
   });
 }
 
-TEST_CASE("a rank that is late for a rendezvous that timed out gets an error that says so") {
+TEST_CASE("if a rendezvous timed out, a rank that calls it late gets an error that says so") {
   run_threads(2, [](Context& context) {
     const auto buffer = allocate(context, 64);
     const std::string late = "a missing rank that receives this error called too late";
@@ -81,7 +81,7 @@ TEST_CASE("a rank that is late for a rendezvous that timed out gets an error tha
   });
 }
 
-TEST_CASE("groups that share ranks work side by side") {
+TEST_CASE("groups that share ranks work at the same time") {
   run_threads(3, [](Context& context) {
     // Each rank is in two groups: 0-1, 1-2, 2-0.
     const std::vector<std::vector<int>> pairs{{0, 1}, {1, 2}, {2, 0}};
@@ -94,7 +94,7 @@ TEST_CASE("groups that share ranks work side by side") {
       memories.push_back(context.rendezvous(buffers.back()));
     }
     REQUIRE(memories.size() == 2);
-    // Each group counts its own signals of a channel.
+    // Each group counts its signals on a channel separately.
     for (const auto& memory : memories) memory->put_signal(1 - memory->rank(), 0);
     for (const auto& memory : memories) {
       memory->wait_signal(1 - memory->rank(), 0);
@@ -106,7 +106,8 @@ TEST_CASE("groups that share ranks work side by side") {
   });
 }
 
-TEST_CASE("several groups may rendezvous one allocation, each with its own memory and pad") {
+TEST_CASE(
+    "several groups may rendezvous one allocation, each with its own SymmetricMemory and pad") {
   run_threads(3, [](Context& context) {
     const Tensor tensor = bytes_tensor(context, 64);
     const auto world = rendezvous(context, tensor);
@@ -131,7 +132,8 @@ TEST_CASE("several groups may rendezvous one allocation, each with its own memor
   });
 }
 
-TEST_CASE("calls with an unknown, duplicate or impossible group are refused") {
+TEST_CASE(
+    "calls with an unknown group name and set_group_info with invalid arguments are refused") {
   Context context(options_of(0, 1));
   const auto store = context.store();
   const auto buffer = allocate(context, 8);
@@ -167,7 +169,7 @@ TEST_CASE("calls with an unknown, duplicate or impossible group are refused") {
   CHECK(context.get_group_info("new").world_size == 1);
 }
 
-TEST_CASE("the GroupInfo of a group stays valid after its end") {
+TEST_CASE("the GroupInfo of a group stays valid after end_group") {
   run_threads(2, [](Context& context) {
     name_group(context, "brief", {1, 0});
     const GroupInfo& info = context.get_group_info("brief");
@@ -179,7 +181,7 @@ TEST_CASE("the GroupInfo of a group stays valid after its end") {
   });
 }
 
-TEST_CASE("end_group closes the group's memory, and the name may be used by other ranks") {
+TEST_CASE("end_group closes the group's memory, and other ranks may use the name again") {
   run_threads(4, [](Context& context) {
     const std::vector<std::vector<int>> uses{{0, 1}, {1, 2, 3}, {3, 0}, {0, 1, 2, 3}};
     for (std::size_t i = 0; i < uses.size(); ++i) {
@@ -210,7 +212,8 @@ TEST_CASE("a group that was never used can be ended and named again") {
   });
 }
 
-TEST_CASE("ranks that claim one rank of a group, or differ in its size, get one error") {
+TEST_CASE(
+    "if two processes claim one rank of a group, or sizes differ, all ranks get the same error") {
   const auto errors_with = [](int rank_of_2, int size_of_2) {
     std::vector<std::optional<Error>> errors(3);
     run_threads(3, [&](Context& context) {
@@ -229,7 +232,7 @@ TEST_CASE("ranks that claim one rank of a group, or differ in its size, get one 
     check_error(error, Errc::invalid_argument, {"\"claimed\"", "3", "4"});
 }
 
-TEST_CASE("groups of one name stay apart if their stores are different") {
+TEST_CASE("groups whose stores have different prefixes do not affect each other") {
   run_threads(2, [](Context& context) {
     const auto one = make_prefix_store("one", store_of(context));
     const auto two = make_prefix_store("two", store_of(context));

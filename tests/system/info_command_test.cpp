@@ -29,7 +29,7 @@ TEST_CASE("info shows build, transports, threads and every option") {
   for (const OptionRow& row : option_table()) CHECK(ran.says("  " + row.name + " "));
 }
 
-TEST_CASE("info as JSON can be read by programs, whatever the environment holds") {
+TEST_CASE("info --json is valid JSON, whatever bytes the environment contains") {
   const Ran ran = symmem_command(
       {"info", "--json"},
       {{"SYMMEM_TIMEOUT", "5s"}, {"SYMMEM_HOST_ID", "\xff\"\\"}, {"SYMMEM_SECRET", "open sesame"}});

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What works and what fails after the Context has ended or a rank has left.
+// Tests which calls work and which fail after the Context has ended or a rank has left.
 #include "symmem/extend/allocator.hpp"
 #include "system/check_over.hpp"
 #include "system/system.hpp"
@@ -13,7 +13,7 @@ constexpr std::size_t kBytes = 4096;
 
 }  // namespace
 
-TEST_CASE("after the end of a Context its memory stays mapped, and calls say that it has ended") {
+TEST_CASE("after a Context has ended its memory stays mapped, and calls report the end") {
   std::optional<Context> context(options_of(0, 1));
   const auto buffer = context->allocate<char>(kBytes);
   const auto large = context->allocate<char>(3 << 20);
@@ -31,14 +31,14 @@ TEST_CASE("after the end of a Context its memory stays mapped, and calls say tha
   CHECK(allocator->get_alloc_size(buffer.data()) == kBytes);
 }
 
-TEST_CASE("calls that need a rank that left name it") {
+TEST_CASE("calls that need a rank that has left fail and name that rank") {
   run_threads(2, [](Context& context) {
     const auto buffer = allocate(context, kBytes);
     const auto memory = context.rendezvous(buffer);
     memory->barrier();
     if (context.rank() == 1) return;
     const std::vector<std::string> parts{"rank 1 (host", "left group \"world\""};
-    // The wait returns when this rank has learnt of the departure; then every call fails.
+    // This wait fails when the departure is reported; from then on every call fails.
     check_error([&] { memory->wait_signal(1, 0); }, Errc::peer_lost, parts);
     int word = 0;
     check_error([&] { memory->put(1, 0, std::span(&word, 1)); }, Errc::peer_lost, parts);
@@ -55,7 +55,7 @@ TEST_CASE("calls that need a rank that left name it") {
   });
 }
 
-TEST_CASE("signals of a rank that left after it sent them can be waited for") {
+TEST_CASE("wait_signal receives the signals that a rank sent before it left") {
   run_threads(2, [](Context& context) {
     const auto buffer = allocate(context, kBytes);
     const auto memory = context.rendezvous(buffer);

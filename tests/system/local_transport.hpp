@@ -13,15 +13,15 @@
 
 namespace symmem::harness {
 
-/// Counts the exports and attachments of a set of LocalTransports: all that were made, and those
+/// Counts the exports and attachments of a set of LocalTransports: all that were ever made, and all
 /// that still exist.
 struct Counts {
   std::atomic<int> exports{0}, attaches{0};
   std::atomic<int> living_exports{0}, living_attachments{0};
 };
 
-/// A transport as an application may write it, for ranks that are threads of one process: its
-/// handle is the block's address. The hooks let a test make it fail.
+/// A transport that an application may write, for ranks that are threads of one process. Its
+/// handle is the block's address. Tests make it fail through the hooks.
 class LocalTransport : public Transport {
  public:
   /// Returns the reason for a refusal, or an empty string. May throw.
@@ -29,7 +29,7 @@ class LocalTransport : public Transport {
   using PeerHook = std::function<std::string(int peer)>;
 
   explicit LocalTransport(std::string name) : name_(std::move(name)) {}
-  /// May be shared by the transports of several ranks.
+  /// The transports of several ranks may share one Counts.
   std::shared_ptr<Counts> counts = std::make_shared<Counts>();
   std::size_t padding = 0;  ///< Bytes appended to each handle.
   Hook before_export = [] { return std::string(); };

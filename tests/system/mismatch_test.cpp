@@ -10,7 +10,7 @@ using namespace symmem::harness;
 
 namespace {
 
-/// Checks that a rendezvous works, as it must after a failed one.
+/// Checks that a rendezvous works after an earlier one failed.
 void check_still_works(Context& context) {
   const auto buffer = allocate(context, 64);
   const auto memory = context.rendezvous(buffer);
@@ -38,7 +38,7 @@ void check_refused(int count, const std::function<void(Context&)>& body,
 
 }  // namespace
 
-TEST_CASE("different sizes are one error on every rank, with ranks and values") {
+TEST_CASE("if sizes differ, every rank gets the same error with ranks and values") {
   check_refused(4,
                 [](Context& context) {
                   context.rendezvous(allocate(context, context.rank() == 2 ? 4096 : 100));
@@ -47,7 +47,8 @@ TEST_CASE("different sizes are one error on every rank, with ranks and values") 
                  "rank 1 (host", "rank 3 (host", "4096 on rank 2 (host", "pid"});
 }
 
-TEST_CASE("memory that is not symmetric on one rank is one error that names that rank") {
+TEST_CASE(
+    "if one rank passes memory that is not symmetric, every rank gets an error that names it") {
   check_refused(3,
                 [](Context& context) {
                   int word = 0;
@@ -58,7 +59,8 @@ TEST_CASE("memory that is not symmetric on one rank is one error that names that
                 {"failed on all 3 ranks", "rank 1 (host", "is not symmetric memory of type host"});
 }
 
-TEST_CASE("different collective calls are an error on every rank that names the calls and ranks") {
+TEST_CASE(
+    "if ranks make different collective calls, every rank gets an error with calls and ranks") {
   fail_in_threads(3, [](Context& context) {
     alignas(8) std::byte own[8] = {};
     const auto call = [&] {
@@ -74,8 +76,7 @@ TEST_CASE("different collective calls are an error on every rank that names the 
   });
 }
 
-TEST_CASE(
-    "options that must be equal on all ranks are compared, and the error names those that differ") {
+TEST_CASE("if options that must be equal on all ranks differ, the error names these options") {
   const auto errors_with = [](const std::function<void(Options&)>& of_rank_1) {
     return errors_of_ranks(
         2, [](Context& context) { context.rendezvous(allocate(context, 4)); },
@@ -93,7 +94,7 @@ TEST_CASE(
               Errc::invalid_argument, {"SYMMEM_TRANSPORTS", "shm", "\"\" on rank 1"});
 }
 
-TEST_CASE("a transport that one rank alone registered is an error on every rank") {
+TEST_CASE("if only one rank registers a transport, every rank gets an error") {
   check_alike(errors_of_ranks(2,
                               [](Context& context) {
                                 if (context.rank() == 1)
@@ -104,7 +105,8 @@ TEST_CASE("a transport that one rank alone registered is an error on every rank"
               Errc::invalid_argument, {"transports", "mine"});
 }
 
-TEST_CASE("ranks that close different memories get one error, and both memories are closed") {
+TEST_CASE(
+    "if ranks close different SymmetricMemory objects, all get one error and both are closed") {
   std::vector<std::optional<Error>> errors(2);
   fail_in_threads(2, [&](Context& context) {
     const auto a = allocate(context, 64), b = allocate(context, 64);
@@ -117,8 +119,7 @@ TEST_CASE("ranks that close different memories get one error, and both memories 
   check_alike(errors, Errc::invalid_argument, {"close", "different memories", "same order"});
 }
 
-TEST_CASE(
-    "a second thread in a collective call of one group is an error, and the first call works") {
+TEST_CASE("a second thread in a collective call of the group gets an error, the first call works") {
   fail_in_threads(
       2,
       [](Context& context) {
@@ -145,7 +146,7 @@ TEST_CASE(
       [](Options& options) { options.transports = {"mine"}; });
 }
 
-TEST_CASE("of two threads that wait for one signal one gets an error and the other the signal") {
+TEST_CASE("if two threads wait for one signal, one gets an error and the other gets the signal") {
   run_threads(2, [](Context& context) {
     const auto buffer = allocate(context, 64);
     const auto memory = context.rendezvous(buffer);
@@ -182,7 +183,7 @@ TEST_CASE("a negative timeout of a collective call is refused locally") {
   });
 }
 
-TEST_CASE("a rendezvous that one rank does not call names it on the others") {
+TEST_CASE("if one rank does not call rendezvous, the others get an error that names it") {
   const auto errors = errors_of_ranks(3, [](Context& context) {
     if (context.rank() != 1)
       check_error(

@@ -16,13 +16,13 @@ constexpr std::chrono::milliseconds kPollOnce{0};
 
 void on_own_hosts(Options& options) { options.host_id = host_of(*options.rank); }
 
-/// This rank's memory in a group.
+/// This rank's buffer and SymmetricMemory in one group.
 struct Part {
   Buffer<> buffer;
   std::shared_ptr<SymmetricMemory> memory;
 };
 
-/// Makes a rendezvous in each of `groups`, lists of world ranks, that this rank is a member of.
+/// Makes a rendezvous in each group that contains this rank. Each of `groups` lists world ranks.
 std::vector<Part> take_part(Context& context, const std::vector<std::vector<int>>& groups) {
   std::vector<Part> parts;
   for (std::size_t i = 0; i < groups.size(); ++i) {
@@ -40,7 +40,7 @@ std::vector<Part> take_part(Context& context, const std::vector<std::vector<int>
 
 }  // namespace
 
-TEST_CASE("groups that share ranks work side by side over ucx") {
+TEST_CASE("groups that share ranks work at the same time over ucx") {
   if (!can_use_ucx()) return;
   run_threads(
       kRanks,
@@ -50,7 +50,7 @@ TEST_CASE("groups that share ranks work side by side over ucx") {
         for (const Part& part : parts)
           for (int i = 0; i < 2; ++i)
             part.memory->put_signal((part.memory->rank() + 1) % part.memory->world_size(), i);
-        // Each group counts its own signals, though all use one connection.
+        // Each group counts its signals separately, although all groups use one connection.
         for (const Part& part : parts) {
           const int size = part.memory->world_size();
           const int previous = (part.memory->rank() + size - 1) % size;
@@ -63,7 +63,7 @@ TEST_CASE("groups that share ranks work side by side over ucx") {
       on_own_hosts);
 }
 
-TEST_CASE("the end of a group keeps the connections of the others") {
+TEST_CASE("end_group of one group keeps the connections that other groups use") {
   if (!can_use_ucx()) return;
   run_threads(
       3,

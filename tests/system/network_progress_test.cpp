@@ -13,10 +13,10 @@ using namespace symmem::harness;
 namespace {
 
 constexpr std::size_t kLarge = 1 << 20;
-/// Offsets of two words after the bytes that tests put.
+/// Offsets of two 64-bit words after the bytes that tests put, and the size of the buffer.
 constexpr std::size_t kSum = kLarge, kGo = kLarge + 8, kBytes = kLarge + 16;
 
-/// Loads a word of a buffer that is mapped here.
+/// Loads the 64-bit word at `offset` of a buffer that this process has mapped.
 std::int64_t load(char* buffer, std::size_t offset) {
   return std::atomic_ref(*reinterpret_cast<std::int64_t*>(buffer + offset)).load();
 }
@@ -27,13 +27,13 @@ std::span<const std::byte> bytes_of(const std::string& text) {
   return std::as_bytes(std::span(text));
 }
 
-/// Spins without a call of the library until the word has `value`.
+/// Spins, without any symmem call, until the word at `offset` is `value`.
 void compute_until(char* own, std::size_t offset, std::int64_t value) {
   while (load(own, offset) != value) {
   }
 }
 
-/// Runs `body(memory, own buffer)` on ranks with these settings, for each value of SYMMEM_PROGRESS.
+/// Runs `body(memory, own buffer)` on `count` ranks, once for each value of SYMMEM_PROGRESS.
 template <typename Body>
 void with_each_progress(int count, RanksSettings settings, Body body) {
   if (!can_use_ucx()) return;
@@ -56,8 +56,8 @@ void between_hosts(Body body) {
   with_each_progress(2, on_hosts(2), body);
 }
 
-/// Runs ranks 0 and 1 on two hosts and rank 2 on the host of rank 1. Rank 2 polls the memory of
-/// rank 1 through its mapping: in another process, that is no data race with a put.
+/// Runs ranks 0 and 1 on two hosts and rank 2 on the host of rank 1. Rank 2 polls the buffer of
+/// rank 1 through its mapping: it is another process, so this is no data race with a put.
 template <typename Body>
 void with_observer(Body body) {
   RanksSettings settings = on_hosts(3);
@@ -67,7 +67,7 @@ void with_observer(Body body) {
 
 }  // namespace
 
-TEST_CASE("puts, gets and atomics complete at a rank that computes without a call of the library") {
+TEST_CASE("puts, gets and atomics complete while the target computes without a symmem call") {
   between_hosts([](SymmetricMemory& memory, char* own) {
     if (memory.rank() == 1) {
       compute_until(own, kGo, 1);
@@ -93,7 +93,7 @@ TEST_CASE("puts, gets and atomics complete at a rank that computes without a cal
   });
 }
 
-TEST_CASE("operations complete though their sender computes and calls the library no more") {
+TEST_CASE("operations complete while their sender computes without a further symmem call") {
   with_observer([](SymmetricMemory& memory, char* own) {
     // More than UCX accepts at once.
     constexpr int kSignals = 3000;
@@ -125,7 +125,7 @@ TEST_CASE("operations complete though their sender computes and calls the librar
   });
 }
 
-TEST_CASE("puts and signals of several threads to one peer stay in order and are not lost") {
+TEST_CASE("puts and signals from several threads to one peer stay in order and are not lost") {
   between_hosts([](SymmetricMemory& memory, char* own) {
     constexpr int kThreads = 4, kRounds = 50;
     constexpr std::size_t kPiece = 32 << 10;

@@ -64,7 +64,7 @@ void check_puts(SymmetricMemory& memory, const char* own) {
   }
 }
 
-/// All ranks add to one word, and each rank signals each.
+/// All ranks add to one word, and each rank signals every rank.
 void check_atomics_and_signals(SymmetricMemory& memory) {
   constexpr int kRounds = 100;
   const std::int64_t zero = 0;
@@ -94,13 +94,13 @@ void check_mixed(Context& context) {
 
 }  // namespace
 
-TEST_CASE("a group of two hosts uses shm on each host and ucx between them") {
+TEST_CASE("a group with ranks on two hosts uses shm within each host and ucx between hosts") {
   if (!can_use_ucx()) return;
   run_ranks(kRanks, check_mixed, on_hosts(kRanks, kPerHost));
   run_threads(kRanks, check_mixed, on_two_hosts);
 }
 
-TEST_CASE("two hosts without ucx are one error on every rank") {
+TEST_CASE("without ucx, a rendezvous across two hosts fails with the same error on every rank") {
   const auto errors = errors_of_ranks(kRanks, just_rendezvous, [](Options& options) {
     on_two_hosts(options);
     options.transports = {"^ucx"};
@@ -109,7 +109,7 @@ TEST_CASE("two hosts without ucx are one error on every rank") {
               {"4 pairs", "rank 0 (host", "rank 3 (host", "shm: ", "another host (id host1"});
 }
 
-TEST_CASE("SYMMEM_REQUIRE=shm makes two hosts one error on every rank") {
+TEST_CASE("with SYMMEM_REQUIRE=shm, a rendezvous across two hosts fails alike on every rank") {
   if (!can_use_ucx()) return;
   const auto errors = errors_of_ranks(kRanks, just_rendezvous, [](Options& options) {
     on_two_hosts(options);
@@ -119,7 +119,7 @@ TEST_CASE("SYMMEM_REQUIRE=shm makes two hosts one error on every rank") {
               {"4 pairs", "SYMMEM_REQUIRE=shm", "connected by ucx", "another host"});
 }
 
-TEST_CASE("SYMMEM_TRANSPORTS=ucx connects ranks of one host by ucx, too") {
+TEST_CASE("with SYMMEM_TRANSPORTS=ucx, ranks on the same host are connected by ucx") {
   if (!can_use_ucx()) return;
   run_threads(
       3,
@@ -134,7 +134,7 @@ TEST_CASE("SYMMEM_TRANSPORTS=ucx connects ranks of one host by ucx, too") {
       [](Options& options) { options.transports = {"ucx"}; });
 }
 
-TEST_CASE("2 to 16 ranks on 1 to 4 hosts rendezvous") {
+TEST_CASE("rendezvous works with 2 to 16 ranks on 1 to 4 hosts") {
   if (!can_use_ucx()) return;
   for (const auto& [ranks, hosts] : {std::pair{2, 1}, {2, 2}, {3, 2}, {5, 3}, {8, 4}, {16, 4}}) {
     CAPTURE(ranks);
@@ -151,7 +151,7 @@ TEST_CASE("2 to 16 ranks on 1 to 4 hosts rendezvous") {
   }
 }
 
-TEST_CASE("memory of an application's own host allocator is connected by ucx") {
+TEST_CASE("ucx connects memory from an allocator that the application registered") {
   if (!can_use_ucx()) return;
   run_ranks(
       2, [](Context& context) { use_span_allocator(context, "ucx"); }, on_hosts(2));

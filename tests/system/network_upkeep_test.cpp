@@ -16,11 +16,11 @@ void on_own_hosts(Options& options) { options.host_id = host_of(*options.rank); 
 /// Returns the bytes of this process's heap that are in use; 0 under sanitizers, whose allocators
 /// do not report it.
 std::size_t heap_in_use() { return ::mallinfo2().uordblks; }
-/// Bytes by which the heap of two ranks may grow in 1,000 rendezvous: caches drop expired entries
-/// only when there are many, some 700 kB.
+/// Limit in bytes for the heap growth of two ranks in 1,000 rendezvous. Caches drop expired entries
+/// only when there are many, about 700 kB.
 constexpr std::size_t kFlat = 1'000'000;
 
-/// Runs two Contexts that are connected by UCX, and ends them.
+/// Runs and ends two Contexts that UCX connects.
 void use_once() {
   run_threads(
       2,
@@ -35,7 +35,7 @@ void use_once() {
 
 }  // namespace
 
-TEST_CASE("two hundred Contexts that were connected by UCX leak nothing") {
+TEST_CASE("two hundred Contexts that UCX connected leak nothing") {
   if (!can_use_ucx()) return;
   use_once();  // UCX never frees what its first use allocates.
   const Resources before = Resources::now();
@@ -80,7 +80,7 @@ TEST_CASE("a thousand rendezvous and closes over one connection leak nothing") {
           memory.close();
         };
         const auto once = [&] {
-          // Memory in a block of its own, then a range of a shared block.
+          // First memory that symmem did not allocate, then a range of a shared block.
           use(*context.rendezvous(std::span(own)));
           use(*context.rendezvous(allocate(context, 64)));
         };

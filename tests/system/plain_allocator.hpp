@@ -9,13 +9,13 @@
 
 namespace symmem::harness {
 
-/// An allocator as an application may write it: memory of operator new, without rendezvous.
+/// An allocator that an application may write: memory from operator new, without rendezvous.
 class PlainAllocator : public SymmetricMemoryAllocator {
  public:
   std::string last_request;
-  int allocations = 0;           ///< Those that are not freed.
-  bool exhausted = false;        ///< alloc returns null.
-  std::size_t misalignment = 0;  ///< Bytes by which alloc's results miss their alignment.
+  int allocations = 0;           ///< Number of allocations that are not freed.
+  bool exhausted = false;        ///< If true, alloc returns null.
+  std::size_t misalignment = 0;  ///< Bytes that alloc adds to an aligned address.
 
   void* alloc(std::size_t bytes, int device_index, const std::string& group) override {
     last_request = std::to_string(bytes) + " on " + std::to_string(device_index) + " for " + group;

@@ -28,7 +28,7 @@ struct Running {
   ChildProcesses program{
       [this](int, ChildStream, std::string_view line) { lines.emplace_back(line); }};
   std::vector<std::string> lines;
-  Fd rank;  ///< Readable once the rank has died.
+  Fd rank;  ///< The pidfd of the rank; readable once the rank has died.
 
   Running() {
     program.start({run_words({"-n", "1", "sh", "-c", "echo $$; exec tail -f /dev/null"}),
@@ -50,7 +50,7 @@ struct Running {
 
 }  // namespace
 
-TEST_CASE("each rank gets its numbers, and its rank precedes its lines") {
+TEST_CASE("each rank gets its rank variables, and its output lines begin with its rank") {
   const Ran ran = run({"-n", "3", "sh", "-c",
                        "echo $SYMMEM_RANK $SYMMEM_LOCAL_RANK of $SYMMEM_WORLD_SIZE; echo e >&2"});
   CHECK(ran.code == 0);
@@ -58,7 +58,7 @@ TEST_CASE("each rank gets its numbers, and its rank precedes its lines") {
   CHECK(sorted_lines(ran.errors) == Words{"[0] e", "[1] e", "[2] e"});
 }
 
-TEST_CASE("lines of several ranks stay whole, however many there are") {
+TEST_CASE("output lines of several ranks stay whole, also if there are many") {
   const Ran ran = run({"-n", "4", "sh", "-c", "yes 0123456789012345678901234567890 | head -5000"});
   const Words lines = sorted_lines(ran.output);
   CHECK(lines.size() == 20000);
@@ -81,7 +81,7 @@ TEST_CASE("options and dashes after the program are passed to it") {
   CHECK(run({"-n", "1", "--", "echo", "a", "--", "-n"}).output == "[0] a -- -n\n");
 }
 
-TEST_CASE("the first rank that fails determines the exit code, is named, and stops the others") {
+TEST_CASE("if a rank fails, the launcher names it, stops the others and exits with its code") {
   const Ran ran =
       run({"-n", "3", "sh", "-c", "test $SYMMEM_RANK = 1 && exit 7; exec tail -f /dev/null"});
   CHECK(ran.code == 7);
@@ -90,7 +90,7 @@ TEST_CASE("the first rank that fails determines the exit code, is named, and sto
 }
 
 TEST_CASE("ranks run normally if descriptors 0 to 2 of the launcher are closed") {
-  // The output of the ranks is lost, so they write a file.
+  // The output of the ranks is lost, so the rank writes a file.
   const std::string file = "/tmp/symmem-run-" + std::to_string(::getpid());
   const Ran ran =
       run_program({"sh", "-c", R"(exec "$@" <&- >&- 2>&-)", "sh", program_of_build("symmem"), "run",
@@ -106,19 +106,19 @@ TEST_CASE("output that cannot be written is an error") {
   CHECK(ran.says("could be written"));
 }
 
-TEST_CASE("a rank killed by a signal yields the exit code 128 plus the signal") {
+TEST_CASE("if a signal kills a rank, the exit code is 128 plus the signal's number") {
   const Ran ran = run({"-n", "1", "sh", "-c", "kill -9 $$"});
   CHECK(ran.code == 128 + SIGKILL);
   CHECK(ran.says("was killed by signal 9 (SIGKILL)"));
 }
 
-TEST_CASE("the timeout stops the ranks and names them") {
+TEST_CASE("when --timeout expires, the ranks are stopped and named") {
   const Ran ran = run({"-n", "2", "--timeout", "200ms", "tail", "-f", "/dev/null"});
   CHECK(ran.code == 124);
   CHECK(ran.errors == "symmem: ranks 0, 1 still ran after 200ms and were stopped\n");
 }
 
-TEST_CASE("an error of the command line is one line") {
+TEST_CASE("each error of the command line is one line") {
   const auto fails = [](const Words& words, int code, const std::string& text) {
     const Ran ran = run(words);
     INFO(ran.errors);
@@ -139,7 +139,7 @@ TEST_CASE("an error of the command line is one line") {
     fails({"-n", "1", "--timeout", time, "true"}, 2, "--timeout");
 }
 
-TEST_CASE("SIGTERM to the launcher is passed to the ranks and yields 143") {
+TEST_CASE("SIGTERM to the launcher is passed to the ranks, and the exit code is 143") {
   Running running;
   running.program.signal(0, SIGTERM);
   CHECK(running.rank_dies());
@@ -147,7 +147,7 @@ TEST_CASE("SIGTERM to the launcher is passed to the ranks and yields 143") {
   CHECK(running.lines.back() == "symmem: signal 15 (SIGTERM) stopped the ranks");
 }
 
-TEST_CASE("ranks die with a launcher that is killed") {
+TEST_CASE("when the launcher is killed, its ranks are killed, too") {
   Running running;
   running.program.signal(0, SIGKILL);
   CHECK(running.rank_dies());

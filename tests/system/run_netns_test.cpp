@@ -22,24 +22,24 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Why simulated hosts cannot have networks here; empty if they can.
+/// Returns why simulated hosts cannot have networks on this machine; empty if they can.
 std::string missing() {
   const auto error = error_of([] { make_network_namespace(); });
   if (error) return error->what();
   if (error_of([] { run_program({"ip", "-V"}); })) return "no command ip (package iproute2)";
   const Ran ran = run({"-n", "1", "--nodes", "1", "--netns", "true"});
-  // Anything else that goes wrong is for the tests to show.
+  // The tests report every other failure.
   return ran.says("Operation not permitted") ? ran.errors : "";
 }
 
-/// True if the test case can run; else says why not.
+/// Returns whether the test case can run; if not, reports why it is skipped.
 bool can_run() {
   static const std::string reason = missing();
   if (!reason.empty()) skip(reason);
   return reason.empty();
 }
 
-/// What `readlink` says; empty if that went meanwhile.
+/// Returns the target of the link `path`; empty if the link no longer exists.
 std::string link_at(const fs::path& path) {
   std::error_code gone;
   return fs::read_symlink(path, gone);
@@ -51,7 +51,7 @@ void add_entries(const fs::path& folder, const fs::path& below, std::set<std::st
     links.insert(link_at(below.empty() ? at->path() : at->path() / below));
 }
 
-/// The network namespaces that a process holds, by its threads and its descriptors: "net:[...]".
+/// Returns the network namespaces ("net:[...]") of a process's threads and open descriptors.
 std::set<std::string> namespaces_of(const fs::path& process) {
   std::set<std::string> links;
   add_entries(process / "task", "ns/net", links);
@@ -68,7 +68,7 @@ std::set<std::string> all_namespaces() {
   return all;
 }
 
-/// The devices of this process's own namespace.
+/// Lists the network devices in this process's own namespace.
 std::string devices_here() { return run_program({"ip", "-br", "link"}).output; }
 
 /// A job of two ranks on two hosts that runs until it is killed.
@@ -77,7 +77,7 @@ struct Running {
       [this](int, ChildStream, std::string_view line) { lines.emplace_back(line); }};
   Words lines;
   std::vector<Fd> ranks;
-  std::set<std::string> namespaces;  ///< Those of the hosts and of the bridge.
+  std::set<std::string> namespaces;  ///< The namespaces of the hosts and of the bridge.
 
   Running() {
     program.start({run_words({"-n", "2", "--nodes", "2", "--netns", "sh", "-c",
@@ -127,12 +127,12 @@ TEST_CASE("each simulated host has a network namespace with its address at eth0"
     const std::string address = rank < 2 ? "10.77.0.1/24" : "10.77.0.2/24";
     CHECK_MESSAGE(lines[rank][2].find("eth0    inet " + address) != std::string::npos,
                   lines[rank][2]);
-    // Libraries look there for devices.
+    // Libraries find the network devices in /sys/class/net.
     CHECK(lines[rank][3] == "eth0  lo");
   }
 }
 
-TEST_CASE("ranks of several hosts join across the network, with a secret in any case") {
+TEST_CASE("ranks on several hosts join across the network, and always have a secret") {
   if (!can_run()) return;
   const std::string specimen = program_of_build("harness_specimens");
   for (const char* secret : {"", "open sesame"}) {
@@ -148,7 +148,7 @@ TEST_CASE("ranks of several hosts join across the network, with a secret in any 
   CHECK(run(show, {{"SYMMEM_SECRET", ""}}).output.ends_with(" 32\n"));
 }
 
-TEST_CASE("hosts reach each other by TCP, and the ranks of one share memory") {
+TEST_CASE("hosts reach each other by TCP, and ranks on the same host share memory") {
   if (!can_run()) return;
   const std::string specimen = program_of_build("harness_specimens");
   const Ran tcp = run({"-n", "4", "--nodes", "4", "--netns", specimen,
@@ -159,7 +159,7 @@ TEST_CASE("hosts reach each other by TCP, and the ranks of one share memory") {
   CHECK_MESSAGE(shm.code == 0, shm.output << shm.errors);
 }
 
-TEST_CASE("a host whose link is down is lost to the others") {
+TEST_CASE("if the link of a host is down, the other hosts report its rank as lost") {
   if (!can_run()) return;
   const Ran ran = run({"-n", "2", "--nodes", "2", "--netns", program_of_build("harness_specimens"),
                        "--test-case=rank 1 of a launcher takes its host's link down"},
@@ -167,7 +167,8 @@ TEST_CASE("a host whose link is down is lost to the others") {
   CHECK_MESSAGE(ran.code == 0, ran.output << ran.errors);
 }
 
-TEST_CASE("a host whose link goes down amid puts and gets is lost to the others, who work on") {
+TEST_CASE(
+    "if the link of a host goes down during puts and gets, the other ranks continue to work") {
   if (!can_run() || !can_use_ucx()) return;
   const Ran ran = run({"-n", "3", "--nodes", "3", "--netns", program_of_build("harness_specimens"),
                        "--test-case=rank 1 of a launcher takes its host's link down while*"},
@@ -175,7 +176,7 @@ TEST_CASE("a host whose link goes down amid puts and gets is lost to the others,
   CHECK_MESSAGE(ran.code == 0, ran.output << ran.errors);
 }
 
-TEST_CASE("nothing is left of the hosts after SIGTERM or SIGKILL to the launcher") {
+TEST_CASE("after SIGTERM or SIGKILL to the launcher, no namespace or device of the hosts remains") {
   if (!can_run()) return;
   const std::string before = devices_here();
   for (const int number : {SIGTERM, SIGKILL}) {
@@ -193,7 +194,7 @@ TEST_CASE("nothing is left of the hosts after SIGTERM or SIGKILL to the launcher
   }
 }
 
-TEST_CASE("what --netns lacks is said in one line") {
+TEST_CASE("if --netns lacks rights or a command, the error is one line") {
   if (!can_run()) return;
   const auto fails = [](Words words, const std::string& text) {
     const Words command =

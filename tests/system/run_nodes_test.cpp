@@ -12,7 +12,7 @@ using namespace symmem::harness;
 
 namespace {
 
-/// Returns the words that each rank wrote, by the prefix of the rank.
+/// Returns the words that each rank wrote; the key is the rank's line prefix, such as "[0]".
 std::map<std::string, Words> words_of(const Ran& ran) {
   std::map<std::string, Words> words;
   std::istringstream text(ran.output);
@@ -27,7 +27,7 @@ const char* const kEcho = "echo $SYMMEM_HOST_ID $SYMMEM_LOCAL_RANK $SYMMEM_RANK"
 
 }  // namespace
 
-TEST_CASE("each simulated host has an id, and its ranks count from 0") {
+TEST_CASE("each simulated host has an id, and the local ranks on it start at 0") {
   auto words = words_of(run({"-n", "5", "--nodes", "2", "sh", "-c", kEcho}));
   REQUIRE(words.size() == 5);
   for (auto& [prefix, of_rank] : words) REQUIRE(of_rank.size() == 3);
@@ -41,7 +41,7 @@ TEST_CASE("each simulated host has an id, and its ranks count from 0") {
   CHECK(words["[4]"] == Words{second, "1", "4"});
 }
 
-TEST_CASE("the ids of two jobs differ, and without --nodes there are none") {
+TEST_CASE("two jobs have different host ids, and without --nodes no host id is set") {
   const Words one = {"-n", "1", "--nodes", "1", "sh", "-c", kEcho};
   CHECK(words_of(run(one))["[0]"] != words_of(run(one))["[0]"]);
   CHECK(words_of(run({"-n", "1", "sh", "-c", kEcho}, {{"SYMMEM_HOST_ID", ""}}))["[0]"] ==
@@ -58,7 +58,7 @@ TEST_CASE("the launcher warns about variables that it overrides") {
   CHECK(!run({"-n", "1", "true"}, {{"SYMMEM_HOST_ID", "mine"}}).says("SYMMEM_HOST_ID"));
 }
 
-TEST_CASE("ranks share memory on one simulated host, and not between two") {
+TEST_CASE("ranks share memory within a simulated host, but not between two simulated hosts") {
   const std::string specimen = program_of_build("harness_specimens");
   const std::string filter = "--test-case=ranks of a launcher share memory";
   const Ran one = run({"-n", "3", "--nodes", "1", specimen, filter});
@@ -69,7 +69,7 @@ TEST_CASE("ranks share memory on one simulated host, and not between two") {
   CHECK_MESSAGE(two.says("another host (id node"), two.output << two.errors);
 }
 
-TEST_CASE("the error for a wrong number of simulated hosts is one line") {
+TEST_CASE("the error for an invalid number of simulated hosts is one line") {
   const auto fails = [](const Words& words, const std::string& text) {
     const Ran ran = run(words);
     INFO(ran.errors);

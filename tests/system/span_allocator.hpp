@@ -10,8 +10,8 @@
 
 namespace symmem::harness {
 
-/// An allocator that an application may register instead of the built-in one: memory of operator
-/// new with the rendezvous of a span. `context` must outlive it.
+/// An allocator that an application may register instead of the built-in one: takes memory from
+/// operator new and its rendezvous from Context::rendezvous of a span. `context` must outlive it.
 class SpanAllocator : public PlainAllocator {
  public:
   explicit SpanAllocator(Context& context) : context_(context) {}

@@ -79,7 +79,7 @@ void refuses(const Words& words, const std::string& text) {
 
 }  // namespace
 
-TEST_CASE("the store prints its address, and separates jobs") {
+TEST_CASE("the store prints its address and keeps the keys of different jobs separate") {
   Running running({});
   CHECK(running.url.host == "127.0.0.1");
   const auto left = running.connect("left"), right = running.connect("right");
@@ -98,7 +98,7 @@ TEST_CASE("the store exits with code 0 on SIGTERM and SIGINT, with or without cl
   }
 }
 
-TEST_CASE("ranks find a standalone store and leave it running") {
+TEST_CASE("ranks join through a standalone store, which runs on after they leave") {
   Running running({});
   const std::string job_url = "tcp://127.0.0.1:" + std::to_string(running.url.port) + "/job";
   for (int time = 0; time < 2; ++time) {
@@ -128,7 +128,7 @@ TEST_CASE("a secret file that others may read, or that does not exist, is refuse
   refuses({"--secret-file", "/nonexistent/secret"}, "/nonexistent/secret");
 }
 
-TEST_CASE("beyond loopback the store needs a secret or --insecure") {
+TEST_CASE("at an address other than loopback the store requires a secret or --insecure") {
   refuses({"--host", "0.0.0.0"}, "secret");
   Running running({"--host", "0.0.0.0", "--insecure"});
   // The URL must not have the wildcard address, to which clients cannot connect.
@@ -136,7 +136,7 @@ TEST_CASE("beyond loopback the store needs a secret or --insecure") {
   running.connect("")->set("key", "value");
 }
 
-TEST_CASE("the error for a port in use or a bad port names it") {
+TEST_CASE("the error for a port that is in use or invalid names the port") {
   Running running({});
   const std::string port = std::to_string(running.url.port);
   refuses({"--port", port}, port);

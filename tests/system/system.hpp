@@ -14,7 +14,7 @@
 #include "symmem/symmem.hpp"
 #include "symmem/torch_compat.hpp"
 
-/// Helpers for tests of several ranks through the public interface.
+/// Helpers for tests that run several ranks through the public interface.
 namespace symmem::harness {
 
 /// Allocates `bytes` bytes of host memory.
@@ -28,13 +28,13 @@ inline Tensor bytes_tensor(Context& context, std::int64_t bytes, const std::stri
   return empty_strided_p2p(context, {bytes}, {1}, kUint8, {}, group, alloc_id);
 }
 
-/// Waits until every rank of the world has called it with the same `point`. Works whatever the
-/// state of groups and memory is.
+/// Waits until every rank of the world has called this function with the same `point`. Uses the
+/// store only, so it works after groups or SymmetricMemory objects have failed.
 inline void await_all(Context& context, const std::string& point) {
   store_of(context)->barrier("await_all/" + point, context.world_size());
 }
 
-/// Each rank puts its rank to the next one. Checks what this rank received.
+/// Puts this rank's number to the next rank. Checks the number received from the previous rank.
 inline void check_ring(SymmetricMemory& memory) {
   const int size = memory.world_size(), rank = memory.rank();
   memory.put((rank + 1) % size, 0, std::span(&rank, 1));

@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// Transports that refuse or fail: the transport that replaces them, or the error on every rank.
+// Tests transports that refuse or fail: another transport replaces them, or every rank gets an
+// error.
 #include "system/registered_transport.hpp"
 
 using namespace symmem;
 using namespace symmem::harness;
 
-TEST_CASE("a transport that refuses is replaced by the next one, and the route has its reason") {
+TEST_CASE("if a transport refuses, the next transport is used and the route has the reason") {
   const auto check_route = [](const std::function<void(LocalTransport&)>& adjust,
                               const std::string& reason) {
     run_threads(
         2,
         [&](Context& context) {
           add_mine(context, adjust);
-          // In a shared block and in a block of its own.
+          // The small buffer shares a block; the large buffer has its own block.
           for (const std::size_t bytes : {64, 5 << 20}) {
             const auto memory = use(context, bytes);
             const Route& route = memory->route(1 - context.rank());
@@ -34,7 +35,7 @@ TEST_CASE("a transport that refuses is replaced by the next one, and the route h
       "the peer does not export: not mine");
 }
 
-TEST_CASE("a pair of which one rank cannot attach uses the next transport on both ranks") {
+TEST_CASE("if one rank of a pair cannot attach, both ranks use the next transport") {
   const auto counts = std::make_shared<Counts>();
   run_threads(
       3,
@@ -53,7 +54,7 @@ TEST_CASE("a pair of which one rank cannot attach uses the next transport on bot
         if (context.rank() == 2)
           CHECK(memory->route(0).refused[0].reason == "rank 0 could not attach: too far");
         await_all(context, "routes");
-        // Rank 2 has detached from rank 0: two pairs with two blocks on each side are left.
+        // Rank 2 has detached from rank 0: two pairs remain, with two attachments on each rank.
         CHECK(counts->living_attachments == 4 * 2);
         await_all(context, "counted");
         memory->close();
@@ -61,7 +62,7 @@ TEST_CASE("a pair of which one rank cannot attach uses the next transport on bot
       kMineFirst);
 }
 
-TEST_CASE("an attach that throws on one rank is one error on every rank, and nothing leaks") {
+TEST_CASE("if attach throws on one rank, every rank gets the same error and nothing leaks") {
   std::vector<std::optional<Error>> errors(3);
   const auto counts = std::make_shared<Counts>();
   run_threads(
@@ -102,7 +103,7 @@ TEST_CASE("an attach that throws on one rank is one error on every rank, and not
                "attach rank 2 (host", "by mine", "out of mappings"});
 }
 
-TEST_CASE("an exception of a transport that is no Error is one error on every rank, too") {
+TEST_CASE("if a transport throws another type than Error, every rank gets the same error") {
   const auto fail_by = [](const LocalTransport::Hook& hook, const std::string& text) {
     for (const std::size_t bytes : {64, 5 << 20}) {
       const auto errors = errors_of_ranks(
@@ -121,7 +122,7 @@ TEST_CASE("an exception of a transport that is no Error is one error on every ra
   fail_by([]() -> std::string { throw 42; }, "not a std::exception");
 }
 
-TEST_CASE("a handle that is too large to gather is one error on every rank") {
+TEST_CASE("if a handle is too large to gather, every rank gets the same error") {
   for (const std::size_t bytes : {64, 5 << 20}) {
     const auto errors = errors_of_ranks(
         2,
@@ -137,7 +138,7 @@ TEST_CASE("a handle that is too large to gather is one error on every rank") {
   }
 }
 
-TEST_CASE("pairs that no transport connects are one error on every rank, with all reasons") {
+TEST_CASE("if no transport connects some pairs, every rank gets the same error with all reasons") {
   const auto use_broken = [](Context& context) {
     add_mine(context, [&](LocalTransport& transport) {
       transport.before_attach = [](int) { return "out of order"; };
@@ -159,7 +160,7 @@ TEST_CASE("pairs that no transport connects are one error on every rank, with al
               Errc::unsupported, {"no transport supports memory on host", "SYMMEM_TRANSPORTS"});
 }
 
-TEST_CASE("a transport that refuses without a reason is reported so") {
+TEST_CASE("if a transport gives no reason for a refusal, the error says so") {
   class Mute : public LocalTransport {
    public:
     using LocalTransport::LocalTransport;

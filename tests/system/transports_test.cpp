@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Transports and allocators of an application: how they are registered and selected.
+// Tests how an application's transports and allocators are registered and selected.
 #include "system/plain_allocator.hpp"
 #include "system/registered_transport.hpp"
 #include "system/span_allocator.hpp"
@@ -33,12 +33,13 @@ TEST_CASE("registered transports come after the built-in ones and are used only 
   CHECK(counts->exports == 0);
 }
 
-TEST_CASE("one rank alone needs no transport") {
+TEST_CASE("a group of one rank needs no transport") {
   run_threads(
       1, [](Context& context) { use(context)->close(); }, transports({"^shm"}));
 }
 
-TEST_CASE("SYMMEM_TRANSPORTS selects the listed transports in its order, or removes those with ^") {
+TEST_CASE(
+    "SYMMEM_TRANSPORTS selects the listed transports in list order, or removes those with ^") {
   const auto selected = [](std::vector<std::string> list) {
     std::string name;
     run_threads(
@@ -92,7 +93,7 @@ TEST_CASE("SYMMEM_REQUIRE turns a fallback into an error that names pairs and re
       require_mine);
 }
 
-TEST_CASE("a null transport and a second transport of one name are refused") {
+TEST_CASE("a null transport and a second transport with the same name are refused") {
   Context context(options_of(0, 1));
   const auto add = [&](const std::string& name) {
     context.register_transport(DeviceType::host, std::make_shared<LocalTransport>(name));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A program of a user: includes public headers only, uses symmetric memory of one rank on the host
-// and on a GPU if there is one, and catches an exception of the library by its base class.
+// A user's program: includes public headers only, uses symmetric memory with one rank on the host
+// and on a GPU (if present), and catches a symmem exception by its base class.
 #include <cstdint>
 #include <cstdio>
 #include <exception>
@@ -37,7 +37,7 @@ bool a_rank_accesses_its_memory() {
   return same;
 }
 
-/// Streams and views need no header of CUDA. Returns true also where there is no GPU.
+/// Uses a stream and views without a CUDA header. Returns true also if there is no GPU.
 bool a_rank_accesses_its_gpu() {
   symmem::Context context;
   symmem::Buffer<std::int64_t> words;
