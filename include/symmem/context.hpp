@@ -49,7 +49,7 @@ class SYMMEM_API Context {
   /// a timeout error names the missing ranks. Rank 0 hosts the store unless a store listens at its
   /// address already. Opens /dev/null as descriptors 0 to 2 if they are closed.
   explicit Context(const Options& options = Options::from_env());
-  /// Joins through a store of the caller. Determines rank and world size in the same way.
+  /// Joins through the caller's store. Determines rank and world size like the first constructor.
   Context(const Options& options, std::shared_ptr<Store> store);
   /// Leaves every group and joins the threads. Memory that was not closed stays mapped on the
   /// peers. On the rank that hosts the store, waits up to SYMMEM_TIMEOUT until all ranks have left.
