@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every rank writes a greeting into the memory of every rank, then prints the greetings that it
-// received. It uses plain stores for peers on this host and put for other peers. Command: symmem
-// run -n 4 symmem_hello_peers
+// Every rank writes a greeting into the buffer of every rank, then prints the greetings that it
+// received. The program uses plain stores for peers on this host and put for other peers. Command:
+// symmem run -n 4 symmem_hello_peers
 #include <cstdint>
 #include <cstdio>
 #include <span>
@@ -35,7 +35,7 @@ bool hello(symmem::Context& context) {
   bool correct = true;
   for (int peer = 0; peer < size; ++peer) {
     const std::int64_t received = words.span()[static_cast<std::size_t>(peer)];
-    std::printf("rank %d of %d: rank %d says %lld, by %s\n", rank, size, peer,
+    std::printf("rank %d of %d: rank %d sent %lld, by %s\n", rank, size, peer,
                 static_cast<long long>(received), memory->route(peer).transport.c_str());
     correct = correct && received == greeting(peer, rank);
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every rank sends a token around the ring of ranks. Each rank that receives a token adds its own
+// Every rank sends a token around the ring of ranks. Each rank that receives a token adds its rank
 // number and sends the token to the next rank. After one lap a token contains the sum of all ranks.
 // Command: symmem run -n 4 symmem_ring
 #include <chrono>

@@ -41,7 +41,7 @@ bool run(symmem::Context& context, int gpu, const char* name, Kernel kernel) {
     reduce();
     cudaMemcpy(sums.data(), result, length, cudaMemcpyDefault);
     const float others =
-        size * (size - 1) / 2 - size * rank;  // Sum of the differences to this rank.
+        size * (size - 1) / 2 - size * rank;  // Sum of (peer - rank) over all peers.
     for (unsigned i = 0; i < kCount; ++i) wrong += sums[i] != size * own[i] + others;
   }
   const auto start = std::chrono::steady_clock::now();

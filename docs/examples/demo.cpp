@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Demonstrates symmem on this machine. Prints the ranks and the load, the route of every ordered
-// pair of ranks, the result of all operations between them, and the speed of each route. Command:
-// ./dev demo, or start symmem_demo with symmem run, mpirun, srun or torchrun. The argument "cuda"
-// selects GPU memory.
+// pair of ranks, the result of all operations between each pair, and the speed of each route.
+// Command: ./dev demo, or start symmem_demo with symmem run, mpirun, srun or torchrun. The argument
+// "cuda" selects GPU memory.
 #include <unistd.h>
 
 #include <algorithm>
@@ -111,7 +111,8 @@ bool verify_writes(SymmetricMemory& cells, int to, std::int64_t value) {
   }
   correct = cells.fetch_add(to, counted, value) == 0 && correct;
   correct = cells.fetch_add(to, counted, std::int64_t{0}) == value && correct;
-  // The target reads its cell after the signal, so this rank must not write to the cell after that.
+  // The target reads its cell after the signal, so this rank must not write to the cell after the
+  // signal.
   cells.put_with_signal(to, put, source, kVerify);
   cells.flush(to);
   std::int64_t received = 0;
@@ -208,7 +209,7 @@ Speed measure_to(SymmetricMemory& memory, int to, double pace) {
   }
   speed.put = time_of(count, [&] {
     memory.put(to, 0, small);
-    if (!mapped) memory.flush(to);  // put alone returns before it completes.
+    if (!mapped) memory.flush(to);  // put returns before the data arrives.
   });
   speed.get = time_of(count, [&] { memory.get(to, 0, small); });
   speed.large = time_of(count_of(pace, 50), [&] { memory.put(to, 0, large); });
@@ -236,7 +237,7 @@ void print(const char* route, int from, int to, const Speed& speed) {
                 time_text(speed.get.*of).c_str(), static_cast<double>(kLarge) / speed.large.*of,
                 time_text(speed.trip.*of).c_str());
   };
-  row("least", &Time::least);
+  row("min", &Time::least);
   row("median", &Time::median);
 }
 
@@ -252,7 +253,7 @@ void measure(Context& context, const Table<Text>& routes, Device device) {
   const double pace = pace_of(context, *memory);
   if (self == 0)
     std::printf("\n%-10s %-9s  %-6s %9s %9s %9s %11s %12s\n", "route", "ranks", "time", "store 8 B",
-                "put 8 B", "get 8 B", "put 1 MiB", "signal trip");
+                "put 8 B", "get 8 B", "put 1 MiB", "signal RTT");
   for (const auto& [route, pair] : pairs) {
     const auto [from, to] = pair;
     if (self == from) speeds.put(0, 0, {measure_to(*memory, to, pace)});
@@ -267,7 +268,7 @@ void measure(Context& context, const Table<Text>& routes, Device device) {
   }
   const Time barrier = time_of(count_of(pace, 200), [&] { memory->barrier(kMeasure); });
   if (self == 0)
-    std::printf("\nbarrier of %d ranks: least %s, median %s\n", size,
+    std::printf("\nbarrier of %d ranks: min %s, median %s\n", size,
                 time_text(barrier.least).c_str(), time_text(barrier.median).c_str());
 }
 

@@ -12,9 +12,9 @@
 ///
 /// There are two sets, because peers may still read the set of the previous round. A set has one
 /// row per sending rank. Zero the buffer on all ranks, then call a barrier, before the first call
-/// and after a failure. All ranks make the same calls, one at a time, with 4 to `most` floats; both
-/// numbers are multiples of 4. Blocks are one-dimensional. There are at most kMostBlocks blocks,
-/// and the blocks of all ranks must be resident.
+/// and after a failure. All ranks make the same calls, one at a time, with 4 to `most` floats;
+/// `most` and the number of floats are multiples of 4. Blocks are one-dimensional. There are at
+/// most kMostBlocks blocks, and the blocks of all ranks must be resident.
 struct AllReduceBuffer {
   static constexpr unsigned kMostBlocks = 128;
 
@@ -36,11 +36,11 @@ struct AllReduceBuffer {
       rounds(view)[i] = round;
   }
 
-  std::size_t row, set;  ///< Units of 16 bytes: a packet with two floats, or four floats.
+  std::size_t row, set;  ///< In units of 16 bytes: one packet (two floats) or four floats.
 };
 
-/// Writes the sums of all ranks' `input` (`count` floats) to `result`. For inputs of up to several
-/// hundred KiB, because a packet contains only two floats.
+/// Writes the sums of all ranks' `input` (`count` floats) to `result`. Intended for inputs of up to
+/// several hundred KiB, because a packet contains only two floats.
 __global__ void one_shot_all_reduce(symmem::DeviceView view, const float* input, float* result,
                                     unsigned count, unsigned most) {
   using symmem::device::Packets;
@@ -58,7 +58,7 @@ __global__ void one_shot_all_reduce(symmem::DeviceView view, const float* input,
   for (unsigned i = begin; i < count / 2; i += step) {
     const std::uint64_t local = own[i];
     float2 sum = {0, 0};
-    for (int rank = 0; rank < view.world_size; ++rank) {  // Equal order, so equal sums.
+    for (int rank = 0; rank < view.world_size; ++rank) {  // Same order on all ranks.
       std::uint64_t both = local;
       if (rank != view.rank && !Packets(view, rank).wait(set + rank * all.row + i, round, both))
         return;  // The next host call on the memory throws the failure.
@@ -70,8 +70,8 @@ __global__ void one_shot_all_reduce(symmem::DeviceView view, const float* input,
   all.count(view, round);
 }
 
-/// The same for larger inputs. Each block uses the barrier of its own channel, so there are at most
-/// as many blocks as channels.
+/// Computes the same sums for larger inputs. Each block uses the barrier of its own channel, so
+/// there are at most as many blocks as channels.
 __global__ void one_shot_all_reduce_large(symmem::DeviceView view, const float* input,
                                           float* result, unsigned count, unsigned most) {
   using symmem::device::Scope;

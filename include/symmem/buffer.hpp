@@ -28,9 +28,9 @@ struct AllocateOptions {
   Device device = {};
   std::string group = kWorld;  ///< The group whose ranks will share the memory.
   /// Makes the allocation persistent in this Context: the first call with an id allocates. A later
-  /// call with that id, made when no Buffer or Tensor of the id exists, returns the same memory
-  /// with its rendezvous. Bytes, device, group and alignment must be equal. end_group discards the
-  /// ids of its group.
+  /// call with that id returns the same memory, and its earlier rendezvous stays valid; no Buffer
+  /// or Tensor with the id may exist then. Bytes, device, group and alignment must be equal.
+  /// end_group discards the ids of its group.
   std::optional<std::uint64_t> id = {};
   std::size_t alignment = 256;  ///< In bytes; a power of two, at most 4096.
   bool populate = false;        ///< Allocate the pages of host memory now, not at first access.

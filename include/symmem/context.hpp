@@ -36,8 +36,8 @@ struct GroupInfo {
 
 /// One rank of a job. A process may create several Contexts (for independent libraries, or for
 /// ranks that are threads). Any thread may call any function; no call may run during destruction.
-/// docs/index.md lists its background threads. In a forked child, calls that access memory, groups
-/// or peers throw Error(finished).
+/// docs/index.md lists the threads of a Context. In a forked child, calls that access memory,
+/// groups or peers throw Error(finished).
 ///
 /// Only the constructor, rendezvous, end_group, SymmetricMemory::barrier and SymmetricMemory::close
 /// are collective. Each of them, except barrier, succeeds on all ranks or throws on all ranks an
@@ -49,7 +49,7 @@ class SYMMEM_API Context {
   /// a timeout error names the missing ranks. Rank 0 hosts the store unless a store listens at its
   /// address already. Opens /dev/null as descriptors 0 to 2 if they are closed.
   explicit Context(const Options& options = Options::from_env());
-  /// Joins through a store that the caller provides; rank and world size as above.
+  /// Joins through the caller's store. Determines rank and world size like the first constructor.
   Context(const Options& options, std::shared_ptr<Store> store);
   /// Leaves every group and joins the threads. Memory that was not closed stays mapped on the
   /// peers. On the rank that hosts the store, waits up to SYMMEM_TIMEOUT until all ranks have left.
@@ -81,7 +81,7 @@ class SYMMEM_API Context {
   /// Makes every rank's buffer accessible to all ranks. Collective over the group (default: the
   /// group passed to allocate). Sizes and device types must be equal on all ranks. All ranks make
   /// the collective calls of a group in the same order, from one thread at a time. A later call for
-  /// the same buffer and group is local and returns the same object. If a rank fails, all throw.
+  /// the same buffer and group is local and returns the same object.
   template <typename T>
   std::shared_ptr<SymmetricMemory> rendezvous(const Buffer<T>& buffer,
                                               const std::string& group_name = {},
@@ -89,8 +89,8 @@ class SYMMEM_API Context {
     return rendezvous_at(buffer.data(), buffer.device(),
                          group_name.empty() ? buffer.group_ : group_name, timeout);
   }
-  /// The same for memory that symmem did not allocate. The memory must stay allocated until close()
-  /// and be aligned to 8 bytes (GPU: 16). docs/transports.md lists the supporting transports.
+  /// Performs a rendezvous of memory that symmem did not allocate. The memory must be aligned to 8
+  /// bytes (GPU: 16) and exist until close(). docs/transports.md lists the supporting transports.
   std::shared_ptr<SymmetricMemory> rendezvous(std::span<std::byte> memory, Device device = {},
                                               const std::string& group_name = kWorld,
                                               Timeout timeout = {});
@@ -108,7 +108,7 @@ class SYMMEM_API Context {
 
   /// Sets the allocator of a device type; a later call for the same type replaces it.
   void register_allocator(DeviceType type, std::shared_ptr<SymmetricMemoryAllocator> allocator);
-  /// Throws Error(unsupported), which lists the supported types, for any other type.
+  /// Returns the allocator of `type`. Throws Error(unsupported) if the type has no allocator.
   std::shared_ptr<SymmetricMemoryAllocator> get_allocator(DeviceType type) const;
   /// Adds a transport for memory of `type`, ranked after the registered transports. All ranks must
   /// make the same call before the first rendezvous that uses the transport. Throws

@@ -43,7 +43,7 @@ class Stream {
   CUstream_st* stream_;
 };
 
-/// Interface for operations of one SymmetricMemory on GPU memory, ordered in one CUDA stream.
+/// Interface for operations on one SymmetricMemory in GPU memory, ordered in one CUDA stream.
 /// SymmetricMemory::on returns this object. The object keeps the SymmetricMemory alive. Offsets and
 /// sizes are in bytes.
 ///
@@ -54,7 +54,7 @@ class Stream {
 /// source when the stream reaches the copy, in each replay of a graph.
 ///
 /// At most one barrier per channel and one wait per (channel, source) pair may be in flight, over
-/// all streams. A wait that fails (timeout, peer lost) marks the memory as failed: see
+/// all streams. A wait that fails (timeout, peer lost) marks the SymmetricMemory as failed: see
 /// symmem/device.cuh. Synchronise the streams before close().
 ///
 /// Errors of every call: the errors of SymmetricMemory; invalid_argument for a stream of another

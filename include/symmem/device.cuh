@@ -22,10 +22,10 @@
 /// Key peers, whose memory is not mapped: wait_signal is supported; put_signal and barrier fail.
 ///
 /// Failures: no call traps. A wait that times out, or whose source rank has left or is lost,
-/// consumes nothing, returns false and marks the memory as failed (has_failed). After that, all
-/// waits on this memory return false at once, except for packets that have arrived. Waits for this
-/// rank also return false at once on every peer GPU that this rank accesses by pointer. Every host
-/// call except close() throws the first failure.
+/// consumes no signal, returns false and marks the SymmetricMemory as failed (has_failed). After
+/// that, all waits on this SymmetricMemory return false at once, except waits for packets that have
+/// arrived. Waits for this rank also return false at once on every peer GPU that this rank accesses
+/// by pointer. Every host call except close() throws the first failure.
 #pragma once
 
 #include "symmem/device_packets.cuh"
@@ -60,7 +60,7 @@ __device__ void sync() {
 template <Scope kScope>
 __device__ bool sync_and(bool ok) {
   if constexpr (kScope == Scope::warp) {
-    __syncwarp();  // Makes data that one lane acquired visible to all: a vote orders nothing.
+    __syncwarp();  // Makes data that one lane acquired visible to all lanes; a vote does not.
     return __all_sync(0xFFFFFFFFu, ok);
   }
   if constexpr (kScope == Scope::block) return __syncthreads_and(ok) != 0;
@@ -69,7 +69,7 @@ __device__ bool sync_and(bool ok) {
 
 }  // namespace internal
 
-/// Returns whether this rank's memory has failed, in this kernel or in an earlier kernel.
+/// Returns whether this rank's SymmetricMemory has failed, in this kernel or in an earlier kernel.
 __device__ inline bool has_failed(const DeviceView& view) {
   return internal::load_local(view.state.failed) != 0;
 }
@@ -106,7 +106,7 @@ __device__ bool wait_signal(const DeviceView& view, int src, int channel) {
 /// The barrier of a channel, for kernels that call the barrier repeatedly: this object keeps the
 /// epoch and the pointers to a peer in registers. All threads of the scope construct and call the
 /// object together. While the object exists, no other code on this rank may use the barrier of that
-/// channel. If the memory is marked as failed by another thread, the next call that has to wait
+/// channel. If another thread marks the SymmetricMemory as failed, the next call that has to wait
 /// returns false. Refers to the view, which must outlive the object.
 template <Scope kScope>
 class Barrier {

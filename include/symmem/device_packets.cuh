@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Packets: transfers of small data without a signal. A packet contains 8 bytes of data and an
+/// Packets: small data that needs no separate signal. A packet contains 8 bytes of data and an
 /// epoch. The sender writes both in one 16-byte access, so the receiver detects the data by the
 /// epoch.
 ///
@@ -22,9 +22,9 @@
 /// consumed its packets of set A.
 ///
 /// Packets are not ordered with other accesses; other data needs a signal or a barrier. After the
-/// memory has failed (symmem/device.cuh), put() still writes, and wait() still returns a packet
-/// that has arrived. A kernel that begins with put() must therefore return if has_failed(view) is
-/// true: peers may still read the set that the kernel would overwrite.
+/// SymmetricMemory has failed (symmem/device.cuh), put() still writes, and wait() still returns a
+/// packet that has arrived. A kernel that begins with put() must therefore return if
+/// has_failed(view) is true: peers may still read the set that the kernel would overwrite.
 #pragma once
 
 #include "symmem/device_waits.cuh"
@@ -82,7 +82,7 @@ class Packets {
 
   /// Waits until the peer has written packet `index` with `epoch` in this rank's buffer, then sets
   /// `data`. Returns false on failure, as wait_signal does (symmem/device.cuh). Returns true for a
-  /// packet that has arrived, even if the memory has failed.
+  /// packet that has arrived, even if the SymmetricMemory has failed.
   __device__ bool wait(std::uint64_t index, std::uint64_t epoch, std::uint64_t& data,
                        std::uint64_t timeout_ns) const {
     const Packet* const from = local_ + index;

@@ -13,8 +13,8 @@ namespace symmem::device {
 /// rank. `network_pad`, `network_taken`, `failure` and `gone` point to pinned host memory; all
 /// other pointers point to GPU memory.
 struct PadState {
-  /// Top bit of a count; set in the counts of a rank whose memory has failed. Increments never set
-  /// it.
+  /// Top bit of a count; set in the counts of a rank whose SymmetricMemory has failed. Increments
+  /// never set this bit.
   static constexpr std::uint64_t kPoison = std::uint64_t{1} << 63;
   /// Largest group that uses the inline tables; larger groups use the tables in GPU memory.
   static constexpr int kInlinePeers = 16;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Internal part of symmem/device.cuh: waits with a deadline, and the failure mark of a memory.
+/// Internal part of symmem/device.cuh: waits with a deadline, and the failure mark of a
+/// SymmetricMemory.
 #pragma once
 
 #include "symmem/device_words.cuh"
@@ -13,10 +14,10 @@ namespace symmem::device::internal {
 constexpr std::uint64_t kHasFailed = 2;
 constexpr std::uint64_t kPoison = PadState::kPoison;
 
-/// Marks the memory as failed and records the first failure for the host. Then poisons this rank's
-/// counters, so that pending and later waits of this rank fail, and this rank's counts in the
-/// peers' pads, so that the peers' waits for this rank fail. Signals therefore need not check for
-/// an earlier failure.
+/// Marks the SymmetricMemory as failed and records the first failure for the host. Then poisons
+/// this rank's counters, so that pending and later waits of this rank fail, and this rank's counts
+/// in the peers' pads, so that the peers' waits for this rank fail. Signals therefore need not
+/// check for an earlier failure.
 __device__ inline void fail(const DeviceView& view, Failure::Operation operation,
                             Failure::Cause cause, int channel, int rank) {
   constexpr unsigned long long kClaimed = 1;
@@ -56,7 +57,7 @@ __device__ inline void fail(const DeviceView& view, Failure::Operation operation
 /// Outcome of a wait.
 enum class WaitResult { arrived, timeout, gone, no_pointer, peer_failed, failed_before };
 
-/// Value to wait for after the memory has failed: reached() is false for every count.
+/// Value to wait for after the SymmetricMemory has failed: reached() is false for every count.
 constexpr std::uint64_t kUnreachable = kPoison | kPoison >> 2;
 
 /// Returns whether `count` is at least `wanted` and not poisoned.
@@ -77,11 +78,11 @@ __device__ inline bool poll_briefly(const std::uint64_t* word, std::uint64_t wan
   return poll_briefly([=] { return reached(load_acquire(word), wanted); });
 }
 
-/// Waits until `poll`, which calls poll_briefly, returns true for data from `source`. Between polls
-/// the function reads the clock and, in every 16th turn, the entry of `source` in `gone`, because
-/// one load from host memory takes as long as dozens of polls. `poisoned` points to a count that
-/// `source` poisons when it fails. `start_ns` is 0 before the operation first reads the clock, then
-/// the start time of its timeout.
+/// Waits until `poll`, which calls poll_briefly, returns true for data from `source`. Reads the
+/// clock between polls. Reads the entry of `source` in `gone` only in every 16th turn and after the
+/// timeout, because one load from host memory takes as long as dozens of polls. `poisoned` points
+/// to a count that `source` poisons when it fails. `start_ns` is 0 before the operation first reads
+/// the clock, then the start time of its timeout.
 template <typename Poll>
 __device__ inline WaitResult wait_for(const DeviceView& view, Poll poll,
                                       const std::uint64_t* poisoned, bool failed, int source,
@@ -101,7 +102,7 @@ __device__ inline WaitResult wait_for(const DeviceView& view, Poll poll,
              load_acquire(view.state.gone + source) != 0)
       result = WaitResult::gone;
     // A signal that `source` sent before it failed or left is valid and may have arrived since the
-    // poll.
+    // last poll.
     if (result != WaitResult::arrived) return poll() ? WaitResult::arrived : result;
   }
 }
@@ -115,8 +116,9 @@ __device__ inline WaitResult wait_count(const DeviceView& view, const std::uint6
       start_ns);
 }
 
-/// Returns whether a wait succeeded; if it failed, marks the memory as failed. The result
-/// failed_before for a memory that is not marked means that a host barrier failed on the channel.
+/// Returns whether a wait succeeded; if the wait failed, marks the SymmetricMemory as failed. If
+/// `result` is failed_before but the SymmetricMemory is not marked, a host barrier has failed on
+/// the channel.
 __device__ inline bool end_wait(const DeviceView& view, WaitResult result,
                                 Failure::Operation operation, int channel, int rank) {
   using Cause = Failure::Cause;
@@ -148,10 +150,10 @@ __device__ inline WaitResult try_wait_network_signal(const DeviceView& view, int
   return result;
 }
 
-/// Waits for a signal but does not mark the memory as failed; the caller reports the result.
-/// Increments `taken` before polling, so that the increment is complete before the next release
-/// operation, which it would delay. Rolls the increment back unless the signal arrived. Preserves a
-/// poison value that another thread stores meanwhile.
+/// Waits for a signal but does not mark the SymmetricMemory as failed; the caller reports the
+/// result. Increments `taken` before polling: the increment is then complete before the next
+/// release operation, which a pending increment would delay. Rolls the increment back unless the
+/// signal arrived. Preserves a poison value that another thread stores meanwhile.
 __device__ inline WaitResult try_wait_signal(const DeviceView& view, int src, int channel,
                                              std::uint64_t timeout_ns) {
   if (pad(view, src) == nullptr) return try_wait_network_signal(view, src, channel, timeout_ns);

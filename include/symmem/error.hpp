@@ -41,7 +41,7 @@ class Error : public std::exception {
   /// The message, one line: the operation, the rank, host and pid concerned, the expected condition
   /// and the remedy. Ends with where() if a Context of this process uses SYMMEM_LOG=debug.
   const char* what() const noexcept override { return message_.c_str(); }
-  /// The source line in symmem or in an extension that threw.
+  /// The line in symmem or in an extension that threw the error.
   const std::source_location& where() const noexcept { return where_; }
   /// Prepends `operation`, a description of the caller's operation, and ": " to the message.
   void add_context(std::string_view operation);

@@ -43,7 +43,7 @@ class KeyValueStore : public Store {
   virtual void wait(const std::vector<std::string>& keys, Timeout = {}) = 0;
   /// Returns whether all `keys` exist now.
   virtual bool check(const std::vector<std::string>& keys, Timeout = {}) = 0;
-  /// Appends to the value of `key` ("" if it does not exist), atomically.
+  /// Appends `value` to the value of `key` atomically; the value of a missing key is "".
   virtual void append(const std::string& key, const std::string& value, Timeout = {}) = 0;
   /// Deletes `key` and returns whether it existed.
   virtual bool delete_key(const std::string& key, Timeout = {}) = 0;
@@ -115,7 +115,8 @@ class StoreServer {
 };
 
 /// Connects to a TCP store. Tries every address of the host name, repeatedly while no server
-/// listens, until options.timeout expires. Throws Error(refused) at once for a wrong secret or job.
+/// listens, until options.timeout expires. Throws Error(refused) for a wrong secret or job: at once
+/// if options.port_count is 1, otherwise when the timeout expires.
 std::shared_ptr<KeyValueStore> make_tcp_store(const TcpStoreOptions& options);
 
 }  // namespace symmem

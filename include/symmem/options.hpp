@@ -34,7 +34,7 @@ struct Options {
   std::optional<int> local_rank;
   std::string store;                                              ///< tcp://host:port[/job]
   std::chrono::milliseconds timeout = std::chrono::seconds(30);   ///< Default of every Timeout.
-  std::chrono::milliseconds liveness = std::chrono::seconds(10);  ///< Longest silence of a rank.
+  std::chrono::milliseconds liveness = std::chrono::seconds(10);  ///< A rank silent longer is lost.
   std::string host_id;     ///< Overrides the detected identity of this host.
   std::string interface;   ///< Network devices for UCX, such as "eth0". Empty: UCX selects.
   std::string socket_dir;  ///< Directory of the descriptor service's socket; empty: abstract name.

@@ -81,7 +81,7 @@ struct Strided {
 ///
 /// Errors of every call: invalid_argument for a rank, channel, offset or length out of range;
 /// peer_lost if the peer has left or is lost; finished after close and after the end of the group
-/// or Context; timeout, which consumes nothing. Every wait has a deadline (SYMMEM_TIMEOUT, 30 s).
+/// or Context; timeout (no signal is consumed). Every wait has a deadline (SYMMEM_TIMEOUT, 30 s).
 ///
 /// Order: all puts and atomics from this rank to a peer take effect before a later signal or
 /// barrier from this rank arrives there. No other operations are ordered; flush() waits for all of

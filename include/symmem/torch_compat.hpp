@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /// The interface of PyTorch's symmetric memory, on top of symmem::Context.
 ///
-/// Use it for code that calls PyTorch's functions or that works with tensors. The free functions
-/// use one Context per process. Only init() joins the job:
+/// Use this interface for code that calls PyTorch's functions or that works with tensors. The free
+/// functions use one Context per process. Only init() joins the job:
 ///
 ///   symmem::init();                                        // joins the job (collective)
 ///   auto tensor = symmem::empty_strided_p2p({1024}, {1}, symmem::kFloat32);
@@ -22,10 +22,10 @@
 
 namespace SYMMEM_API symmem {
 
-/// Returns the default Context of the process. Before init() it has no world group: set_group_info
-/// with a store of the caller works, and every call that needs the world group throws
-/// Error(invalid_argument), which names init(). The Context is never destroyed; at process exit it
-/// leaves its groups and joins its threads.
+/// Returns the default Context of the process. Before init() the Context has no world group:
+/// set_group_info with a store of the caller works, and every call that needs the world group
+/// throws Error(invalid_argument), which names init(). The Context is never destroyed; at process
+/// exit it leaves its groups and joins its threads.
 Context& default_context();
 /// Joins the job with the default Context and options from the environment. Collective over the
 /// job. Returns at once if the Context has joined already.

@@ -53,8 +53,8 @@ class OpenRanges {
   template <typename Use>
   bool use(std::size_t offset, std::size_t bytes, Use&& use) {
     const std::lock_guard lock(mutex_);
-    // Ranges are equal or disjoint: only the last one that begins at or before `offset` can contain
-    // it.
+    // Ranges are equal or disjoint: only the last range that begins at or before `offset` can
+    // contain `offset`.
     auto after = ranges_.upper_bound(offset);
     if (after == ranges_.begin()) return false;
     const auto& [begin, length] = *--after;
@@ -84,8 +84,8 @@ class Block {
   std::byte* const base;
   const std::size_t bytes;  ///< Number of usable bytes from base.
   const Device device;
-  /// File descriptor with which another process maps the block. The block closes it. -1 if the
-  /// block has no descriptor (memory that symmem did not allocate).
+  /// File descriptor with which another process maps the block. The block closes the descriptor.
+  /// The value is -1 for a block without a descriptor (memory that symmem did not allocate).
   const int descriptor;
   OpenRanges open;
 

@@ -6,8 +6,8 @@
 ///
 ///   class MyStore : public symmem::Store { ... };
 ///   auto store = std::make_shared<MyStore>();
-///   symmem::Context context(options, store);                  // The world group uses it.
-///   context.set_group_info("row", rank, world_size, store);   // Group "row" uses it.
+///   symmem::Context context(options, store);                 // For the world group.
+///   context.set_group_info("row", rank, world_size, store);  // For the group "row".
 #pragma once
 
 #include <cstdint>

@@ -95,14 +95,14 @@ class BlockKey {
   /// Adds one to a counter and rings the doorbell of its pad. Called on the BlockKey of the block
   /// that contains the signal pad.
   virtual void signal(const CounterAddress& counter, Wait& wait) = 0;
-  /// Performs put(), then signal() on `pad`, which is the key of the same peer's pad block from the
-  /// same transport.
+  /// Performs put(), then signal() on `pad`: the key with which the same transport accesses the
+  /// pad's block on the same peer.
   virtual void put_with_signal(std::size_t offset, const void* source, std::size_t bytes,
                                BlockKey& pad, const CounterAddress& counter, Wait& wait) = 0;
   /// Returns when all earlier operations of this Context on the peer have taken effect. Releases
   /// the local memory of put_nbi and get_nbi, whether it returns or throws.
   virtual void flush(Wait& wait) = 0;
-  /// Processes arrived messages without waiting. A thread that waits for a signal calls it in a
+  /// Processes arrived messages without waiting. A thread that waits for a signal calls poll() in a
   /// loop.
   virtual void poll() {}
   /// Reports that a thread that called poll() is about to sleep.
@@ -136,8 +136,8 @@ struct PeerInfo {
 /// A method of accessing peers' blocks.
 ///
 /// Within a group, symmem exports a block at most once per transport and attaches it at most once
-/// per peer and device (PeerInfo::used_from). Any thread may call, but only one at a time per
-/// group, and never while a kernel of symmem waits on a GPU.
+/// per peer and device (PeerInfo::used_from). Any thread may call these functions, but only one
+/// thread at a time per group, and never while a kernel of symmem waits on a GPU.
 class Transport {
  public:
   virtual ~Transport() = default;
