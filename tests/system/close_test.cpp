@@ -139,7 +139,8 @@ TEST_CASE("no attachment outlives a failed close, a failed end_group or the Cont
         const auto a = context.rendezvous(first), b = context.rendezvous(second);
         CHECK(attached == 2);  // The block of both buffers and the block of their pads.
         for (const auto& memory : rank == 0 ? std::vector{a, b} : std::vector{b, a})
-          check_error([&] { memory->close(); }, Errc::invalid_argument, {"different memories"});
+          check_error([&] { memory->close(); }, Errc::invalid_argument,
+                      {"different SymmetricMemory objects"});
         CHECK(attached == 0);
         CHECK(counts[rank]->living_exports == 2);
 

@@ -114,7 +114,8 @@ TEST_CASE("ranks that close different memories get one error, and both memories 
     check_error([&] { mine->put_signal(0, 0); }, Errc::finished, {"closed"});
     check_still_works(context);
   });
-  check_alike(errors, Errc::invalid_argument, {"close", "different memories", "same order"});
+  check_alike(errors, Errc::invalid_argument,
+              {"close", "different SymmetricMemory objects", "same order"});
 }
 
 TEST_CASE(
