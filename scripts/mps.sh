@@ -5,7 +5,7 @@
 
 mps_control="" mps_dir=""
 
-# Starts a service. The service ends when this script ends, also if a signal ends the script.
+# Starts a service. The service ends when this script ends, even if a signal ends the script.
 start_mps() {
   mps_control="$(command -v nvidia-cuda-mps-control || echo "$(dirname "$(command -v nvidia-smi)")/nvidia-cuda-mps-control")"
   [[ -x $mps_control ]] || { say "nvidia-cuda-mps-control not found"; return 1; }
@@ -24,7 +24,7 @@ start_mps() {
 stop_mps() {
   local pid
   [[ -n $mps_dir ]] || return 0
-  # A service with clients may not stop; it is killed then.
+  # Kill the service if it does not stop, for example because it still has clients.
   pid="$(cat "$mps_dir/pipe/nvidia-cuda-mps-control.pid" 2>/dev/null || true)"
   echo "quit -t 10" | env -u LD_LIBRARY_PATH timeout 30 "$mps_control" >/dev/null 2>&1 ||
     { [[ -n $pid ]] && kill -KILL "$pid" 2>/dev/null; } || true

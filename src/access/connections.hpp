@@ -19,7 +19,7 @@ struct Connection {
 };
 
 /// The connections to one buffer block and one pad block of every rank, and this rank's exports.
-/// All memories on the same blocks share one Connections object.
+/// All SymmetricMemory objects on the same blocks share one Connections object.
 struct Connections {
   std::vector<Connection> peers;  ///< Indexed by rank.
   std::vector<std::shared_ptr<Export>> exports;

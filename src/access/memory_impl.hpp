@@ -20,7 +20,7 @@
 
 namespace symmem {
 
-/// Keeps the memories of a group alive until they are closed.
+/// Keeps the SymmetricMemory objects of a group alive until they are closed.
 class MemoryHolder {
  public:
   virtual ~MemoryHolder() = default;
@@ -51,8 +51,8 @@ struct MemoryParts {
   std::string serial;
   int channels = 0;
   AllocationUse allocation;
-  std::vector<PadLease> pads;  ///< GPU memory has two; the network writes to the second.
-  std::vector<std::unique_ptr<OpenRange>> open;  ///< For the buffer and each pad.
+  std::vector<PadLease> pads;  ///< Two for GPU memory: the network writes to the second.
+  std::vector<std::unique_ptr<OpenRange>> open;  ///< One for the buffer and one for each pad.
   std::shared_ptr<Connections> connections;
   PeerTables tables;
   Gpu* gpu = nullptr;  ///< Null for host memory.
@@ -83,7 +83,7 @@ class SymmetricMemory::Impl {
     if (closed.load(std::memory_order_acquire)) [[unlikely]]
       fail_closed(operation);
   }
-  /// Calls check_open, and throws if a wait on the GPU has failed the memory.
+  /// Calls check_open, and throws if a wait on the GPU has marked the memory as failed.
   void check_usable(const char* operation) const {
     check_open(operation);
     if (gpu) gpu->check(*group, operation);
@@ -127,8 +127,8 @@ class SymmetricMemory::Impl {
     else
       gpu->gpu().copy(to, from, bytes);
   }
-  /// Implements SymmetricMemory::flush of one peer, also for memory that has failed. Releases the
-  /// buffers of put_nbi and get_nbi whether it returns or throws.
+  /// Implements SymmetricMemory::flush of one peer. Does not refuse memory that has failed.
+  /// Releases the buffers of put_nbi and get_nbi whether it returns or throws.
   void flush(int peer, Timeout timeout) const;
   /// Flushes every peer, even after an error, and then throws the first error.
   void flush_all(const Deadline& deadline) const;

@@ -7,15 +7,16 @@
 namespace symmem {
 namespace {
 
-/// Performs all argument checks and returns the address of a range in a peer's mapped buffer.
+/// Checks rank, offset and length and returns the address of the range in the peer's mapped buffer.
 /// Throws Error(unsupported) if the buffer is not mapped.
 std::byte* mapped(const SymmetricMemory::Impl& impl, int rank, std::size_t offset,
                   std::size_t bytes, const char* operation) {
   std::byte* at = impl.reach(rank, offset, bytes, operation);
   if (at == nullptr)
-    fail(Errc::unsupported, "{} on a stream: no pointer reaches {} ({}); call {} on the host",
-         operation, impl.group->describe(rank),
-         impl.tables.routes[static_cast<std::size_t>(rank)].transport, operation);
+    fail(Errc::unsupported,
+         "{} on a stream: the buffer of {} is not mapped ({}); call {} on the host", operation,
+         impl.group->describe(rank), impl.tables.routes[static_cast<std::size_t>(rank)].transport,
+         operation);
   return at;
 }
 

@@ -68,9 +68,9 @@ void SymmetricMemory::barrier(int channel, Timeout timeout) {
 }
 
 void SymmetricMemory::close(Timeout timeout) {
-  const auto keep = shared_from_this();  // The holder may release its reference during this call.
+  const auto keep = shared_from_this();  // `holder` may release its reference during this call.
   const auto holder = impl_->holder.lock();
-  impl_->check_open("close");  // After lock(): the holder of an open memory exists.
+  impl_->check_open("close");  // After lock(): if the memory is open, `holder` is not null.
   const Deadline deadline = impl_->group->deadline(timeout);
   Collective collective(*impl_->group, "close", deadline);
   try {
@@ -81,7 +81,8 @@ void SymmetricMemory::close(Timeout timeout) {
       };
       for (const std::string& serial : collective.gather(flush_and_identify))
         require(serial == impl_->serial, Errc::invalid_argument,
-                "the ranks closed different memories; close in the same order on all ranks");
+                "the ranks closed different SymmetricMemory objects; close them in the same order "
+                "on all ranks");
     });
   } catch (...) {  // An application's Store may throw any type.
     impl_->detach(/*ok=*/false);

@@ -35,7 +35,7 @@ struct ReturnRange {
 };
 using OwnedAllocation = std::unique_ptr<const Allocation, ReturnRange>;
 
-/// One group's use of an allocation, from the rendezvous until the memory is closed. Until the use
+/// A group's use of an allocation, from the rendezvous until SymmetricMemory::close. Until the use
 /// is released, the allocation stays in its table and the range is not reused.
 class AllocationUse {
  public:
@@ -59,7 +59,7 @@ class AllocationUse {
   /// Records that peers may access the range from now on. Then only release(true) makes the range
   /// reusable.
   void mark_shared() { shared_ = true; }
-  /// Sets the memory that AllocationTable::memory returns for this use.
+  /// Sets the SymmetricMemory that AllocationTable::memory returns for this use.
   void set_memory(const std::shared_ptr<SymmetricMemory>& memory);
   /// Ends the use. If `reusable` is false, a peer may still access the range; the range is then
   /// never reused and stays mapped until AllocationTable::release_quarantined. Only the first call
@@ -92,11 +92,11 @@ class AllocationTable {
   };
   /// Describes the allocation that contains `ptr`. Returns nullopt if there is none.
   std::optional<Info> info(const void* ptr) const;
-  /// Returns the open memory of `group` on the allocation that contains `ptr`, or null. An empty
-  /// `group` selects the allocation's default group.
+  /// Returns the open SymmetricMemory of `group` on the allocation that contains `ptr`, or null. An
+  /// empty `group` selects the allocation's default group.
   std::shared_ptr<SymmetricMemory> memory(const void* ptr, const std::string& group) const;
-  /// Returns whether a group has an open memory on the allocation that contains `ptr`. Returns
-  /// nullopt for an unknown `ptr`.
+  /// Returns whether a group has an open SymmetricMemory on the allocation that contains `ptr`.
+  /// Returns nullopt for an unknown `ptr`.
   std::optional<bool> is_rendezvoused(const void* ptr) const;
 
   /// The result of free(): `unknown` if no allocation begins at `ptr`, `owned` if the allocation

@@ -39,7 +39,7 @@ Range BlockPool::take(std::size_t bytes, std::size_t alignment) {
     if (const auto offset = take_from(shared)) return {shared.block, true, *offset, rounded};
   std::shared_ptr<Block> block;
   try {
-    // Together with its token, the block has the size that the system allocates in one piece.
+    // Subtract the token: the block and its token together have block_bytes_ bytes.
     block = make(block_bytes_ - Block::kTokenBytes);
   } catch (Error& e) {
     e.add_context(

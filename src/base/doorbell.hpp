@@ -23,7 +23,7 @@ namespace symmem {
 inline std::atomic<unsigned> tsan_order{0};
 inline void tsan_release() { tsan_order.fetch_add(1, std::memory_order_acq_rel); }
 inline void tsan_acquire() { tsan_order.load(std::memory_order_acquire); }
-/// Increments `tsan_order` instead, because ThreadSanitizer does not model fences.
+/// Increments `tsan_order` instead of a fence, because ThreadSanitizer does not model fences.
 inline void full_fence() { tsan_order.fetch_add(1); }
 #else
 inline void tsan_release() {}

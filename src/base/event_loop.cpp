@@ -55,8 +55,8 @@ class EventLoop::Impl {
 };
 
 EventLoop::EventLoop() {
-  // This constructor is the place for the call, because every component of symmem that owns
-  // descriptors creates an EventLoop first.
+  // Called here, because every component of symmem that owns descriptors creates an EventLoop
+  // first.
   occupy_standard_fds();
   try {
     impl_ = std::make_unique<Impl>();

@@ -10,9 +10,9 @@
 namespace symmem {
 namespace {
 
-/// Number of forks, since the first ForkGuard, that led to this process. Like a pid it
-/// distinguishes a child from its parent, but it is read without a system call. It is written only
-/// in a new child, while the child has one thread.
+/// Number of forks between the process that constructed the first ForkGuard and this process. Like
+/// a pid, the number differs between a child and its parent, but no system call is needed to read
+/// it. Only a new child writes it, while the child has one thread.
 std::atomic<unsigned> generation{0};
 
 }  // namespace

@@ -26,8 +26,8 @@ std::optional<bool> parse_flag(std::string_view text);
 /// Splits `text` at each `separator`. Returns an empty vector for an empty text.
 std::vector<std::string> split(std::string_view text, char separator);
 
-/// Both functions format a value in the largest unit that represents it exactly: "2m". parse_time
-/// and parse_size parse the text to the same value.
+/// show_time and show_size format a value in the largest unit that represents it exactly: "2m".
+/// parse_time and parse_size parse the text to the same value.
 std::string show_time(std::chrono::milliseconds time);
 std::string show_size(std::int64_t bytes);
 

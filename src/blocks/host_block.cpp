@@ -34,8 +34,8 @@ class HostBlock : public Block {
 };
 
 /// Throws Error(exhausted) for a block larger than the available memory. Reading the available
-/// memory takes longer than making a block. Each reading is therefore reused for 1 s, until the new
-/// blocks add up to 1/kShare of the available memory.
+/// memory takes longer than making a block. Each value is therefore reused until 1 s has passed or
+/// the new blocks add up to 1/kShare of the available memory.
 class AvailabilityCheck {
  public:
   void operator()(std::size_t bytes) {

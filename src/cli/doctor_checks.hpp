@@ -21,7 +21,8 @@ struct Check {
   std::string fix;  ///< A command or setting that fixes a failed check.
 };
 
-/// Both functions return checks of the transports' requirements, in the order of execution.
+/// host_checks and library_checks return checks of the transports' requirements, in the order of
+/// execution.
 std::vector<Check> host_checks();
 std::vector<Check> library_checks();
 

@@ -66,7 +66,7 @@ std::size_t BlockAllocator::get_alloc_size(void* ptr) const {
 std::shared_ptr<SymmetricMemory> BlockAllocator::rendezvous(void* ptr,
                                                             const std::string& group_name,
                                                             Timeout timeout) {
-  Group::check_timeout(timeout);  // Also if the memory exists already.
+  Group::check_timeout(timeout);  // Also if the SymmetricMemory already exists.
   lifetime_->check();
   std::string group = group_name;
   if (group.empty()) {

@@ -74,7 +74,8 @@ void Context::Impl::join_world(const GroupInfo& world) {
   groups.add(kWorld, world);
   try {
     const auto group = groups.record(kWorld)->group;
-    // Other threads find the world already: their collective calls are refused until it has joined.
+    // Other threads can already find the world, so this lock refuses their collective calls until
+    // the join has completed.
     const std::lock_guard lock(group->collective_mutex());
     group->join(group->deadline({}));
   } catch (...) {  // A later join() may succeed.

@@ -33,7 +33,7 @@ class Context::Impl {
 
   /// Joins the world; collective over all ranks. Uses `store`, or the launcher's store if `store`
   /// is null. If this call throws, a store server of this process still delivers the error to the
-  /// other ranks, until the next join() or the end.
+  /// other ranks, until the next join() or end().
   void join(std::shared_ptr<Store> store);
   bool joined() const { return joined_.load(std::memory_order_acquire); }
   /// Throws Error(invalid_argument) unless this process has joined. `what` is the name of the
@@ -78,7 +78,7 @@ class Context::Impl {
   mutable std::mutex mutex_;         ///< Guards allocators_.
   std::map<DeviceType, std::shared_ptr<SymmetricMemoryAllocator>> allocators_;
   /// The built-in allocators. They live as long as the Context, even if the application replaced
-  /// them, because memories use them.
+  /// them, because SymmetricMemory objects use them.
   std::vector<std::shared_ptr<BlockAllocator>> built_in_;
 };
 

@@ -43,8 +43,8 @@ class DefaultContext {
       const Options chosen = options != nullptr ? *options : Options::from_env();
       check_options(chosen);
       context_.store(new Context(std::make_unique<Context::Impl>(chosen)));
-      // Registered after the Context was constructed, so that it runs before the exit handlers of
-      // the Context's parts.
+      // Register finalize() after the Context was constructed, so that it runs before the exit
+      // handlers of the Context's parts.
       std::atexit([] { instance().finalize(); });
     }
     return *context_.load();

@@ -51,8 +51,8 @@ void ForeignMemory::check(std::span<std::byte> memory, Device device, DeviceType
 std::shared_ptr<SymmetricMemory> ForeignMemory::rendezvous(
     const std::shared_ptr<GroupRecord>& record, std::span<std::byte> memory, Device device,
     const Deadline& deadline) {
-  // An unsupported device type throws inside the collective, so that all ranks fail. Until then any
-  // maker is sufficient.
+  // For an unsupported device type, `find` throws inside the collective, so that all ranks fail.
+  // Until then any maker is sufficient.
   const auto found = std::find_if(makers_.begin(), makers_.end(), [&](const auto& maker) {
     return maker->device_type() == device.type;
   });

@@ -84,7 +84,7 @@ Tensor get_buffer(const SymmetricMemory& memory, int rank, const std::vector<std
   std::byte* const at = impl.reach(rank, static_cast<std::size_t>(storage_offset) * dtype.bytes(),
                                    bytes, "get_buffer");
   if (at == nullptr)
-    fail(Errc::unsupported, "get_buffer: no pointer reaches {} ({}); use get",
+    fail(Errc::unsupported, "get_buffer: the buffer of {} is not mapped ({}); use get",
          impl.group->describe(rank), memory.route(rank).transport);
   // The view holds the block or the attachment, which keeps the memory mapped.
   std::shared_ptr<void> storage = impl.buffer_block;

@@ -70,8 +70,8 @@ class CudaGpu : public Gpu {
   explicit CudaGpu(int device) : device_(device), staging_(device) {
     const OnDevice here(device);
     load_kernels();
-    // Ordering up to the owner suffices: kernels that wait for network data run on the GPU that
-    // owns the memory.
+    // Ordering for kernels on the owner suffices: kernels that wait for network data run on the
+    // GPU that owns the memory.
     if (attribute(CU_DEVICE_ATTRIBUTE_GPU_DIRECT_RDMA_SUPPORTED, device) == 0 ||
         attribute(CU_DEVICE_ATTRIBUTE_GPU_DIRECT_RDMA_WRITES_ORDERING, device) >=
             CU_GPU_DIRECT_RDMA_WRITES_ORDERING_OWNER)
@@ -199,7 +199,7 @@ class CudaGpu : public Gpu {
             "the stream does not belong to cuda:{}, the device of the memory", device_);
   }
   /// Returns true if `from` is memory of this GPU or pinned host memory, from which kernels on this
-  /// GPU can load. Returns false for memory of other GPUs, also if this GPU can access it.
+  /// GPU can load. Returns false for memory of other GPUs, even if this GPU can access it.
   bool gpu_loads(const void* from) const {
     const PointerFacts facts = facts_of(from);
     return facts.on_device == reinterpret_cast<CUdeviceptr>(from) &&

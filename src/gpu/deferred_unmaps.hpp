@@ -20,7 +20,7 @@ class DeferredUnmaps {
   /// Unmaps [at, at+bytes) and frees the address range once all work enqueued on `devices` before
   /// this call has completed. Blocks for at most 10 ms; if the work is not complete by then, a
   /// later call of unmap_when_idle() or unmap_idle() unmaps the range. Invalidates stream captures
-  /// on these devices, in every capture mode (cuCtxRecordEvent).
+  /// on these devices, in every capture mode, because it calls cuCtxRecordEvent.
   void unmap_when_idle(const std::vector<int>& devices, CUdeviceptr at, std::size_t bytes) noexcept;
   /// Unmaps the ranges that have become idle. Does not block and does not invalidate a capture. A
   /// range that was added during a capture stays mapped.

@@ -17,10 +17,10 @@ namespace {
 constexpr int kInitial = 16;
 /// Maximum number of streams.
 constexpr int kMost = 256;
-/// Minimum time that a kernel has to start, also if the caller's timeout is shorter: another rank
-/// may occupy the GPU.
+/// Minimum time limit for the start of a kernel, used if the caller's timeout is shorter. Another
+/// rank may occupy the GPU.
 constexpr std::chrono::seconds kLeastToStart{1};
-/// Time that a started kernel has to report, in addition to the caller's timeout.
+/// A started kernel must report within the caller's timeout plus this time.
 constexpr std::chrono::seconds kGrace{5};
 /// Timeout of copies, which other work on the device may delay.
 constexpr std::chrono::seconds kCopyTimeout{60};
@@ -36,7 +36,7 @@ constexpr std::chrono::microseconds kSpinForNetwork{200};
 /// Time to poll without sleeping for copies: sleeping would reduce the bandwidth of large copies by
 /// a tenth.
 constexpr std::chrono::milliseconds kSpinForCopy{2};
-/// Sleep time between two polls after this time, in nanoseconds.
+/// Sleep time between two polls once these times have passed, in nanoseconds.
 constexpr long kNapNs = 50'000;
 
 void nap() {

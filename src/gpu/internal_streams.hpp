@@ -23,9 +23,9 @@ struct InternalStream {
 };
 
 /// The pool of one device's internal streams. Each host call leases a separate stream, so that a
-/// call that waits does not delay the call for which it waits. The constructor creates some
-/// streams, because creating a stream may block while a kernel spins; more streams are created only
-/// if more calls run at the same time. Leases may be created on any thread.
+/// waiting call does not delay the call that ends its wait. The constructor creates some streams,
+/// because creating a stream may block while a kernel spins; more streams are created only if more
+/// calls run at the same time. Leases may be created on any thread.
 class InternalStreams {
  public:
   explicit InternalStreams(int device);

@@ -44,7 +44,7 @@ __device__ std::uint64_t state_of(WaitResult waited) {
 }
 
 /// Marks the memory as failed if the peer's memory has failed. A wait that reports to the host
-/// marks the memory in no other case.
+/// does not mark the memory after any other failure.
 __device__ void mark_failed_peer(const DeviceView& view, WaitResult waited,
                                  Failure::Operation operation, int channel, int rank) {
   if (waited == WaitResult::peer_failed)

@@ -57,7 +57,8 @@ Contribution make_contribution(const std::string& operation,
 /// An error message quotes the errors of at most this many ranks and counts the other ranks.
 constexpr std::size_t kMaxQuoted = 4;
 
-/// Returns the name of a call in messages. The wire keeps an older name for one call.
+/// Returns the name of a call for error messages. On the wire, the rendezvous of a span has the
+/// older name register_buffer.
 std::string shown(const std::string& operation) {
   return operation == "register_buffer" ? "rendezvous of a span" : operation;
 }

@@ -135,7 +135,7 @@ void Group::member_gone(int rank, Departure how, const std::string& reason) {
   if (index >= states_.size()) return;
   {
     const std::lock_guard lock(mutex_);
-    // Keeps the first report, and the state `finished`.
+    // A later report replaces neither the first report nor the state `finished`.
     if (states_[index].load() != State::active) return;
     reasons_[index] = reason;
     states_[index].store(how == Departure::left ? State::left : State::lost);

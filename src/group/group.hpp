@@ -107,7 +107,7 @@ class Group : public GroupListener, public std::enable_shared_from_this<Group> {
   /// The state of each rank. The store's thread writes a state after the reason; every operation
   /// reads states. Accesses are sequentially consistent, like accesses to a doorbell's count of
   /// sleepers: either a thread that is about to sleep reads the new state, or the ringing thread
-  /// reads the new sleeper.
+  /// reads the new number of sleepers.
   std::vector<std::atomic<State>> states_;
   std::atomic<bool> store_lost_{false};
   mutable std::mutex mutex_;      ///< Guards the members below.

@@ -96,8 +96,8 @@ std::string AttachmentCache::attach_blocks(Transport& transport, const Rendezvou
               by_key == (connection.buffer->pointer() == nullptr) &&
               by_key == (connection.pad->pointer() == nullptr),
           Errc::invalid_argument,
-          "transport {}: each Attachment needs either a pointer or a key, and the buffer and the "
-          "signal pad of a peer the same kind",
+          "transport {}: each Attachment must have either a pointer or a key, and the Attachments "
+          "of a peer's buffer and signal pad must be of the same kind",
           transport.name());
   return "";
 }

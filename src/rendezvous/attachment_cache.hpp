@@ -21,8 +21,8 @@ struct Exported {
   std::vector<std::shared_ptr<Export>> exports;
 };
 
-/// Returns the pad for peers that use a key if `by_key` is true, else the pad for peers that map
-/// it.
+/// Returns the pad for peers that use a key if `by_key` is true, else the pad for peers that use a
+/// mapping.
 inline const BlockRange& pad_range(const Description& described, bool by_key) {
   return by_key ? described.network_pad : described.pad;
 }
@@ -31,7 +31,7 @@ inline const BlockRange& pad_range(const Description& described, bool by_key) {
 /// block. The transport measured the block's size; the range is an unverified claim of `rank`.
 void check_range(int rank, const BlockRange& range, std::uint64_t bytes,
                  const Attachment& attachment);
-/// Returns the size in bytes of a signal pad, which follows from `described`.
+/// Returns the size in bytes of a signal pad, computed from `described`.
 std::uint64_t pad_bytes(const Group& group, const Description& described);
 
 /// Exports and attaches the blocks of one group, and reuses the results while they are in use: one

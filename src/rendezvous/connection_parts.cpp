@@ -31,8 +31,8 @@ ExportedHandles ExportedHandles::read(Reader& reader) {
   return handles;
 }
 
-// Encodes for each rank 0 (attached) or the index of its reason plus one, because many ranks share
-// few reasons.
+// For each rank, the encoded number is 0 if the rank is attached, else the index of its reason plus
+// one. Each reason is encoded once, because many ranks share few reasons.
 
 std::string encode_outcome(const std::vector<std::string>& outcome) {
   std::vector<std::string> reasons;

@@ -25,12 +25,12 @@ class Connector {
   /// Connects every pair of ranks, or throws the same Error on all ranks and leaves nothing
   /// attached.
   std::shared_ptr<Connections> connect(Collective& collective, const RendezvousInput& input);
-  /// Releases the attachments; all ranks do so after the same failed call. Keeps the exports,
-  /// because a peer may still write to the memory.
+  /// Releases the attachments; all ranks call detach() after the same failed call. Keeps the
+  /// exports, because a peer may still write to the memory.
   void detach();
 
  private:
-  /// The blocks of buffer, pad and network pad of each rank.
+  /// For each rank, the block of its buffer, of its pad and of its network pad.
   using Blocks = std::vector<std::array<BlockId, 3>>;
 
   AttachmentCache cache_;

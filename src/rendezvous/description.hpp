@@ -32,8 +32,8 @@ struct Description {
   BlockRange buffer;
   BlockRange pad;          ///< For peers that map the pad.
   BlockRange network_pad;  ///< For peers that use a key; equal to `pad` for host memory.
-  /// The handles for the first transport, if the buffer has its own block, which no peer has
-  /// attached yet. They save a gather.
+  /// The handles for the first transport, which save a gather. Present only if the buffer has its
+  /// own block, because no peer has attached that block yet.
   std::optional<ExportedHandles> handles;
 
   std::string encode() const;

@@ -11,15 +11,15 @@
 
 namespace symmem {
 
-/// The resources of one group in a Context: the pools, the connections, and the memories that are
-/// not closed. Outlives the group if a peer may still write to the memory.
+/// The resources of one group in a Context: the pools, the connections, and the open
+/// SymmetricMemory objects. Outlives the group if a peer may still write to memory of the group.
 class GroupRecord : public MemoryHolder {
  public:
   explicit GroupRecord(std::shared_ptr<Group> the_group) : group(std::move(the_group)) {}
 
   void add(std::shared_ptr<SymmetricMemory> memory);
   void remove(const SymmetricMemory& memory);
-  /// Returns the memories of the record, oldest first.
+  /// Returns the open SymmetricMemory objects, oldest first.
   std::vector<std::shared_ptr<SymmetricMemory>> memories() const;
   void on_closed(const SymmetricMemory& memory, bool ok) override;
 

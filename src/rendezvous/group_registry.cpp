@@ -10,7 +10,7 @@ namespace symmem {
 namespace {
 
 /// kMaxNameBytes and kMaxWorldSize are limits of the store (docs/wire.md). They are checked here,
-/// so that set_group_info fails and not the first rendezvous.
+/// so that set_group_info fails, not the first rendezvous.
 constexpr std::size_t kMaxNameBytes = 8u << 10;
 constexpr int kMaxWorldSize = 1 << 20;
 
@@ -39,7 +39,7 @@ void check(const std::string& name, const GroupInfo& info) {
 void GroupRegistry::add(const std::string& name, const GroupInfo& info) {
   check(name, info);
   const std::lock_guard lock(mutex_);
-  lifetime_.check();  // With the lock, since leave() takes it: no group is added after that.
+  lifetime_.check();  // Under the lock, so that no group is added after leave().
   require(!groups_.contains(name), Errc::invalid_argument,
           "group \"{}\" exists already; end_group it first, or use another name", name);
   GroupInfo& kept = infos_.emplace_back(info);

@@ -31,15 +31,17 @@ class GroupRegistry {
   /// Returns a reference that is valid as long as the registry. Throws Error(invalid_argument) for
   /// an unknown name.
   const GroupInfo& info(const std::string& name) const;
-  /// Closes the group's memories and removes the group. Collective. Returns the failure if the
-  /// collective failed. Throws if the collective could not begin; the group then stays.
+  /// Closes the group's SymmetricMemory objects and removes the group. Collective. Returns the
+  /// failure if the collective failed. Throws if the collective could not begin; the group then
+  /// remains registered.
   std::exception_ptr end(const std::string& name, Timeout timeout);
 
   /// Returns the lost processes of all groups. Does not include processes that left.
   std::vector<Process> lost() const;
   /// Leaves every group, so that later calls fail. Called after Lifetime::begin_end.
   void leave() noexcept;
-  /// Detaches and removes all memories. Called after leave(), when no thread uses a memory.
+  /// Detaches and removes all SymmetricMemory objects. Called after leave(), when no thread uses
+  /// them.
   void release() noexcept;
 
  private:

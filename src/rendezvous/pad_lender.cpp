@@ -10,7 +10,7 @@ namespace symmem {
 
 std::vector<PadLease> PadLender::lease(PoolSet& pools, BlockMaker& maker, const Device& device,
                                        int world_size) const {
-  constexpr std::size_t kPadsPerBlock = 12;  // Minimum, also for large pads.
+  constexpr std::size_t kPadsPerBlock = 12;  // Minimum number, even if pads are large.
   std::vector<PadLease> pads;
   const auto lease = [&](BlockMaker& from, std::size_t bytes, Gpu* gpu) {
     const std::size_t block = std::max(options_.block_size, kPadsPerBlock * bytes);

@@ -52,7 +52,7 @@ bool TransportSelection::complete() const {
 void TransportSelection::round(std::size_t t) {
   std::vector<ExportedHandles> handles;
   if (t == 0 && all_described_handles()) {
-    export_blocks(t);  // Stores the exports behind the described handles in connections_.
+    export_blocks(t);  // Keeps the exports of the described handles.
     for (const Description& one : input_.described) handles.push_back(*one.handles);
   } else {
     for (const std::string& bytes : collective_.gather([&] { return export_blocks(t).encode(); }))
@@ -137,8 +137,8 @@ void TransportSelection::require_complete() {
         pairs += fmt::format("\n  {} and {}: {}", input_.group.describe(static_cast<int>(a)),
                              input_.group.describe(static_cast<int>(b)), reasons(a, b));
   if (count == 0) return;
-  // A rank that died after its contribution cannot be attached either. In that case this gather
-  // fails and names the dead rank.
+  // If the cause is a rank that died after its contribution, this gather fails and names the dead
+  // rank.
   static_cast<void>(collective_.gather([] { return std::string(); }));
   if (count > kMaxPairsListed)
     pairs += fmt::format("\n  and {} more pairs", count - kMaxPairsListed);

@@ -122,8 +122,9 @@ void GpuState::fail_failed(const Group& group, const char* operation) const {
       group.check_waitable({failure.rank}, operation);  // May throw a more precise error.
       fail(Errc::peer_lost, "{}: {} left or is lost; {}", what, rank, kCure);
     case device::Failure::Cause::no_pointer:
-      fail(Errc::unsupported, "{}: no pointer reaches {}; use host operations for this rank; {}",
-           what, rank, kCure);
+      fail(Errc::unsupported,
+           "{}: memory of {} is not mapped; use host operations for this rank; {}", what, rank,
+           kCure);
     case device::Failure::Cause::peer_failed:
       fail(Errc::peer_lost, "{}: a wait on the GPU of {} failed earlier; {}", what, rank, kCure);
     case device::Failure::Cause::channel_failed:

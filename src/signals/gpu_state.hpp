@@ -39,7 +39,7 @@ class GpuState {
   Gpu& gpu() const { return *gpu_; }
   const DeviceView& view() const { return view_; }
 
-  /// Throws an Error with the cause if a wait on the GPU has failed the memory.
+  /// Throws an Error with the cause if a wait on the GPU has marked the memory as failed.
   void check(const Group& group, const char* operation) const {
     if (std::atomic_ref(*view_.state.failure).load(std::memory_order_acquire) != 0) [[unlikely]]
       fail_failed(group, operation);

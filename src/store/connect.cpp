@@ -106,7 +106,7 @@ Frame receive_frame(int socket, FrameReader& frames, const Deadline& deadline) {
     if (const auto frame = frames.next()) return *frame;
     std::vector<pollfd> waiting{{socket, POLLIN, 0}};
     if (!poll_until(waiting, deadline))
-      throw Retryable("connected, but the hello was not answered");
+      throw Retryable("connected, but the handshake was not answered in time");
     const auto space = frames.space();
     const ssize_t count = ::recv(socket, space.data(), space.size(), 0);
     if (count == 0) throw Retryable("connection closed during the handshake");

@@ -23,8 +23,8 @@ void append_frame(std::string& out, Kind kind, std::uint64_t id, std::string_vie
 }
 
 std::span<char> FrameReader::space() {
-  constexpr std::size_t kSmallest = 1u << 10;  // Thousands of connections are mostly idle.
-  constexpr std::size_t kUsual = 64u << 10;    // Amortizes the system call.
+  constexpr std::size_t kSmallest = 1u << 10;  // Small, because most connections are idle.
+  constexpr std::size_t kUsual = 64u << 10;    // Large enough to amortize a system call.
   const std::size_t left = end_ - begin_;
   if (left == 0 && buffer_.size() > kUsual) std::vector<char>().swap(buffer_);
   if (left > 0 && begin_ > 0) std::memmove(buffer_.data(), buffer_.data() + begin_, left);

@@ -22,8 +22,8 @@ struct Member {
   std::string reason = {};
 };
 
-/// The complete groups of one job and their gathers. Each gather is decided once, with one reply
-/// for all ranks, the verdict. A verdict is kept until every remaining member has received it.
+/// The complete groups of one job and their gathers. Each gather is decided once: all ranks receive
+/// the same reply, the verdict. A verdict is kept until every remaining member has received it.
 class Groups {
  public:
   /// Members are notified of a departure at once, but at most once per `notify_interval`.
@@ -62,7 +62,7 @@ class Groups {
     std::size_t live = members.size();
     std::map<GatherKey, Gather> gathers = {};
     bool ended = false;
-    /// Ranks whose departure the members have not been notified of, by manner and reason.
+    /// Departed ranks of which the members have not been notified yet, by manner and reason.
     std::map<std::pair<Departure, std::string>, std::vector<int>> unnotified = {};
     Clock::time_point notified_at = Clock::time_point::min();
     Alarms::Alarm notify_alarm = {};

@@ -99,7 +99,7 @@ void Session::handle_request(const Frame& frame) {
   try {
     decode(frame, request);
     require(pending_requests_ <= kMaxPendingRequests, Errc::exhausted,
-            "{} requests of this connection are pending; at most {}", pending_requests_ - 1,
+            "{} requests of this connection are pending; the limit is {}", pending_requests_ - 1,
             kMaxPendingRequests);
   } catch (const Error& error) {
     return reply(frame.id, encode_failure(error.code(), text_without_location(error)));

@@ -26,8 +26,8 @@ class State {
   State(const State&) = delete;
   State& operator=(const State&) = delete;
 
-  /// Executes one request. An error is sent as the reply, also if another request with the same
-  /// ticket still waits.
+  /// Executes one request. Sends an error as the reply to `ticket`, even if an earlier request with
+  /// the same ticket is still pending.
   void handle(Ticket ticket, const Request& request, Clock::time_point now);
   /// Removes a closed client: its requests receive no reply, and its memberships are lost.
   void drop(ClientId client, const std::string& reason, Clock::time_point now);

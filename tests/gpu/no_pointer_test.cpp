@@ -31,7 +31,7 @@ void fail_in_kernels(Context& context) {
     launch_failing_barrier(stream, barriers->device_view(), scope, 6, kLongNs, wrong);
     stream.wait();
     CHECK(wrong.value() == 0);
-    const std::string reason = "no pointer reaches rank " + std::to_string(peer) + " (host";
+    const std::string reason = "memory of rank " + std::to_string(peer) + " (host";
     check_error([&] { words->flush(); }, Errc::unsupported, {"put_signal on channel 5", reason});
     check_error([&] { barriers->flush(); }, Errc::unsupported, {"barrier on channel 6", reason});
     words->close();
@@ -46,7 +46,7 @@ void fail_in_kernels(Context& context) {
   stream.wait();
   CHECK(wrong.value() == 0);
   check_error([&] { words->flush(); }, Errc::unsupported,
-              {"GPU: wait_packet: no pointer reaches rank " + std::to_string(peer)});
+              {"GPU: wait_packet: memory of rank " + std::to_string(peer)});
   words->close();
   other->put_signal(peer, 0);
   other->wait_signal(peer, 0);

@@ -140,7 +140,8 @@ TEST_CASE(
         const auto a = context.rendezvous(first), b = context.rendezvous(second);
         CHECK(attached == 2);  // The peer's block of both buffers and its block of their pads.
         for (const auto& memory : rank == 0 ? std::vector{a, b} : std::vector{b, a})
-          check_error([&] { memory->close(); }, Errc::invalid_argument, {"different memories"});
+          check_error([&] { memory->close(); }, Errc::invalid_argument,
+                      {"different SymmetricMemory objects"});
         CHECK(attached == 0);
         CHECK(counts[rank]->living_exports == 2);
 

@@ -116,7 +116,8 @@ TEST_CASE(
     check_error([&] { mine->put_signal(0, 0); }, Errc::finished, {"closed"});
     check_still_works(context);
   });
-  check_alike(errors, Errc::invalid_argument, {"close", "different memories", "same order"});
+  check_alike(errors, Errc::invalid_argument,
+              {"close", "different SymmetricMemory objects", "same order"});
 }
 
 TEST_CASE("a second thread in a collective call of the group gets an error, the first call works") {

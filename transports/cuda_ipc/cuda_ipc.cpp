@@ -45,7 +45,7 @@ std::optional<int> ordinal_of(const std::string& uuid) {
 }
 
 /// Throws Refusal unless `device` supports loads, stores and atomics on memory of the GPU `owner`.
-/// Asks CUDA if the owner's GPU is visible to this process, NVML otherwise.
+/// Queries CUDA; queries NVML instead if the owner's GPU is hidden from this process.
 void check_access(int device, const std::string& owner) {
   const std::optional<int> theirs = ordinal_of(owner);
   if (theirs && *theirs == device) return;
@@ -157,7 +157,7 @@ class CudaIpcTransport : public Transport {
   }
 
   /// Reads the token through the mapping with the GPU that will use the mapping. Throws Refusal if
-  /// the token is not that of `block`.
+  /// the token differs from `block`.
   void verify(const CudaIpcHandle& theirs, const BlockId& block, int device,
               const std::byte* at) const {
     if (!environment_.options.verify || !theirs.has_token) return;

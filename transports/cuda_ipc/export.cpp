@@ -139,8 +139,8 @@ std::shared_ptr<Export> export_memory(FdService& fds, const std::shared_ptr<Bloc
   refuse_unless(
       ticket || !handle.fabric.empty() || !handle.legacy.empty(),
       "the memory cannot be shared by a handle of the kind SYMMEM_CUDA_HANDLE={} (cudaMalloc "
-      "memory supports legacy, cuMemCreate memory the kinds that its creator requested, "
-      "cudaMallocAsync memory none)",
+      "memory supports legacy; cuMemCreate memory supports the kinds that its creator requested; "
+      "cudaMallocAsync memory supports no kind)",
       to_string(forms));
   return std::make_shared<CudaExport>(block, std::move(handle), std::move(own), std::move(ticket));
 }

@@ -68,7 +68,7 @@ Endpoint::Endpoint(ProgressDriver& driver, const Library& ucp, std::uint64_t pro
                 "UCX {} has no network transport that reaches the peer: {} (UCX_TLS, "
                 "UCX_NET_DEVICES and SYMMEM_INTERFACE restrict the transports; tcp suffices)",
                 ucp_.version(), ucp_.status_string(status));
-  // UCX before 1.14 does not report transports, so that RMA might be emulated over TCP.
+  // UCX before 1.14 does not report the transports of an endpoint; assume TCP.
   puts_by_rma_ = ucp_.at_least(14) && !only_tcp(ucp_, endpoint_);
 }
 

@@ -66,7 +66,7 @@ class Endpoint {
   /// Unpacks a remote key into `unpacked`. Returns the UCX status.
   ucs_status_t unpack(const std::string& key, ucp_rkey_h& unpacked);
 
-  // For broken(), on_reply() and close() the caller has locked the worker.
+  // The caller of broken(), on_reply() or close() must have locked the worker.
   bool broken() const { return broken_; }
   void on_reply(const Reply& reply, std::string_view payload);
   /// Closes the connection without a flush: all operations in flight complete with errors.

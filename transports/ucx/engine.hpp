@@ -20,7 +20,8 @@ namespace symmem::ucx {
 
 /// The UCX objects of one Context: a UCP context, a worker, the service for the peers' requests,
 /// the endpoints to the peers, and the progress thread. One worker serves both directions, so that
-/// a pair of ranks has one connection, on which each message also acknowledges the previous one.
+/// a pair of ranks has one connection: messages in one direction include the acknowledgements for
+/// the other direction.
 class Engine {
  public:
   /// `process` is the id of this Context. Throws Refusal if UCX cannot be used on this host,
@@ -43,8 +44,8 @@ class Engine {
   /// Returns whether this UCX can access GPU memory without staging.
   bool knows_cuda() const;
 
-  /// Returns the endpoint to that process; the first call creates it. The endpoint lives as long as
-  /// the engine. Throws Refusal if no network transport of UCX reaches the process.
+  /// Returns the endpoint to the Context `process`; the first call creates it. The endpoint lives
+  /// as long as the engine. Throws Refusal if no network transport of UCX reaches the process.
   Endpoint& endpoint(std::uint64_t process, const std::string& address);
 
   /// Closes the connection to a lost process; operations on this connection then fail.

@@ -10,9 +10,9 @@
 namespace symmem::ucx {
 
 /// Transports between any two hosts, with UCX remote keys and active messages. UCX is started when
-/// the first block is exported. `ucx` requires for GPU memory that UCX supports CUDA. `ucx_staged`
-/// does not: it sends messages that are staged in host memory, which is much slower and therefore
-/// has a separate name.
+/// the first block is exported. For GPU memory, the transport `ucx` requires a UCX with CUDA
+/// support. The transport `ucx_staged` stages the data in host memory instead; it is much slower
+/// and therefore has a separate name.
 inline constexpr Carrier kCarriers[] = {
     {"ucx", DeviceType::host}, {"ucx", DeviceType::cuda}, {"ucx_staged", DeviceType::cuda}};
 std::vector<std::shared_ptr<Transport>> make_transports(const TransportEnvironment& environment);

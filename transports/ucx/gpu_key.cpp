@@ -7,9 +7,9 @@
 namespace symmem::ucx {
 namespace {
 
-/// Host buffers to stage up to `bytes` of a put or get. Holds as many chunks as are in flight at
-/// once, so that the network does not wait for copies; fewer, but at least one, if the GPU has few
-/// free stages.
+/// Host buffers to stage up to `bytes` of a put or get. Contains as many chunks as can be in flight
+/// at once, so that the network does not wait for copies. Contains fewer chunks, but at least one,
+/// if the GPU has few free stages.
 class Staged {
  public:
   Staged(Gpu& gpu, std::size_t bytes) {

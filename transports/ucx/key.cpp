@@ -63,8 +63,8 @@ void UcxKey::verify(Wait& wait) try {
   refuse_unless_ok(engine_->ucp(), unpack(), "ucp_ep_rkey_unpack");
   verify_memory(wait);
 } catch (const Error& error) {
-  // UCX connects at the first operation and reports here that no network reaches the peer. If the
-  // peer has died instead, the store reports this to the rendezvous.
+  // UCX connects at the first operation, which therefore fails here if no network reaches the peer.
+  // If the peer has died instead, the store reports the loss to the rendezvous.
   if (error.code() == Errc::peer_lost) refuse("{}", error.what());
   throw;
 }

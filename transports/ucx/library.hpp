@@ -19,7 +19,7 @@ class Library {
 
   std::string version() const;  ///< For example "1.13.1".
   /// Returns the part of the version that must be equal on both ranks, for example "1.13". Remote
-  /// keys from another generation cannot be unpacked.
+  /// keys from a UCX in which this part differs cannot be unpacked.
   std::string generation() const;
   bool at_least(unsigned minor) const { return major_ > 1 || minor_ >= minor; }
 

@@ -26,7 +26,7 @@ constexpr std::chrono::microseconds kWaitSpin{150};
 constexpr std::chrono::milliseconds kLongestPark{1};
 /// Number of polls between two yields to other threads; a yield takes as long as a poll.
 constexpr unsigned kPollsPerTurn = 8;
-/// Interval of polls while a GPU executes an atomic: its completion does not wake a thread.
+/// Interval of polls while a GPU executes an atomic, because the completion wakes no thread.
 constexpr std::chrono::microseconds kGpuPollInterval{20};
 /// Interval at which wait() calls Wait::check(), and maximum sleep time of the progress thread.
 constexpr std::chrono::milliseconds kCheckInterval{50};

@@ -38,7 +38,7 @@ class ProgressDriver {
 
   Worker& worker() { return worker_; }
 
-  // For wait(), progress_once(), notify() and defer() the caller has locked the worker.
+  // The caller of wait(), progress_once(), notify() or defer() must have locked the worker.
   /// Progresses until `done()` returns true. Calls `wait.check()` every 50 ms with the worker
   /// unlocked. Polls briefly, then sleeps while the progress thread progresses.
   void wait(std::unique_lock<std::mutex>& lock, Wait& wait, const std::function<bool()>& done);
@@ -50,8 +50,8 @@ class ProgressDriver {
   /// must not close endpoints.
   void defer(std::function<void()> action) { deferred_.push_back(std::move(action)); }
 
-  // poll() and stop_polling() may be called from any thread; the worker must not be locked by the
-  // caller.
+  // poll() and stop_polling() may be called from any thread. The caller must not have locked the
+  // worker.
   /// Progresses the worker without waiting. Does nothing if another thread has locked the worker.
   void poll();
   /// Announces that the calling thread stops polling; the progress thread then resumes.

@@ -132,7 +132,7 @@ class LazyEngine {
 
 class UcxTransport : public Transport {
  public:
-  /// If `staged`, transfers GPU memory with messages only, also if UCX supports CUDA.
+  /// If `staged`, transfers GPU memory with messages only, even if UCX supports CUDA.
   UcxTransport(std::shared_ptr<LazyEngine> engine, bool staged)
       : engine_(std::move(engine)), staged_(staged) {}
 

@@ -50,7 +50,7 @@ class Worker {
   /// Returns whether a thread waits in lock().
   bool wanted() const { return wanted_.load(std::memory_order_relaxed) != 0; }
 
-  // For progress() and arm() the caller has locked the worker.
+  // The caller of progress() or arm() must have locked the worker.
   /// Progresses the worker. Returns whether there was any progress.
   bool progress() { return ucp_.worker_progress(worker_) != 0; }
   /// Arms event_fd(). Returns false if there is something to progress now.
