@@ -68,7 +68,7 @@ void SymmetricMemory::barrier(int channel, Timeout timeout) {
 }
 
 void SymmetricMemory::close(Timeout timeout) {
-  const auto keep = shared_from_this();  // `holder` may release its reference during this call.
+  const auto keep = shared_from_this();  // `holder` may release this object during this call.
   const auto holder = impl_->holder.lock();
   impl_->check_open("close");  // After lock(): if the memory is open, `holder` is not null.
   const Deadline deadline = impl_->group->deadline(timeout);

@@ -110,7 +110,7 @@ std::string in_quotes(std::string_view text) {
 }
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
-  // One row of the table of distances between prefixes of `a` and prefixes of `b`.
+  // The distances between one prefix of `a` and every prefix of `b`.
   std::vector<std::size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), std::size_t{0});
   for (std::size_t i = 0; i < a.size(); ++i) {

@@ -37,8 +37,8 @@ class Ucp {
         cleanup(function_of<void(void*)>(library, "ucp_cleanup")),
         status_string(function_of<const char*(int)>(library, "ucs_status_string")) {}
 
-  /// Returns the text that UCX prints about a context that is created with `settings`, which
-  /// override the environment.
+  /// Creates a UCX context with `settings`, which override the environment, and returns the text
+  /// that UCX prints about the context.
   std::string info(const std::map<std::string, std::string>& settings) const {
     void* config = nullptr;
     check(config_read(nullptr, nullptr, &config), "ucp_config_read");

@@ -63,8 +63,8 @@ class ChildProcesses {
   /// Returns how `child` ended, or nullopt if `child` was running at the end of the last wait.
   std::optional<ChildEnd> end(int child) const { return at(child).end; }
 
-  /// Waits until all children have ended. If a child fails, the deadline expires or one of
-  /// `signals` is received, sends SIGTERM (or the received signal) to the running children, and
+  /// Waits until all children have ended. Stops the running children if a child fails, the deadline
+  /// expires or one of `signals` is received: sends them SIGTERM (or the received signal), and
   /// SIGKILL after kGrace or after a second signal.
   JobEnd wait_all(const Deadline& deadline, const SignalFd* signals = nullptr);
 

@@ -23,7 +23,7 @@ GpuSignals::GpuSignals(Group& group, int channels, std::vector<PeerPad> pads, Gp
       state_(state),
       waiting_(static_cast<std::size_t>(channels) * pads_.size()) {
   group_.add_observer(this);
-  GpuSignals::group_changed();  // Marks the members that are gone already.
+  GpuSignals::group_changed();  // Marks members that are already gone.
 }
 
 GpuSignals::~GpuSignals() {

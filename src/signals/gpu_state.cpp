@@ -88,7 +88,7 @@ void GpuState::fail_channel(int channel) noexcept {
   try {
     gpu_->copy(view_.state.epochs + channel, &device::PadState::kPoison,
                sizeof device::PadState::kPoison);
-  } catch (const Error&) {  // The GPU has failed: no barrier completes on it anyway.
+  } catch (const Error&) {  // The GPU has failed: no barrier completes on this GPU.
   }
 }
 

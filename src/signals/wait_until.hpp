@@ -55,8 +55,8 @@ bool poll_briefly(BlockKey* progress_key, std::chrono::microseconds longest, Rea
 }
 
 /// Blocks until `ready` returns true or the deadline passes. Returns whether `ready` returned true.
-/// Before each sleep, after it has registered this thread as a sleeper of `doorbell`, calls
-/// `check`, which throws if the wait can no longer complete.
+/// Before each sleep, registers this thread as a sleeper of `doorbell` and then calls `check`,
+/// which throws if the wait can no longer complete.
 ///
 /// Spins for about a microsecond, because a running peer usually answers within that time. Then
 /// yields twenty times, so that the peer runs if ranks outnumber cores. Then sleeps, because longer

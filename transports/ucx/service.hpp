@@ -73,9 +73,9 @@ class Service {
     Gpu* gpu = nullptr;  ///< Null for host memory.
     int count = 0;       ///< Number of add() calls minus remove() calls.
   };
-  /// An atomic on GPU memory that a kernel executes once it is scheduled, or a flush that waits for
-  /// an earlier atomic of its sender. No thread blocks on it: the kernel that occupies the GPU may
-  /// be waiting for a later message.
+  /// An atomic on GPU memory, or a flush that waits for an earlier atomic of the same sender. A
+  /// kernel executes the atomic. No thread blocks until the kernel has run: another kernel may
+  /// occupy the GPU and wait for a later message.
   struct InFlight {
     Message message;
     ucp_ep_h reply_to;
