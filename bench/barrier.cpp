@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The barrier of 2, 4 and 8 ranks of one host beside OpenSHMEM's, if that is installed. Jobs of the
-// two run alternately.
+// Measures the barrier of 2, 4 and 8 ranks on one host and, if OpenSHMEM is installed, the barrier
+// of OpenSHMEM. Jobs of symmem and of OpenSHMEM run alternately.
 #include <nlohmann/json.hpp>
 
 #include "base/check.hpp"
@@ -11,10 +11,10 @@
 namespace symmem::bench {
 namespace {
 
-// Equal to those of peers/shmem_barrier.c.
+// These constants are equal to the constants in peers/shmem_barrier.c.
 constexpr int kBatches = 10, kBarriers = 200;
 
-/// Rank 0 prints the microseconds of a barrier, one value a batch.
+/// Runs one rank. Rank 0 prints the mean time of a barrier in microseconds, one value per batch.
 void run_rank() {
   Context context;
   const auto buffer = context.allocate(8);
@@ -32,10 +32,11 @@ double median_of(const std::vector<std::string>& lines) {
   return median(nlohmann::json::parse(lines.at(0)).get<std::vector<double>>());
 }
 
-/// Returns the microseconds of OpenSHMEM's barrier, if this was built with it.
+/// Returns the time of OpenSHMEM's barrier in microseconds, or nullopt in a build without
+/// OpenSHMEM.
 std::optional<double> openshmem(int ranks) {
 #ifdef SYMMEM_OSHRUN
-  // Excludes osc/rdma: the barrier does not use it, and it crashes Open MPI 4.1 in finalize.
+  // Excludes osc/rdma, which the barrier does not use and which crashes Open MPI 4.1 in finalize.
   return median_of(
       run_program({SYMMEM_OSHRUN, "--allow-run-as-root", "--oversubscribe", "--mca", "osc", "^rdma",
                    "-n", std::to_string(ranks), SYMMEM_SHMEM_BARRIER}));
@@ -62,7 +63,7 @@ std::vector<Figure> measure(int rounds) {
     }
   }
   for (Figure& figure : figures)
-    if (figure.floor.empty()) figure.floor_is = "(no oshcc when built)", figure.goal = {};
+    if (figure.floor.empty()) figure.floor_is = "(built without oshcc)", figure.goal = {};
   return figures;
 }
 
@@ -71,10 +72,11 @@ std::vector<Figure> measure(int rounds) {
 
 int main(int argc, char** argv) {
   using namespace symmem::bench;
-  return run_main(argc, argv, "bench_barrier",
-                  {.description = "benchmark the barrier beside OpenSHMEM's",
-                   .rounds = 7,
-                   .run_rank = [](int) { run_rank(); },
-                   .measure = measure,
-                   .title = [] { return "Barrier of ranks of one host, beside OpenSHMEM"; }});
+  return run_main(
+      argc, argv, "bench_barrier",
+      {.description = "benchmark the barrier and compare it with OpenSHMEM",
+       .rounds = 7,
+       .run_rank = [](int) { run_rank(); },
+       .measure = measure,
+       .title = [] { return "Barrier of ranks on one host, compared with OpenSHMEM"; }});
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// How long a failure takes to become an error: after the deadline of a wait, and after kill -9 of a
-// peer, beside the end of a bare TCP connection to it.
+// Measures how long symmem takes to report an error: after the deadline of a wait, and after kill
+// -9 of a peer. The floor (baseline) of the latter is the time until a plain TCP connection to the
+// peer ends.
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
@@ -43,12 +44,13 @@ void await_error(Errc code, Call call) {
   }
 }
 
-/// Rank 1: signals rank 0 after the rendezvous, then waits until it is killed.
+/// Runs rank 1, which signals rank 0 after the rendezvous, then waits until it is killed.
 void run_rank(int) {
   const Environment environment = process_environment();
   const auto port = parse_whole(value_of(environment, "BENCH_PORT"), 1, 65535);
-  require(port.has_value(), Errc::invalid_argument, "BENCH_PORT is no port");
-  // Open until this process ends: rank 0 sees the end of the connection.
+  require(port.has_value(), Errc::invalid_argument, "BENCH_PORT is not a port number");
+  // The connection stays open until this process ends; rank 0 then detects the end of the
+  // connection.
   [[maybe_unused]] const Fd tcp = connect_to("127.0.0.1", static_cast<std::uint16_t>(*port));
   Context context;
   const auto buffer = context.allocate(64);
@@ -57,7 +59,7 @@ void run_rank(int) {
   for (;;) ::pause();
 }
 
-/// Rank 0 in this process and rank 1 in its own, connected by `transport`.
+/// Rank 0 in this process and rank 1 in a child process, connected by `transport`.
 class Pair {
  public:
   explicit Pair(const std::string& transport)
@@ -124,7 +126,7 @@ class Pair {
   const std::shared_ptr<SymmetricMemory> memory_;
 };
 
-/// Milliseconds from the deadline of a call that waits for an absent rank to its error.
+/// Measures the time from the deadline of a call that waits for an absent rank to the error.
 template <typename Call>
 Figure missing(const char* what, int rounds, Call call) {
   Figure figure{
@@ -137,7 +139,8 @@ Figure missing(const char* what, int rounds, Call call) {
   return figure;
 }
 
-/// Milliseconds from the kill of rank 1 to the error of a call that waits for it or is repeated.
+/// Measures the time from the kill of rank 1 to the error of `call`, which waits for rank 1 or is
+/// repeated.
 template <typename Call>
 Figure killed(const std::string& transport, const char* what, int rounds, Call call) {
   Figure figure{fmt::format("kill -9: {}, {}", what, transport),
@@ -194,5 +197,5 @@ int main(int argc, char** argv) {
        .most_rounds = 60,
        .run_rank = run_rank,
        .measure = measure,
-       .title = [] { return "Until an error names the rank"; }});
+       .title = [] { return "Time until an error names the rank"; }});
 }

@@ -15,9 +15,9 @@ struct Goal {
   double bound = 0;
 };
 
-/// Samples of one operation and of its floor: the hardware, the bare call, or another library. The
-/// two are sampled alternately, so that a disturbance of the machine affects both; floor[i] belongs
-/// to ours[i].
+/// Samples of one operation and of its floor (baseline): the hardware, the bare call, or another
+/// library. The two are sampled alternately, so that a disturbance of the machine affects both;
+/// floor[i] belongs to ours[i].
 struct Figure {
   std::string what;
   std::string unit;

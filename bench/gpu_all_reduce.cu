@@ -13,7 +13,8 @@ constexpr int kThreads = 512;
 
 // The floor kernels contain only the stores, loads and polls that an all-reduce requires.
 
-/// The number of the current round, its set in the buffer, and the elements of this thread.
+/// The number of the current round, the set in the buffer that this round uses, and the elements of
+/// this thread.
 struct Round {
   __device__ Round(const Parts& parts)
       : rank(parts.flags.rank),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Benchmarks of GPU memory on two hosts over UCX. The floor is the same loop on raw UCP with a
-// target that polls.
+// Benchmarks of GPU memory on two hosts over UCX. The floor (baseline) is the same loop on raw UCP
+// with a target that polls.
 #include <fmt/format.h>
 
 #include <atomic>
@@ -237,7 +237,7 @@ class AcrossHosts {
     copy(&found_of_floor, word, sizeof found_of_floor);
     const auto wanted = static_cast<std::uint64_t>(kCount) * (static_cast<unsigned>(rounds_) + 1);
     require(first_ || (found == wanted && found_of_floor == wanted), Errc::internal,
-            "{} of {} increments were executed; by the floor {}", found, wanted, found_of_floor);
+            "symmem made {} of {} increments, the floor {}", found, wanted, found_of_floor);
     return figure;
   }
 

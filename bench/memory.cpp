@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Host memory of two ranks on one host. Each operation has a floor: the same processes do the same
-// work on the mapped memory without symmem.
+// Benchmarks of host memory of two ranks on one host. Each operation has a floor (baseline): the
+// same processes do the same work on the mapped memory without symmem.
 #include <sys/mman.h>
 
 #include <atomic>
@@ -21,11 +21,12 @@ constexpr std::size_t kFar = 128 * kMiB;  ///< Larger than the caches.
 constexpr int kWords = 2048;              ///< Fit into the L1 cache.
 constexpr int kChannel = 1;
 
-/// Offsets in each rank's buffer: words, each in a cache line of its own, then bulk data.
+/// Offsets in each rank's buffer: words, each in a separate cache line, then bulk data.
 constexpr std::size_t kFlagAt = 0, kOtherFlagAt = 64, kCounterAt = 128, kWordAt = 192;
 constexpr std::size_t kBulkAt = 4096;
 
-/// Floor and symmem execute the same instructions.
+/// Both functions are called for the floor and for symmem, so that both execute the same
+/// instructions.
 [[gnu::noinline]] void store_words(volatile Word* words, Word value) {
   for (int i = 0; i < kWords; ++i) words[i] = value;
 }
@@ -148,7 +149,7 @@ class Memory {
     return figure;
   }
 
-  /// Copies `bytes` bytes in pieces of 1 MiB, `passes` times a sample.
+  /// Copies `bytes` bytes in pieces of 1 MiB, `passes` times per sample.
   Figure put_bulk(const char* what, std::size_t bytes, int passes) {
     Figure figure{what, "GB/s", "memcpy 1 MiB", {}, {}, {Goal::Kind::ratio_at_least, 0.98}};
     const auto speed = [&](auto copy) {
@@ -190,7 +191,7 @@ class Memory {
     return figure;
   }
 
-  /// Half a round trip of signals. Both ranks run this.
+  /// Measures half a round trip of signals. Both ranks call this function.
   Figure signal() {
     Figure figure{"signal, one way",
                   "ns",
@@ -269,12 +270,13 @@ int main(int argc, char** argv) {
   using namespace symmem::bench;
   return run_main(
       argc, argv, "bench_memory",
-      {.description = "benchmark host memory of two ranks on one host beside its floors",
+      {.description =
+           "benchmark host memory of two ranks on one host and compare it with the floors",
        .run_rank = run_rank,
        .measure =
            [](int rounds) {
              return figures_of(
                  run_ranks(2, {"--as-rank", "--rounds", std::to_string(rounds)}).at(0));
            },
-       .title = [] { return "Host memory, two ranks of one host"; }});
+       .title = [] { return "Host memory, two ranks on one host"; }});
 }

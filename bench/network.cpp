@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Host memory of two simulated hosts over UCX. Floors: the same loop on raw UCP with a polling
-// target; for signals also a TCP round trip that spins.
+// Benchmarks of host memory on two simulated hosts over UCX. The floor (baseline) is the same loop
+// on raw UCP with a polling target. Signals are also compared with a TCP round trip that spins.
 #include <fmt/format.h>
 #include <sys/socket.h>
 
@@ -128,7 +128,8 @@ class Network {
         [](double s) { return 1e-9 * kLarge * kMany / s; });
   }
 
-  /// Round trip: each rank waits for the signal, then sends its own. Both ranks run this.
+  /// Measures round trips of put_with_signal: rank 0 sends first, rank 1 replies. Both ranks call
+  /// this function.
   template <typename Floor>
   Figure trips(const char* floor_is, double goal, Floor floor) {
     Figure figure{"put_with_signal 8 B, round trip", "us", floor_is, {}, {},
@@ -149,7 +150,7 @@ class Network {
     return figure;
   }
 
-  /// Processor time of symmem's threads while the application sleeps.
+  /// Measures the processor time of symmem's threads while the application sleeps.
   Figure idle() {
     Figure figure{"idle rank, of one core", "%", "", {}, {}, {Goal::Kind::at_most, 0.5}};
     for (int i = 0; i < rounds_; ++i) {
@@ -229,7 +230,8 @@ int main(int argc, char** argv) {
   bool netns = false;
   return run_main(
       argc, argv, "bench_network",
-      {.description = "benchmark host memory of two simulated hosts beside raw UCP and TCP",
+      {.description =
+           "benchmark host memory of two simulated hosts and compare it with raw UCP and TCP",
        .run_rank = run_rank,
        .measure = [&](int rounds) { return measure(rounds, netns); },
        .title =
@@ -240,6 +242,6 @@ int main(int argc, char** argv) {
        .add_options =
            [&](CLI::App& app) {
              app.add_flag("--netns", netns,
-                          "put each host into a network namespace of its own (needs root)");
+                          "put each host into a separate network namespace (requires root)");
            }});
 }

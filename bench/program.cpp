@@ -23,7 +23,7 @@ int run_main(int argc, char** argv, const char* name, const RankProgram& program
   bool json = false, as_rank = false;
   int rounds = program.rounds;
   app.add_flag("--json", json, "print all samples as JSON");
-  app.add_option("--rounds", rounds, "samples of each side")
+  app.add_option("--rounds", rounds, "number of samples of symmem and of the floor")
       ->check(CLI::Range(1, program.most_rounds));
   app.add_flag("--as-rank", as_rank, "run as a rank (internal)")->group("");
   program.add_options(app);

@@ -10,10 +10,10 @@
 
 namespace symmem::bench {
 
-/// A benchmark that starts its own program again, with --as-rank, as the ranks.
+/// A benchmark that starts its own program once per rank, with --as-rank.
 struct RankProgram {
   std::string description;
-  int rounds = 15;  ///< Default of --rounds: samples of each side.
+  int rounds = 15;  ///< Default of --rounds: samples of symmem and of the floor.
   int most_rounds = 1000;
   std::function<void(int rounds)> run_rank;
   std::function<std::vector<Figure>(int rounds)> measure;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Allocation and rendezvous, then close, each after a warm-up. Floor: one gather of the store, the
-// collective round trip that a rendezvous consists of.
+// Measures allocation with rendezvous, then close, each after a warm-up. The floor (baseline) is
+// one gather of the store, the collective round trip that a rendezvous consists of.
 #include <cstring>
 
 #include "base/check.hpp"
@@ -117,5 +117,5 @@ int main(int argc, char** argv) {
                    .most_rounds = 10000,
                    .run_rank = run_rank,
                    .measure = measure,
-                   .title = [] { return "Rendezvous of ranks of one host, after the first"; }});
+                   .title = [] { return "Rendezvous of ranks on one host, after a warm-up"; }});
 }

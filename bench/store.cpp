@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Measures the store with its server in another process: single requests beside a raw TCP echo of
-// the same bytes and beside Redis, pipelined requests beside Redis, and many clients that join.
+// Measures the store with its server in another process: single requests, compared with a raw TCP
+// echo of the same bytes and with Redis; pipelined requests, compared with Redis; and many clients
+// that join.
 #include <sched.h>
 
 #include <CLI/CLI.hpp>
@@ -28,8 +29,8 @@ const std::string kKey = "some/key", kValue = "12345678";
 constexpr int kRounds = 15;
 
 /// Binds this thread and its children to one core. Servers run on core 0. For single requests the
-/// client runs there, too: between two cores the wake-up of a sleeping core dominates, 5 to 200 us
-/// in a virtual machine. For pipelined requests the client has a core of its own.
+/// client also runs on core 0, because with two cores the time to wake a sleeping core dominates (5
+/// to 200 us in a virtual machine). For pipelined requests the client runs on another core.
 void run_on_core(unsigned core) {
   cpu_set_t cores;
   CPU_ZERO(&cores);
@@ -37,7 +38,7 @@ void run_on_core(unsigned core) {
   ::sched_setaffinity(0, sizeof cores, &cores);
 }
 
-// One at a time.
+// Benchmark of single requests.
 
 /// Encodes a command for Redis.
 std::string resp(const std::vector<std::string>& words) {
@@ -49,8 +50,8 @@ std::string resp(const std::vector<std::string>& words) {
 struct Operation {
   std::string name;
   std::function<void(KeyValueStore&)> call;  // Checks the result.
-  store::Request request;                    // The same request, for its bytes.
-  std::string redis, redis_reply;            // The expected reply.
+  store::Request request;                    // The same request, for its frame.
+  std::string redis, redis_reply;            // The request to Redis and the expected reply.
 };
 
 std::vector<Operation> operations() {
@@ -112,7 +113,8 @@ void one_at_a_time(const OurServer& server, const Redis* redis, std::vector<Figu
   }
 }
 
-// Pipelined as by redis-benchmark -c 50 -P 16, with equal load for both servers.
+// Benchmark of pipelined requests, as in redis-benchmark -c 50 -P 16, with equal load on both
+// servers.
 
 struct Load {
   std::vector<Wire> wires;
@@ -160,7 +162,7 @@ void pipelined(const OurServer& server, const Redis& redis, std::vector<Figure>&
   }
 }
 
-// Joining.
+// Benchmark of many clients that join.
 
 double join_all(int clients) {
   const OurServer server("0.0.0.0");
@@ -177,14 +179,15 @@ double join_all(int clients) {
           auto& store = stores[static_cast<std::size_t>(mine)];
           TcpStoreOptions options = server.options();
           options.timeout = options.liveness = std::chrono::minutes(1);
-          // Many addresses: for one pair of them the kernel's search for a free port is slow.
+          // Uses many addresses, because the kernel's search for a free port is slow if one address
+          // has many connections.
           options.host = fmt::format("127.0.0.{}", 1 + mine % 100);
           store = store::connect_tcp_store(options, process, poller);
           store->add("joined", 1);
         }
       });
   });
-  require(stores[0]->add("joined", 0) == clients, Errc::internal, "not all have joined");
+  require(stores[0]->add("joined", 0) == clients, Errc::internal, "not all clients have joined");
   return seconds;
 }
 
@@ -199,11 +202,11 @@ void joining(int wanted, std::vector<Figure>& figures) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App app("Measures the store beside a raw TCP echo and Redis");
+  CLI::App app("Measures the store and compares it with a raw TCP echo and Redis");
   std::string serve_at;
   bool json = false;
   int clients = 16'384;
-  app.add_option("--serve", serve_at, "Run the server's process at this address");
+  app.add_option("--serve", serve_at, "Run the store server at this address (internal)");
   app.add_flag("--json", json, "Print all samples as JSON");
   app.add_option("--clients", clients, "Number of clients that join at once");
   CLI11_PARSE(app, argc, argv);

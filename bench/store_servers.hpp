@@ -9,13 +9,15 @@
 #include "process/child_process.hpp"
 #include "symmem/key_value_store.hpp"
 
-/// The servers that bench_store measures, each a process that ends with its object.
+/// The servers that bench_store measures. Each server is a process that ends when its object is
+/// destroyed.
 namespace symmem::bench {
 
 /// Raises the limit of open descriptors to the hard limit and returns it.
 rlim_t raise_descriptor_limit();
 
-/// Serves a store at `host` and an echo until killed: the process of OurServer.
+/// Main function of the process that OurServer starts: runs a store server at `host` and an echo
+/// server until the process is killed.
 int serve(const std::string& host);
 
 struct OurServer {

@@ -9,8 +9,8 @@
 
 namespace symmem::bench {
 
-/// A blocking TCP connection on loopback, for the baselines of the store's figures and for other
-/// servers' protocols. Throws Error on failure.
+/// A blocking TCP connection on loopback, through which benchmarks reach echo servers, Redis and
+/// store servers. Throws Error on failure.
 class Wire {
  public:
   explicit Wire(std::uint16_t port);
@@ -26,15 +26,15 @@ class Wire {
   std::string buffer_;
 };
 
-/// Plain TCP between processes: a socket that listens on every address, its port, and both ends of
-/// a connection.
+/// Plain TCP between processes. listen_anywhere returns a socket that listens on every address,
+/// port_of its port, and accept_one and connect_to the two ends of a connection.
 Fd listen_anywhere();
 std::uint16_t port_of(const Fd& socket);
 Fd accept_one(const Fd& listening);
 Fd connect_to(const std::string& address, std::uint16_t port);
 
-/// Starts an echo server in a detached thread that ends with the process. It serves one connection
-/// at a time. Returns the port.
+/// Starts an echo server in a detached thread that ends with the process. The server handles one
+/// connection at a time. Returns the port.
 std::uint16_t start_echo_server();
 
 /// Returns a port of loopback that was free during the call.

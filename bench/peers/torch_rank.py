@@ -55,7 +55,7 @@ class Rank:
             print(text(row), flush=True)
 
     def measure(self, what, unit, values, by=None):
-        """Reports the samples that `values` returns, or why it failed: on all ranks or on none."""
+        """Reports samples from values() or its error. values() fails on all ranks or on none."""
         try:
             self.report({"what": what, "unit": unit, "values": values()}, by)
         except WrongData:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the work of bench_gpu on PyTorch's symmetric memory and NCCL: 2, 4 and 8 ranks, a GPU each.
+"""Runs the work of bench_gpu on PyTorch's symmetric memory and NCCL, on 2, 4 and 8 GPUs.
 
 NVLink multicast is off, as in bench_gpu. Prints one line per result with the median, the minimum
 and the maximum of the rounds, or all samples as JSON. Features that the installed torch does not

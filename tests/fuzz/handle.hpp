@@ -19,8 +19,8 @@ void decode_handle(const std::string& bytes) {
   }
 }
 
-/// Decodes the input as a transport's handle, unchanged and with a valid checksum appended. Each
-/// time the decoder must refuse the input or return a handle that encodes to the same bytes.
+/// Decodes the input twice as a transport's handle: unchanged, and with a valid checksum appended.
+/// Both times the decoder must refuse the input or return a handle that encodes to the same bytes.
 template <typename Handle>
 int fuzz_handle(const std::uint8_t* data, std::size_t size) {
   const std::string input(reinterpret_cast<const char*>(data), size);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests of barriers that kernels call, and of failing barriers.
+// Tests of barriers that kernels call, and of barriers that fail.
 #include "gpu/test_gpu.hpp"
 #include "gpu/test_kernels.hpp"
 
@@ -11,7 +11,7 @@ namespace {
 
 constexpr unsigned long long kShortNs = 5'000'000, kLongNs = 60'000'000'000;
 
-/// Checks that `words` is usable after other memory has failed.
+/// Checks that `words` is usable after another SymmetricMemory has failed.
 void check_usable(Context& context, const Words& words, cudaStream_t stream) {
   words->on(stream).barrier(1);
   ok(cudaStreamSynchronize(stream));
@@ -32,8 +32,8 @@ TEST_CASE("one Barrier object in a kernel synchronises many rounds") {
       launch_barrier_object(stream, words->device_view(), scope, 5, rounds, wrong);
       stream.wait();
       CHECK(wrong.value() == 0);
-      // A stream barrier and a host barrier continue with the epoch after the object's last
-      // barrier.
+      // Barriers on a stream and on the host continue with the epoch after the last barrier of the
+      // Barrier object.
       words->on(stream).barrier(5);
       stream.wait();
       words->barrier(5);
@@ -43,7 +43,8 @@ TEST_CASE("one Barrier object in a kernel synchronises many rounds") {
   });
 }
 
-TEST_CASE("a Barrier that times out in a kernel fails the memory, for every scope") {
+TEST_CASE(
+    "a Barrier that times out in a kernel marks its SymmetricMemory as failed, for every scope") {
   on_gpus(
       [](Context& context) {
         const TestStream stream;
@@ -53,7 +54,8 @@ TEST_CASE("a Barrier that times out in a kernel fails the memory, for every scop
           const Words words(context, 1);
           if (context.rank() == 0) {
             launch_failing_barrier(stream, words->device_view(), scope, 3, kShortNs, wrong);
-            // After the failure every wait on this memory fails at once, also with a long timeout.
+            // After the failure every wait of `words` fails at once, also a wait with a long
+            // timeout.
             launch_failing_barrier(stream, words->device_view(), scope, 4, kLongNs, wrong);
             launch_failing_wait(stream, words->device_view(), scope, 1, 6, kLongNs, wrong);
             stream.wait();
@@ -80,7 +82,8 @@ TEST_CASE("a Barrier that times out in a kernel fails the memory, for every scop
       {2});
 }
 
-TEST_CASE("a host barrier that times out fails its channel and no other channel") {
+TEST_CASE(
+    "after a host barrier has timed out, barriers fail on its channel but on no other channel") {
   on_gpus(
       [](Context& context) {
         const TestStream stream;
@@ -99,7 +102,7 @@ TEST_CASE("a host barrier that times out fails its channel and no other channel"
         words->on(stream).put_signal(next_of(context), 5);
         words->on(stream).wait_signal(previous_of(context), 5);
         stream.wait();
-        other->barrier();  // The next kernel fails all waits on `words` in flight.
+        other->barrier();  // The next kernel ends all waits of `words` in flight.
         if (context.rank() == 0) {
           launch_failing_barrier(stream, words->device_view(), Scope::warp, 5, kLongNs, wrong);
           stream.wait();

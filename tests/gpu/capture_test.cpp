@@ -63,8 +63,7 @@ void load_kernels(const Words& words, cudaStream_t stream, unsigned* wrong) {
 
 }  // namespace
 
-TEST_CASE(
-    "a graph that contains every operation is replayed ten thousand times with exact counts") {
+TEST_CASE("all counts are exact after ten thousand replays of a graph with every operation") {
   auto settings = with({});
   settings.deadline *= 4;
   on_gpus(
@@ -168,7 +167,7 @@ TEST_CASE("allocation, rendezvous and host calls do not invalidate a capture") {
       {2, 4});
 }
 
-TEST_CASE("memory closed during a capture is unmapped at the next close") {
+TEST_CASE("a buffer that is closed during a capture is unmapped by the next close") {
   on_gpus(
       [](Context& context) {
         constexpr std::size_t kCount = 4 << 20;  // 32 MiB need a separate block.
@@ -187,7 +186,8 @@ TEST_CASE("memory closed during a capture is unmapped at the next close") {
         words->on(stream).put(next_of(context), kWord, words.span(0));
         use_and_close();
         cudaGraph_t graph = nullptr;
-        // The event that symmem records to detect idle memory may invalidate the capture.
+        // The event that symmem records to detect when the buffer is idle may invalidate the
+        // capture.
         if (cudaStreamEndCapture(stream, &graph) == cudaSuccess) ok(cudaGraphDestroy(graph));
         static_cast<void>(cudaGetLastError());
         use_and_close();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests of memory that is closed while kernels run. Each allocation is larger than half a block, so
-// that it has a separate block.
+// Tests of buffers that are closed while kernels run. Each allocation is larger than half a block,
+// so that it has a separate block.
 #include "gpu/test_gpu.hpp"
 #include "gpu/test_kernels.hpp"
 
@@ -21,7 +21,7 @@ void use_and_close(Context& context) {
 
 }  // namespace
 
-TEST_CASE("memory closed while a kernel spins is unmapped after the kernel ends") {
+TEST_CASE("a buffer that is closed while a kernel spins is unmapped after the kernel ends") {
   on_gpus(
       [](Context& context) {
         constexpr int kRounds = 8;
@@ -41,7 +41,7 @@ TEST_CASE("memory closed while a kernel spins is unmapped after the kernel ends"
           flag.set(1);
           spinning.wait();
           keeper->barrier();
-          // The close() in this call also unmaps memory that has become idle.
+          // The close() in this call also unmaps closed buffers that have become idle.
           use_and_close(context);
           keeper->barrier();
         };
@@ -58,7 +58,7 @@ TEST_CASE("memory closed while a kernel spins is unmapped after the kernel ends"
       {2});
 }
 
-TEST_CASE("idle memory is unmapped while a kernel spins on other memory") {
+TEST_CASE("a closed buffer that is idle is unmapped while a kernel spins on another buffer") {
   on_gpus(
       [](Context& context) {
         const TestStream spinning;
@@ -90,7 +90,9 @@ TEST_CASE("idle memory is unmapped while a kernel spins on other memory") {
       {2});
 }
 
-TEST_CASE("memory closed while a copy to it is enqueued stays mapped until the copy completes") {
+TEST_CASE(
+    "a buffer that is closed while a copy to the buffer is enqueued stays mapped until the copy "
+    "completes") {
   on_gpus(
       [](Context& context) {
         const TestStream stream;

@@ -75,7 +75,7 @@ void call_all(Context& context, int device, cudaStream_t stream, Same same) {
 
 }  // namespace
 
-TEST_CASE("calls do not make a CUDA context current on a thread without one") {
+TEST_CASE("calls make no CUDA context current on a thread that has no current CUDA context") {
   on_gpus(
       [](Context& context) {
         const Driver driver;
@@ -90,7 +90,7 @@ TEST_CASE("calls do not make a CUDA context current on a thread without one") {
       {2});
 }
 
-TEST_CASE("calls keep a CUDA context current that the caller created") {
+TEST_CASE("a CUDA context that the caller created stays current after each call") {
   on_gpus(
       [](Context& context) {
         const Driver driver;
@@ -108,7 +108,8 @@ TEST_CASE("calls keep a CUDA context current that the caller created") {
       {2});
 }
 
-TEST_CASE("calls keep another device current") {
+TEST_CASE(
+    "the current device stays current after each call, although the memory is on another device") {
   if (!harness::can_use_gpus(2)) return;
   on_gpus(
       [](Context& context) {
@@ -116,7 +117,7 @@ TEST_CASE("calls keep another device current") {
         const TestStream stream;
         const int device = device_of(context), other = 1 - device;
         ok(cudaSetDevice(other));
-        ok(cudaFree(nullptr));  // Creates the device's context.
+        ok(cudaFree(nullptr));  // Creates the primary context of `other`.
         const CUcontext current = driver.now();
         call_all(context, device, stream, [&] {
           int now = -1;

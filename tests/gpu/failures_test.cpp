@@ -5,7 +5,9 @@ using namespace symmem;
 using namespace symmem::gpu;
 using std::chrono::milliseconds;
 
-TEST_CASE("a wait on a stream that times out fails the memory, and CUDA stays usable") {
+TEST_CASE(
+    "a wait_signal on a stream that times out marks its SymmetricMemory as failed, and CUDA stays "
+    "usable") {
   on_gpus(
       [](Context& context) {
         const TestStream stream;
@@ -20,7 +22,7 @@ TEST_CASE("a wait on a stream that times out fails the memory, and CUDA stays us
           check_error([&] { words->on(stream).barrier(); }, Errc::timeout, parts);
           check_error([&] { words->flush(); }, Errc::timeout, parts);
         }
-        // The other memory stays usable.
+        // The other SymmetricMemory stays usable.
         other->barrier();
         other->on(stream).barrier();
         stream.wait();
@@ -31,7 +33,9 @@ TEST_CASE("a wait on a stream that times out fails the memory, and CUDA stays us
       {2, 4});
 }
 
-TEST_CASE("a peer's wait for a signal sent after a failure fails at once") {
+TEST_CASE(
+    "after a wait has failed on one rank, a peer's wait for a later signal from that rank fails at "
+    "once") {
   on_gpus(
       [](Context& context) {
         const TestStream stream;
@@ -64,8 +68,8 @@ TEST_CASE("a barrier on a stream that times out names the missing rank") {
         if (context.rank() != 1) {
           words->on(stream).barrier(7, milliseconds(20));
           stream.wait();
-          // The first rank that times out names rank 1; the other rank may fail because of the
-          // first rank's failure.
+          // The error of the first rank that times out names rank 1. The error of the other rank
+          // may report the failure of the first rank instead.
           const auto error = harness::error_of([&] { words->flush(); });
           REQUIRE(error);
           if (error->code() == Errc::timeout)
@@ -103,7 +107,8 @@ TEST_CASE("a thousand allocations and closes do not increase the used memory") {
       {2});
 }
 
-TEST_CASE("the error of a too large allocation contains the requested and the free bytes") {
+TEST_CASE(
+    "the error for an allocation that is too large contains the requested and the free bytes") {
   on_gpus(
       [](Context& context) {
         const Device device = gpu_of(context);
@@ -133,7 +138,7 @@ TEST_CASE("a thousand small allocations share a few blocks") {
       {1});
 }
 
-TEST_CASE("calls keep the current device of the caller") {
+TEST_CASE("calls do not change the caller's current device") {
   on_gpus(
       [](Context& context) {
         int count = 0, now = -1;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests of groups that contain some of the ranks in any order, and that share ranks and memory.
+// Tests of groups that contain a subset of the ranks in any order, and of groups that share ranks
+// or allocations.
 #include <algorithm>
 
 #include "gpu/test_gpu.hpp"
@@ -26,7 +27,8 @@ bool name_group(Context& context, const NamedGroup& group) {
   return true;
 }
 
-/// A rank's memory in a group, the words of its buffer, and the group's members.
+/// The SymmetricMemory of a rank in a group, the words of the rank's buffer, and the group's
+/// members.
 struct Member {
   std::shared_ptr<SymmetricMemory> memory;
   std::uint64_t* words;
@@ -120,7 +122,7 @@ TEST_CASE(
       {4});
 }
 
-TEST_CASE("two groups share one allocation but not its signals") {
+TEST_CASE("two groups that use one allocation have separate signals") {
   on_gpus(
       [](Context& context) {
         const TestStream stream;
@@ -154,7 +156,7 @@ TEST_CASE("two groups share one allocation but not its signals") {
         check_nothing_left(second);
         CHECK(wrong.value() == 0);
         second.memory->close();
-        first.memory->barrier();  // The first memory is usable after the second is closed.
+        first.memory->barrier();  // `first.memory` stays usable.
         signal_ring(first, stream, wrong);
         first.memory->close();
         CHECK(wrong.value() == 0);

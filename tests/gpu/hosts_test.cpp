@@ -45,7 +45,7 @@ void use_all(Context& context, const Words& words) {
 }
 
 void check_bulk(Context& context) {
-  constexpr std::size_t kCount = 3 << 17;  // 3 MiB exceed one piece of a staged copy.
+  constexpr std::size_t kCount = 3 << 17;  // 3 MiB: larger than one piece of a staged copy.
   const Words words(context, kCount);
   std::vector<std::uint64_t> sent(kCount), received(kCount);
   for (std::size_t i = 0; i < kCount; ++i)
@@ -65,7 +65,7 @@ void check_bulk(Context& context) {
 
 }  // namespace
 
-TEST_CASE("a group on two hosts has pointers within a host and keys between hosts") {
+TEST_CASE("ranks of a group on two hosts use pointers within a host and keys between hosts") {
   if (!harness::can_use_ucx()) return;
   on_gpus(
       [](Context& context) {

@@ -23,7 +23,8 @@ TEST_CASE("kernels pass words around a ring with signals of thread, warp and blo
   });
 }
 
-TEST_CASE("barriers in kernels, of every scope, share their epochs with stream and host barriers") {
+TEST_CASE(
+    "barriers of every scope in kernels share epochs with barriers on streams and on the host") {
   on_gpus([](Context& context) {
     const TestStream stream;
     const Counter wrong;
@@ -40,7 +41,9 @@ TEST_CASE("barriers in kernels, of every scope, share their epochs with stream a
   });
 }
 
-TEST_CASE("a wait in a kernel that times out fails the memory, and CUDA stays usable") {
+TEST_CASE(
+    "a wait_signal in a kernel that times out marks its SymmetricMemory as failed, and CUDA stays "
+    "usable") {
   on_gpus(
       [](Context& context) {
         const TestStream stream;
@@ -61,7 +64,8 @@ TEST_CASE("a wait in a kernel that times out fails the memory, and CUDA stays us
       {2});
 }
 
-TEST_CASE("a view of a group larger than the inline tables uses tables in GPU memory") {
+TEST_CASE(
+    "a DeviceView uses tables in GPU memory if the group has more ranks than the inline tables") {
   on_gpus(
       [](Context& context) {
         const Words words(context, 64);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests of ranks that are killed while other ranks use their memory. They do not run under the
-// multi-process service, which destroys the CUDA contexts of the surviving processes, too.
+// Tests of ranks that are killed while other ranks use their memory. The tests do not run under the
+// multi-process service, which also destroys the CUDA contexts of the surviving processes.
 #include <signal.h>
 #include <unistd.h>
 
@@ -14,7 +14,7 @@ using namespace symmem::gpu;
 
 namespace {
 
-/// Rank 1 is killed while rank 0 waits for a signal from rank 1, in a kernel or on the host.
+/// Kills rank 1 while rank 0 waits for a signal from rank 1, in a kernel or on the host.
 void survive(Context& context, harness::RankProcess& self, bool in_kernel) {
   ok(cudaSetDevice(device_of(context)));
   const TestStream stream;
@@ -41,7 +41,7 @@ void survive(Context& context, harness::RankProcess& self, bool in_kernel) {
   CHECK(words.read(0) == 0x0101010101010101u);
 }
 
-/// Rank 1 is killed while a kernel of rank 0, on another host, waits for a signal from rank 1.
+/// Kills rank 1 while a kernel of rank 0, on another host, waits for a signal from rank 1.
 void survive_remote(harness::RankProcess& self) {
   Context context;
   ok(cudaSetDevice(device_of(context)));
@@ -86,7 +86,7 @@ void run(bool in_kernel) {
 
 }  // namespace
 
-TEST_CASE("killing a rank whose memory is mapped fails host waits, and CUDA stays usable") {
+TEST_CASE("host waits fail and CUDA stays usable after a rank whose memory is mapped is killed") {
   run(false);
 }
 

@@ -12,7 +12,7 @@ namespace {
 constexpr unsigned long long kLongNs = 300'000'000'000;
 
 /// Checks that kernels can wait for signals from peers without a pointer, and that operations that
-/// require a pointer fail the memory.
+/// require a pointer mark the SymmetricMemory as failed.
 void fail_in_kernels(Context& context) {
   const TestStream stream;
   const Counter wrong;

@@ -34,7 +34,7 @@ TEST_CASE("all-to-all packets arrive complete in every epoch") {
   });
 }
 
-TEST_CASE("a wait for a packet that times out fails the memory and the waits of its peers") {
+TEST_CASE("a wait for a packet that times out fails, and the peers' waits then fail too") {
   on_gpus(
       [](Context& context) {
         constexpr unsigned long long kShort = 5'000'000, kLong = 300'000'000'000;
@@ -58,7 +58,7 @@ TEST_CASE("a wait for a packet that times out fails the memory and the waits of 
       {2});
 }
 
-TEST_CASE("the all-reduce of the examples does not write after its memory has failed") {
+TEST_CASE("the all-reduce of the examples does not write after its SymmetricMemory has failed") {
   on_gpus(
       [](Context& context) {
         constexpr unsigned kCount = 64;
@@ -66,7 +66,7 @@ TEST_CASE("the all-reduce of the examples does not write after its memory has fa
         constexpr std::size_t kPacket = 2;  // Size of a packet in words.
         const TestStream stream;
         const auto of_host = context.allocate(8);
-        // Used for barriers after the GPU memory has failed.
+        // Used for barriers after `words` has failed.
         const auto host = context.rendezvous(of_host);
         for (const bool by_packets : {true, false}) {
           const Words words = zeroed(context, all_reduce_words(2, kCount) / kPacket);
@@ -76,7 +76,7 @@ TEST_CASE("the all-reduce of the examples does not write after its memory has fa
             void *input = nullptr, *result = nullptr;
             ok(cudaMalloc(&input, kBytes));
             ok(cudaMalloc(&result, kBytes));
-            for (const int byte : {1, 2}) {  // Round 2 fails and must not overwrite round 1.
+            for (const int byte : {1, 2}) {  // Round 2 fails and must store nothing.
               ok(cudaMemsetAsync(input, byte, kBytes, stream));
               launch_all_reduce(stream, view, by_packets, static_cast<const float*>(input),
                                 static_cast<float*>(result), kCount);

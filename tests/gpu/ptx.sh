@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Compiles the kernels in two files to PTX, as C++17, and checks the accesses of symmem/device.cuh
-# to the words of signal pads. They must have system scope and release or acquire semantics, and
-# additions must not return a value. Kernels that only signal and wait must have no other access.
+# to the words of signal pads. These accesses must have system scope and release or acquire
+# semantics, and additions must not return a value. Kernels that only signal and wait must have no
+# other access.
 # usage: ptx.sh <nvcc> <source tree>
 set -euo pipefail
 nvcc=$1 tree=$2

@@ -54,7 +54,7 @@ TEST_CASE("memory from cudaMalloc can be shared from any start address in the al
       {2, 4});
 }
 
-TEST_CASE("a subrange of a shareable virtual memory allocation can be shared") {
+TEST_CASE("a part of a virtual memory allocation that can be exported can be shared") {
   on_gpus(
       [](Context& context) {
         // symmem allocated this memory, but the rendezvous of a plain span treats it as the
@@ -70,7 +70,8 @@ TEST_CASE("a subrange of a shareable virtual memory allocation can be shared") {
       {2, 4});
 }
 
-TEST_CASE("rendezvous refuses spans that are not aligned memory of the GPU, on every rank") {
+TEST_CASE(
+    "rendezvous fails on every rank if a span is misaligned or is not in the memory of the GPU") {
   on_gpus(
       [](Context& context) {
         const auto rendezvous = [&](void* memory, std::size_t bytes) {

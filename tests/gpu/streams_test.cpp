@@ -20,8 +20,8 @@ static_assert(!std::is_constructible_v<Stream, cudaEvent_t>);
 static_assert(!std::is_constructible_v<Stream, cudaStream_t*>);
 static_assert(!std::is_default_constructible_v<Stream>);
 
-/// Passes word 0 one step around the ring: puts it to word 1 of the next rank with a signal, and
-/// copies the word received from the previous rank to word 0.
+/// Passes word 0 one step around the ring: puts word 0 to word 1 of the next rank with a signal,
+/// and copies the word received from the previous rank to word 0.
 void turn(const Words& words, const Context& context, cudaStream_t stream) {
   const StreamOperations on = words->on(stream);
   on.put_with_signal(next_of(context), kWord, words.span(0), 0);
@@ -195,7 +195,7 @@ TEST_CASE(
       {2, 4});
 }
 
-TEST_CASE("stream operations refuse invalid arguments in the call") {
+TEST_CASE("stream operations throw on invalid arguments in the host call and enqueue nothing") {
   on_gpus(
       [](Context& context) {
         const Words words(context, 4);

@@ -55,7 +55,7 @@ inline harness::RanksSettings with(const Environment& environment) {
   return settings;
 }
 
-/// Runs `body` on each of `count` rank processes, for each number in `counts`.
+/// For each number in `counts`, runs `body` in that many rank processes.
 inline void on_gpus(const std::function<void(Context&)>& body, std::vector<int> counts = {2, 4, 8},
                     const harness::RanksSettings& settings = {},
                     std::source_location site = std::source_location::current()) {

@@ -27,20 +27,21 @@ void launch_barriers(cudaStream_t stream, const DeviceView& view, Scope scope, i
 /// Runs the rounds of launch_barriers with one device::Barrier object.
 void launch_barrier_object(cudaStream_t stream, const DeviceView& view, Scope scope, int channel,
                            int rounds, unsigned* wrong);
-/// Calls a device::Barrier twice although not all ranks call it; counts successes in `wrong`.
+/// Calls a device::Barrier twice although not all ranks call it; increments *wrong for each call
+/// that succeeds.
 void launch_failing_barrier(cudaStream_t stream, const DeviceView& view, Scope scope, int channel,
                             unsigned long long timeout_ns, unsigned* wrong);
 /// Signals `dst` once.
 void launch_put_signal(cudaStream_t stream, const DeviceView& view, Scope scope, int dst,
                        int channel);
-/// Waits for a signal that arrives; counts a failure in `wrong`.
+/// Waits for a signal that arrives; increments *wrong if the wait fails.
 void launch_wait_signal(cudaStream_t stream, const DeviceView& view, Scope scope, int src,
                         int channel, unsigned long long timeout_ns, unsigned* wrong);
 /// Increments *wrong unless words 1 and 2 equal word 0.
 void launch_compare(cudaStream_t stream, const std::uint64_t* words, unsigned* wrong);
 /// Adds one to `word`.
 void launch_advance(cudaStream_t stream, std::uint64_t* word);
-/// Waits for a signal that does not arrive; counts a success in `wrong`.
+/// Waits for a signal that does not arrive; increments *wrong if the wait succeeds.
 void launch_failing_wait(cudaStream_t stream, const DeviceView& view, Scope scope, int src,
                          int channel, unsigned long long timeout_ns, unsigned* wrong);
 /// Runs `rounds` rounds. In each round, each of 256 threads puts a packet to every rank, waits for

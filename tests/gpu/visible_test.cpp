@@ -8,8 +8,8 @@ using namespace symmem::gpu;
 
 namespace {
 
-/// Returns the identifiers of the first two GPUs in CUDA_VISIBLE_DEVICES; "0" and "1" if it does
-/// not list two.
+/// Returns the identifiers of the first two GPUs in CUDA_VISIBLE_DEVICES; "0" and "1" if the
+/// variable does not list two GPUs.
 std::vector<std::string> two_gpus() {
   const std::string all(value_of(process_environment(), "CUDA_VISIBLE_DEVICES"));
   const auto comma = all.find(',');
@@ -27,7 +27,7 @@ bool have_peer_access() {
          access != 0 && atomics != 0;
 }
 
-/// Environment variable of the ranks: "1" if cuda_ipc must connect them.
+/// Environment variable of the ranks: "1" if cuda_ipc must connect the ranks.
 constexpr const char* kPeerAccess = "GPUS_HAVE_PEER_ACCESS";
 
 harness::RanksSettings seeing(const std::string& first, const std::string& second) {
@@ -106,20 +106,21 @@ TEST_CASE("cuda_ipc identifies GPUs by UUID, not by ordinal") {
       {2}, seeing(gpus[0] + "," + gpus[1], gpus[1] + "," + gpus[0]));
 }
 
-TEST_CASE("two ranks to which only their own GPU is visible connect or report the reason") {
+TEST_CASE("two ranks that each see only their own GPU connect, or the error contains the reason") {
   if (!harness::can_use_gpus(2)) return;
   const auto gpus = two_gpus();
   on_gpus([](Context& context) { connect_on(context, 0); }, {2}, seeing(gpus[0], gpus[1]));
 }
 
-TEST_CASE("a rank to which both GPUs are visible connects to a rank to which one is visible") {
+TEST_CASE("a rank that sees both GPUs connects to a rank that sees one GPU") {
   if (!harness::can_use_gpus(2)) return;
   const auto gpus = two_gpus();
   on_gpus([](Context& context) { connect_on(context, 0); }, {2},
           seeing(gpus[1] + "," + gpus[0], gpus[0]));
 }
 
-TEST_CASE("a rendezvous that a rank without a GPU does not join times out and names the rank") {
+TEST_CASE(
+    "rendezvous times out if a rank without a GPU does not join, and the error names this rank") {
   if (!harness::can_use_gpu()) return;
   harness::RanksSettings settings;
   settings.environment_of[1] = {{"CUDA_VISIBLE_DEVICES", "-1"}};

@@ -7,8 +7,8 @@
 
 namespace symmem::harness {
 
-// The environment variable HARNESS_DEVICE selects the device for tests that run on both types: host
-// (the default) or cuda.
+// The environment variable HARNESS_DEVICE selects the device, host (the default) or cuda, for tests
+// that support both.
 
 /// Returns whether HARNESS_DEVICE is cuda.
 bool tests_gpu_memory();
@@ -22,7 +22,7 @@ inline bool can_use_gpu() { return can_use_gpus(1); }
 /// Returns whether `ranks` processes share GPUs without the CUDA multi-process service (MPS). In
 /// this case each process waits milliseconds for its time slice, so tests run fewer repetitions.
 bool takes_turns(int ranks);
-/// Copies to or from memory on `device`. The copy is complete when it returns.
+/// Copies to or from memory on `device`. The copy is complete when the function returns.
 void copy_on(const Device& device, void* to, const void* from, std::size_t bytes);
 
 }  // namespace symmem::harness

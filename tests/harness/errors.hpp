@@ -23,7 +23,7 @@ inline bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
-/// Returns the Error that `call` throws; empty if it throws none.
+/// Returns the Error that `call` throws, or an empty value if `call` throws no Error.
 inline std::optional<Error> error_of(const std::function<void()>& call) {
   try {
     call();

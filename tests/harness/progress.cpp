@@ -50,7 +50,7 @@ class Listener : public doctest::IReporter {
 
 REGISTER_LISTENER("symmem_harness", 1, Listener);
 
-/// Escapes commas, at which doctest splits filters, and backslashes.
+/// Escapes backslashes and commas. doctest splits filters at commas.
 std::string escaped(const std::string& text) {
   std::string result;
   for (const char c : text) {

@@ -8,13 +8,13 @@ cd "$1"
 
 sources() { find include src transports -name '*.[ch]pp' -o -name '*.cuh' -o -name '*.cu' | sort; }
 
-# First the files, then their includes as <file>:<included path>.
+# Passes to awk the paths of all files, then one line <file>:<included path> per include.
 {
   sources
   sources | xargs grep -HoE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"[^"]+' /dev/null |
     sed -E 's/^([^:]+):.*"/\1:/'
 } | awk -F: '
-# As an include names it, without its extension.
+# Returns `path` without its extension and without include/, src/ or transports/.
 function unit_of(path) {
   sub(/^(include|src|transports)\//, "", path)
   sub(/\.[a-z]+$/, "", path)
@@ -42,7 +42,7 @@ NF == 2 {
   }
 }
 END {
-  # A unit at either end of the graph is in no cycle.
+  # A unit that includes no unit, or that no unit includes, is in no cycle.
   do {
     removed = 0
     for (unit in left)
@@ -53,7 +53,7 @@ END {
   } while (removed)
   for (edge in edges) {
     split(edge, ends, ":")
-    print "in a cycle of units, or between two: " ends[1] " includes " ends[2]
+    print "in a cycle of units, or between two cycles: " ends[1] " includes " ends[2]
     failed = 1
   }
   exit failed

@@ -10,7 +10,7 @@ exported="$(nm -DC --defined-only "$1" | sed -E 's/^[0-9a-f]* *[A-Za-z] //; s/^(
 foreign="$(grep -vE '^((typeinfo|typeinfo name|vtable) for )?symmem::' <<<"$exported" || true)"
 inner="$(grep '::Impl::' <<<"$exported" || true)"
 if [[ -n $foreign$inner ]]; then
-  printf 'exported, but not in namespace symmem or inside an Impl:\n%s\n' \
+  printf 'exported, but outside namespace symmem or a member of an Impl:\n%s\n' \
     "$foreign" "$inner"
   exit 1
 fi

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Checks each source file: an SPDX line, its length, no unfinished work, no sleep in a test, no
-# multicast call of CUDA. usage: files.sh <source tree>
+# Checks that each source file has an SPDX line and is not too long, that it contains no mark of
+# unfinished work and no multicast call of CUDA, and that tests do not sleep.
+# usage: files.sh <source tree>
 set -euo pipefail
 export LC_ALL=C
 cd "$1"
@@ -30,16 +31,16 @@ while IFS= read -r file; do
   head -n 3 "$file" | grep -q 'SPDX-License-Identifier: Apache-2.0' || fail "$file: no SPDX line"
   lines=$(wc -l <"$file")
   allowed=$(allowed_lines "$file")
-  ((lines <= allowed)) || fail "$file: $lines lines, $allowed are allowed: split it by idea"
-  [[ $file != tests/layout/* ]] || continue # These name what they look for.
+  ((lines <= allowed)) || fail "$file: $lines lines; at most $allowed are allowed: split the file by topic"
+  [[ $file != tests/layout/* ]] || continue # These files contain the words.
   if match=$(grep -nE '\b(TODO|FIXME|XXX|HACK)\b' "$file"); then
     fail "$file: unfinished work: $match"
   fi
   if [[ $file == tests/* ]] &&
     match=$(grep -nE '\b(sleep_for|sleep_until|usleep|nanosleep|sleep) ?\(' "$file"); then
-    fail "$file: a test waits for an event, it does not sleep: $match"
+    fail "$file: tests must wait for events and must not sleep: $match"
   fi
-  # The names of the driver's functions, with their prefix or without, and of the instructions.
+  # Multicast functions of the CUDA driver, with or without prefix, and multicast instructions.
   if match=$(grep -nE '(cu|CU_|[(.>])(Multicast|MULTICAST)|\bmultimem\.' "$file"); then
     fail "$file: symmem makes no multicast calls: $match"
   fi

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Checks the public headers: each is in the list of cmake/library.cmake, and what an application
-# includes for host memory is read in one sitting. usage: headers.sh <source tree>
+# Checks that each public header is in the list of cmake/library.cmake, and that symmem.hpp and the
+# headers that it includes have a limited number of lines. usage: headers.sh <source tree>
 set -euo pipefail
 export LC_ALL=C
 cd "$1/include"
@@ -15,11 +15,11 @@ while IFS= read -r header; do
   failed=1
 done < <(find symmem -name '*.hpp' -o -name '*.cuh' | sort)
 
-# Prints a header and each header of ours that it includes, directly or not.
+# Prints header $1 and each header of symmem that $1 includes, directly or indirectly.
 closure() {
   local reached=$1 more=$1
   while [[ -n $more ]]; do
-    # shellcheck disable=SC2086  # A list of files.
+    # shellcheck disable=SC2086  # $more is a list of files.
     more="$(sed -nE 's/^[ \t]*#[ \t]*include[ \t]*["<](symmem\/[^">]+).*/\1/p' $more | sort -u |
       grep -vxF "$reached" || true)"
     [[ -z $more ]] || reached+=$'\n'"$more"
@@ -34,7 +34,7 @@ if match="$(grep '^symmem/extend/' <<<"$headers")"; then
 fi
 lines="$(xargs cat <<<"$headers" | wc -l)"
 if ((lines > allowed)); then
-  echo "include/$umbrella includes $lines lines, $allowed are allowed:"
+  echo "include/$umbrella includes $lines lines; at most $allowed are allowed:"
   xargs wc -l <<<"$headers"
   failed=1
 fi

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Checks the order of includes: each room of src/ includes only rooms of lower levels, a transport
-# includes no other transport, and each third-party library has a fixed home.
+# Checks the order of includes: a directory of src/ includes only directories of lower levels, a
+# transport includes no other transport, and only certain files include each third-party library.
 # usage: includes.sh <source tree>
 set -euo pipefail
 export LC_ALL=C
 cd "$1"
 
-# Rooms of one level do not include each other.
+# The directories of src/, one level per line. Directories of one level do not include each other.
 rooms='base
 options process fd_service gpu tensor
 store blocks launch
@@ -29,14 +29,15 @@ list_includes() {
 
 list_includes | awk -F: -v rooms="$rooms" -v for_transports="$for_transports" \
   -v transports="$(cd transports && printf '%s ' */)" '
-# The part of the tree that holds a file: include, a room, transports (files directly there), or
-# transports/<name>.
+# Returns the part of the tree that contains a file: include, a directory of src/, transports (for
+# files directly in transports/), or transports/<name>.
 function part_of(path) {
   if (path ~ /^include\//) return "include"
   if (match(path, /^src\/[^\/]+/)) return substr(path, 5, RLENGTH - 4)
   return match(path, /^transports\/[^\/]+\//) ? substr(path, 1, RLENGTH - 1) : "transports"
 }
-# The part of the tree that an include names; "" for third-party and standard headers.
+# Returns the part of the tree that contains an included file; "" for third-party and standard
+# headers.
 function part_named(path) {
   if (path ~ /^symmem\//) return "include"
   if (path ~ /^(transport|peer)_[a-z_]*\.(hpp|inc)$/) return "transports"
@@ -52,29 +53,29 @@ function fail(why) {
 function check_room(from, to) {
   if (to == from || to == "include") return
   if (to in level) {
-    if (level[to] == level[from]) fail(from " and " to " are rooms of one level")
-    else if (level[to] > level[from]) fail("room " to " is above room " from)
+    if (level[to] == level[from]) fail(from " and " to " are directories of one level")
+    else if (level[to] > level[from]) fail("directory " to " is above directory " from)
   }
-  else if (from != "context") fail("only room context includes transports")
+  else if (from != "context") fail("only src/context includes transports")
   else if (to != "transports" && $3 !~ /\/factory\.hpp$/)
-    fail("room context includes nothing of a transport but its factory")
+    fail("src/context includes only the factory of a transport")
 }
 function check_transport(from, to) {
   if (to == from || to == "include" || to == "transports" || is_in(to, for_transports)) return
-  if (to in level) fail("transports include these rooms only: " for_transports)
-  else fail("a transport includes no other transport")
+  if (to in level) fail("transports include only these directories of src/: " for_transports)
+  else fail("a transport must not include another transport")
 }
 function check_third_party(from, file, path) {
-  # A name without a dot and a folder is a header of the standard library.
+  # A name without a dot and without a directory is a header of the standard library.
   if (from == "include" && path ~ /[.\/]/ && file !~ /\.cuh$/)
-    fail("public headers include std and each other only")
+    fail("public headers include only the standard library and each other")
   if (path ~ /^boost\/asio/ && file !~ /^src\/store\/[^\/]+\.cpp$/ &&
       file != "src/base/event_loop.cpp")
-    fail("Asio stays in src/store/*.cpp and src/base/event_loop.cpp")
-  if (path ~ /^uc[mpst]\// && from != "transports/ucx") fail("UCX stays in transports/ucx")
+    fail("only src/store/*.cpp and src/base/event_loop.cpp include Asio")
+  if (path ~ /^uc[mpst]\// && from != "transports/ucx") fail("only transports/ucx includes UCX")
   if (path ~ /^(cuda[A-Za-z_]*|nvml)\.h$/ && file !~ /^include\/.*\.cuh$/ &&
       !is_in(from, "gpu blocks transports/cuda_ipc"))
-    fail("CUDA stays in src/gpu, src/blocks and transports/cuda_ipc")
+    fail("only src/gpu, src/blocks and transports/cuda_ipc include CUDA")
 }
 BEGIN {
   lines = split(rooms, line, "\n")
@@ -89,11 +90,11 @@ BEGIN {
   from = part_of($1)
   to = part_named($3)
   if (from != "include" && from !~ /^transports/ && !(from in level))
-    fail("room " from " has no place in the order of rooms in tests/layout/includes.sh")
-  else if ($3 ~ /^\.\.?\//) fail("name it from src/, transports/ or include/")
+    fail("directory " from " is missing in the list of levels in tests/layout/includes.sh")
+  else if ($3 ~ /^\.\.?\//) fail("write the path relative to src/, transports/ or include/")
   else if (to == "") check_third_party(from, $1, $3)
   else if (from == "include") {
-    if (to != "include") fail("public headers include std and each other only")
+    if (to != "include") fail("public headers include only the standard library and each other")
   }
   else if (from in level) check_room(from, to)
   else check_transport(from, to)

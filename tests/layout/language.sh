@@ -8,7 +8,7 @@ cd "$1"
 
 banned='for who|lest|anew|whoever|is to be|comes to|let go of|at the begin|in vain|mend(s|ed|ing)?'
 
-# The files that git does not ignore; all files where the tree is no checkout.
+# Prints the files that git does not ignore, or all files if the tree is not a git checkout.
 files() {
   if [[ -e .git ]] && command -v git >/dev/null && git ls-files -co --exclude-standard 2>/dev/null; then
     return

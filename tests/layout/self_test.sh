@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Tests the layout checks: each accepts a correct tree, and finds each fault planted in it.
+# Tests the layout checks: each check accepts a correct tree and reports each fault added to the
+# tree.
 set -euo pipefail
 export LC_ALL=C
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
@@ -102,7 +103,7 @@ expect fail cycles.sh 'a .cpp file closes the cycle'
 make_correct_tree
 write include/symmem/b.hpp '#include "symmem/e.hpp"'
 write include/symmem/e.hpp '#include "symmem/a.hpp"'
-expect fail cycles.sh 'a cycle of three'
+expect fail cycles.sh 'a cycle of three headers'
 
 plant files.sh src/group/b.cpp '// TODO'
 plant files.sh tests/unit/b_test.cpp 'std::this_thread::sleep_for(1s);'

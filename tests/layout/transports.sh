@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Checks that a transport is one folder and one word: no CMake file of the tests names one.
+# Checks that no CMake file of the tests names a transport: a new transport needs only a directory
+# and its name in one list.
 # usage: transports.sh <source tree>
 set -euo pipefail
 export LC_ALL=C

@@ -11,7 +11,7 @@ using namespace symmem::harness;
 
 namespace {
 
-/// Stands in for a rendezvous result; the table only counts references.
+/// Returns a placeholder for the result of a rendezvous; the table only counts references to it.
 std::shared_ptr<SymmetricMemory> memory_of(int& anchor) {
   return std::shared_ptr<SymmetricMemory>(std::make_shared<int>(1),
                                           reinterpret_cast<SymmetricMemory*>(&anchor));
@@ -26,7 +26,8 @@ struct Fixture {
                       .name = "named",
                       .id = {}});
   }
-  /// Returns whether `at` was returned to the pool, which then allocates it next.
+  /// Returns whether the range at `at` was returned to the pool: the pool then allocates this range
+  /// next.
   bool reused(void* at) {
     const Range next = pool->take(100);
     const bool same = next.pointer() == at;
@@ -45,7 +46,8 @@ using Freed = AllocationTable::Freed;
 
 }  // namespace
 
-TEST_CASE("an allocation is found from any pointer into it and from no pointer outside") {
+TEST_CASE(
+    "info returns an allocation for a pointer into the allocation and nothing for other pointers") {
   Fixture f;
   auto* const at = static_cast<std::byte*>(f.add());
   const auto info = f.table.info(at + 99);

@@ -45,7 +45,7 @@ TEST_CASE("every error code has a distinct name") {
   CHECK(to_string(Errc::peer_lost) == "peer_lost");
 }
 
-TEST_CASE("add_context prepends the operation to the message of one copy") {
+TEST_CASE("add_context prepends the operation to the message of an Error but not of its copies") {
   Error error(Errc::timeout, "no answer");
   error.add_context("attach rank 2");
   Error copy = error;
@@ -55,7 +55,7 @@ TEST_CASE("add_context prepends the operation to the message of one copy") {
   CHECK(copy.code() == Errc::timeout);
 }
 
-TEST_CASE("fail throws the formatted message, and require does so only if its condition is false") {
+TEST_CASE("fail throws the formatted message, and require throws only if its condition is false") {
   check_error([] { fail(Errc::refused, "{} and {}", 1, "two"); }, Errc::refused, {"1 and two"});
   CHECK_NOTHROW(require(true, Errc::internal, "{}", 1));
   check_error([] { require(false, Errc::internal, "{}", 1); }, Errc::internal, {"1"});

@@ -50,7 +50,8 @@ TEST_CASE("handlers run in order on one thread, which is not the caller's thread
 }
 
 TEST_CASE(
-    "run returns after its handler has completed, and calls it directly on the loop's thread") {
+    "run returns after its handler has completed; on the loop's thread, run calls the handler "
+    "directly") {
   EventLoop loop;
   int depth = 0;
   loop.run([&] {

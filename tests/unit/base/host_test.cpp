@@ -5,7 +5,7 @@
 
 using namespace symmem;
 
-TEST_CASE("the host name is not empty, and the host id is equal at each measurement") {
+TEST_CASE("the host name is not empty, and every call returns the same host id") {
   CHECK_FALSE(host_name().empty());
   CHECK(measure_host_id(true) == measure_host_id(true));
   CHECK(measure_host_id(false) == measure_host_id(false));

@@ -16,8 +16,8 @@ void check_refused(const std::function<void()>& read, const std::vector<std::str
   check_error(read, Errc::invalid_argument, parts);
 }
 
-/// Decodes the bytes of sample() and returns whether the values match. A CHECK in this function
-/// would catch the Error.
+/// Decodes the bytes of sample() and returns whether the values match. Contains no CHECK, because
+/// CHECK would catch the Error.
 bool read_sample(std::string_view bytes) {
   Reader reader(bytes, "sample");
   bool same = reader.get<std::uint8_t>() == 0xAB;

@@ -23,7 +23,8 @@ std::shared_ptr<Block> make(std::size_t bytes, int device_index = 0) {
 
 }  // namespace
 
-TEST_CASE("a block contains at least the requested bytes, zeroed, followed by the block's id") {
+TEST_CASE(
+    "a block contains at least the requested bytes, all zero, and the block's id after them") {
   for (const std::size_t bytes : {0u, 1u, 4095u, 4096u, 4097u, 1u << 20}) {
     const auto block = make(bytes);
     CHECK(block->bytes >= bytes);

@@ -34,7 +34,8 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE("the memory of an id is allocated once and returned again whenever it has no owner") {
+TEST_CASE(
+    "take allocates memory once per id and returns the same memory again when it has no owner") {
   Fixture f;
   void* const at = f.take(1).get();
   CHECK(f.allocator->allocations == 1);
@@ -54,7 +55,9 @@ TEST_CASE("an id is refused while the owner of its memory or a copy of the owner
   CHECK_NOTHROW(f.take(1));
 }
 
-TEST_CASE("a request that differs is refused with both values and does not change the id") {
+TEST_CASE(
+    "a request that differs from the first for its id is refused, and the error contains both "
+    "values") {
   Fixture f;
   f.take(1);
   check_error([&] { f.take(1, 9); }, Errc::invalid_argument, {"bytes 8", "9"});
@@ -74,7 +77,7 @@ TEST_CASE("forgetting a group frees its memory once the memory has no owner") {
   CHECK(f.allocator->allocations == 2);
 }
 
-TEST_CASE("an allocation that fails leaves the id unknown") {
+TEST_CASE("an id stays unused if its allocation fails") {
   Fixture f;
   f.allocator->fails = true;
   check_error([&] { f.take(1, 100); }, Errc::exhausted, {"no more"});

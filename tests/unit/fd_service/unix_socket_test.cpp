@@ -102,7 +102,9 @@ TEST_CASE("surplus descriptors of a message are closed") {
   CHECK(before.changes() == "");
 }
 
-TEST_CASE("receive_with_fd reports a descriptor that is dropped at the limit of the process") {
+TEST_CASE(
+    "receive_with_fd reports a dropped descriptor if the process has reached its descriptor "
+    "limit") {
   const Pair pair;
   const Fd file(::memfd_create("one", MFD_CLOEXEC));
   CHECK(send_with_fd(pair.a.get(), "message", file.get()));

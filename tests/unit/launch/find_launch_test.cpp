@@ -137,7 +137,9 @@ TEST_CASE("the error for a missing store address explains how to set the address
   CHECK(store_address(explicit_store).host == "head");
 }
 
-TEST_CASE("a rank without a world size is an error, and junk from a later launcher is ignored") {
+TEST_CASE(
+    "a rank without a world size is an error; invalid variables of launchers with lower precedence "
+    "are ignored") {
   CHECK(contains(refusal(without(kOpenMpi, "OMPI_COMM_WORLD_SIZE")),
                  "OMPI_COMM_WORLD_RANK is set but OMPI_COMM_WORLD_SIZE is not"));
   CHECK(contains(refusal(without(kSlurm, "SLURM_STEP_NUM_TASKS")), "SLURM_STEP_NUM_TASKS is not"));

@@ -112,7 +112,7 @@ TEST_CASE("size options accept only powers of two within the range") {
   CHECK(read_options({{"SYMMEM_BLOCK_SIZE", "2G"}}).block_size == std::size_t{2} << 30);
 }
 
-TEST_CASE("flag options accept digits and words in both states") {
+TEST_CASE("flag options accept a digit or a word for on and for off") {
   for (const char* value : {"1", "on", "true", "yes"})
     CHECK(read_options({{"SYMMEM_INSECURE", value}}).insecure);
   for (const char* value : {"0", "off", "false", "no"})
@@ -121,7 +121,9 @@ TEST_CASE("flag options accept digits and words in both states") {
     CHECK(contains(refusal("SYMMEM_VERIFY", value), "on, true"));
 }
 
-TEST_CASE("a list of transports selects or excludes transports, never both, and repeats no name") {
+TEST_CASE(
+    "a list of transports is refused if it both selects and excludes transports or repeats a "
+    "name") {
   for (const char* value :
        {"shm,,ucx", ",", "shm,", "shm,^ucx", "^", "^^ucx", "shm,shm", "SHM", "sh m", "all;ucx"})
     CHECK_MESSAGE(contains(refusal("SYMMEM_TRANSPORTS", value), "names to use"), value);

@@ -46,7 +46,7 @@ bool exists(pid_t pid) { return ::kill(pid, 0) == 0; }
 
 }  // namespace
 
-TEST_CASE("each line is passed whole with its stream, even a last line without newline") {
+TEST_CASE("each line is passed complete and with its stream, even a last line without a newline") {
   Scripts scripts;
   const int child = scripts.start("printf 'a\\nb'; printf 'c\\n\\nlast'; echo oops >&2; exit 3");
   const auto end = scripts.children.wait(child, kAmple);

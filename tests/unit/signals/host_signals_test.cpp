@@ -95,7 +95,7 @@ TEST_CASE("no signal is lost between signaling threads and a sleeping thread") {
     check_error([&] { pads[0].wait(source, source, kNow); }, Errc::timeout);
 }
 
-TEST_CASE("each signal of a slow source wakes a sleeping wait") {
+TEST_CASE("each signal from a slow source wakes a sleeping wait") {
   Pads pads(2);
   run(2, [&](int rank) {
     for (int i = 0; i < 100; ++i) {
@@ -111,7 +111,7 @@ TEST_CASE("each signal of a slow source wakes a sleeping wait") {
   });
 }
 
-TEST_CASE("a wait that times out consumes nothing, whenever the signal arrives") {
+TEST_CASE("a wait that times out consumes no signal, no matter when the signal arrives") {
   Pads pads(2);
   int timeouts = 0;
   run(2, [&](int rank) {
@@ -127,7 +127,7 @@ TEST_CASE("a wait that times out consumes nothing, whenever the signal arrives")
   check_error([&] { pads[0].wait(1, 0, kNow); }, Errc::timeout);
 }
 
-TEST_CASE("a second concurrent wait for one source is refused, and the first completes") {
+TEST_CASE("a second concurrent wait for the same source is refused, and the first wait completes") {
   Pads pads(2);
   run(2, [&](int thread) {
     if (thread == 0) return pads[0].wait(1, 0, kAmple);
@@ -138,7 +138,8 @@ TEST_CASE("a second concurrent wait for one source is refused, and the first com
   });
 }
 
-TEST_CASE("each barrier completes only after all ranks have entered it, and consumes no signals") {
+TEST_CASE(
+    "a barrier completes only after all ranks have entered the barrier, and consumes no signals") {
   constexpr int kRanks = 4, kRounds = 300;
   Pads pads(kRanks);
   std::atomic<int> arrived{0};
@@ -155,7 +156,8 @@ TEST_CASE("each barrier completes only after all ranks have entered it, and cons
 }
 
 TEST_CASE(
-    "a failed barrier fails later barriers of its channel, but no other channels or signals") {
+    "after a failed barrier, later barriers on its channel fail; signals and other channels stay "
+    "usable") {
   Pads pads(3);
   check_error([&] { pads[0].barrier(1, kNow); }, Errc::timeout,
               {"channel 1", "missing", "rank 1", "rank 2"});
@@ -167,7 +169,7 @@ TEST_CASE(
   CHECK_NOTHROW(pads[0].wait(1, 1, kNow));
 }
 
-TEST_CASE("a second thread in the barrier of one channel is refused") {
+TEST_CASE("a barrier call is refused while another thread is in a barrier on the same channel") {
   Pads pads(2);
   run(2, [&](int thread) {
     if (thread == 0) return pads[0].barrier(3, kAmple);
@@ -178,7 +180,9 @@ TEST_CASE("a second thread in the barrier of one channel is refused") {
   });
 }
 
-TEST_CASE("a gone member or a lost store ends a wait that can no longer complete") {
+TEST_CASE(
+    "a wait fails if it cannot complete because a member left, a member is lost or the store is "
+    "lost") {
   const auto ends = [](Errc code, const std::string& why,
                        const std::function<void(Group&)>& event) {
     for (const bool barrier : {false, true}) {
@@ -210,7 +214,7 @@ TEST_CASE("signals that a member sent before it was lost still count") {
   check_error([&] { pads[0].wait(1, 0, kAmple); }, Errc::peer_lost, {"killed"});
 }
 
-TEST_CASE("only the first report of a gone member is kept, and unknown ranks are ignored") {
+TEST_CASE("only the first departure report for a member is kept, and unknown ranks are ignored") {
   Pads pads(2);
   Group& group = pads.group(0);
   group.member_gone(7, Departure::lost, "no such rank");

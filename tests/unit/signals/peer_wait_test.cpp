@@ -16,13 +16,13 @@ const auto kGroup = std::make_shared<Group>("g", GroupInfo{0, 2, make_hash_store
 
 }  // namespace
 
-TEST_CASE("PeerWait adds operation and peer to a transport's error that names only the operation") {
+TEST_CASE("PeerWait adds the operation and the peer to an error from a transport") {
   PeerWait wait(*kGroup, 1, "get", {});
   check_error([&] { wait.run([] { throw Error(Errc::refused, "it refused the get"); }); },
               Errc::refused, {"get: rank 1: it refused the get"});
 }
 
-TEST_CASE("the error of a wait that times out names operation and peer once") {
+TEST_CASE("the error of a wait that times out names the operation and the peer only once") {
   PeerWait wait(*kGroup, 1, "flush", std::chrono::milliseconds(0));
   const auto error = error_of([&] { wait.run([&] { wait.check(); }); });
   REQUIRE(error);

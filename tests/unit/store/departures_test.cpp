@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests of the notification of departures, on a simulated clock.
+// Tests of the notification of departures, with a simulated clock.
 #include <doctest/doctest.h>
 
 #include <map>
@@ -91,7 +91,9 @@ TEST_CASE("the first departure is pushed at once, and later departures are pushe
   CHECK(group.events == std::map<int, std::string>{{0, " 4 left"}});
 }
 
-TEST_CASE("members are notified of a departure before the errors of gathers that it fails") {
+TEST_CASE(
+    "members are notified of a departure before they receive the errors of gathers that need the "
+    "departed member") {
   Departures group(4);
   group.leave(1);
   group.events.clear();

@@ -15,8 +15,8 @@ namespace {
 using namespace std::chrono_literals;
 using Strings = std::vector<std::string>;
 
-/// Returns one client per rank. The clients must outlive the ranks' threads, because a verdict is
-/// kept only while a participant is connected.
+/// Returns one client per rank. The clients must outlive the ranks' threads, because the server
+/// keeps the result of a failed join only while a participant is connected.
 template <typename S>
 std::vector<std::shared_ptr<KeyValueStore>> clients_of(S& stores, int count) {
   std::vector<std::shared_ptr<KeyValueStore>> clients;
@@ -24,8 +24,9 @@ std::vector<std::shared_ptr<KeyValueStore>> clients_of(S& stores, int count) {
   return clients;
 }
 
-TEST_CASE_TEMPLATE("joined ranks have the list of members, gather, and end the group", S,
-                   ALL_STORES) {
+TEST_CASE_TEMPLATE(
+    "ranks that join a group receive the list of members, gather values and end the group", S,
+    ALL_STORES) {
   S stores;
   std::mutex mutex;
   std::set<std::string> ids;
@@ -57,12 +58,12 @@ TEST_CASE_TEMPLATE("a group of one rank joins, gathers and ends alone", S, ALL_S
   store->end(group, 0ms);
 }
 
-TEST_CASE_TEMPLATE("a join without one rank fails on all ranks with one error that names the rank",
-                   S, ALL_STORES) {
+TEST_CASE_TEMPLATE("a join fails on all other ranks with the same error if one rank is missing", S,
+                   ALL_STORES) {
   S stores;
   const auto clients = clients_of(stores, 3);
   const auto errors = errors_of_threads(3, [&](int caller) {
-    // Rank 2 never joins. The deadlines of the ranks differ, the verdict is the same.
+    // Rank 2 never joins. The ranks have different deadlines but receive the same error.
     clients[static_cast<std::size_t>(caller)]->join(join_of(caller == 2 ? 3 : caller, 4), nullptr,
                                                     caller == 0 ? Timeout(500ms) : kAmple);
   });
@@ -79,14 +80,14 @@ TEST_CASE_TEMPLATE("a rank that joins after the join failed receives the same er
   const auto late = error_of([&] { second->join(join_of(1, 2), nullptr, kAmple); });
   check_error(late, Errc::timeout);
   CHECK(std::string(late.value().what()) == failed.value().what());
-  // Both ranks have received the verdict, so the name is free.
+  // Both ranks have received the error, so the name is free.
   check_none(errors_of_threads(
       2, [&](int rank) { (rank == 0 ? first : second)->join(join_of(rank, 2), nullptr); }));
 }
 
 TEST_CASE_TEMPLATE(
-    "a rank claimed twice fails the join on all ranks, and the error names both processes", S,
-    ALL_STORES) {
+    "a join fails on all ranks if two processes claim one rank, and the error names both processes",
+    S, ALL_STORES) {
   S stores;
   const auto clients = clients_of(stores, 3);
   const auto errors = errors_of_threads(3, [&](int caller) {
@@ -98,8 +99,9 @@ TEST_CASE_TEMPLATE(
               {"rank 1", "(host host1, pid 1001)", "(host host2, pid 1002)"});
 }
 
-TEST_CASE_TEMPLATE("different world sizes fail the join on all ranks with both values", S,
-                   ALL_STORES) {
+TEST_CASE_TEMPLATE(
+    "a join fails on all ranks if the world sizes differ, and the error contains both sizes", S,
+    ALL_STORES) {
   S stores;
   const auto clients = clients_of(stores, 2);
   const auto errors = errors_of_threads(2, [&](int rank) {
@@ -156,8 +158,9 @@ TEST_CASE_TEMPLATE("a process that claims a member's rank is refused and does no
   }));
 }
 
-TEST_CASE_TEMPLATE("a gather is decided once, and a late rank receives the verdict at once", S,
-                   ALL_STORES) {
+TEST_CASE_TEMPLATE(
+    "a gather has one result, and a rank that calls late receives this result at once", S,
+    ALL_STORES) {
   Joined<S> ranks(3);
   const auto errors = errors_of_threads(
       2, [&](int rank) { ranks.gather(rank, "key", rank == 0 ? Timeout(300ms) : kAmple); });
@@ -210,7 +213,7 @@ TEST_CASE_TEMPLATE("the end of a group fails the gathers that are still pending"
   }));
 }
 
-TEST_CASE_TEMPLATE("a leaving rank fails the pending and later gathers that need it", S,
+TEST_CASE_TEMPLATE("when a rank leaves, pending and later gathers that need this rank fail", S,
                    ALL_STORES) {
   Joined<S> ranks(3);
   std::vector<std::optional<Error>> errors;
@@ -253,7 +256,7 @@ TEST_CASE_TEMPLATE("all members except the leaving member are notified that it l
   CHECK(recorders[1]->lines().empty());
 }
 
-TEST_CASE("a closed connection loses its member: gathers fail and other members are notified") {
+TEST_CASE("a member whose connection closes is lost: gathers fail and other members are notified") {
   std::vector<std::shared_ptr<Recorder>> recorders;
   for (int rank = 0; rank < 3; ++rank) recorders.push_back(std::make_shared<Recorder>());
   Joined<TcpStores> ranks(3, [&](int rank) { return recorders[static_cast<std::size_t>(rank)]; });
@@ -277,7 +280,7 @@ void begin_join(RawMember& member, std::uint64_t rank, std::uint64_t pid) {
               .has_value());  // Receives the pong, which is sent after the join was handled.
 }
 
-TEST_CASE("a closed connection fails the pending join of its rank") {
+TEST_CASE("the pending join of a rank fails if the rank's connection closes") {
   TcpStores stores;
   RawMember staying(stores.server), going(stores.server);
   begin_join(staying, 0, 1000);

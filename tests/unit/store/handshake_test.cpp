@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests of the authentication.
+// Tests of the authentication of store clients and servers.
 #include <sys/stat.h>
 
 #include <filesystem>

@@ -229,7 +229,7 @@ TEST_CASE_TEMPLATE(
   check_error([&] { store->check(keys); }, Errc::invalid_argument, {"65536"});
 }
 
-// Without prefix stores, because they do not change values.
+// Excludes prefix stores, which do not change values.
 TEST_CASE_TEMPLATE("a value that exceeds a limit is refused with an error that names the limit", S,
                    HashStores, TcpStores) {
   S stores;

@@ -142,7 +142,7 @@ TEST_CASE("a member that sends nothing for its liveness time is lost") {
 TEST_CASE("a client that only pings is not lost") {
   StoreServer server({}, StoreServer::Serves::one_job);
   TcpStoreOptions options = options_for(server);
-  // Long enough that pings are in time on a loaded machine, but shorter than the wait.
+  // This time is long enough for pings on a loaded machine, but shorter than the wait below.
   options.liveness = 5s;
   const auto store = make_tcp_store(options);
   const auto other = make_tcp_store(options_for(server));

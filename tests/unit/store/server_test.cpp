@@ -144,7 +144,7 @@ std::size_t resident_bytes() {
   return resident * static_cast<std::size_t>(::getpagesize());
 }
 
-TEST_CASE("an announced length uses no memory before the bytes are received") {
+TEST_CASE("the server allocates no memory for an announced length before it receives the bytes") {
   ServerWithMember fixture;
   const std::size_t before = resident_bytes();
   Writer header;

@@ -135,8 +135,8 @@ TEST_CASE("jobs on one server are separate and end with their last connection") 
       2, [&](int job) { (job == 0 ? first : other)->join(join_of(0, 1), nullptr); });
   check_none(errors);
   first.reset();
-  // The server detects the end of a connection later than the client, so this retries until the job
-  // has ended.
+  // The server detects the end of a connection later than the client, so the test retries until the
+  // job has ended.
   for (bool there = true; there;) there = make_tcp_store(a)->check({"key"});
 }
 

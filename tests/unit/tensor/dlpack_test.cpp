@@ -32,7 +32,9 @@ struct Foreign {
 
 }  // namespace
 
-TEST_CASE("an exported and imported tensor equals the original and keeps its storage alive") {
+TEST_CASE(
+    "a tensor that is exported and imported again equals the original and keeps its storage "
+    "alive") {
   std::weak_ptr<void> watch;
   DLManagedTensorVersioned* out = nullptr;
   void* at = nullptr;

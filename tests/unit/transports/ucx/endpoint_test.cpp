@@ -115,7 +115,7 @@ TEST_CASE("puts do not use RMA if TCP is the only transport") {
   ::unsetenv("UCX_TLS");
 }
 
-TEST_CASE("operations fail after the engine's shutdown, which releases the buffers in use") {
+TEST_CASE("the shutdown of an engine releases the buffers in use, and later operations fail") {
   if (!can_use_ucx()) return;
   Two two;
   Exposed exposed(two.target);

@@ -160,8 +160,7 @@ TEST_CASE("messages that arrive before their sender is allowed are executed once
   CHECK(target.word(kBegin + 8) == 2);
   target.receive(signal(kEarly, 3));
   CHECK(target.word(kBegin + 8) == 3);
-  // The service does not hold payloads, or more than 4096 messages, from senders that are not
-  // allowed.
+  // For senders that are not allowed, the service holds no payloads and at most 4096 messages.
   Message put = target.message(Kind::put, kBegin);
   put.sender = kEarly + 1;
   target.receive(put, "bytes");

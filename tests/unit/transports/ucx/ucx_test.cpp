@@ -245,7 +245,7 @@ TEST_CASE("attaching a block of a peer that does not answer is an error, not a r
       Errc::timeout, {"UCX"});
 }
 
-TEST_CASE("attach refuses a block of a peer that UCX cannot reach or has lost") {
+TEST_CASE("attach refuses a block of a peer that UCX cannot reach or whose connection broke") {
   if (!can_use_ucx()) return;
   Side peer(5), stranger(6);
   Offer<Attachment> attached;
