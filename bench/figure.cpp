@@ -60,8 +60,8 @@ void print_table(const std::string& title, const std::vector<Figure>& figures) {
   fmt::print("\n{}\nmedian (least..most)\n", title);
   std::size_t width = 34;
   for (const Figure& figure : figures) width = std::max(width, figure.what.size());
-  fmt::print("{:<{}} {:<5} {:<24} {:<24} {:<24} {:>6}  {}\n", "what", width, "unit", "floor is",
-             "floor", "symmem", "ratio", "goal");
+  fmt::print("{:<{}} {:<5} {:<24} {:<24} {:<24} {:>6}  {}\n", "what", width, "unit", "baseline",
+             "baseline value", "symmem", "ratio", "goal");
   for (const Figure& figure : figures) {
     const bool compared = !figure.floor.empty() && !figure.ours.empty();
     const std::string ratio = compared ? fmt::format("{:.2f}", figure.ratio()) : "-";

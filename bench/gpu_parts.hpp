@@ -22,7 +22,8 @@ std::vector<Figure> copies(const GpuRank& rank, int rounds);
 /// Measures the one-shot all-reduces of docs/examples.
 std::vector<Figure> all_reduces(Context& context, const GpuRank& rank, int rounds);
 
-/// Measures two ranks on two hosts over the first transport in the options.
+/// Measures puts, gets, signal round trips and atomics of GPU memory between two ranks on two
+/// hosts, over the first transport in the options.
 std::vector<Figure> across_hosts(Context& context, int rounds);
 
 }  // namespace symmem::bench

@@ -16,7 +16,7 @@ namespace symmem::bench {
 /// Throws Error(internal) if a CUDA call failed.
 void ok(cudaError_t result, std::source_location site = std::source_location::current());
 
-/// Row of flags that each benchmark uses.
+/// The first row of flags of each benchmark. No two benchmarks share a row.
 enum Row {
   kInKernel,
   kTrips,

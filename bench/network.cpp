@@ -152,7 +152,8 @@ class Network {
 
   /// Measures the processor time of symmem's threads while the application sleeps.
   Figure idle() {
-    Figure figure{"idle rank, of one core", "%", "", {}, {}, {Goal::Kind::at_most, 0.5}};
+    Figure figure{
+        "CPU use of an idle rank, of one core", "%", "", {}, {}, {Goal::Kind::at_most, 0.5}};
     for (int i = 0; i < rounds_; ++i) {
       memory_->barrier();
       const double before = processor_seconds();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every rank sends a token around the ring of ranks. Each rank that receives a token adds its rank
-// number and sends the token to the next rank. After one lap a token contains the sum of all ranks.
+// number and sends the token to the next rank. In one lap a token grows by the sum of all ranks.
 // Command: symmem run -n 4 symmem_ring
 #include <chrono>
 #include <cstdint>
@@ -20,8 +20,8 @@ bool ring(symmem::Context& context) {
   const int previous = (rank + size - 1) % size;
   const std::int64_t sum_of_ranks = std::int64_t{size} * (size - 1) / 2;
 
-  // One slot per hop. The next token for a slot arrives one lap later and has then passed through
-  // the rank that reads the slot. That rank has read the slot by then, so no second signal is
+  // One slot per hop. A slot is written again one lap later. By then the chain of signals has
+  // passed through the rank that reads the slot, so that rank has read it and no second signal is
   // needed.
   const auto slots = context.allocate<std::int64_t>(static_cast<std::size_t>(size));
   const auto memory = context.rendezvous(slots);

@@ -7,7 +7,7 @@
 ///
 ///   context.store()->set("model", "v2");
 ///   auto store = symmem::make_hash_store();
-///   const std::string row = "row" + std::to_string(row_index);  // Each row has a name of its own.
+///   const std::string row = "row" + std::to_string(row_index);  // Each group needs its own name.
 ///   context.set_group_info(row, rank_in_row, ranks_per_row, context.store());
 #pragma once
 

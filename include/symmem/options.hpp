@@ -28,7 +28,7 @@ enum class CudaHandle { automatic, fd, legacy, fabric };
 /// precedence over the environment. docs/options.md lists variables, defaults and allowed values.
 struct Options {
   std::vector<std::string> transports;  ///< Names, best first; "^name" excludes. Empty: all.
-  std::vector<std::string> require;     ///< Transports that a pair may use. Empty: all.
+  std::vector<std::string> require;     ///< A pair with any other is an error. Empty: all.
   std::optional<int> rank;
   std::optional<int> world_size;
   std::optional<int> local_rank;

@@ -9,9 +9,8 @@ namespace symmem {
 
 void SymmetricMemory::Impl::flush(int peer, Timeout timeout) const {
   check_rank(peer, "flush");
-  // Stores through a pointer have reached the peer's memory; the fence orders them before later
-  // stores. A key is flushed even if the peer is lost, because the flush releases the caller's
-  // buffers.
+  // Stores through a pointer need no completion; the fence orders them before later stores. A key
+  // is flushed even if the peer is lost, because the flush releases the caller's buffers.
   if (tables.buffers[static_cast<std::size_t>(peer)] != nullptr)
     full_fence();
   else
@@ -70,7 +69,7 @@ void SymmetricMemory::barrier(int channel, Timeout timeout) {
 void SymmetricMemory::close(Timeout timeout) {
   const auto keep = shared_from_this();  // `holder` may release this object during this call.
   const auto holder = impl_->holder.lock();
-  impl_->check_open("close");  // After lock(): if the memory is open, `holder` is not null.
+  impl_->check_open("close");  // After lock(): if open, `holder` is not null.
   const Deadline deadline = impl_->group->deadline(timeout);
   Collective collective(*impl_->group, "close", deadline);
   try {

@@ -13,8 +13,8 @@ void Barriers::enter(Ticket ticket, const Request& request, Clock::time_point no
   const std::string key(request.keys[0]);
   const std::uint64_t count = request.numbers[0];
   require(count > 0 && count <= INT32_MAX, Errc::invalid_argument,
-          "barrier {} of {} callers; the count must be at least 1", in_quotes(key),
-          static_cast<std::int64_t>(count));
+          "barrier {} of {} callers; the count must be between 1 and {}", in_quotes(key),
+          static_cast<std::int64_t>(count), INT32_MAX);
   const auto at = barriers_.try_emplace(key, Barrier{count, {}}).first;
   Barrier& barrier = at->second;
   require(barrier.count == count, Errc::invalid_argument,

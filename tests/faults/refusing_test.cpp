@@ -79,7 +79,7 @@ TEST_CASE("many failed rendezvous leak nothing") {
           Shared first(context);
           const auto buffer = allocate(context, kWorld, kOwnBlock);
           const Resources before = Resources::now();
-          // Many more rendezvous than a block has room for signal pads.
+          // Many more rendezvous than the number of signal pads that fit in a block.
           for (int i = 0; i < 50; ++i) {
             arm({1, 1});
             CHECK_THROWS_AS(context.rendezvous(buffer), Error);

@@ -28,7 +28,8 @@ void leave_a_child() {
   for (;;) ::pause();
 }
 
-/// Checks on ranks 0 and 1 that a barrier and a rendezvous, in two threads, lose the silent rank 2.
+/// Checks on ranks 0 and 1 that a barrier and a concurrent rendezvous fail with peer_lost and name
+/// the silent rank 2.
 void check_rank_2_lost(RankProcess& self, const std::string& victim) {
   Context context;
   Shared shared(context);
@@ -64,7 +65,10 @@ TEST_CASE("a killed rank whose child keeps its connections open is lost after th
   expect_survivors(ranks, 2);
 }
 
-TEST_CASE("if a child of the killed host rank keeps the connections open, the store is lost") {
+TEST_CASE(
+    "if the rank that hosts the store is killed and its child keeps the connections open, the "
+    "store "
+    "is reported as lost") {
   Ranks ranks(
       3,
       [](RankProcess& self) {
@@ -166,8 +170,8 @@ TEST_CASE("a rank stopped for less than the liveness time is not lost") {
   await_all(ranks.control(), "waiting", {0, 1});
   stop(ranks, 1);
   ranks.control().set("go", "");
-  // Waits for the time of two pings. The server measures this wait with the clock with which it
-  // checks for silence every 100 ms.
+  // Waits for two ping intervals. The server times this wait with the clock of its liveness check,
+  // so a slow server delays both.
   Options options;
   options.store = ranks.store_url();
   check_error(Errc::timeout, {}, [&] { connect(options)->get("never", std::chrono::seconds(2)); });

@@ -125,8 +125,8 @@ TEST_CASE("if UCX is installed, doctor's ranks reach each other through UCX") {
 }
 
 TEST_CASE(
-    "doctor reports FAIL for a UCX without network transports, and names its transports and the "
-    "setting to change") {
+    "if UCX_TLS excludes every network transport, doctor reports FAIL and names the available "
+    "transports and the setting to change") {
   const Report before = doctor();
   if (before.at("UCX transports").state != "ok") return skip(before.at("UCX transports").detail);
   for (const char* tls : {"sm", "self,posix"}) {
