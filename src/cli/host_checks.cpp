@@ -8,9 +8,9 @@
 
 #include "base/check.hpp"
 #include "base/event_loop.hpp"
+#include "blocks/host_block.hpp"
 #include "cli/doctor_checks.hpp"
 #include "cli/host_network.hpp"
-#include "context/builtin.hpp"
 #include "context/join.hpp"
 #include "fd_service/fd_service.hpp"
 #include "process/child_processes.hpp"
@@ -30,11 +30,7 @@ constexpr rlim_t kMinFiles = 256;
 constexpr std::int64_t kMinMappings = 65530;
 
 /// Creates a block in the same way as an allocation: a sealed and mapped memfd.
-std::shared_ptr<Block> make_host_block() {
-  for (const auto& maker : make_builtin_block_makers(nullptr, {}))
-    if (maker->device_type() == DeviceType::host) return maker->make({}, kBytes, 0);
-  fail(Errc::internal, "this build has no block maker for host memory");
-}
+std::shared_ptr<Block> make_host_block() { return make_host_block_maker()->make({}, kBytes, 0); }
 
 std::string check_memory(const Options&) {
   const auto block = make_host_block();

@@ -60,7 +60,7 @@ std::vector<std::unique_ptr<BlockMaker>> make_builtin_block_makers(Gpus* gpus,
 #ifdef SYMMEM_CUDA
   const bool fabric =
       options.cuda_handle == CudaHandle::automatic || options.cuda_handle == CudaHandle::fabric;
-  if (gpus != nullptr) makers.push_back(cuda::make_block_maker(*gpus, fabric));
+  makers.push_back(cuda::make_block_maker(*gpus, fabric));
 #else
   static_cast<void>(gpus), static_cast<void>(options);
 #endif
@@ -69,7 +69,7 @@ std::vector<std::unique_ptr<BlockMaker>> make_builtin_block_makers(Gpus* gpus,
 
 std::unique_ptr<BlockMaker> make_builtin_pinned_maker(Gpus* gpus) {
 #ifdef SYMMEM_CUDA
-  return gpus == nullptr ? nullptr : cuda::make_pinned_block_maker(*gpus);
+  return cuda::make_pinned_block_maker(*gpus);
 #else
   static_cast<void>(gpus);
   return nullptr;

@@ -39,6 +39,25 @@ class Mapping {
   void* at_;
 };
 
+/// Waits on the rank until the test has stopped rank 1.
+void wait_until_stopped(RankProcess& self) {
+  arrive(self, "connected");
+  self.control.get("stopped");
+}
+
+/// Stops rank 1 once both ranks call wait_until_stopped().
+void stop_rank_1(Ranks& ranks) {
+  await_all(ranks.control(), "connected", {0, 1});
+  stop(ranks, 1);
+  ranks.control().set("stopped", "");
+}
+
+/// Continues rank 1 and checks that both ranks succeed.
+void continue_rank_1(Ranks& ranks) {
+  ranks.signal(1, SIGCONT);
+  ranks.expect_success();
+}
+
 /// An operation that times out while rank 1 is stopped. When it throws, it must have released the
 /// mapping.
 using Operation = std::function<void(SymmetricMemory&, const Mapping&)>;
@@ -72,8 +91,7 @@ void with_a_stopped_peer(const Operation& operation, const Deadlines& deadlines 
           Context context(options, store);
           const auto buffer = allocate(context, kWorld, kBytes);
           const auto memory = context.rendezvous(buffer, {}, 60s);
-          arrive(self, "connected");
-          self.control.get("stopped");
+          wait_until_stopped(self);
           if (self.rank == 0) {
             const Mapping mapping;
             check_error(deadlines.code, {stopped}, [&] { operation(*memory, mapping); });
@@ -85,12 +103,9 @@ void with_a_stopped_peer(const Operation& operation, const Deadlines& deadlines 
         arrive_and_await(self, "ended", {0, 1});
       },
       settings);
-  await_all(ranks.control(), "connected", {0, 1});
-  stop(ranks, 1);
-  ranks.control().set("stopped", "");
+  stop_rank_1(ranks);
   await(ranks.control(), "done", 0);
-  ranks.signal(1, SIGCONT);
-  ranks.expect_success();
+  continue_rank_1(ranks);
 }
 
 }  // namespace
@@ -185,8 +200,7 @@ TEST_CASE("a flush that times out does not abort the put of another thread") {
         Context context;
         Shared shared(context, kWorld, kBytes);
         SymmetricMemory& memory = *shared.memory;
-        arrive(self, "connected");
-        self.control.get("stopped");
+        wait_until_stopped(self);
         if (self.rank == 0) {
           const std::vector<char> sent(kBytes, 'x');
           std::thread other([&] { memory.put(1, 0, std::span(sent)); });
@@ -205,12 +219,9 @@ TEST_CASE("a flush that times out does not abort the put of another thread") {
         memory.close();
       },
       on_hosts(2));
-  await_all(ranks.control(), "connected", {0, 1});
-  stop(ranks, 1);
-  ranks.control().set("stopped", "");
+  stop_rank_1(ranks);
   await(ranks.control(), "done", 0);
-  ranks.signal(1, SIGCONT);
-  ranks.expect_success();
+  continue_rank_1(ranks);
 }
 
 TEST_CASE("a rank that is stopped for less time than any timeout receives all puts and signals") {
@@ -223,8 +234,7 @@ TEST_CASE("a rank that is stopped for less time than any timeout receives all pu
           Context context;
           Shared shared(context, kWorld, kFew);
           SymmetricMemory& memory = *shared.memory;
-          arrive(self, "connected");
-          self.control.get("stopped");
+          wait_until_stopped(self);
           if (self.rank == 0) {
             const std::vector<char> sent(kFew, 'x');
             memory.put_nbi(1, 0, std::as_bytes(std::span(sent)));
@@ -238,10 +248,7 @@ TEST_CASE("a rank that is stopped for less time than any timeout receives all pu
         });
       },
       on_hosts(2));
-  await_all(ranks.control(), "connected", {0, 1});
-  stop(ranks, 1);
-  ranks.control().set("stopped", "");
+  stop_rank_1(ranks);
   // Does not wait for rank 0, whose put_signal calls may block until the put completes.
-  ranks.signal(1, SIGCONT);
-  ranks.expect_success();
+  continue_rank_1(ranks);
 }

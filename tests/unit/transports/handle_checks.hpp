@@ -29,4 +29,14 @@ void check_every_bit_counts(const Handle& handle) {
   CHECK(accepted == 0);
 }
 
+/// Checks that decoding refuses every shorter handle and trailing bytes.
+template <typename Handle>
+void check_length_counts(const Handle& handle) {
+  const std::string good = handle.encode();
+  for (std::size_t length = 0; length < good.size(); ++length)
+    CHECK(refuses<Handle>(good.substr(0, length)));
+  CHECK(refuses<Handle>(good + "x"));
+  CHECK(refuses<Handle>(good + good));
+}
+
 }  // namespace symmem::harness

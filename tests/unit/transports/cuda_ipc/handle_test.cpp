@@ -55,10 +55,7 @@ TEST_CASE("decoding refuses a cuda_ipc handle in which any one bit is flipped") 
 }
 
 TEST_CASE("decoding refuses a cuda_ipc handle that is truncated or has trailing bytes") {
-  const std::string good = sample().encode();
-  for (std::size_t length = 0; length < good.size(); ++length)
-    CHECK(refuses<CudaIpcHandle>(good.substr(0, length)));
-  CHECK(refuses<CudaIpcHandle>(good + "x"));
+  check_length_counts(sample());
 }
 
 TEST_CASE("decoding refuses a cuda_ipc handle with invalid or contradictory fields") {

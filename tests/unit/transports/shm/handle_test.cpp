@@ -35,10 +35,7 @@ TEST_CASE("decoding refuses a shm handle in which any one bit is flipped") {
 TEST_CASE(
     "decoding refuses a shm handle that is truncated, has trailing bytes or has another magic") {
   const std::string good = kHandle.encode();
-  for (std::size_t length = 0; length < good.size(); ++length)
-    CHECK(refused(good.substr(0, length)));
-  CHECK(refused(good + "x"));
-  CHECK(refused(good + good));
+  check_length_counts(kHandle);
   CHECK(refused(std::string(good.size(), '\xff')));
   const std::string other = Writer().raw("SYMMUCX1").raw(good.substr(8, good.size() - 12)).bytes();
   check_error([&] { ShmHandle::decode(seal(other)); }, Errc::invalid_argument, {"SYMMSHM1"});

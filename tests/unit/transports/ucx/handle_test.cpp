@@ -51,11 +51,9 @@ TEST_CASE(
   const std::string good = kHandle.encode();
   const std::string body = good.substr(0, good.size() - 4);
   CHECK_FALSE(refused(seal(body)));
-  for (std::size_t length = 0; length < good.size(); ++length)
-    CHECK(refused(good.substr(0, length)));
+  check_length_counts(kHandle);
   for (std::size_t length = 0; length < body.size(); ++length)
     CHECK(refused(seal(body.substr(0, length))));
-  CHECK(refused(good + "x"));
   CHECK(refused(seal(body + "x")));
   CHECK(refused(seal("SYMMSHM1" + body.substr(8))));
 }
