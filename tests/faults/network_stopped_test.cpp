@@ -129,14 +129,14 @@ TEST_CASE("a flush of small puts to a stopped rank times out") {
   });
 }
 
-TEST_CASE("a flush of a large put to a stopped rank times out and releases the put's source") {
+TEST_CASE("a flush of a large put to a stopped rank times out and releases the source of the put") {
   with_a_stopped_peer([](auto& memory, auto& own) {
     memory.put_nbi(1, 0, own.all());
     memory.flush(1, kShort);
   });
 }
 
-TEST_CASE("a flush of a get from a stopped rank times out and releases the get's target") {
+TEST_CASE("a flush of a get from a stopped rank times out and releases the target of the get") {
   with_a_stopped_peer([](auto& memory, auto& own) {
     memory.get_nbi(1, 0, own.first(kFew));
     memory.flush(1, kShort);
